@@ -1,0 +1,34 @@
+"""What a run was asked to do: written once at its start, read by every task of it."""
+
+from pipeline.recipe import Recipe
+from pipeline.wire import Value
+
+
+class RunPlan(Value, frozen=True, kw_only=True):
+    """The orders of one run, as stored in `runs/<run_id>/plan.json`."""
+
+    run_id: str
+    command: tuple[str, ...]
+    """The command line that started it, to be shown and repeated."""
+    libraries: tuple[str, ...]
+    recipe: Recipe
+    labels: str
+    groups: str | None
+    folds: str | None
+    seed: int
+    created: str
+    """ISO 8601, UTC."""
+    learn: bool = True
+    """Whether trials follow when the last shard is sealed."""
+    max_duration_s: float = 4 * 3600.0
+    versions: dict[str, str] = {}
+
+
+class ShardSummary(Value, frozen=True, kw_only=True):
+    """What became of the files of one sealed shard."""
+
+    shard: int
+    extracted: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    audio_s: float = 0.0

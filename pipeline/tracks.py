@@ -1,0 +1,96 @@
+"""A track on its way from a folder to the store: scanned, to be extracted, extracted, receipted."""
+
+import hashlib
+import os
+from typing import Literal
+
+from pipeline.errors import FailureKind
+from pipeline.wire import Value
+
+
+def track_id(path: str) -> str:
+    """Return the id of the track at an absolute path: 32 hex digits, BLAKE2b of the path's bytes.
+
+    Paths are `str` with undecodable bytes as surrogates (`os.fsdecode`), so any file name has an id.
+    """
+    return hashlib.blake2b(os.fsencode(path), digest_size=16).hexdigest()
+
+
+def printable(path: str) -> str:
+    """Return a path for people: one line, valid UTF-8, with odd bytes and control characters escaped."""
+    shown = path.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+
+class FileStamp(Value, frozen=True, kw_only=True):
+    """What a scan knows of a file without reading it; equal stamps count as an unchanged file."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
+class ScannedTrack(Value, frozen=True, kw_only=True):
+    """One audio file found by a scan, with what its owner says of it."""
+
+    track_id: str
+    path: str
+    stamp: FileStamp
+    label: str | None = None
+    group: str | None = None
+    fold: str | None = None
+
+
+class ExtractTrack(Value, frozen=True, kw_only=True):
+    """The order to extract one file, as it crosses the broker."""
+
+    run_id: str
+    shard: int
+    track_id: str
+    path: str
+    stamp: FileStamp
+    sequence: int
+    """Scan sequence: of two records of one track the one with the higher sequence counts."""
+    families: tuple[str, ...]
+
+
+class Failure(Value, frozen=True, kw_only=True):
+    """Why a file, or one family of it, has no features."""
+
+    kind: FailureKind
+    reason: str
+    attempts: int = 1
+    host: str = ""
+
+
+class TrackRecord(Value, frozen=True, kw_only=True):
+    """What the store knows of one track: the row of its `tracks` table.
+
+    `failure` is set when the whole file failed; `family_failures` names families that this file cannot have
+    (a clip shorter than a 3 s segment, say) while the others stand.
+    """
+
+    track_id: str
+    path: str
+    stamp: FileStamp
+    sequence: int
+    content_hash: str
+    """BLAKE2b-128 of the file's bytes, 32 hex digits; empty when the file could not be read at all."""
+    duration_s: float = 0.0
+    sample_rate_hz: int = 0
+    channels: int = 0
+    failure: Failure | None = None
+    family_failures: dict[str, Failure] = {}
+    """By family key."""
+    note: str = ""
+    """What the decoder had to say, e.g. how far a truncated file could be read."""
+
+
+class Receipt(Value, frozen=True, kw_only=True):
+    """What an extraction task returns: enough to read in Flower, nothing to compute with."""
+
+    track_id: str
+    path: str
+    outcome: Literal["extracted", "unchanged", "failed", "cancelled"]
+    kind: FailureKind | None = None
+    reason: str = ""
+    audio_s: float = 0.0

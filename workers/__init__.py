@@ -1,0 +1,1 @@
+"""Celery tasks, the flow that joins them, the embedded broker and the command line."""
