@@ -87,7 +87,12 @@ class FitReport(Value, frozen=True, kw_only=True):
     partition: str
     validation_accuracy: float
     """Of tracks, rows aggregated."""
+    validation_log_loss: float = 0.0
+    """Of tracks, natural logarithm; breaks ties of accuracy."""
+    validation_confusion: tuple[tuple[int, ...], ...] = ()
+    """Of validation tracks, as in `Scores.confusion`."""
     epochs: int
+    """Epochs that made the kept weights (the best one's with early stopping); 0 for models without epochs."""
     seconds: float
     parameters: int
     """Trainable numbers in the model."""

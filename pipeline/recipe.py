@@ -44,6 +44,8 @@ class ModelChoice(Value, frozen=True, kw_only=True):
     features: str
     fixed: dict[str, Scalar] = {}
     """Hyper-parameters set by hand; the search leaves them alone."""
+    weight: int = 1
+    """Its share of the trials relative to the other models'; each gets at least one."""
 
 
 class Recipe(Value, frozen=True, kw_only=True):
@@ -106,6 +108,9 @@ def _check(recipe: Recipe, source: str) -> None:
     """Refuse what the types allow but no run could do."""
     if not recipe.models:
         raise UsageError(f"recipe {source}: models is empty; add at least one [[models]] with family and features")
+    for model in recipe.models:
+        if model.weight < 1:
+            raise UsageError(f"recipe {source}: models.weight is {model.weight}; give a whole number from 1 up")
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "

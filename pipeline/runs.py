@@ -16,8 +16,12 @@ class RunPlan(Value, frozen=True, kw_only=True):
     groups: str | None
     folds: str | None
     seed: int
+    sequence: int
+    """Scan sequence of the run, higher than that of every run before it."""
     created: str
     """ISO 8601, UTC."""
+    extract: bool = True
+    """Whether files that the store lacks are extracted."""
     learn: bool = True
     """Whether trials follow when the last shard is sealed."""
     max_duration_s: float = 4 * 3600.0

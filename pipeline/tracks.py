@@ -81,8 +81,13 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     failure: Failure | None = None
     family_failures: dict[str, Failure] = {}
     """By family key."""
+    reused: bool = False
+    """True when the features of this content were already stored, under another path or an older stamp."""
     note: str = ""
     """What the decoder had to say, e.g. how far a truncated file could be read."""
+
+
+Outcome = Literal["extracted", "unchanged", "failed", "cancelled"]
 
 
 class Receipt(Value, frozen=True, kw_only=True):
@@ -90,7 +95,7 @@ class Receipt(Value, frozen=True, kw_only=True):
 
     track_id: str
     path: str
-    outcome: Literal["extracted", "unchanged", "failed", "cancelled"]
+    outcome: Outcome
     kind: FailureKind | None = None
     reason: str = ""
     audio_s: float = 0.0

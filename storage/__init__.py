@@ -1,1 +1,21 @@
 """The store that cannot lose a track, the run ledger and the model registry."""
+
+from storage.base import CompactionReport, FeatureStore, GcReport, Snapshot
+from storage.documents import Documents
+from storage.filestore import FileFeatureStore
+from storage.memory import MemoryFeatureStore
+from storage.registry import ModelRegistry
+from storage.runs import Claim, RunLedger
+
+__all__ = [
+    "Claim",
+    "CompactionReport",
+    "Documents",
+    "FeatureStore",
+    "FileFeatureStore",
+    "GcReport",
+    "MemoryFeatureStore",
+    "ModelRegistry",
+    "RunLedger",
+    "Snapshot",
+]

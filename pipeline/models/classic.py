@@ -1,0 +1,99 @@
+"""What all scikit-learn families share: standardised rows in, skops files with named types only out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.arrays import Float32, Float64
+from pipeline.errors import UsageError
+from pipeline.models.base import CLIP_SD, Fit, Labelled, standardising
+from pipeline.tracks import printable
+
+FILE_NAME = "model.skops"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassicModel:
+    """A fitted scikit-learn estimator; rows of any shape are flattened.
+
+    `mean` and `deviation` (columns,) standardise them, statistics of the training rows.
+    """
+
+    estimator: Any
+    mean: Float64
+    deviation: Float64
+    classes: int
+
+    def probabilities(self, x: Float32) -> Float64:
+        """Return the class probabilities of each row, shape (rows, classes); a class never seen in training gets 0.
+
+        A model without probabilities of its own (the SVM) gives the softmax of its one-vs-rest decision values:
+        ordered like its decisions, not calibrated.
+        """
+        out = np.zeros((len(x), self.classes))
+        if not len(x):
+            return out
+        rows = self._standardise(x)
+        if hasattr(self.estimator, "predict_proba"):
+            known = self.estimator.predict_proba(rows)
+        else:
+            known = _softmax(self.estimator.decision_function(rows))
+        out[:, self.estimator.classes_] = known
+        return out
+
+    def save(self, folder: Path) -> None:
+        """Write `model.skops`."""
+        import skops.io
+
+        parts = {
+            "estimator": self.estimator,
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "classes": self.classes,
+        }
+        skops.io.dump(parts, folder / FILE_NAME)
+
+    def fitted(self, train: Labelled) -> "ClassicModel":
+        """Fit the estimator on rows and return the model."""
+        self.estimator.fit(self._standardise(train.x), train.y)
+        return self
+
+    def _standardise(self, x: Float32) -> Float64:
+        flat = x.reshape(len(x), -1)
+        return np.clip((flat - self.mean) / self.deviation, -CLIP_SD, CLIP_SD)
+
+
+def load_classic(folder: Path) -> ClassicModel:
+    """Return the model saved in a folder.
+
+    Raises `UsageError` when the file holds types other than those a family of ours writes.
+    """
+    import skops.io
+
+    path = folder / FILE_NAME
+    strangers = skops.io.get_untrusted_types(file=path)
+    if strangers:
+        raise UsageError(
+            f"model {printable(str(path))}: holds unknown types ({', '.join(sorted(strangers))}); it is not one of ours"
+        )
+    parts = skops.io.load(path, trusted=[])
+    return ClassicModel(**parts)
+
+
+def fit_classic(estimator: Any, train: Labelled, *, classes: int) -> Fit:
+    """Fit an estimator on standardised, flattened rows."""
+    mean, deviation = standardising(train.x.reshape(len(train.x), -1))
+    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes).fitted(train)
+    learned = [getattr(estimator, name, None) for name in ("coef_", "dual_coef_", "support_vectors_", "intercept_")]
+    return Fit(model=model, parameters=sum(int(array.size) for array in learned if array is not None))
+
+
+def _softmax(decision: Float64) -> Float64:
+    """Return the softmax of decision values (rows, classes), or (rows,) of the second of two classes."""
+    if decision.ndim == 1:
+        decision = np.stack([-decision, decision], axis=1) / 2
+    raised = np.exp(decision - decision.max(axis=1, keepdims=True))
+    share: Float64 = raised / raised.sum(axis=1, keepdims=True)
+    return share

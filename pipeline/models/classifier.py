@@ -1,0 +1,119 @@
+"""A delivered classifier: one model or several that vote, in a folder that needs nothing else to predict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from pipeline.arrays import Float32, Float64, Int64
+from pipeline.errors import UsageError
+from pipeline.learning import TrialSpec
+from pipeline.models import classic, networks
+from pipeline.models.base import TrainedModel
+from pipeline.tracks import printable
+from pipeline.wire import Value
+
+CARD_NAME = "classifier.json"
+
+
+class Member(Value, frozen=True, kw_only=True):
+    """One of the models that vote."""
+
+    folder: str
+    """Where its file lies, relative to the classifier's folder."""
+    features: str
+    """Key, with fingerprint, of the feature family it reads."""
+    trial: TrialSpec
+
+
+class ClassifierCard(Value, frozen=True, kw_only=True):
+    """What `classifier.json` says."""
+
+    classes: tuple[str, ...]
+    prior: tuple[float, ...]
+    """Share of the training tracks in each class: what is said of a track without a usable row."""
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classifier:
+    """A loaded classifier."""
+
+    card: ClassifierCard
+    models: tuple[TrainedModel, ...]
+    """One per member, in the card's order."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Label names, in the order of the probabilities."""
+        return self.card.classes
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Keys of the feature families it reads, without repeats."""
+        return tuple(dict.fromkeys(member.features for member in self.card.members))
+
+    def probabilities(self, rows: Mapping[str, Sequence[Float32]]) -> Float64:
+        """Return the class probabilities of several tracks, shape (tracks, classes).
+
+        `rows` holds, for each key in `features`, one array (rows, *row_shape) per track. Rows are averaged to tracks,
+        members are averaged; rows with NaN or infinite values are passed over.
+        """
+        votes = [
+            _of_tracks(model, rows[member.features], np.array(self.card.prior))
+            for model, member in zip(self.models, self.card.members, strict=True)
+        ]
+        mean: Float64 = np.mean(votes, axis=0)
+        return mean
+
+
+def save_classifier(card: ClassifierCard, folder: Path) -> None:
+    """Write the card beside the members' files; the members saved themselves."""
+    text = msgspec.json.format(msgspec.json.encode(card.to_wire()), indent=2)
+    (folder / CARD_NAME).write_bytes(text + b"\n")
+
+
+def load_model(folder: Path) -> Classifier:
+    """Return the classifier saved in a folder; raises `UsageError` when there is none or it is damaged."""
+    shown = printable(str(folder))
+    try:
+        card = ClassifierCard.from_wire(msgspec.json.decode((folder / CARD_NAME).read_bytes()))
+    except OSError as error:
+        raise UsageError(f"model {shown}: no {CARD_NAME} in it; name the folder of a registered model") from error
+    except msgspec.DecodeError as error:
+        raise UsageError(f"model {shown}: {CARD_NAME} is not valid JSON ({error}); train again") from error
+    return Classifier(card=card, models=tuple(_load_member(folder / member.folder) for member in card.members))
+
+
+def mean_by_track(row_probabilities: Float64, owner: Int64, tracks: Sequence[int], prior: Float64) -> Float64:
+    """Return the mean of the rows of each track, shape (tracks, classes); `prior` for a track without rows."""
+    tracks_array = np.asarray(tracks, dtype=np.int64)
+    order = np.argsort(tracks_array, kind="stable")
+    at = order[np.searchsorted(tracks_array, owner, sorter=order)]
+    sums = np.zeros((len(tracks_array), row_probabilities.shape[1]))
+    np.add.at(sums, at, row_probabilities)
+    counts = np.bincount(at, minlength=len(tracks_array))[:, None]
+    return np.where(counts > 0, sums / np.maximum(counts, 1), prior)
+
+
+def _of_tracks(model: TrainedModel, per_track: Sequence[Float32], prior: Float64) -> Float64:
+    """Return one member's probabilities of each track."""
+    owner = np.repeat(np.arange(len(per_track)), [len(rows) for rows in per_track])
+    if not len(owner):
+        return np.tile(prior, (len(per_track), 1))
+    x = np.concatenate([rows for rows in per_track if len(rows)])
+    sound = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+    if not sound.any():
+        return np.tile(prior, (len(per_track), 1))
+    return mean_by_track(model.probabilities(x[sound]), owner[sound], range(len(per_track)), prior)
+
+
+def _load_member(folder: Path) -> TrainedModel:
+    """Return the model whose file lies in a folder."""
+    if (folder / networks.FILE_NAME).is_file():
+        return networks.load_network(folder)
+    if (folder / classic.FILE_NAME).is_file():
+        return classic.load_classic(folder)
+    raise UsageError(f"model {printable(str(folder))}: its file is gone; train again")

@@ -1,0 +1,46 @@
+"""How numeric libraries behave in this process: one thread, seeded, quiet. Keras is imported here first."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+
+@cache
+def prepare() -> None:
+    """Set TensorFlow to one thread and to errors only; once per process, before the first operation.
+
+    Workers are processes: one thread each uses all cores, and a sum has one order, so that seeds repeat runs.
+    """
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with _quiet_imports():
+        import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        # Someone ran an operation in this process before us: the threads stay as they are, results stay right.
+        logging.getLogger(__name__).debug("TensorFlow had already started; its thread counts stay")
+
+
+def fresh_keras(seed: int) -> Any:
+    """Return the `keras` module with nothing left of earlier models, and every generator seeded."""
+    prepare()
+    with _quiet_imports():
+        import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed % 2**32)
+    return keras
+
+
+@contextmanager
+def _quiet_imports() -> Iterator[None]:
+    """Hide the deprecations that TensorFlow and Keras raise against their own dependencies while importing."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        yield

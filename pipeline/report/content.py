@@ -1,0 +1,143 @@
+"""What a report is made from, and the one pass over the store's track records that its tables need."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from pipeline.features.spec import FeatureSpec
+from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
+from pipeline.runs import RunPlan
+from pipeline.tracks import Failure, TrackRecord
+from pipeline.wire import Value
+
+LISTED = 200
+"""How many rows a long list shows; the rest is told as a number."""
+
+
+class RunCounts(Value, frozen=True, kw_only=True):
+    """What became of the files of a run."""
+
+    scanned: int
+    extracted: int
+    unchanged: int
+    failed: int
+
+
+class ListedFailure(Value, frozen=True, kw_only=True):
+    """One file, or one feature family of it, without features."""
+
+    path: str
+    kind: str
+    reason: str
+    attempts: int = 1
+    family: str | None = None
+    """Key of the family that failed; `None` when the whole file did."""
+
+
+class FormatFacts(Value, frozen=True, kw_only=True):
+    """The files of one format."""
+
+    files: int
+    audio_s: float
+
+
+class TrackFacts(Value, frozen=True, kw_only=True):
+    """Totals over the track records of a library; small however large the library is."""
+
+    formats: dict[str, FormatFacts] = {}
+    """By file name extension in upper case, failed files included."""
+    rates: dict[int, int] = {}
+    """Files by native sample rate, Hz, of those that could be decoded."""
+    channels: dict[int, int] = {}
+    """Files by number of channels, of those that could be decoded."""
+    audio_s: float = 0.0
+    failures: tuple[ListedFailure, ...] = ()
+    """The first `LISTED` files that failed."""
+    failure_kinds: dict[str, int] = {}
+    """All failed files, by kind."""
+    family_failures: tuple[ListedFailure, ...] = ()
+    """The first `LISTED` families that a readable file cannot have."""
+    family_failure_kinds: dict[str, int] = {}
+    """All of those, by `family: kind`."""
+    notes: int = 0
+    """Files of which the decoder had something to say."""
+
+    @property
+    def failed(self) -> int:
+        """How many files failed."""
+        return sum(self.failure_kinds.values())
+
+    @property
+    def families_failed(self) -> int:
+        """How many families of readable files failed."""
+        return sum(self.family_failure_kinds.values())
+
+
+class ReportContent(Value, frozen=True, kw_only=True):
+    """Everything a report tells. What learning adds is absent after a run that only extracts."""
+
+    plan: RunPlan
+    counts: RunCounts
+    facts: TrackFacts = TrackFacts()
+    class_balance: dict[str, int] = {}
+    """Labelled tracks by label, as scanned."""
+    specs: tuple[FeatureSpec, ...] = ()
+    manifest: DatasetManifest | None = None
+    split: Split | None = None
+    trials: tuple[TrialSpec, ...] = ()
+    """All that were asked for; one without an outcome is shown as not run."""
+    outcomes: tuple[TrialOutcome, ...] = ()
+    evaluation: EvaluationReport | None = None
+    seconds: dict[str, float] = {}
+    """Wall seconds by stage, in the order of the stages."""
+    versions: dict[str, str] = {}
+    host: dict[str, str] = {}
+    """Facts of the machine, by name: system, processor, cores, ..."""
+    created: str = ""
+    """When the report was written, ISO 8601, UTC."""
+
+
+def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
+    """Return the totals over track records, in one pass and bounded memory."""
+    files: Counter[str] = Counter()
+    audio_s: Counter[str] = Counter()
+    rates: Counter[int] = Counter()
+    channels: Counter[int] = Counter()
+    kinds: Counter[str] = Counter()
+    family_kinds: Counter[str] = Counter()
+    failures: list[ListedFailure] = []
+    family_failures: list[ListedFailure] = []
+    notes = 0
+    for record in records:
+        extension = PurePath(record.path).suffix.removeprefix(".").upper() or "no extension"
+        files[extension] += 1
+        notes += bool(record.note)
+        if record.failure is not None:
+            kinds[record.failure.kind] += 1
+            _list(failures, record.path, record.failure, None)
+            continue
+        audio_s[extension] += record.duration_s  # type: ignore[assignment]  # a Counter adds up floats as well
+        rates[record.sample_rate_hz] += 1
+        channels[record.channels] += 1
+        for family, failure in record.family_failures.items():
+            family_kinds[f"{family}: {failure.kind}"] += 1
+            _list(family_failures, record.path, failure, family)
+    return TrackFacts(
+        formats={name: FormatFacts(files=n, audio_s=float(audio_s[name])) for name, n in files.most_common()},
+        rates=dict(sorted(rates.items())),
+        channels=dict(sorted(channels.items())),
+        audio_s=float(sum(audio_s.values())),
+        failures=tuple(failures),
+        failure_kinds=dict(kinds.most_common()),
+        family_failures=tuple(family_failures),
+        family_failure_kinds=dict(family_kinds.most_common()),
+        notes=notes,
+    )
+
+
+def _list(rows: list[ListedFailure], path: str, failure: Failure, family: str | None) -> None:
+    """Add a failure to a list that is not full yet."""
+    if len(rows) < LISTED:
+        rows.append(
+            ListedFailure(path=path, kind=failure.kind, reason=failure.reason, attempts=failure.attempts, family=family)
+        )

@@ -1,0 +1,274 @@
+"""The parts of a report that are there when a run has learned: trials, curves, scores, mistakes."""
+
+from pipeline.learning import ClassScores, EvaluationReport, Prediction, Scores, TrialOutcome
+from pipeline.report.charts import MOST_BARS, MOST_CELLS, MOST_CURVES, confusion_chart, curves_chart, trials_chart
+from pipeline.report.content import ReportContent
+from pipeline.report.view import Block, Chart, Column, Section, Table, cut
+from pipeline.report.wording import MISSING, count, counted, duration, listed, pairs, percent, reason, within
+from pipeline.tracks import printable
+
+WORST_MISTAKES = 20
+WORST_PAIRS = 10
+
+
+def majority_share(scores: Scores) -> float:
+    """Return the accuracy of always naming the class that is largest among the scored tracks."""
+    return max((sum(row) for row in scores.confusion), default=0) / scores.n if scores.n else 0.0
+
+
+def ranked(content: ReportContent) -> list[TrialOutcome]:
+    """Return the completed trials, best validation accuracy first."""
+    done = [outcome for outcome in content.outcomes if outcome.state == "completed"]
+    return sorted(done, key=lambda outcome: (-outcome.objective, outcome.spec.index))
+
+
+def trials_section(content: ReportContent) -> Section | None:
+    """Return the section on all trials: a chart, and a table that also has those that failed or never ran."""
+    if not content.trials and not content.outcomes:
+        return None
+    done = ranked(content)
+    failed = sorted((o for o in content.outcomes if o.state == "failed"), key=lambda outcome: outcome.spec.index)
+    told = {outcome.spec.index for outcome in content.outcomes}
+    missing = [spec for spec in content.trials if spec.index not in told]
+    chosen = _chosen(content)
+    rows = [_trial_row(outcome, is_chosen=outcome.spec.index in chosen) for outcome in [*done, *failed]]
+    rows += [
+        (str(s.index), "not run", printable(s.family), printable(s.features), MISSING, pairs(s.hyperparameters))
+        + (MISSING,) * 3
+        for s in missing
+    ]
+    shown, note = cut(rows)
+    table = Table(
+        caption="Trials, best first",
+        columns=(
+            Column(title="Trial", is_number=True),
+            Column(title="State"),
+            Column(title="Model"),
+            Column(title="Features"),
+            Column(title="Validation", is_number=True),
+            Column(title="Hyper-parameters", is_prose=True),
+            Column(title="Parameters", is_number=True),
+            Column(title="Epochs", is_number=True),
+            Column(title="Time", is_number=True),
+        ),
+        rows=shown,
+        note=note,
+    )
+    asked = max(len(content.trials), len(content.outcomes))
+    words = [
+        f"{counted(asked, 'trial')} asked for, {count(len(done))} completed, {count(len(failed))} failed"
+        + (f", {count(len(missing))} not run" if missing else "")
+        + ". Trials are compared by validation accuracy over whole tracks; no test track is looked at."
+    ]
+    blocks: list[Block] = [table]
+    if done:
+        largest = majority_share(content.evaluation.validation) if content.evaluation else None
+        caption = "Validation accuracy of each trial; small dots are its single fits"
+        if len(done) > MOST_BARS:
+            caption += f" (the {MOST_BARS} best of {count(len(done))})"
+        svg = trials_chart(done, baseline=largest, name="Dot chart of validation accuracy by trial")
+        blocks.insert(0, Chart(svg=svg, caption=caption))
+    return Section(anchor="trials", title="Trials", words=tuple(words), blocks=tuple(blocks))
+
+
+def curves_section(content: ReportContent) -> Section | None:
+    """Return the learning curves of the chosen trials, else of the best; nothing when none was fitted in epochs."""
+    chosen = _chosen(content)
+    curved = [outcome for outcome in ranked(content) if any(fit.curves for fit in outcome.fits)]
+    picked = [o for o in curved if o.spec.index in chosen]
+    words = ["One line per fit, over its epochs; training and validation drifting apart is overfitting."]
+    if not picked and chosen and curved:
+        words.append("The chosen model is not fitted in epochs; these are the curves of the best trial that is.")
+    shown = (picked or curved[:1])[:MOST_CURVES]
+    if not shown:
+        return None
+    charts = tuple(
+        Chart(
+            svg=curves_chart(outcome, name=f"Learning curves of trial {outcome.spec.index}"),
+            caption=(
+                f"Trial {outcome.spec.index}: {printable(outcome.spec.family)} on {printable(outcome.spec.features)}, "
+                f"{counted(len(outcome.fits), 'fit')}"
+            ),
+        )
+        for outcome in shown
+    )
+    return Section(anchor="curves", title="Learning curves", words=tuple(words), blocks=charts)
+
+
+def confusion_picture(evaluation: EvaluationReport) -> Chart | None:
+    """Return the confusion matrix of the test tracks; nothing when there are too many classes for a picture."""
+    if len(evaluation.classes) > MOST_CELLS:
+        return None
+    svg = confusion_chart(
+        evaluation.test,
+        evaluation.classes,
+        name="Confusion matrix of the test tracks, counts by true and given label",
+    )
+    return Chart(svg=svg, caption="Test tracks by true and given label. Colour: share of the true class.")
+
+
+def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Section:
+    """Return the section on scores per class and per fold, and on what is taken for what.
+
+    `picture` is the confusion matrix, unless it is shown elsewhere.
+    """
+    blocks: list[Block] = [picture] if picture else []
+    blocks.append(_class_table(evaluation))
+    wrong = _confused(evaluation.test)
+    if wrong:
+        blocks.append(_confused_table(evaluation, wrong))
+    if len(evaluation.per_partition) > 1:
+        blocks.append(_fold_table(evaluation))
+    words = (
+        "Precision: of the tracks given this label, how many truly have it. Recall: of the tracks that have it, how "
+        "many were given it. F1: the harmonic mean of the two."
+    )
+    return Section(anchor="scores", title="Scores", words=(words,), blocks=tuple(blocks))
+
+
+def _class_table(evaluation: EvaluationReport) -> Table:
+    """Return the test scores of every class, the hardest first."""
+    blank = ClassScores(precision=0.0, recall=0.0, f1=0.0, n=0)
+    per_class = [(label, evaluation.test.per_class.get(label, blank)) for label in evaluation.classes]
+    rows, note = cut(
+        [
+            (printable(label), percent(s.precision), percent(s.recall), percent(s.f1), count(s.n))
+            for label, s in sorted(per_class, key=lambda item: (item[1].f1, item[0]))
+        ]
+    )
+    return Table(
+        caption="Test scores per class, hardest first",
+        columns=(
+            Column(title="Class"),
+            *(Column(title=title, is_number=True) for title in ("Precision", "Recall", "F1", "Tracks")),
+        ),
+        rows=rows,
+        note=note,
+    )
+
+
+def _confused(scores: Scores) -> list[tuple[int, int, int]]:
+    """Return (tracks, true class, given class) of every pair of classes that was confused, most tracks first."""
+    found = [
+        (hits, true, given)
+        for true, row in enumerate(scores.confusion)
+        for given, hits in enumerate(row)
+        if hits and true != given
+    ]
+    return sorted(found, key=lambda pair: (-pair[0], pair[1:]))
+
+
+def _confused_table(evaluation: EvaluationReport, wrong: list[tuple[int, int, int]]) -> Table:
+    """Return the pairs of classes that are confused most."""
+    classes, confusion = evaluation.classes, evaluation.test.confusion
+    return Table(
+        caption="What is taken for what",
+        columns=(
+            Column(title="True class"),
+            Column(title="Label given"),
+            Column(title="Tracks", is_number=True),
+            Column(title="Of the class", is_number=True),
+        ),
+        rows=tuple(
+            (printable(classes[true]), printable(classes[given]), count(n), percent(n / sum(confusion[true])))
+            for n, true, given in wrong[:WORST_PAIRS]
+        ),
+        note=f"{WORST_PAIRS} of {count(len(wrong))} pairs shown." if len(wrong) > WORST_PAIRS else "",
+    )
+
+
+def _fold_table(evaluation: EvaluationReport) -> Table:
+    """Return the test scores of every fold, and which trials were chosen for it."""
+    folds = evaluation.per_partition
+    accuracies = [scores.accuracy for scores in folds.values()]
+    return Table(
+        caption="Test scores per fold",
+        columns=(
+            Column(title="Fold"),
+            *(Column(title=title, is_number=True) for title in ("Accuracy", "Macro F1", "Tracks")),
+            Column(title="Trial chosen"),
+        ),
+        rows=tuple(
+            (
+                printable(name),
+                percent(s.accuracy),
+                percent(s.macro_f1),
+                count(s.n),
+                _trials(evaluation.chosen.get(name, ())),
+            )
+            for name, s in folds.items()
+        ),
+        note=f"Accuracy from {percent(min(accuracies))} to {percent(max(accuracies))}.",
+    )
+
+
+def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -> Section | None:
+    """Return the test tracks that were mislabelled with the greatest confidence; nothing when there are none."""
+    wrong = [p for p in evaluation.predictions if p.truth is not None and p.label != p.truth]
+    if not wrong:
+        return None
+    classes = evaluation.classes
+    worst = sorted(wrong, key=lambda p: (-_probability(p, p.label, classes), p.path))[:WORST_MISTAKES]
+    table = Table(
+        caption="Wrong with the greatest confidence",
+        columns=(
+            Column(title="File", is_code=True),
+            Column(title="True class"),
+            Column(title="Label given"),
+            Column(title="Confidence", is_number=True),
+            Column(title="Of the truth", is_number=True),
+            Column(title="Partition"),
+        ),
+        rows=tuple(
+            (
+                within(p.path, libraries),
+                printable(p.truth or MISSING),
+                printable(p.label),
+                percent(_probability(p, p.label, classes)),
+                percent(_probability(p, p.truth or "", classes)),
+                printable(p.partition),
+            )
+            for p in worst
+        ),
+        note=f"{count(len(worst))} of {count(len(wrong))} shown." if len(wrong) > len(worst) else "",
+    )
+    words = (
+        f"{counted(len(wrong), 'test track')} of {count(len(evaluation.predictions))} got a wrong label. Listen to "
+        "those at the top first: the model was sure, so either the label is wrong or there is something to learn."
+    )
+    return Section(anchor="mistakes", title="Worst mistakes", words=(words,), blocks=(table,))
+
+
+def _chosen(content: ReportContent) -> set[int]:
+    """Return the indices of the trials that were chosen for any partition."""
+    return {i for indices in content.evaluation.chosen.values() for i in indices} if content.evaluation else set()
+
+
+def _trial_row(outcome: TrialOutcome, *, is_chosen: bool) -> tuple[str, ...]:
+    spec = outcome.spec
+    is_done = outcome.state == "completed"
+    state = ("chosen" if is_chosen else "completed") if is_done else f"failed: {reason(outcome.reason)}"
+    parameters = max((fit.parameters for fit in outcome.fits), default=0)
+    epochs = sorted({fit.epochs for fit in outcome.fits if fit.epochs})
+    span = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}" if epochs else MISSING
+    return (
+        str(spec.index),
+        state,
+        printable(spec.family),
+        printable(spec.features),
+        percent(outcome.objective) if is_done else MISSING,
+        pairs(spec.hyperparameters),
+        count(parameters) if parameters else MISSING,
+        span,
+        duration(outcome.seconds),
+    )
+
+
+def _trials(indices: tuple[int, ...]) -> str:
+    return listed([str(index) for index in indices]) if indices else MISSING
+
+
+def _probability(prediction: Prediction, label: str, classes: tuple[str, ...]) -> float:
+    """Return the probability a prediction gave to a label; 0 for a label the model does not know."""
+    place = classes.index(label) if label in classes else -1
+    return prediction.probabilities[place] if 0 <= place < len(prediction.probabilities) else 0.0

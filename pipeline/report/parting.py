@@ -1,0 +1,100 @@
+"""The split in words, and the check that it keeps what it promises."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from pipeline.learning import DatasetManifest, DatasetTrack, Partition, Split
+from pipeline.report.view import Column, Section, Table, cut
+from pipeline.report.wording import count, counted, reason, within
+from pipeline.tracks import printable
+
+SIDES = ("train", "validation", "test")
+
+
+def sides(partition: Partition) -> dict[str, tuple[int, ...]]:
+    """Return the positions of each side of a partition, by name."""
+    return {"train": partition.train, "validation": partition.validation, "test": partition.test}
+
+
+def straddling(manifest: DatasetManifest, partition: Partition, key: Callable[[DatasetTrack], str | None]) -> int:
+    """Return how many groups of tracks lie on more than one side; tracks with the same `key` are a group."""
+    seen: dict[str, set[str]] = {}
+    for side, positions in sides(partition).items():
+        for position in positions:
+            group = key(manifest.tracks[position])
+            if group is not None:
+                seen.setdefault(group, set()).add(side)
+    return sum(len(where) > 1 for where in seen.values())
+
+
+def tracks_by_side(manifest: DatasetManifest, partition: Partition) -> dict[str, dict[str, int]]:
+    """Return the number of tracks per side and label."""
+    return {
+        side: dict(Counter(manifest.tracks[position].label for position in positions))
+        for side, positions in sides(partition).items()
+    }
+
+
+def split_section(manifest: DatasetManifest, split: Split, libraries: tuple[str, ...]) -> Section:
+    """Return the section that tells how the tracks were parted, and which were left out."""
+    partitions = split.partitions
+    broken_groups = sum(straddling(manifest, partition, lambda track: track.group) for partition in partitions)
+    broken_copies = sum(straddling(manifest, partition, lambda track: track.content_hash) for partition in partitions)
+    words = [_how(manifest, split), _checked("group", broken_groups), _checked("set of identical files", broken_copies)]
+    words += [f"Note: {printable(note)}" for note in split.notes]
+    columns = (
+        Column(title="Partition"),
+        *(Column(title=side.capitalize(), is_number=True) for side in SIDES),
+        Column(title="Groups in test", is_number=True),
+    )
+    rows = tuple(
+        (
+            printable(partition.name),
+            *(count(len(positions)) for positions in sides(partition).values()),
+            count(_groups(manifest, partition.test)),
+        )
+        for partition in partitions
+    )
+    blocks = [Table(caption="Tracks on each side", columns=columns, rows=rows)]
+    if manifest.excluded:
+        left_out, note = cut([(within(track.path, libraries), reason(track.reason)) for track in manifest.excluded])
+        blocks.append(
+            Table(
+                caption=f"Left out: {counted(len(manifest.excluded), 'track')}",
+                columns=(Column(title="File", is_code=True), Column(title="Why", is_prose=True)),
+                rows=left_out,
+                note=note,
+                is_folded=len(manifest.excluded) > 10,
+            )
+        )
+    return Section(anchor="split", title="How the tracks were parted", words=tuple(words), blocks=tuple(blocks))
+
+
+def _how(manifest: DatasetManifest, split: Split) -> str:
+    """Return the strategy as a reader who was not there needs it."""
+    learned = f"{counted(len(manifest.tracks), 'track')} in {counted(split.groups, 'group')}"
+    if split.strategy == "folds":
+        return (
+            f"{learned} came with folds. Each of the {counted(len(split.partitions), 'fold')} was the test once, "
+            f"another fold selected between trials, and the rest was trained on. Every fold stayed whole. "
+            f"Seed {split.seed}."
+        )
+    return (
+        f"{learned} were dealt out at random, group by group, with the classes kept in proportion. Tracks of one "
+        f"group always lie on the same side. The validation tracks selected between trials; the test tracks were "
+        f"read once, after every choice was made. Seed {split.seed}."
+    )
+
+
+def _checked(what: str, broken: int) -> str:
+    """Return what counting again, for this report, found."""
+    if broken:
+        return (
+            f"Warning: {counted(broken, what, f'{what}s')} found on more than one side. The test scores are too good."
+        )
+    return f"Counted again for this report: no {what} lies on more than one side."
+
+
+def _groups(manifest: DatasetManifest, positions: tuple[int, ...]) -> int:
+    """Return how many groups some tracks make up; a track without a group is one of its own."""
+    return len({manifest.tracks[p].group or f"\0{manifest.tracks[p].track_id}" for p in positions})

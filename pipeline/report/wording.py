@@ -1,0 +1,88 @@
+"""Numbers, durations and names as a reader wants them."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from pipeline.tracks import printable
+
+MISSING = "\u2013"
+"""What stands where there is nothing to say."""
+
+
+def percent(share: float) -> str:
+    """Return a share 0..1 in per cent with one decimal."""
+    return f"{share:.1%}" if math.isfinite(share) else MISSING
+
+
+def count(n: int) -> str:
+    """Return a number with thousands set apart by commas."""
+    return f"{n:,}"
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """Return a number with its noun in singular or plural."""
+    return f"{count(n)} {one if n == 1 else many or one + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the two units that matter."""
+    if not math.isfinite(seconds):
+        return MISSING
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def scalar(value: object) -> str:
+    """Return a hyper-parameter or parameter: floats without noise, truth values as yes or no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else printable(str(value))
+
+
+def pairs(values: Mapping[str, object]) -> str:
+    """Return a mapping in one line: `epochs 30, rate 0.001`."""
+    return ", ".join(f"{printable(name)} {scalar(value)}" for name, value in values.items()) or MISSING
+
+
+def listed(names: list[str]) -> str:
+    """Return names as a sentence lists them: `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text of at most `limit` characters, cut in the middle."""
+    if len(text) <= limit:
+        return text
+    head = (limit - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
+
+
+def reason(text: str) -> str:
+    """Return why something failed, in one line of bearable length."""
+    return shortened(printable(text), 300) or "no reason told"
+
+
+def moment(iso: str) -> str:
+    """Return an ISO 8601 time to the minute, in UTC; text that is none is returned as it is."""
+    try:
+        then = datetime.fromisoformat(iso)
+    except ValueError:
+        return printable(iso)
+    utc = then.astimezone(UTC) if then.tzinfo else then
+    return f"{utc:%Y-%m-%d %H:%M} UTC"
+
+
+def within(path: str, libraries: tuple[str, ...]) -> str:
+    """Return a path for people, without the library's own part where it lies in the only library."""
+    if len(libraries) == 1:
+        root = libraries[0].rstrip("/") + "/"
+        path = path.removeprefix(root)
+    return printable(path)

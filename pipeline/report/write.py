@@ -1,0 +1,45 @@
+"""Turn a report's content into one self-contained HTML file."""
+
+import secrets
+from pathlib import Path
+
+import jinja2
+
+from pipeline.errors import UsageError
+from pipeline.report.content import ReportContent
+from pipeline.report.page import build_page
+from pipeline.tracks import printable
+
+
+def render_report(content: ReportContent) -> str:
+    """Return the report of a run as HTML: styles and pictures inside, no script, nothing to load."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("template.html.j2").render(page=build_page(content))
+
+
+def write_report(target: Path, content: ReportContent) -> None:
+    """Write the report of a run as one HTML file in UTF-8, complete or not at all.
+
+    Missing folders above it are made. Raises `UsageError` when the file cannot be written.
+    """
+    html = render_report(content)
+    # A name of its own for each writer: two may report the same run, and the last one to finish wins.
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_text(html, encoding="utf-8")
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        shown, reason = printable(str(target)), error.strerror or error
+        raise UsageError(
+            f"report {shown}: cannot be written ({reason}); free some space or choose another home"
+        ) from error

@@ -1,0 +1,103 @@
+"""Small immutable JSON documents, each a file: there whole or not at all, written by exactly one writer."""
+
+import json
+import re
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline.errors import StoreError, UsageError
+from pipeline.tracks import printable
+from pipeline.wire import Value
+from storage import durable
+
+V = TypeVar("V", bound=Value)
+
+_NAME = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*(/[A-Za-z0-9_+][A-Za-z0-9_.+-]*)*")
+
+
+def encode(value: Value) -> bytes:
+    """Return a value as JSON; pure ASCII, so that paths that are no valid UTF-8 survive as escaped surrogates."""
+    return json.dumps(value.to_wire(), ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def decode(data: bytes, kind: type[V], source: Path) -> V:
+    """Return the value a document holds; raises `StoreError` naming the file when it holds something else."""
+    try:
+        return kind.from_wire(json.loads(data))
+    except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError and UsageError are ValueErrors
+        raise StoreError(f"{printable(str(source))}: is not a readable {kind.__name__} ({error})") from error
+
+
+class Documents:
+    """The documents under one folder, by names such as `20260101/shards/00001`; safe from threads and processes."""
+
+    def __init__(self, root: Path, *, scratch: str = ".tmp") -> None:
+        self.root = root
+        self._tmp = root / scratch
+
+    def path(self, name: str) -> Path:
+        """Return the file of a document. Raises `UsageError` for a name that cannot be one."""
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"document {printable(name)!r}: names are letters, digits and _ . + - between slashes")
+        return self.root / f"{name}.json"
+
+    def publish(self, name: str, value: Value) -> bool:
+        """Write a document unless there is one of that name; False when there was.
+
+        Of several writers at once exactly one gets True. Raises `StoreError`.
+        """
+        target = self.path(name)
+        with durable.store_errors(target, "be written"):
+            if target.exists():
+                return False
+            return durable.publish(self._write(target, value), target)
+
+    def replace(self, name: str, value: Value) -> None:
+        """Write a document, in place of the one of that name if there is one. Raises `StoreError`."""
+        target = self.path(name)
+        with durable.store_errors(target, "be written"):
+            self._write(target, value).replace(target)
+            durable.sync_path(target.parent)
+
+    def find(self, name: str, kind: type[V]) -> V | None:
+        """Return the document of a name, or None when there is none. Raises `StoreError` when it is unreadable."""
+        path = self.path(name)
+        with durable.store_errors(path, "be read"):
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                return None
+        return decode(data, kind, path)
+
+    def read(self, name: str, kind: type[V]) -> V:
+        """Return the document of a name. Raises `StoreError` when there is none or it is unreadable."""
+        found = self.find(name, kind)
+        if found is None:
+            raise StoreError(f"{printable(str(self.path(name)))}: there is no such document")
+        return found
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is a document of that name."""
+        return self.path(name).exists()
+
+    def names(self, prefix: str) -> list[str]:
+        """Return the sorted names of the documents directly in a folder, e.g. of `20260101/shards`."""
+        folder = self.path(prefix).with_suffix("")
+        with durable.store_errors(folder, "be listed"):
+            files = durable.names_in(folder)
+        return [f"{prefix}/{name.removesuffix('.json')}" for name in files if name.endswith(".json")]
+
+    def gc(self, *, grace_s: float) -> int:
+        """Remove what writers that died left behind, older than `grace_s` seconds; return how many files."""
+        with durable.store_errors(self._tmp, "be cleaned"):
+            if not self._tmp.is_dir():
+                return 0
+            return durable.unlink_older(self._tmp, than_s=grace_s, now_s=durable.clock_s(self._tmp))
+
+    def _write(self, target: Path, value: Value) -> Path:
+        """Write a value under a temporary name, flushed, with its folder made."""
+        durable.make_folder(self._tmp)
+        durable.make_folder(target.parent)
+        written = durable.temporary(self._tmp)
+        durable.write_whole(written, encode(value))
+        return written

@@ -1,0 +1,165 @@
+"""Writing parts: the records, or the rows of one family, of up to some thousand tracks in one file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from pipeline.errors import StoreError
+from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.tracks import printable
+from storage import durable
+from storage.filestore.hdf5 import LIBVER, mark
+from storage.filestore.index import TRACKS
+from storage.filestore.layout import SCHEMA, Layout, PartEntry
+from storage.filestore.schema import Tracks, describe, family_group, file_image, rows_crc, write_index
+
+_CHUNK_BYTES = 256 << 10
+"""Uncompressed chunks are read row by row where they lie; this size keeps their index small."""
+
+_BUFFER_BYTES = 8 << 20
+"""How much is collected before it is written."""
+
+
+class PartsWriter:
+    """Writes the parts of one merge; nobody sees them until a manifest names them."""
+
+    def __init__(self, layout: Layout, *, part_entries: int) -> None:
+        self._layout = layout
+        self._part_entries = part_entries
+        self._tables: list[Tracks] = []
+        self._records = 0
+        self._open: dict[str, _FamilyPart] = {}
+        self._written: list[tuple[Path, PartEntry]] = []
+
+    def add_records(self, table: Tracks) -> None:
+        """Add records, at most as many as fit into one part."""
+        if self._records + len(table) > self._part_entries:
+            self._close_tracks()
+        self._tables.append(table)
+        self._records += len(table)
+
+    def add_rows(self, spec: FeatureSpec, content_hash: str, rows: FeatureRows) -> None:
+        """Add the rows of one family of one content. Raises `StoreError` when they cannot be written."""
+        part = self._open.get(spec.key)
+        if part is None:
+            path = durable.temporary(self._layout.tmp, ".h5")
+            with _writing(path):
+                part = self._open[spec.key] = _FamilyPart(path, spec)
+        with _writing(part.path):
+            part.add(content_hash, rows)
+        if len(part.contents) >= self._part_entries:
+            self._close_family(spec.key)
+
+    def finish(self) -> list[PartEntry]:
+        """Give the parts their names, durably, and return what a manifest says of them. Raises `StoreError`."""
+        self._close_tracks()
+        for key in list(self._open):
+            self._close_family(key)
+        for position, (path, entry) in enumerate(self._written):
+            target = self._layout.parts / entry.name
+            with durable.store_errors(target, "be written"):
+                path.replace(target)
+            self._written[position] = (target, entry)
+        if self._written:
+            with durable.store_errors(self._layout.parts, "be written"):
+                durable.sync_path(self._layout.parts)
+        return [entry for _, entry in self._written]
+
+    def discard(self) -> None:
+        """Remove everything that was written; for a merge that failed or lost."""
+        for part in self._open.values():
+            part.abandon()
+        self._open.clear()
+        for path, _ in self._written:
+            path.unlink(missing_ok=True)
+        self._written.clear()
+
+    def _close_tracks(self) -> None:
+        if not self._tables:
+            return
+        table = Tracks.joined(self._tables)
+        self._tables.clear()
+        self._records = 0
+        path = durable.temporary(self._layout.tmp, ".h5")
+        with durable.store_errors(path, "be written"):
+            durable.write_whole(path, file_image(table.write))
+        self._note(path, TRACKS, len(table))
+
+    def _close_family(self, key: str) -> None:
+        part = self._open[key]
+        with _writing(part.path):
+            part.close()
+            durable.sync_path(part.path)
+        del self._open[key]
+        self._note(part.path, key, len(part.contents))
+
+    def _note(self, path: Path, kind: str, entries: int) -> None:
+        entry = PartEntry(name=f"{kind}-{path.name}", kind=kind, entries=entries, size_bytes=path.stat().st_size)
+        self._written.append((path, entry))
+
+
+class _FamilyPart:
+    """A part of one family that is being written."""
+
+    def __init__(self, path: Path, spec: FeatureSpec) -> None:
+        self.path = path
+        self.contents: list[str] = []
+        self._lengths: list[int] = []
+        self._crcs: list[int] = []
+        self._buffer: list[FeatureRows] = []
+        self._buffered_bytes = 0
+        self._file = h5py.File(path, "x", libver=LIBVER, rdcc_nbytes=0)
+        mark(self._file, schema=SCHEMA)
+        self._group = family_group(self._file, spec)
+        describe(self._group, spec)
+        row_bytes = 4 * int(np.prod(spec.row_shape))
+        chunk = max(1, _CHUNK_BYTES // max(row_bytes, 1))
+        for name, shape, dtype in (("values", spec.row_shape, "<f4"), ("start_s", (), "<f4"), ("channel", (), "i1")):
+            self._group.create_dataset(
+                name, shape=(0, *shape), maxshape=(None, *shape), chunks=(chunk, *shape), dtype=dtype
+            )
+
+    def add(self, content_hash: str, rows: FeatureRows) -> None:
+        self.contents.append(content_hash)
+        self._lengths.append(len(rows))
+        self._crcs.append(rows_crc(content_hash, rows))
+        self._buffer.append(rows)
+        self._buffered_bytes += rows.values.nbytes
+        if self._buffered_bytes >= _BUFFER_BYTES:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        write_index(self._group, self.contents, self._lengths, self._crcs)
+        self._file.close()
+
+    def abandon(self) -> None:
+        # HDF5 cannot close what it cannot flush, and the file goes away anyhow.
+        with suppress(OSError, RuntimeError, ValueError):
+            self._file.close()
+        self.path.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if not self._buffer:
+            return
+        for name in ("values", "start_s", "channel"):
+            more = np.concatenate([getattr(rows, name) for rows in self._buffer])
+            dataset = self._group[name]
+            begin = len(dataset)
+            dataset.resize(begin + len(more), axis=0)
+            dataset[begin:] = more
+        self._buffer.clear()
+        self._buffered_bytes = 0
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what h5py raises while it writes into `StoreError`."""
+    try:
+        with durable.store_errors(path, "be written"):
+            yield
+    except (RuntimeError, ValueError) as error:  # h5py's other errors when HDF5 could not write
+        raise StoreError(f"{printable(str(path))}: cannot be written ({error})") from error

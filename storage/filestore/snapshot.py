@@ -1,0 +1,186 @@
+"""A file store as it was at one moment: a manifest's index and the names of the segments in the inbox."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import h5py
+
+from pipeline.errors import StoreError
+from pipeline.features.spec import FeatureRows
+from pipeline.tracks import TrackRecord, printable
+from storage.base import Snapshot
+from storage.filestore.hdf5 import DamagedError, VanishedError, naming, reading
+from storage.filestore.index import Indexes, PartsIndex, Place
+from storage.filestore.layout import Layout, SegmentName
+from storage.filestore.schema import FamilyTable, Tracks
+from storage.rules import Rank, missing_rows, rank
+
+_RUN_BYTES = 8 << 20
+"""The largest read; rows that follow each other in a part are read together up to this."""
+
+_TABLES = 16
+"""How many parts' records a snapshot keeps decoded."""
+
+
+class FileSnapshot(Snapshot):
+    """Reads through the manifest and the inbox it pinned; holds no open file.
+
+    A segment that was merged since is found again in a later manifest: merging keeps superseded records, and parts
+    outlive the manifests that name them by the grace of the collection.
+    """
+
+    def __init__(self, layout: Layout, indexes: Indexes, index: PartsIndex, segments: Iterable[SegmentName]) -> None:
+        self._layout = layout
+        self._indexes = indexes
+        self._index = index
+        self._tables: dict[str, Tracks] = {}
+        self._by_track: dict[str, SegmentName] = {}
+        self._by_content: dict[str, dict[str, SegmentName]] = {}
+        for name in segments:
+            self._add(name)
+
+    def _add(self, name: SegmentName) -> None:
+        """Note what a segment holds that the parts do not."""
+        held = self._by_track.get(name.track_id)
+        best: Rank | None = held.rank if held is not None else self._index.rank(name.track_id)
+        if best is None or best < name.rank:
+            self._by_track[name.track_id] = name
+        families = self._layout.families_in(name)
+        if families:
+            self._by_content.setdefault(name.rank.content_hash, {}).update(dict.fromkeys(families, name))
+
+    def __len__(self) -> int:
+        """Return how many tracks have a record, failed ones included."""
+        return self._index.count() + sum(self._index.rank(track_id) is None for track_id in self._by_track)
+
+    def records(self) -> Iterator[TrackRecord]:
+        """Yield the record of every track once, part by part."""
+        for part, rows in self._index.winners().items():
+            with self._reading_part(part) as file:
+                table = Tracks.read(file)
+                found = [table.record(row) for row in rows]
+            yield from (record for record in found if record.track_id not in self._by_track)
+        for name in sorted(self._by_track.values(), key=lambda name: name.path):
+            yield self._of_segment(name)
+
+    def record(self, track_id: str) -> TrackRecord | None:
+        """Return the record of a track, or None when there is none."""
+        name = self._by_track.get(track_id)
+        if name is not None:
+            return self._of_segment(name)
+        place = self._index.record(track_id)
+        return self._of_part(place) if place is not None else None
+
+    def families_of(self, content_hash: str) -> frozenset[str]:
+        """Return the keys of the families stored for a content; empty for an unknown one."""
+        return self._index.families_of(content_hash) | frozenset(self._by_content.get(content_hash, ()))
+
+    def rows(self, family_key: str, content_hashes: Sequence[str]) -> list[FeatureRows]:
+        """Return one family's rows of each content, in the order asked.
+
+        Raises `StoreError` naming what is missing, or the file, content and family whose bytes are damaged.
+        """
+        in_parts: dict[str, dict[int, str]] = {}
+        in_inbox: dict[str, SegmentName] = {}
+        missing = []
+        for content_hash in dict.fromkeys(content_hashes):
+            place = self._index.rows(family_key, content_hash)
+            segment = self._by_content.get(content_hash, {}).get(family_key)
+            if place is not None:
+                in_parts.setdefault(place.part, {})[place.row] = content_hash
+            elif segment is not None:
+                in_inbox[content_hash] = segment
+            else:
+                missing.append(content_hash)
+        if missing:
+            raise missing_rows(family_key, missing)
+        found = self._from_inbox(family_key, in_inbox, in_parts)
+        for part in sorted(in_parts):
+            with self._reading_part(part) as file:
+                table = FamilyTable(file, family_key)
+                for run in _runs(table, sorted(in_parts[part])):
+                    contents = [in_parts[part][row] for row in run]
+                    found.update(zip(contents, table.rows_of(contents, first=run[0]), strict=True))
+        return [found[content_hash] for content_hash in content_hashes]
+
+    def _from_inbox(
+        self, family_key: str, segments: dict[str, SegmentName], in_parts: dict[str, dict[int, str]]
+    ) -> dict[str, FeatureRows]:
+        """Return the rows that are in segments; what was merged meanwhile is added to `in_parts` instead."""
+        found = {}
+        for content_hash, name in sorted(segments.items(), key=lambda item: item[1].path):
+            try:
+                with reading(self._layout.inbox / name.path) as file:
+                    found[content_hash] = FamilyTable(file, family_key).rows_of([content_hash])[0]
+            except VanishedError:
+                place = self._merged(name, partial(_find_rows, family_key=family_key, content_hash=content_hash))
+                in_parts.setdefault(place.part, {})[place.row] = content_hash
+        return found
+
+    def _of_segment(self, name: SegmentName) -> TrackRecord:
+        """Return the record of a segment, wherever it is by now."""
+        try:
+            return read_record(self._layout, name)
+        except VanishedError:
+            return self._of_part(self._merged(name, lambda index: index.record(name.track_id, name.rank)))
+
+    def _of_part(self, place: Place) -> TrackRecord:
+        table = self._tables.get(place.part)
+        if table is None:
+            with self._reading_part(place.part) as file:
+                table = Tracks.read(file)
+            if len(self._tables) >= _TABLES:
+                self._tables.pop(next(iter(self._tables)), None)
+            self._tables[place.part] = table
+        with naming(self._layout.parts / place.part):
+            return table.record(place.row)
+
+    def _merged(self, name: SegmentName, find: Callable[[PartsIndex], Place | None]) -> Place:
+        """Return where what a segment held was merged to, by the first later manifest that has it."""
+        for index in self._indexes.after(self._index.generation):
+            place = find(index)
+            if place is not None:
+                return place
+        raise StoreError(
+            f"{printable(str(self._layout.inbox / name.path))}: went away while it was read; take a new snapshot"
+        )
+
+    @contextmanager
+    def _reading_part(self, part: str) -> Iterator[h5py.File]:
+        try:
+            with reading(self._layout.parts / part) as file:
+                yield file
+        except VanishedError as error:
+            raise StoreError(f"{error}: the snapshot is older than the collection allows; take a new one") from error
+
+
+def _find_rows(index: PartsIndex, *, family_key: str, content_hash: str) -> Place | None:
+    return index.rows(family_key, content_hash)
+
+
+def read_record(layout: Layout, name: SegmentName) -> TrackRecord:
+    """Return the record of a segment.
+
+    Raises `VanishedError` when it was merged meanwhile, `DamagedError` when it is not what its name says.
+    """
+    with reading(layout.inbox / name.path) as file:
+        record = Tracks.read(file).record(0)
+        if record.track_id != name.track_id or rank(record) != name.rank:
+            raise DamagedError("it holds another record than its name says")
+        return record
+
+
+def _runs(table: FamilyTable, rows: list[int]) -> Iterator[list[int]]:
+    """Part ascending rows into runs that lie next to each other and fit in one read."""
+    run: list[int] = []
+    size = 0
+    for row in rows:
+        more = table.size_bytes(row)
+        if run and (row != run[-1] + 1 or size + more > _RUN_BYTES):
+            yield run
+            run, size = [], 0
+        run.append(row)
+        size += more
+    if run:
+        yield run

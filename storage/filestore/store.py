@@ -1,0 +1,118 @@
+"""The feature store in a folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.tracks import TrackRecord
+from storage import durable
+from storage.base import GRACE_S, CompactionReport, FeatureStore, GcReport, Snapshot
+from storage.filestore import compaction
+from storage.filestore.index import Indexes
+from storage.filestore.layout import Layout, SegmentName, open_layout
+from storage.filestore.schema import segment
+from storage.filestore.snapshot import FileSnapshot
+from storage.rules import Rank, check_commit, rank
+
+
+class FileFeatureStore(FeatureStore):
+    """Immutable files in a folder that any number of processes and hosts share; see `layout` for what lies where.
+
+    Holds no open file and no lock, so it may be used from threads and carried over a fork.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._indexes = Indexes(layout)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Return the store in a folder, made first where the folder is new or empty.
+
+        Raises `UsageError` naming the folder, the reason and the mend when it cannot be made or written, holds
+        something else, or was written by a newer chordal.
+        """
+        return cls(open_layout(path))
+
+    @property
+    def path(self) -> Path:
+        """The folder of the store."""
+        return self._layout.root
+
+    def commit(
+        self, record: TrackRecord, features: Mapping[str, FeatureRows], specs: Mapping[str, FeatureSpec]
+    ) -> bool:
+        """Store a track's record and the rows of its content, durably; False when all of it was there already."""
+        check_commit(record, features, specs)
+        known = self.families_of(record.content_hash) if features else frozenset()
+        new = {key: features[key] for key in sorted(features) if key not in known}
+        held = self._rank(record.track_id)
+        if held is not None and held >= rank(record):
+            if not new:
+                return False
+            if held == rank(record):
+                # The features are new, the record is not: the first one stays.
+                record = self.record(record.track_id) or record
+        self._layout.publish_specs(specs[key] for key in new)
+        self._write(SegmentName.of(record, new), segment(record, new, specs))
+        return True
+
+    def _write(self, name: SegmentName, data: bytes) -> None:
+        """Put a segment into the inbox; once this returns, a power cut cannot take it away."""
+        target = self._layout.inbox / name.path
+        with durable.store_errors(target, "be written"):
+            durable.make_folder(target.parent)
+            written = durable.temporary(self._layout.tmp, ".h5")
+            durable.write_whole(written, data)
+            try:
+                # Equal names mean equal content: replacing what a redelivered task wrote a moment ago is harmless.
+                written.replace(target)
+            except OSError:
+                written.unlink(missing_ok=True)
+                raise
+            durable.sync_path(target.parent)
+
+    def record(self, track_id: str) -> TrackRecord | None:
+        """Return the newest record of a track, or None when there is none."""
+        segments = self._layout.segments_of_track(track_id)
+        return FileSnapshot(self._layout, self._indexes, self._indexes.newest(), segments).record(track_id)
+
+    def _rank(self, track_id: str) -> Rank | None:
+        """Return the rank of the newest record of a track from names and the index alone."""
+        ranks = [name.rank for name in self._layout.segments_of_track(track_id)]
+        merged = self._indexes.newest().rank(track_id)
+        return max([*ranks, merged] if merged is not None else ranks, default=None)
+
+    def families_of(self, content_hash: str) -> frozenset[str]:
+        """Return the keys of the families stored for a content; empty for an unknown one."""
+        if not content_hash:
+            return frozenset()
+        segments = self._layout.segments_of_content(content_hash)
+        inbox = frozenset(key for name in segments for key in self._layout.families_in(name))
+        return inbox | self._indexes.newest().families_of(content_hash)
+
+    def record_of_content(self, content_hash: str) -> TrackRecord | None:
+        """Return the newest record of some track that has this content and did not fail, or None."""
+        if not content_hash:
+            return None
+        waiting = [name.track_id for name in self._layout.segments_of_content(content_hash) if name.rank.succeeded]
+        for track_id in (*waiting, *self._indexes.newest().tracks_of(content_hash)):
+            record = self.record(track_id)
+            if record is not None and record.content_hash == content_hash and record.failure is None:
+                return record
+        return None
+
+    def snapshot(self) -> Snapshot:
+        """Return the store as it is now."""
+        # First the inbox, then the manifest: what is merged in between is then in both, not in neither.
+        segments = list(self._layout.segments())
+        return FileSnapshot(self._layout, self._indexes, self._indexes.newest(), segments)
+
+    def compact(self) -> CompactionReport:
+        """Merge the inbox, and parts that are small, into parts; changes nothing that a reader sees."""
+        return compaction.compact(self._layout, self._indexes)
+
+    def gc(self, *, grace_s: float = GRACE_S) -> GcReport:
+        """Remove what nobody refers to and is older than `grace_s` seconds."""
+        return compaction.collect(self._layout, grace_s=grace_s)

@@ -1,0 +1,101 @@
+"""A feature store in this process's memory: the model the file store is tested against, and handy in tests."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.tracks import TrackRecord
+from storage.base import GRACE_S, CompactionReport, FeatureStore, GcReport, Snapshot
+from storage.rules import check_commit, missing_rows, rank
+
+Contents = dict[str, dict[str, FeatureRows]]
+
+
+class MemoryFeatureStore(FeatureStore):
+    """Keeps everything in dictionaries and loses it with the process."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, TrackRecord] = {}
+        self._contents: Contents = {}
+        self._lock = threading.Lock()
+
+    def commit(
+        self, record: TrackRecord, features: Mapping[str, FeatureRows], specs: Mapping[str, FeatureSpec]
+    ) -> bool:
+        """Store a track's record and the rows of its content; False when all of it was there already."""
+        check_commit(record, features, specs)
+        with self._lock:
+            known = self._contents.get(record.content_hash, {})
+            new = {key: _copy(rows) for key, rows in features.items() if key not in known}
+            held = self._records.get(record.track_id)
+            newer = held is None or rank(held) < rank(record)
+            if newer:
+                self._records[record.track_id] = record
+            if new:
+                # A new dictionary, so that snapshots keep the one they have seen.
+                self._contents[record.content_hash] = {**known, **new}
+        return newer or bool(new)
+
+    def record(self, track_id: str) -> TrackRecord | None:
+        """Return the newest record of a track, or None when there is none."""
+        return self._records.get(track_id)
+
+    def families_of(self, content_hash: str) -> frozenset[str]:
+        """Return the keys of the families stored for a content; empty for an unknown one."""
+        return frozenset(self._contents.get(content_hash, ()))
+
+    def record_of_content(self, content_hash: str) -> TrackRecord | None:
+        """Return the newest record of some track that has this content and did not fail, or None."""
+        with self._lock:
+            records = list(self._records.values())
+        alike = (record for record in records if record.content_hash == content_hash and record.failure is None)
+        return next(alike, None) if content_hash else None
+
+    def snapshot(self) -> Snapshot:
+        """Return the store as it is now."""
+        with self._lock:
+            return MemorySnapshot(dict(self._records), dict(self._contents))
+
+    def compact(self) -> CompactionReport:
+        """Do nothing: there are no files to pack."""
+        return CompactionReport(state="nothing")
+
+    def gc(self, *, grace_s: float = GRACE_S) -> GcReport:
+        """Do nothing: Python collects what nobody refers to."""
+        return GcReport()
+
+
+class MemorySnapshot(Snapshot):
+    """A copy of the dictionaries of a `MemoryFeatureStore`."""
+
+    def __init__(self, records: dict[str, TrackRecord], contents: Contents) -> None:
+        self._records = records
+        self._contents = contents
+
+    def __len__(self) -> int:
+        """Return how many tracks have a record, failed ones included."""
+        return len(self._records)
+
+    def records(self) -> Iterator[TrackRecord]:
+        """Yield the record of every track once."""
+        yield from self._records.values()
+
+    def record(self, track_id: str) -> TrackRecord | None:
+        """Return the record of a track, or None when there is none."""
+        return self._records.get(track_id)
+
+    def families_of(self, content_hash: str) -> frozenset[str]:
+        """Return the keys of the families stored for a content; empty for an unknown one."""
+        return frozenset(self._contents.get(content_hash, ()))
+
+    def rows(self, family_key: str, content_hashes: Sequence[str]) -> list[FeatureRows]:
+        """Return one family's rows of each content, in the order asked; raises `StoreError` naming the missing."""
+        missing = sorted({h for h in content_hashes if family_key not in self._contents.get(h, {})})
+        if missing:
+            raise missing_rows(family_key, missing)
+        return [_copy(self._contents[h][family_key]) for h in content_hashes]
+
+
+def _copy(rows: FeatureRows) -> FeatureRows:
+    """Return rows that share no memory, so that nobody can change what is stored."""
+    return FeatureRows(values=rows.values.copy(), start_s=rows.start_s.copy(), channel=rows.channel.copy())

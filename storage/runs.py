@@ -1,0 +1,207 @@
+"""What a run was asked to do and how far it is: immutable documents below `runs/` in the home.
+
+    runs/<run_id>/plan.json             the orders
+    runs/<run_id>/shards/00000.json     the tracks of each shard, written while the producer walks the library
+    runs/<run_id>/scan.json             how many shards there are, written when the walk is over
+    runs/<run_id>/sealed/00000.json     what became of each shard
+    runs/<run_id>/claims/<name>.json    who may take a step that must be taken once
+    runs/<run_id>/dataset.json, split.json, trials.json, outcomes/0000.json, report.json, failure.json
+    runs/<run_id>/logs/                 whatever processes write
+
+Everything is written once: a redelivered task that writes the same again changes nothing and is told so. The ledger
+owns what a run is; the broker only carries hints about it.
+"""
+
+import os
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
+from pipeline.runs import RunPlan, ShardSummary
+from pipeline.tracks import ScannedTrack, printable
+from pipeline.wire import Value
+from storage import durable
+from storage.base import GRACE_S
+from storage.documents import Documents
+
+
+class Claim(Value, frozen=True, kw_only=True):
+    """Who took a step that must be taken once, and when."""
+
+    name: str
+    host: str
+    pid: int
+    taken: str
+    """ISO 8601, UTC."""
+
+
+class _Tracks(Value, frozen=True, kw_only=True):
+    tracks: tuple[ScannedTrack, ...]
+
+
+class _Scan(Value, frozen=True, kw_only=True):
+    shards: int
+
+
+class _Trials(Value, frozen=True, kw_only=True):
+    specs: tuple[TrialSpec, ...]
+
+
+class _RunFailure(Value, frozen=True, kw_only=True):
+    reason: str
+
+
+class RunLedger:
+    """The runs of one home; safe from threads and processes, holds nothing open.
+
+    Every method raises `StoreError` naming the file when it cannot be written or read; those that return a bool
+    return False when the same was written before, and leave what is there alone.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._documents = Documents(home / "runs")
+
+    def path(self, run_id: str) -> Path:
+        """Return the folder of a run. Raises `UsageError` for an id that cannot be one."""
+        return self._documents.path(f"{run_id}/plan").parent
+
+    def logs(self, run_id: str) -> Path:
+        """Return the folder for the logs of a run, made when it is not there."""
+        folder = self.path(run_id) / "logs"
+        with durable.store_errors(folder, "be made"):
+            durable.make_folder(folder)
+        return folder
+
+    def create(self, plan: RunPlan) -> bool:
+        """Write the orders of a new run; False when the same were written before.
+
+        Raises `UsageError` when the id belongs to another run.
+        """
+        self._documents.gc(grace_s=GRACE_S)
+        if self._documents.publish(f"{plan.run_id}/plan", plan):
+            return True
+        if self.plan(plan.run_id) != plan:
+            raise UsageError(f"run {plan.run_id}: there is another run of that id; take a new id")
+        return False
+
+    def plan(self, run_id: str) -> RunPlan:
+        """Return the orders of a run. Raises `UsageError` when there is no such run."""
+        plan = self._documents.find(f"{run_id}/plan", RunPlan)
+        if plan is None:
+            known = ", ".join(self.run_ids()[-3:]) or "none yet"
+            raise UsageError(f"run {printable(run_id)}: no such run; the latest are: {known}")
+        return plan
+
+    def run_ids(self) -> list[str]:
+        """Return the ids of all runs, newest last."""
+        with durable.store_errors(self._documents.root, "be listed"):
+            names = [name for name in durable.names_in(self._documents.root) if not name.startswith(".")]
+        plans = [self._documents.find(f"{name}/plan", RunPlan) for name in names]
+        return [plan.run_id for plan in sorted(filter(None, plans), key=lambda plan: (plan.created, plan.run_id))]
+
+    def write_shard(self, run_id: str, shard: int, tracks: Sequence[ScannedTrack]) -> bool:
+        """Write the tracks of a shard."""
+        return self._documents.publish(f"{run_id}/shards/{shard:05d}", _Tracks(tracks=tuple(tracks)))
+
+    def shard(self, run_id: str, shard: int) -> tuple[ScannedTrack, ...]:
+        """Return the tracks of a shard. Raises `StoreError` when it was not written."""
+        return self._documents.read(f"{run_id}/shards/{shard:05d}", _Tracks).tracks
+
+    def shards(self, run_id: str) -> list[int]:
+        """Return the numbers of the shards written so far, ascending."""
+        return self._numbers(f"{run_id}/shards")
+
+    def close_scan(self, run_id: str, shards: int) -> bool:
+        """Say that the walk is over and how many shards it wrote."""
+        return self._documents.publish(f"{run_id}/scan", _Scan(shards=shards))
+
+    def shard_count(self, run_id: str) -> int | None:
+        """Return how many shards the run has, or None while the producer still walks."""
+        scan = self._documents.find(f"{run_id}/scan", _Scan)
+        return scan.shards if scan is not None else None
+
+    def seal(self, run_id: str, summary: ShardSummary) -> bool:
+        """Say what became of the files of a shard; the first to say so is believed."""
+        return self._documents.publish(f"{run_id}/sealed/{summary.shard:05d}", summary)
+
+    def sealed(self, run_id: str) -> dict[int, ShardSummary]:
+        """Return what became of each sealed shard, by number."""
+        names = self._documents.names(f"{run_id}/sealed")
+        summaries = (self._documents.read(name, ShardSummary) for name in names)
+        return {summary.shard: summary for summary in summaries}
+
+    def sealed_shards(self, run_id: str) -> list[int]:
+        """Return the numbers of the sealed shards, ascending, without reading their summaries."""
+        return self._numbers(f"{run_id}/sealed")
+
+    def claim(self, run_id: str, name: str) -> bool:
+        """Take a step that must be taken once; of all callers in all processes exactly one gets True."""
+        taken = datetime.now(UTC).isoformat(timespec="seconds")
+        claim = Claim(name=name, host=socket.gethostname(), pid=os.getpid(), taken=taken)
+        return self._documents.publish(f"{run_id}/claims/{name}", claim)
+
+    def claimed(self, run_id: str, name: str) -> Claim | None:
+        """Return who took a step, or None when nobody did."""
+        return self._documents.find(f"{run_id}/claims/{name}", Claim)
+
+    def put_manifest(self, manifest: DatasetManifest) -> bool:
+        """Write what the run learns from."""
+        return self._documents.publish(f"{manifest.run_id}/dataset", manifest)
+
+    def manifest(self, run_id: str) -> DatasetManifest | None:
+        """Return what the run learns from, or None when that is not settled."""
+        return self._documents.find(f"{run_id}/dataset", DatasetManifest)
+
+    def put_split(self, run_id: str, split: Split) -> bool:
+        """Write how the run's tracks are parted."""
+        return self._documents.publish(f"{run_id}/split", split)
+
+    def split(self, run_id: str) -> Split | None:
+        """Return how the run's tracks are parted, or None when that is not settled."""
+        return self._documents.find(f"{run_id}/split", Split)
+
+    def put_trials(self, run_id: str, specs: Sequence[TrialSpec]) -> bool:
+        """Write the configurations the run tries."""
+        return self._documents.publish(f"{run_id}/trials", _Trials(specs=tuple(specs)))
+
+    def trials(self, run_id: str) -> tuple[TrialSpec, ...] | None:
+        """Return the configurations the run tries, or None when they are not settled."""
+        trials = self._documents.find(f"{run_id}/trials", _Trials)
+        return trials.specs if trials is not None else None
+
+    def put_outcome(self, outcome: TrialOutcome) -> bool:
+        """Write how a trial ended."""
+        return self._documents.publish(f"{outcome.spec.run_id}/outcomes/{outcome.spec.index:04d}", outcome)
+
+    def outcome(self, run_id: str, index: int) -> TrialOutcome | None:
+        """Return how a trial ended, or None when it has not."""
+        return self._documents.find(f"{run_id}/outcomes/{index:04d}", TrialOutcome)
+
+    def outcomes(self, run_id: str) -> list[TrialOutcome]:
+        """Return how the trials that have ended did, by index."""
+        names = self._documents.names(f"{run_id}/outcomes")
+        found = [self._documents.read(name, TrialOutcome) for name in names]
+        return sorted(found, key=lambda outcome: outcome.spec.index)
+
+    def put_report(self, report: EvaluationReport) -> bool:
+        """Write how the winner does."""
+        return self._documents.publish(f"{report.run_id}/report", report)
+
+    def report(self, run_id: str) -> EvaluationReport | None:
+        """Return how the winner does, or None when that is not known."""
+        return self._documents.find(f"{run_id}/report", EvaluationReport)
+
+    def fail(self, run_id: str, reason: str) -> bool:
+        """Say why the run cannot go on; the first reason stays."""
+        return self._documents.publish(f"{run_id}/failure", _RunFailure(reason=reason))
+
+    def failure(self, run_id: str) -> str | None:
+        """Return why the run cannot go on, or None while it can."""
+        failure = self._documents.find(f"{run_id}/failure", _RunFailure)
+        return failure.reason if failure is not None else None
+
+    def _numbers(self, folder: str) -> list[int]:
+        return sorted(int(name.rpartition("/")[2]) for name in self._documents.names(folder))

@@ -1,0 +1,23 @@
+"""When the stages of a run ended, told by when their last documents were written."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from storage.runs import RunLedger
+
+
+def stage_ends(ledger: RunLedger, run_id: str) -> dict[str, float]:
+    """Return when a run was planned and when each stage ended so far, Unix seconds, in the order of the stages.
+
+    Keys: `plan`, `scan`, `extract` (the last shard was sealed), `trials` (the last outcome was written), `final`.
+    """
+    folder = ledger.path(run_id)
+    documents: dict[str, Iterable[Path]] = {
+        "plan": [folder / "plan.json"],
+        "scan": [folder / "scan.json"],
+        "extract": (folder / "sealed").glob("*.json"),
+        "trials": (folder / "outcomes").glob("*.json"),
+        "final": [folder / "report.json"],
+    }
+    ends = {stage: [path.stat().st_mtime for path in paths if path.exists()] for stage, paths in documents.items()}
+    return {stage: max(times) for stage, times in ends.items() if times}

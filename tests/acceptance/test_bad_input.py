@@ -1,0 +1,130 @@
+"""Bad input: one line that names the thing, the reason and the mend, exit status 2, and nothing lost."""
+
+import sys
+
+import pytest
+import soundfile
+from sounds import RATE_HZ, sound, write_classes
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory):
+    """A library of three classes that nobody extracts."""
+    folder = tmp_path_factory.mktemp("bad input") / "library"
+    write_classes(folder, per_class=2, seconds=0.2)
+    return folder
+
+
+def refused(told, *words: str) -> None:
+    """Check that a command was refused in one line that has these words."""
+    assert told.status == 2, told.err
+    assert told.out == ""
+    lines = [line for line in told.err.splitlines() if line.startswith("chordal: ")]
+    assert len(lines) == 1, told.err
+    assert "Traceback" not in told.err
+    for word in words:
+        assert word in lines[0], lines[0]
+
+
+def test_a_missing_folder(chordal, tmp_path):
+    refused(chordal("run", tmp_path / "nowhere"), "nowhere")
+
+
+def test_an_empty_folder(chordal, tmp_path):
+    (tmp_path / "empty").mkdir()
+    refused(chordal("run", tmp_path / "empty"), "empty", "no audio files")
+
+
+def test_a_file_where_a_folder_is_expected(chordal, library):
+    refused(chordal("run", library / "low" / "low 0.wav"), "low 0.wav", "folder")
+
+
+def test_no_library_at_all(chordal):
+    refused(chordal("run"), "LIBRARY")
+
+
+def test_one_class_only(chordal, library):
+    refused(chordal("run", library / "low"), "'low'", "at least two")
+
+
+def test_a_class_with_one_track(chordal, library, tmp_path):
+    write_classes(tmp_path / "odd", per_class=2, seconds=0.2)
+    (tmp_path / "odd" / "solo").mkdir()
+    soundfile.write(tmp_path / "odd" / "solo" / "only.wav", sound(1), RATE_HZ)
+    refused(chordal("run", tmp_path / "odd"), "'solo'", "one track")
+
+
+def test_labels_that_match_nothing(chordal, library):
+    refused(chordal("run", library, "--labels", r"name:_(\d)\."), "name:_", "none of 6 files")
+
+
+def test_a_label_rule_that_is_no_expression(chordal, library):
+    refused(chordal("run", library, "--labels", "name:(("), "not a regular expression")
+
+
+def test_a_label_rule_of_an_unknown_kind(chordal, library):
+    refused(chordal("run", library, "--labels", "colour"), "colour", "folder")
+
+
+def test_folds_that_match_nothing(chordal, library):
+    refused(chordal("run", library, "--folds", r"name:^fold(\d)"), "folds name:^fold", "--folds")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('name = "x"\ntitel = "y"\nmodels = []', ("titel",)),
+        ('name = "x"\ntitle = "y"\n[[models]]\nfamily = "svm"\nfeatures = "mfcc_meen"', ("mfcc_meen", "mfcc_mean")),
+        ('name = "x"\ntitle = "y"\n[[models]]\nfamily = "swm"\nfeatures = "mfcc_mean"', ("swm", "svm")),
+        ('name = "x"\ntitle = "y"\n[[models]]\nfamily = "svm"\nfeatures = "mfcc_mean"\nfixed = {q = 1}', ("q",)),
+        ("name = ", ("TOML",)),
+        ('name = "x"\ntitle = "y"\nmodels = []', ("models",)),
+    ],
+)
+def test_a_recipe_with_a_mistake(chordal, library, tmp_path, text, words):
+    recipe = tmp_path / "mistaken.toml"
+    recipe.write_text(text, "utf-8")
+    refused(chordal("run", library, "--recipe", recipe), "mistaken.toml", *words)
+
+
+def test_a_recipe_that_is_not_there(chordal, library):
+    refused(chordal("run", library, "--recipe", "defualt"), "defualt", "default")
+
+
+def test_a_broker_that_does_not_answer(chordal, library):
+    refused(chordal("run", library, "--broker", "redis://127.0.0.1:1/0"), "redis://127.0.0.1:1/0", "is it running")
+
+
+def test_a_broker_address_that_is_none(chordal, library):
+    refused(chordal("run", library, "--broker", "localhost"), "localhost", "redis://")
+
+
+def test_a_home_that_is_a_file(chordal, library, tmp_path):
+    (tmp_path / "file").touch()
+    refused(chordal("run", library, "--home", tmp_path / "file"), "file", "--home")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a folder that even root cannot write in")
+def test_a_home_that_cannot_be_written(chordal, library):
+    refused(chordal("run", library, "--home", "/proc/chordal-home"), "/proc/chordal-home", "--home")
+
+
+def test_a_typo_in_a_command(chordal):
+    refused(chordal("rnu"), "rnu")
+
+
+def test_a_typo_in_an_option(chordal, library):
+    refused(chordal("run", library, "--lables", "folder"), "--lables", "--labels")
+
+
+def test_asking_a_home_that_is_not_there_does_not_make_it(chordal):
+    refused(chordal("status"), "nothing here yet")
+    refused(chordal("failures"), "nothing here yet")
+    refused(chordal("train"), "nothing")
+    assert not (chordal.home / "store").exists()
+
+
+def test_an_unknown_queue(chordal):
+    refused(chordal("worker", "--queues", "extrakt", "--broker", "redis://127.0.0.1:1/0"), "extrakt", "extract")

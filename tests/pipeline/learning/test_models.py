@@ -1,0 +1,190 @@
+"""Each model family learns, and says the same after it was saved and loaded."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.models import Labelled, model_family, model_names
+from pipeline.models.base import balanced_weights, standardising
+from pipeline.models.classic import load_classic
+from pipeline.models.networks import load_network
+from pipeline.recipe import ModelChoice, Recipe
+from pipeline.search import propose_trials
+
+CLASSIC = {"svm", "logistic"}
+SHORT = {
+    "dense_search": {"epochs": 3},
+    "dense_mean": {"epochs": 3},
+    "dense_stats": {"epochs": 3},
+    "cnn_segments": {"epochs": 1},
+}
+
+
+def defaults(name):
+    choice = ModelChoice(family=name, features="frame_stats", fixed=SHORT.get(name, {}))
+    (spec,) = propose_trials(Recipe(name="r", title="r", models=(choice,)).replace(), run_id="r", seed=0)[:1]
+    return spec.hyperparameters
+
+
+def made(shape, *, rows=60, classes=3, seed=0):
+    random = np.random.default_rng(seed)
+    y = np.arange(rows) % classes
+    x = random.normal(10, 3, size=(rows, *shape)).astype(np.float32)
+    x[np.arange(rows), ..., y] += 12
+    return Labelled(x=x, y=y)
+
+
+def fitted(name, *, seed=0, data=None, validation="same", **changes):
+    data = data or made((130, 16) if name == "cnn_segments" else (8,))
+    return model_family(name).fit(
+        data,
+        data if validation == "same" else validation,
+        classes=3,
+        hyperparameters=defaults(name) | changes,
+        seed=seed,
+    ), data
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_family_fits_and_its_model_says_the_same_after_saving_and_loading(name, tmp_path):
+    fit, data = fitted(name)
+    said = fit.model.probabilities(data.x)
+
+    fit.model.save(tmp_path)
+    loaded = (load_classic if name in CLASSIC else load_network)(tmp_path)
+
+    assert said.shape == (len(data.x), 3)
+    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(loaded.probabilities(data.x), said, atol=1e-6)
+    assert fit.parameters > 0
+    assert [path.suffix for path in tmp_path.iterdir()] == [".skops" if name in CLASSIC else ".keras"]
+
+
+@pytest.mark.parametrize("name", ["svm", "logistic", "dense_stats"])
+def test_a_family_learns_classes_that_lie_apart(name):
+    fit, data = fitted(name, **({} if name in CLASSIC else {"epochs": 30}))
+
+    assert (fit.model.probabilities(data.x).argmax(axis=1) == data.y).mean() > 0.95
+
+
+@pytest.mark.parametrize("name", ["dense_search", "svm"])
+def test_the_same_seed_gives_the_same_model(name):
+    first, data = fitted(name, seed=5)
+    again, _ = fitted(name, seed=5)
+
+    np.testing.assert_array_equal(first.model.probabilities(data.x), again.model.probabilities(data.x))
+    assert first.curves == again.curves
+
+
+def test_another_seed_gives_another_network():
+    first, data = fitted("dense_search", seed=5)
+    other, _ = fitted("dense_search", seed=6)
+
+    assert not np.array_equal(first.model.probabilities(data.x), other.model.probabilities(data.x))
+
+
+def test_the_segment_network_has_the_tutorials_number_of_parameters():
+    random = np.random.default_rng(0)
+    data = Labelled(x=random.normal(size=(20, 130, 16)).astype(np.float32), y=np.arange(20) % 10)
+    fit = model_family("cnn_segments").fit(
+        data, None, classes=10, hyperparameters=defaults("cnn_segments"), seed=0, epochs=1
+    )
+
+    assert fit.parameters == 86_122
+    assert fit.model.network.count_params() == 86_314
+
+
+def test_the_segment_network_with_l2_is_penalised_on_every_kernel():
+    data = made((130, 16), rows=6)
+    fit, _ = fitted("cnn_segments", data=data, l2=0.001)
+
+    assert len(fit.model.network.losses) == 7
+
+
+def test_the_segment_network_refuses_rows_that_are_vectors():
+    with pytest.raises(ValueError, match=r"needs rows that are matrices .*not of shape \(8,\)"):
+        fitted("cnn_segments", data=made((8,)))
+
+
+def test_early_stopping_keeps_the_best_epoch_and_says_which():
+    validation = made((8,), seed=9)
+    validation = Labelled(x=validation.x, y=(validation.y + 1) % 3)  # labels that the training contradicts
+    fit, _ = fitted("dense_search", validation=validation, epochs=40, learning_rate=0.05)
+
+    assert fit.epochs == int(np.argmin(fit.curves["val_loss"])) + 1
+    assert len(fit.curves["val_loss"]) == fit.epochs + 2 < 40
+
+
+def test_without_validation_the_epochs_asked_for_are_trained():
+    data = made((8,))
+    fit = model_family("dense_mean").fit(
+        data, None, classes=3, hyperparameters=defaults("dense_mean"), seed=0, epochs=2
+    )
+
+    assert fit.epochs == 2
+    assert set(fit.curves) == {"loss", "accuracy"}
+
+
+def test_inputs_are_standardised_by_the_training_rows_and_outliers_are_clipped(tmp_path):
+    fit, data = fitted("logistic")
+    far = np.full((1, 8), 1e30, np.float32)
+
+    assert np.isfinite(fit.model.probabilities(far)).all()
+    np.testing.assert_allclose(fit.model.mean, data.x.mean(axis=0), rtol=1e-5)
+
+
+def test_a_network_carries_its_standardisation_without_weights(tmp_path):
+    fit, _ = fitted("dense_search")
+    fit.model.save(tmp_path)
+
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        layers = {layer["class_name"]: layer for layer in json.loads(archive.read("config.json"))["config"]["layers"]}
+
+    assert len(layers["Normalization"]["config"]["mean"]) == 8
+    assert not any("normalization" in weight.path for weight in fit.model.network.weights)
+
+
+def test_a_constant_column_is_left_alone():
+    x = np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)
+    mean, deviation = standardising(x)
+
+    assert mean.tolist() == [2.0, 5.0]
+    assert deviation.tolist() == [1.0, 1.0]
+
+
+def test_classes_weigh_the_same_whatever_their_size():
+    weights = balanced_weights(np.array([0, 0, 0, 1]), 3)
+
+    assert weights.tolist() == pytest.approx([4 / 6, 2.0, 0.0])
+
+
+def test_a_class_without_training_rows_gets_probability_zero():
+    data = made((8,))
+    data = Labelled(x=data.x[data.y != 1], y=data.y[data.y != 1])
+    fit, _ = fitted("svm", data=data)
+
+    said = fit.model.probabilities(data.x)
+    assert (said[:, 1] == 0).all()
+    assert (said.argmax(axis=1) == data.y).mean() > 0.95
+
+
+def test_a_diverging_network_is_an_error_that_says_so():
+    data = made((8,))
+    with pytest.raises(ValueError, match="lower the learning rate"):
+        fitted("dense_stats", data=data, learning_rate=1e38)
+
+
+def test_a_skops_file_with_a_stranger_inside_is_refused(tmp_path):
+    import skops.io
+
+    skops.io.dump({"estimator": Stranger()}, tmp_path / "model.skops")
+
+    with pytest.raises(UsageError, match=r"holds unknown types .*Stranger"):
+        load_classic(tmp_path)
+
+
+class Stranger:
+    """A type no family of ours saves."""

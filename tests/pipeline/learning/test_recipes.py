@@ -1,0 +1,63 @@
+"""The recipes that come with chordal, and what a recipe file may say."""
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.features.registry import families
+from pipeline.models import model_names
+from pipeline.recipe import load_recipe, parse_recipe, recipe_names
+from pipeline.search import propose_trials
+
+MINIMAL = """
+name = "mine"
+title = "Mine"
+[[models]]
+family = "svm"
+features = "mfcc_mean"
+"""
+
+
+def test_the_recipes_of_the_tutorials_come_along():
+    assert {"default", "quick", "rostock-genre", "gtzan-cnn", "urbansound-mfcc"} <= set(recipe_names())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_that_comes_along_can_be_run(name):
+    recipe = load_recipe(name)
+
+    assert recipe.name == name
+    assert {model.family for model in recipe.models} <= set(model_names())
+    assert set(recipe.families) <= set(families())
+    assert len(propose_trials(recipe, run_id="run-1", seed=0)) == recipe.search.trials
+
+
+def test_a_minimal_file_is_enough(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL, "utf-8")
+
+    recipe = load_recipe(str(path))
+
+    assert recipe.split.strategy == "auto"
+    assert recipe.families == ("mfcc_mean",)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("features =", "feature ="), r"recipe mine\.toml: Object contains unknown field `feature` - at `\$\.models"),
+        (('family = "svm"', "family = 3"), r"Expected `str`, got `int` - at `\$\.models\[0\]\.family`"),
+        (("[[models]]", "[search]\ntrails = 3\n[[models]]"), r"unknown field `trails` - at `\$\.search`"),
+        (("[[models]]", "[search]\ntrials = 0\n[[models]]"), r"search\.trials is 0 for 1 models"),
+        (("[[models]]", "[split]\ntest = 1.5\n[[models]]"), r"split\.test is 1\.5"),
+        (('features = "mfcc_mean"', 'features = "mfcc_mean"\nweight = 0'), r"models\.weight is 0"),
+        (('title = "Mine"', "title = Mine"), r"not valid TOML"),
+    ],
+)
+def test_a_typo_in_a_recipe_is_refused_naming_file_and_key(change, message):
+    with pytest.raises(UsageError, match=message):
+        parse_recipe(MINIMAL.replace(*change), "mine.toml")
+
+
+def test_an_unknown_recipe_is_refused_with_the_names_there_are():
+    with pytest.raises(UsageError, match=r"recipe defualt: no such recipe or file; .*default"):
+        load_recipe("defualt")

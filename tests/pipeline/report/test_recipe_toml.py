@@ -1,0 +1,27 @@
+"""The recipe in a report can be copied into a file and used."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.recipe import ModelChoice, Recipe, SearchPlan, SplitPlan, parse_recipe
+from pipeline.report.recipe_toml import recipe_toml
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+SCALARS = st.one_of(st.booleans(), st.integers(-(2**31), 2**31), st.floats(allow_nan=False), TEXT)
+MODELS = st.builds(
+    ModelChoice, family=TEXT, features=TEXT, fixed=st.dictionaries(TEXT.filter(bool), SCALARS, max_size=3)
+)
+RECIPES = st.builds(
+    Recipe,
+    name=TEXT,
+    title=TEXT,
+    models=st.lists(MODELS, min_size=1, max_size=3).map(tuple),
+    features=st.lists(TEXT, max_size=3).map(tuple),
+    split=st.builds(SplitPlan, strategy=st.sampled_from(["auto", "folds", "grouped"])),
+    search=st.builds(SearchPlan, trials=st.integers(3, 99), refit=st.booleans()),
+)
+
+
+@given(RECIPES)
+def test_a_recipe_written_as_toml_reads_back_equal(recipe):
+    assert parse_recipe(recipe_toml(recipe), "the report") == recipe

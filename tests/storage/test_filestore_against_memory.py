@@ -1,0 +1,94 @@
+"""Whatever is done in whatever order, the file store says what the store in memory says."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from pipeline.tracks import Failure, track_id
+from storage import FileFeatureStore, MemoryFeatureStore
+from storage.testing.samples import SPECS, content, record, rows, same_rows
+
+PATHS = ("/a", "/b", "/\udcff c")
+NUMBERS = range(4)
+FAILURE = Failure(kind="unreadable", reason="no decoder makes sound of it")
+
+
+class FileStoreAgainstMemory(RuleBasedStateMachine):
+    @initialize()
+    def begin(self):
+        self.home = Path(tempfile.mkdtemp(prefix="chordal-store-"))
+        self.store = FileFeatureStore.open(self.home / "store")
+        self.model = MemoryFeatureStore()
+        self.pinned = (self.store.snapshot(), self.model.snapshot())
+
+    def teardown(self):
+        shutil.rmtree(self.home)
+
+    @rule(
+        path=st.sampled_from(PATHS),
+        number=st.sampled_from(NUMBERS),
+        sequence=st.integers(0, 3),
+        families=st.sets(st.sampled_from(sorted(SPECS))),
+    )
+    def commit(self, path, number, sequence, families):
+        brought = {key: rows(SPECS[key], number) for key in families}
+        told = record(path, number, sequence=sequence)
+        assert self.store.commit(told, brought, SPECS) is self.model.commit(told, brought, SPECS)
+
+    @rule(path=st.sampled_from(PATHS), sequence=st.integers(0, 3), number=st.sampled_from([None, 0]))
+    def commit_failure(self, path, sequence, number):
+        told = record(path, number, sequence=sequence, failure=FAILURE)
+        assert self.store.commit(told, {}, {}) is self.model.commit(told, {}, {})
+
+    @rule()
+    def compact(self):
+        self.store.compact()
+
+    @rule()
+    def open_again(self):
+        self.store = FileFeatureStore.open(self.home / "store")
+
+    @rule()
+    def pin(self):
+        self.pinned = (self.store.snapshot(), self.model.snapshot())
+
+    @rule()
+    def collect(self):
+        assert self.store.gc().parts == 0
+
+    @invariant()
+    def both_say_the_same(self):
+        for path in PATHS:
+            assert self.store.record(track_id(path)) == self.model.record(track_id(path))
+        for number in NUMBERS:
+            assert self.store.families_of(content(number)) == self.model.families_of(content(number))
+        self.compare(self.store.snapshot(), self.model.snapshot())
+        self.compare(*self.pinned)
+
+    def compare(self, mine, theirs):
+        assert len(mine) == len(theirs)
+        by_path = {found.path: found for found in mine.records()}
+        assert by_path == {found.path: found for found in theirs.records()}
+        for path in PATHS:
+            assert mine.record(track_id(path)) == by_path.get(path)
+        for key in SPECS:
+            stored = [content(number) for number in NUMBERS if key in theirs.families_of(content(number))]
+            assert stored == [content(number) for number in NUMBERS if key in mine.families_of(content(number))]
+            both = zip(mine.rows(key, stored), theirs.rows(key, stored), strict=True)
+            assert all(same_rows(one, other) for one, other in both)
+
+
+FileStoreAgainstMemory.TestCase.settings = settings(
+    max_examples=25,
+    stateful_step_count=12,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestFileStoreAgainstMemory = FileStoreAgainstMemory.TestCase
+

@@ -1,0 +1,106 @@
+"""Real processes write, compact and die; what was acknowledged is never lost."""
+
+import random
+from multiprocessing.connection import wait
+
+import pytest
+
+from storage import FileFeatureStore
+from storage.testing.samples import SPECS, TONES, content, features, record, rows, same_rows
+from tests.storage import workloads
+
+
+def start(processes, target, *arguments):
+    """Start a process that tells what it did; return it and the end that listens."""
+    listening, telling = processes.Pipe(duplex=False)
+    process = processes.Process(target=target, args=(*arguments, telling), daemon=True)
+    process.start()
+    telling.close()
+    return process, listening
+
+
+def everything(listening):
+    """Return what a process told until it ended."""
+    told = []
+    while True:
+        try:
+            told.append(listening.recv())
+        except EOFError:
+            return told
+
+
+def check_whole(store, numbers):
+    """Check that every number is stored, and that whatever is there can be read."""
+    snapshot = store.snapshot()
+    there = {found.path: found for found in snapshot.records()}
+    assert len(there) == len(snapshot)
+    assert set(numbers) <= {int(path[1:]) for path in there}
+    told = sorted(int(path[1:]) for path in there)
+    for number, found in zip(told, snapshot.rows(TONES.key, [content(n) for n in told]), strict=True):
+        assert there[f"/{number}"] == record(f"/{number}", number)
+        assert same_rows(found, rows(TONES, number))
+    assert not list((store.path / "damaged").iterdir())
+
+
+def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(home, processes):
+    FileFeatureStore.open(home)
+    over = processes.Event()
+    compactors = [processes.Process(target=workloads.compact_until, args=(home, over), daemon=True) for _ in range(2)]
+    for process in compactors:
+        process.start()
+    writers = [start(processes, workloads.write, home, numbers) for numbers in (range(120), range(80, 200))]
+    store = FileFeatureStore.open(home)
+    acknowledged = set()
+    open_ends = [listening for _, listening in writers]
+    while open_ends:
+        for ready in wait(open_ends):
+            try:
+                acknowledged.add(ready.recv())
+            except EOFError:
+                open_ends.remove(ready)
+        if len(acknowledged) % 10 == 0:
+            check_whole(store, set(acknowledged))
+    over.set()
+    for process in [*compactors, *(process for process, _ in writers)]:
+        process.join(60)
+        assert process.exitcode == 0
+    assert acknowledged == set(range(200))
+    check_whole(store, acknowledged)
+    store.compact()
+    check_whole(FileFeatureStore.open(home), acknowledged)
+
+
+@pytest.mark.parametrize("workload", [workloads.write_for_ever, workloads.compact_for_ever])
+def test_a_killed_process_loses_no_acknowledged_commit_and_leaves_nothing_unreadable(home, processes, workload):
+    store = FileFeatureStore.open(home)
+    chance = random.Random(7)
+    acknowledged = []
+    for _ in range(20):
+        process, listening = start(processes, workload, home)
+        acknowledged.append(listening.recv())
+        # A random moment, counted in commits and in a fraction of one, as the kill meets the process at work.
+        for _ in range(chance.randrange(6)):
+            acknowledged.append(listening.recv())
+        listening.poll(chance.random() * 0.01)
+        process.kill()
+        acknowledged += everything(listening)
+        process.join()
+    check_whole(store, acknowledged)
+    store.compact()
+    check_whole(store, acknowledged)
+    assert store.commit(record("/1", 1), features(1), SPECS) is True
+
+
+def test_a_full_disk_leaves_no_half_file_and_a_usable_store(home, processes):
+    process, listening = start(processes, workloads.write_on_a_small_disk, home, 3_000)
+    (told,) = everything(listening)
+    process.join()
+    reasons, left, again, state, tracks = told
+    assert process.exitcode == 0
+    assert len(reasons) == 2
+    assert all(str(home) in reason and "File too large" in reason for reason in reasons)
+    assert left == []
+    assert (again, state, tracks) == (True, "compacted", 2)
+    store = FileFeatureStore.open(home)
+    (found,) = store.snapshot().rows(TONES.key, [content(2)])
+    assert same_rows(found, rows(TONES, 2, n=20_000))

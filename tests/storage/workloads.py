@@ -1,0 +1,82 @@
+"""What the processes of the tests do; imported by them, so nothing here knows pytest."""
+
+import itertools
+import os
+import resource
+import signal
+from pathlib import Path
+
+from pipeline.errors import StoreError, UsageError
+from storage import FileFeatureStore, ModelRegistry, RunLedger
+from storage.testing.samples import SPECS, features, record
+
+
+def write(home: Path, numbers: range, acknowledged) -> None:
+    """Commit one track per number and acknowledge each that was stored, in order."""
+    store = FileFeatureStore.open(home)
+    for number in numbers:
+        store.commit(record(f"/{number}", number), features(number), SPECS)
+        acknowledged.send(number)
+    acknowledged.close()
+
+
+def compact_until(home: Path, over) -> None:
+    """Compact again and again until told that it is over."""
+    store = FileFeatureStore.open(home)
+    while not over.is_set():
+        store.compact()
+
+
+def write_for_ever(home: Path, acknowledged) -> None:
+    """Commit until killed; acknowledge what was stored."""
+    store = FileFeatureStore.open(home)
+    for number in itertools.count(os.getpid() * 1000):
+        store.commit(record(f"/{number}", number), features(number), SPECS)
+        acknowledged.send(number)
+
+
+def compact_for_ever(home: Path, acknowledged) -> None:
+    """Commit and compact until killed; acknowledge what was stored."""
+    store = FileFeatureStore.open(home)
+    for number in itertools.count(os.getpid() * 1000):
+        store.commit(record(f"/{number}", number), features(number), SPECS)
+        acknowledged.send(number)
+        if number % 2:
+            store.compact()
+
+
+def write_on_a_small_disk(home: Path, limit_bytes: int, told) -> None:
+    """Meet a file that cannot grow as on a full disk, then find room again."""
+    # Python ignores SIGXFSZ already; said here so that the test does not rest on it.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    store = FileFeatureStore.open(home)
+    store.commit(record("/before", 1), features(1), SPECS)
+    free = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, free[1]))
+    reasons = []
+    for step in (lambda: store.commit(record("/big", 2), features(2, n=20_000), SPECS), store.compact):
+        try:
+            step()
+        except StoreError as error:
+            reasons.append(str(error))
+    resource.setrlimit(resource.RLIMIT_FSIZE, free)
+    left = sorted(path.name for path in (home / "tmp").iterdir())
+    again = store.commit(record("/big", 2), features(2, n=20_000), SPECS)
+    told.send((reasons, left, again, store.compact().state, len(store.snapshot())))
+
+
+def claim(home: Path, start, told) -> None:
+    """Wait for the others, then try to take every step; tell which were ours."""
+    ledger = RunLedger(home)
+    start.wait()
+    told.send([number for number in range(20) if ledger.claim("run", f"step-{number}")])
+
+
+def register(home: Path, draft, source: Path, start, told) -> None:
+    """Wait for the others, then register a model; tell its version."""
+    registry = ModelRegistry(home)
+    start.wait()
+    try:
+        told.send(registry.register(draft, source).version)
+    except (StoreError, UsageError) as error:
+        told.send(repr(error))

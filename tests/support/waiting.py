@@ -1,0 +1,22 @@
+"""Waiting for a condition with a deadline, shared by all tests."""
+
+import threading
+import time
+from collections.abc import Callable
+
+
+def eventually(
+    condition: Callable[[], object], *, within_s: float = 20.0, ignoring: tuple[type[BaseException], ...] = ()
+):
+    """Return the condition's first true value; fails when there is none within the deadline."""
+    deadline = time.monotonic() + within_s
+    pause = threading.Event()
+    while True:
+        try:
+            value = condition()
+        except ignoring:
+            value = None
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not true within {within_s:.0f} s"
+        pause.wait(0.05)

@@ -1,0 +1,85 @@
+"""The Celery application and its settings, each with the failure it prevents."""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+
+from workers import context
+from workers.settings import QUEUES, Role, Settings
+
+app = Celery("chordal", include=["workers.tasks"])
+
+
+def configure(settings: Settings, role: Role) -> Celery:
+    """Point the application at a broker and a home, for one role.
+
+    Roles differ in how long the broker waits before it hands an unacknowledged task to someone else.
+    """
+    limit_s = settings.learn_limit_s if role == "learn" else settings.extract_limit_s
+    app.conf.update(
+        broker_url=settings.broker.url,
+        result_backend=settings.broker.url,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            # Above the hard limit: a task longer than this would be handed out again and again.
+            "visibility_timeout": limit_s + 60,
+            # Redelivery within seconds of the timeout instead of minutes.
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            "queue_order_strategy": "priority",
+            **(unacked_keys(role)),
+        },
+        task_serializer="json",
+        accept_content=["json"],
+        result_serializer="json",
+        task_routes={f"chordal.{queue}.*": {"queue": queue} for queue in QUEUES},
+        task_default_queue="store",
+        task_create_missing_queues=True,
+        # An early acknowledgement and a SIGKILL would lose the task.
+        task_acks_late=True,
+        worker_prefetch_multiplier=1,
+        # Retrying counts attempts; rejecting would redeliver a poisonous file without end.
+        task_retry_on_worker_lost=True,
+        task_acks_on_timeout=True,
+        task_reject_on_worker_lost=False,
+        task_time_limit=limit_s,
+        task_track_started=True,
+        result_expires=24 * 3600,
+        # Without it a broker that restarts in the wrong second loses the chord's body.
+        result_backend_always_retry=True,
+        result_backend_max_retries=20,
+        worker_send_task_events=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts_level="INFO",
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        timezone="UTC",
+    )
+    context.use(settings)
+    return app
+
+
+def unacked_keys(role: Role) -> dict[str, str]:
+    """Return where a role keeps its unacknowledged messages.
+
+    Learning workers keep theirs apart: an extraction worker, with its shorter timeout, would otherwise hand out
+    again a training that is still running.
+    """
+    if role != "learn":
+        return {}
+    return {
+        "unacked_key": "unacked-learn",
+        "unacked_index_key": "unacked-learn-index",
+        "unacked_mutex_key": "unacked-learn-mutex",
+    }
+
+
+@worker_process_init.connect
+def _after_fork(**_: Any) -> None:
+    """Drop what must not be shared with the parent: HDF5 handles, sockets."""
+    context.forget()
+
+
+@setup_logging.connect
+def _logging(**_: Any) -> None:
+    """Celery leaves the logging alone; `workers.logs` has set it up."""

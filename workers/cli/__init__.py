@@ -1,0 +1,90 @@
+"""The command line: `chordal`. Each command is a module that is imported only when it is called."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from pipeline.errors import ChordalError, StoreError, UsageError
+from pipeline.versions import own_version
+
+COMMANDS = {
+    "run": "workers.cli.run:run",
+    "scan": "workers.cli.run:scan",
+    "extract": "workers.cli.run:extract",
+    "train": "workers.cli.run:train",
+    "report": "workers.cli.report:report",
+    "status": "workers.cli.status:status",
+    "failures": "workers.cli.status:failures",
+    "models": "workers.cli.status:models",
+    "recipes": "workers.cli.status:recipes",
+    "worker": "workers.cli.worker:worker",
+    "doctor": "workers.cli.doctor:doctor",
+    "demo-library": "workers.cli.demo:demo_library",
+    "completion": "workers.cli.completion:completion",
+    "guard-broker": "workers.cli.worker:guard_broker",
+}
+"""Command names, in the order the help shows them, and where each is."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is needed, so that `chordal --help` and completion answer at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported now."""
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(own_version(), prog_name="chordal")
+def cli() -> None:
+    """Turn a music collection into features, a trained classifier and labelled songs, in bulk.
+
+    \b
+    Most people need one command:
+        chordal run MUSIC_FOLDER
+    It scans the folder, extracts features with Celery workers, tries several models, trains and
+    evaluates the best one, and writes a report. Run it again and only new or changed files are
+    extracted. `chordal doctor` checks the set-up.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; every error is one line on standard error, and misuse has exit status 2."""
+    try:
+        cli.main(arguments, prog_name="chordal", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
+    except click.ClickException as error:
+        _say(error.format_message())
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        _say("stopped; what was finished is kept, and the same command goes on from there")
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): that is no error, but Python would complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except UsageError as error:
+        _say(str(error))
+        sys.exit(2)
+    except ChordalError as error:
+        _say(str(error))
+        sys.exit(2 if isinstance(error, (StoreError, ConnectionError)) else 1)
+
+
+def _say(text: str) -> None:
+    click.echo("chordal: " + " ".join(text.split()), err=True)

@@ -1,0 +1,5 @@
+"""`python -m workers.cli` is `chordal`."""
+
+from workers.cli import main
+
+main()

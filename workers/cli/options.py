@@ -1,0 +1,95 @@
+"""Options that several commands share."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def home(command: Command) -> Command:
+    """Add `--home`."""
+    return click.option(
+        "--home",
+        envvar="CHORDAL_HOME",
+        default="./chordal-home",
+        show_default=True,
+        show_envvar=True,
+        metavar="DIR",
+        help="Folder of the store, runs, models, reports and logs: the one to back up or delete.",
+    )(command)
+
+
+def as_json(command: Command) -> Command:
+    """Add `--json`."""
+    return click.option(
+        "--json", "as_json", is_flag=True, help="Print one JSON object on standard output and no progress."
+    )(command)
+
+
+def broker(command: Command) -> Command:
+    """Add `--broker`."""
+    return click.option(
+        "--broker",
+        envvar="CHORDAL_BROKER",
+        show_envvar=True,
+        metavar="URL",
+        help="Use this Redis or Valkey (redis://HOST:PORT/DB) and its workers.  [default: a private server]",
+    )(command)
+
+
+def library_options(command: Command) -> Command:
+    """Add what says how files are labelled, grouped and folded, and with which recipe."""
+    options = [
+        click.option(
+            "--recipe", default="default", show_default=True, metavar="NAME|FILE", help="A recipe's name or TOML file."
+        ),
+        click.option(
+            "--labels",
+            metavar="SPEC",
+            help="Labels from: folder (the parent folder), name:REGEX, csv:FILE, tag:genre.  [default: folder]",
+        ),
+        click.option(
+            "--groups",
+            metavar="SPEC",
+            help="Tracks that must stay together in a split: name:REGEX, csv, tag:artist, tag:album, folder:N.",
+        ),
+        click.option(
+            "--folds", metavar="SPEC", help="Predefined folds to cross-validate over: same forms as --groups."
+        ),
+        click.option("--seed", type=int, default=1, show_default=True, help="Repeats a run exactly."),
+        click.option(
+            "--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."
+        ),
+        click.option(
+            "--max-duration",
+            type=click.FloatRange(min=1),
+            default=4 * 3600.0,
+            metavar="SECONDS",
+            help="Longer files are recorded as too_large.  [default: 14400]",
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def work_options(command: Command) -> Command:
+    """Add what says who does the work."""
+    command = broker(command)
+    return click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Worker processes to start.  [default: one per core; none with --broker]",
+    )(command)
+
+
+def emit(summary: dict[str, Any]) -> None:
+    """Print a JSON object on standard output; odd bytes of file names stay escaped."""
+    json.dump(summary, sys.stdout, ensure_ascii=True, indent=2 if sys.stdout.isatty() else None)
+    sys.stdout.write("\n")
+    sys.stdout.flush()

@@ -1,0 +1,161 @@
+"""`chordal run` and its parts: scan, extract, train."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workers.cli import options
+
+if TYPE_CHECKING:
+    from workers import running
+    from workers.progress import View
+
+# Celery, NumPy and the rest are imported by the functions below: the help and the shell's completion answer at once.
+
+Body = Callable[[Path, "running.Wanted", "View"], dict[str, Any]]
+
+
+@click.command()
+@click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
+@options.library_options
+@options.work_options
+@options.home
+@options.as_json
+def run(**given: Any) -> None:
+    """Do everything: scan, extract, try models, train the best, evaluate, register, report.
+
+    \b
+    LIBRARY is a folder of audio files, searched with all its subfolders.
+    For example:
+        chordal run ~/Music --labels tag:genre --groups tag:artist
+        chordal run esc10 --groups 'name:^\\d-(\\d+)-' --folds 'name:^(\\d)-'
+        chordal run songs --labels 'name:_(\\d)\\.' --recipe rostock-genre
+    """
+    _carry_out(given, _whole)
+
+
+@click.command()
+@click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
+@options.library_options
+@options.work_options
+@options.home
+@options.as_json
+def extract(**given: Any) -> None:
+    """Scan and extract only: bring the store up to date with the libraries."""
+    _carry_out(given, _whole, learn=False)
+
+
+@click.command()
+@click.argument("libraries", nargs=-1, metavar="[LIBRARY...]")
+@options.library_options
+@options.work_options
+@options.home
+@options.as_json
+def train(**given: Any) -> None:
+    """Learn from what is stored: trials, final training, evaluation, report. Extracts nothing.
+
+    Without LIBRARY, the libraries, labels, groups and folds of the last run are used.
+    """
+    _carry_out(given, _whole, extract=False)
+
+
+@click.command()
+@click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
+@options.library_options
+@options.home
+@options.as_json
+def scan(**given: Any) -> None:
+    """Look at the libraries: how many files, which labels, groups and folds. Changes nothing but the ledger."""
+    _carry_out({**given, "workers": None, "broker": None}, _scan_only, learn=False)
+
+
+def _whole(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, Any]:
+    from workers import running, summary
+
+    finished = running.execute(home, wanted, view)
+    return summary.of_run(home, finished)
+
+
+def _scan_only(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, Any]:
+    from workers import running, summary
+
+    finished = running.scan(summary.offline(home), wanted, view)
+    return summary.of_scan(home, finished)
+
+
+def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True) -> None:
+    """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
+    from pipeline.recipe import load_recipe
+    from workers import running, summary
+    from workers.address import BrokerAddress
+    from workers.home import only_one, prepare_home
+    from workers.progress import View
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
+    recipe = load_recipe(given["recipe"])
+    if given["trials"]:
+        recipe = recipe.replace(search=recipe.search.replace(trials=given["trials"]))
+    home = prepare_home(given["home"])
+    wanted = running.Wanted(
+        command=_shown_command(),
+        libraries=tuple(os.path.abspath(library) for library in given["libraries"]),  # noqa: PTH100 - keeps odd bytes
+        recipe=recipe,
+        labels=given["labels"] or "folder",
+        groups=given["groups"],
+        folds=given["folds"],
+        seed=given["seed"],
+        extract=extract,
+        learn=learn,
+        workers=given["workers"],
+        broker=address,
+        max_duration_s=given["max_duration"],
+    )
+    if not wanted.libraries:
+        wanted = _like_last_run(home, wanted, given)
+    quiet = given["as_json"]
+    with only_one(home), View(quiet=quiet) as view:
+        told = body(home, wanted, view)
+    if quiet:
+        options.emit(told)
+    else:
+        summary.show(told)
+
+
+def _like_last_run(home: Path, wanted: "running.Wanted", given: dict[str, Any]) -> "running.Wanted":
+    from pipeline.errors import UsageError
+    from workers import summary
+
+    ledger = summary.offline(home).ledger
+    runs = ledger.run_ids()
+    if not runs:
+        raise UsageError(f"home {given['home']}: nothing was ever extracted here; name a LIBRARY or run `chordal run`")
+    last = ledger.plan(runs[-1])
+    return wanted.replace(
+        libraries=last.libraries,
+        labels=given["labels"] or last.labels,
+        groups=given["groups"] or last.groups,
+        folds=given["folds"] or last.folds,
+    )
+
+
+def _shown_command() -> tuple[str, ...]:
+    """Return the command line as it was typed, for the report, without a broker's password."""
+    from workers.address import BrokerAddress
+
+    words = ["chordal", *sys.argv[1:]]
+    return tuple(BrokerAddress(url=word).shown if "://" in word and "@" in word else word for word in words)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Stop as Ctrl-C does; a second signal while things are taken down is ignored."""
+    for other in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt

@@ -1,0 +1,175 @@
+"""`chordal status`, `failures`, `models`, `recipes`: what a home holds."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.errors import UsageError
+from pipeline.tracks import printable
+from workers.cli import options
+
+if TYPE_CHECKING:
+    from workers.context import Context
+
+SHOWN_FAILURES = 50
+
+
+def opened(home: str) -> "Context":
+    """Return the doors of an existing home.
+
+    Raises `UsageError` when there is none: asking must not create one.
+    """
+    from workers import summary
+
+    path = Path(home).expanduser().absolute()
+    if not (path / "store").is_dir():
+        raise UsageError(
+            f"home {printable(str(path))}: nothing here yet; `chordal run LIBRARY` makes it, --home names another"
+        )
+    return summary.offline(path)
+
+
+def pick_run(context: "Context", run_id: str | None) -> str:
+    """Return the run asked for, or the last one.
+
+    Raises `UsageError` when there is no such run.
+    """
+    runs = context.ledger.run_ids()
+    if not runs:
+        raise UsageError(f"home {printable(context.settings.home)}: no run yet; start one with `chordal run LIBRARY`")
+    if run_id is None:
+        return runs[-1]
+    if run_id not in runs:
+        raise UsageError(f"run {run_id}: not in this home; the newest are {', '.join(runs[-3:])}")
+    return run_id
+
+
+@click.command()
+@click.option("--run", "run_id", metavar="ID", help="Which run.  [default: the last one]")
+@options.home
+@options.as_json
+def status(run_id: str | None, home: str, *, as_json: bool) -> None:
+    """Show where a run stands: stage, files, trials, result."""
+    context = opened(home)
+    told = _status(context, pick_run(context, run_id))
+    if as_json:
+        options.emit(told)
+        return
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in told.items():
+        shown = ", ".join(f"{count} {what}" for what, count in value.items()) if isinstance(value, dict) else value
+        table.add_row(name, str(shown))
+    Console(highlight=False).print(table)
+
+
+def _status(context: "Context", run_id: str) -> dict[str, Any]:
+    from workers import stages
+
+    ledger = context.ledger
+    plan = ledger.plan(run_id)
+    outcomes = ledger.outcomes(run_id)
+    told: dict[str, Any] = {
+        "run_id": run_id,
+        "stage": stages.current(context, run_id),
+        "started": plan.created,
+        "libraries": [printable(library) for library in plan.libraries],
+        "shards": {
+            "scanned": ledger.shard_count(run_id) or len(ledger.shards(run_id)),
+            "sealed": len(ledger.sealed_shards(run_id)),
+        },
+        "tracks": stages.track_counts(context, plan),
+        "trials": {"requested": len(ledger.trials(run_id) or ()), "ended": len(outcomes)},
+        "seconds": stages.seconds(context, run_id),
+    }
+    if (failure := ledger.failure(run_id)) is not None:
+        told["failure"] = failure
+    if (report := ledger.report(run_id)) is not None:
+        told["test_accuracy"] = report.test.accuracy
+        told["model"] = report.model.version
+        told["report"] = str(ledger.path(run_id) / "report.html")
+    return told
+
+
+@click.command()
+@click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV.")
+@options.home
+@options.as_json
+def failures(home: str, *, as_csv: bool, as_json: bool) -> None:
+    """List the files that have no features, and families that a file cannot have, with the reason."""
+    rows = _failures(opened(home))
+    if as_json:
+        options.emit({"failures": rows})
+    elif as_csv:
+        writer = csv.DictWriter(
+            sys.stdout, ["path", "family", "kind", "reason", "attempts", "host"], lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows({**row, "path": printable(row["path"])} for row in rows)
+    else:
+        _show_failures(rows)
+
+
+def _failures(context: "Context") -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for record in context.store.snapshot().records():
+        causes = {"": record.failure} if record.failure is not None else record.family_failures
+        for family, failure in causes.items():
+            if failure is not None:
+                rows.append({"path": record.path, "family": family, **failure.to_wire()})
+    return sorted(rows, key=lambda row: (row["path"], row["family"]))
+
+
+def _show_failures(rows: list[dict[str, Any]]) -> None:
+    console = Console(highlight=False)
+    if not rows:
+        console.print("no failures")
+        return
+    table = Table("file", "family", "kind", "reason", "attempts", box=None, pad_edge=False)
+    for row in rows[:SHOWN_FAILURES]:
+        table.add_row(
+            printable(row["path"]), row["family"], row["kind"], printable(row["reason"]), str(row["attempts"])
+        )
+    console.print(table)
+    if len(rows) > SHOWN_FAILURES:
+        console.print(f"and {len(rows) - SHOWN_FAILURES} more; --csv or --json prints them all")
+
+
+@click.command()
+@options.home
+@options.as_json
+def models(home: str, *, as_json: bool) -> None:
+    """List the registered models, newest last."""
+    versions = opened(home).registry.versions()
+    if as_json:
+        options.emit({"models": [version.to_wire() for version in versions]})
+        return
+    table = Table("version", "created", "recipe", "family", "test accuracy", "classes", box=None, pad_edge=False)
+    for each in versions:
+        table.add_row(
+            each.version, each.created, each.recipe, each.family, f"{each.test_accuracy:.1%}", str(len(each.classes))
+        )
+    Console(highlight=False).print(table if versions else "no models yet")
+
+
+@click.command()
+@options.as_json
+def recipes(*, as_json: bool) -> None:
+    """List the recipes that come with chordal."""
+    from pipeline.recipe import load_recipe, recipe_names
+
+    found = {name: load_recipe(name) for name in recipe_names()}
+    if as_json:
+        options.emit({name: recipe.to_wire() for name, recipe in found.items()})
+        return
+    table = Table("recipe", "what it does", "features", "models", box=None, pad_edge=False)
+    for name, recipe in found.items():
+        families = dict.fromkeys(model.family for model in recipe.models)
+        table.add_row(name, recipe.title, ", ".join(recipe.families), ", ".join(families))
+    Console(highlight=False).print(table)

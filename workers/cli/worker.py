@@ -1,0 +1,67 @@
+"""`chordal worker`: a Celery worker for some of the queues; and the guard of the embedded broker."""
+
+import os
+from pathlib import Path
+
+import click
+
+from workers.cli import options
+from workers.processes import QUIET
+
+
+@click.command()
+@options.home
+@options.broker
+@click.option(
+    "--queues",
+    default="extract,store,tune,train",
+    show_default=True,
+    metavar="LIST",
+    help="Queues to work on: extract, store, tune, train.",
+)
+@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one per core]")
+@click.option("--name", metavar="NAME", help="Shown in Flower.  [default: made from the queues]")
+@click.option("--end-with-parent", is_flag=True, hidden=True)
+def worker(
+    home: str, broker: str | None, queues: str, concurrency: int | None, name: str | None, *, end_with_parent: bool
+) -> None:
+    """Work for runs that use the same broker and home, until stopped with Ctrl-C.
+
+    \b
+    On each host, with the home on a shared folder:
+        chordal worker --home /shared/chordal --broker redis://broker:6379/0 --queues extract,store
+    """
+    from pipeline.errors import UsageError
+
+    # Before NumPy or TensorFlow are imported: they read these when they load.
+    for variable, value in QUIET.items():
+        os.environ.setdefault(variable, value)
+
+    from workers import serving
+    from workers.address import BrokerAddress
+    from workers.settings import QUEUES
+
+    wanted = [queue.strip() for queue in queues.split(",") if queue.strip()]
+    unknown = sorted(set(wanted) - set(QUEUES))
+    if unknown or not wanted:
+        raise UsageError(f"queues {queues}: {', '.join(unknown) or 'none given'}; choose from {', '.join(QUEUES)}")
+    if not broker:
+        raise UsageError("broker: none given; name the one that runs use with --broker or CHORDAL_BROKER")
+    serving.serve(
+        home=Path(home),
+        broker=BrokerAddress.parse(broker),
+        queues=wanted,
+        concurrency=concurrency or os.cpu_count() or 1,
+        name=name,
+        end_with_parent=end_with_parent,
+    )
+
+
+@click.command(hidden=True)
+@click.option("--data", type=click.Path(path_type=Path), required=True)
+@click.option("--socket", type=click.Path(path_type=Path), required=True)
+def guard_broker(data: Path, socket: Path) -> None:
+    """Run the embedded broker until standard input closes."""
+    from workers.embedded import guard
+
+    guard(data, socket)

@@ -1,0 +1,55 @@
+"""What every task of a process works with, opened on first use: the store, the ledger, the registry, the counters."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from storage import FileFeatureStore, ModelRegistry, RunLedger
+from workers.counters import Counters
+from workers.settings import Settings
+
+
+@dataclass(frozen=True)
+class Context:
+    """The doors of one process; each opens when it is first needed, which is after the fork."""
+
+    settings: Settings
+
+    @cached_property
+    def store(self) -> FileFeatureStore:
+        """The feature store of the home."""
+        return FileFeatureStore.open(self.settings.home_path / "store")
+
+    @cached_property
+    def ledger(self) -> RunLedger:
+        """The ledger of runs and trials."""
+        return RunLedger(self.settings.home_path)
+
+    @cached_property
+    def registry(self) -> ModelRegistry:
+        """The registered models."""
+        return ModelRegistry(self.settings.home_path)
+
+    @cached_property
+    def counters(self) -> Counters:
+        """Attempts, progress and cancellation, in the broker."""
+        return Counters(self.settings.broker.client())
+
+
+_process: list[Context] = []
+
+
+def use(settings: Settings) -> Context:
+    """Make these settings the process's own."""
+    _process[:] = [Context(settings)]
+    return _process[0]
+
+
+def forget() -> None:
+    """Drop everything opened so far, keeping the settings; called in a child after the fork."""
+    if _process:
+        use(_process[0].settings)
+
+
+def current() -> Context:
+    """Return the process's context."""
+    return _process[0]

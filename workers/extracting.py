@@ -1,0 +1,130 @@
+"""What an extraction task does: see what is missing, decode once, commit, tell."""
+
+import socket
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pipeline.errors import FailureKind, PermanentError
+from pipeline.tracks import ExtractTrack, Failure, FileStamp, Outcome, Receipt, TrackRecord, printable
+
+if TYPE_CHECKING:
+    from pipeline.features.spec import FeatureRows
+    from pipeline.runs import RunPlan
+    from workers.context import Context
+
+HOST = socket.gethostname()
+
+SURPRISES = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError, AttributeError)
+"""What a numerical library may raise over a file nobody foresaw; one file never stops a run, so it becomes a record."""
+
+
+def extract_one(order: ExtractTrack, context: "Context") -> Receipt:
+    """Extract one file into the store and return what became of it.
+
+    Safe to run any number of times: what is stored already is not computed again. Raises `StoreError` when the
+    store cannot take the result, which is worth another attempt.
+    """
+    if context.counters.cancelled(order.run_id):
+        return _receipt(order, "cancelled")
+    attempt = context.counters.attempt(order.run_id, order.track_id)
+    if attempt > context.settings.attempts:
+        reason = f"took its worker down or beyond {context.settings.extract_limit_s} s {attempt - 1} times"
+        record = _failed(order, "crashed", reason, attempts=attempt - 1)
+        context.store.commit(record, {}, {})
+    else:
+        record = _extract(order, context, attempt)
+    context.counters.settled(order.run_id, order.track_id)
+    receipt = _told(order, record)
+    context.counters.add(order.run_id, **{receipt.outcome: 1, "audio_s": receipt.audio_s})
+    return receipt
+
+
+def settled(record: TrackRecord | None, stamp: FileStamp, keys: frozenset[str], stored: frozenset[str]) -> bool:
+    """Tell whether nothing is left to do for a file: same stamp, and every family stored or known to be impossible."""
+    if record is None or record.stamp != stamp:
+        return False
+    # A file that could be decoded but is too short for one family may be long enough for another.
+    undecodable = record.failure is not None and not record.family_failures
+    return undecodable or keys <= stored | record.family_failures.keys()
+
+
+def _extract(order: ExtractTrack, context: "Context", attempt: int) -> TrackRecord:
+    from pipeline.extraction import extract
+    from pipeline.features.registry import family
+    from pipeline.hashing import content_hash
+
+    store = context.store
+    specs = {name: family(name).spec for name in order.families}
+    keys = frozenset(spec.key for spec in specs.values())
+    rows: dict[str, FeatureRows] = {}
+    try:
+        content = content_hash(order.path)
+        known = store.record(order.track_id)
+        stored = store.families_of(content)
+        if known is not None and settled(known, order.stamp, keys, stored):
+            return known  # delivered twice: the first time did it all
+        decoded = known is not None and known.content_hash == content and bool(known.family_failures)
+        twin = known if decoded else store.record_of_content(content)
+        done = stored | (twin.family_failures.keys() if twin else frozenset())
+        missing = frozenset(name for name, spec in specs.items() if spec.key not in done)
+        if twin is not None and not missing:
+            record = twin.replace(
+                track_id=order.track_id, path=order.path, stamp=order.stamp, sequence=order.sequence, reused=True
+            )
+        else:
+            limit_s = _plan(context, order.run_id).max_duration_s
+            record, rows = extract(order, missing=missing, max_duration_s=limit_s, host=HOST)
+            if twin is not None:
+                record = _with_earlier(record, twin, has_rows=bool(rows or stored))
+    except PermanentError as error:
+        record = _failed(order, error.kind, str(error), attempts=attempt)
+    except SURPRISES as error:
+        record = _failed(order, "crashed", f"{type(error).__name__}: {error}", attempts=attempt)
+    if record.failure is not None:
+        record = record.replace(failure=record.failure.replace(attempts=attempt, host=HOST))
+    store.commit(record, rows, {spec.key: spec for spec in specs.values() if spec.key in rows})
+    return record
+
+
+def _with_earlier(record: TrackRecord, twin: TrackRecord, *, has_rows: bool) -> TrackRecord:
+    """Return a record of a content that was decoded before: what it lacks now does not undo what it had then."""
+    return record.replace(
+        failure=None if has_rows else record.failure or twin.failure,
+        family_failures={**twin.family_failures, **record.family_failures},
+    )
+
+
+@lru_cache(maxsize=8)
+def _plan(context: "Context", run_id: str) -> "RunPlan":
+    return context.ledger.plan(run_id)
+
+
+def _failed(order: ExtractTrack, kind: FailureKind, reason: str, *, attempts: int) -> TrackRecord:
+    return TrackRecord(
+        track_id=order.track_id,
+        path=order.path,
+        stamp=order.stamp,
+        sequence=order.sequence,
+        content_hash="",
+        failure=Failure(
+            kind=kind, reason=reason.removeprefix(f"{printable(order.path)}: "), attempts=attempts, host=HOST
+        ),
+    )
+
+
+def _told(order: ExtractTrack, record: TrackRecord) -> Receipt:
+    if record.failure is not None:
+        return _receipt(order, "failed", record.failure)
+    outcome: Outcome = "unchanged" if record.reused or record.sequence != order.sequence else "extracted"
+    return _receipt(order, outcome, audio_s=record.duration_s)
+
+
+def _receipt(order: ExtractTrack, outcome: Outcome, failure: Failure | None = None, audio_s: float = 0.0) -> Receipt:
+    return Receipt(
+        track_id=order.track_id,
+        path=order.path,
+        outcome=outcome,
+        kind=failure.kind if failure else None,
+        reason=failure.reason if failure else "",
+        audio_s=audio_s,
+    )

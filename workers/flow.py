@@ -1,0 +1,57 @@
+"""How tasks are joined: a chord of files per shard, then one chord of trials per run.
+
+Published here and nowhere else, by the command, by a chord's body or by the sweep; each may be published again.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from celery import chord
+
+from pipeline.learning import TrialSpec
+from pipeline.tracks import ExtractTrack, printable
+from workers.app import app
+
+INTERACTIVE = 0
+"""The highest priority; kombu's Redis transport counts upwards from it."""
+
+
+def publish_shard(run_id: str, shard: int, orders: Sequence[ExtractTrack]) -> None:
+    """Publish a shard: a task per file, and a body that seals it; with no file to extract, the body alone."""
+    from workers.tasks import extract_track, seal_shard
+
+    body = seal_shard.si(run_id=run_id, shard=shard)
+    if not orders:
+        body.apply_async()
+        return
+    header = [
+        extract_track.s(order.to_wire()).set(argsrepr=f"({printable(order.path)}, {', '.join(order.families)})")
+        for order in orders
+    ]
+    with app.producer_pool.acquire(block=True) as producer:
+        chord(header, body).apply_async(producer=producer)
+
+
+def publish_plan(run_id: str) -> None:
+    """Publish the task that draws up the study."""
+    from workers.tasks import plan_trials
+
+    plan_trials.si(run_id=run_id).apply_async()
+
+
+def publish_trials(run_id: str, trials: Iterable[TrialSpec], *, missing: Sequence[int]) -> None:
+    """Publish the learning chord: the trials that have no outcome yet, then the final training."""
+    from workers.tasks import finish_run, run_trial
+
+    wanted = set(missing)
+    header = [
+        run_trial.si(run_id=run_id, index=trial.index).set(
+            argsrepr=f"(trial {trial.index}: {trial.family} on {trial.features} {trial.hyperparameters})"
+        )
+        for trial in trials
+        if trial.index in wanted
+    ]
+    body = finish_run.si(run_id=run_id)
+    if header:
+        chord(header, body).apply_async()
+    else:
+        body.apply_async()

@@ -1,0 +1,159 @@
+"""The producer: walks the libraries once, cuts what it finds into shards, and publishes no more than workers can take.
+
+The scan writes every shard to the ledger first, so that a mistake in the labels is told before any work is done, and
+memory stays flat whatever the size of the library: one shard at a time is in it.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UsageError
+from pipeline.labels import check_labelled, parse_labels, parse_sources
+from pipeline.runs import RunPlan
+from pipeline.scan import scan
+from pipeline.tracks import ScannedTrack, printable
+from pipeline.wire import Value
+from workers import flow, sealing
+from workers.settings import QUEUES
+
+if TYPE_CHECKING:
+    from workers.context import Context
+
+SHARD_FILES = 500
+QUEUE_BOUND = 4_000
+"""Tasks waiting or running beyond which the producer pauses: what keeps the broker's memory flat."""
+
+
+class ScanSummary(Value, frozen=True, kw_only=True):
+    """What a scan found."""
+
+    files: int
+    bytes: int
+    shards: int
+    labels: dict[str, int]
+    """Files per label."""
+    unlabelled: int = 0
+    ungrouped: int = 0
+    """Files without a group, where groups were asked for."""
+    unfolded: int = 0
+    """Files without a fold, where folds were asked for."""
+    example: str = ""
+    """One file without a label."""
+    unreadable: tuple[str, ...] = ()
+    """Folders that could not be read, with the reason."""
+    formats: dict[str, int] = {}
+    """Files per extension."""
+
+
+def write_shards(
+    context: "Context", plan: RunPlan, *, shard_files: int = SHARD_FILES, seen: Callable[[int], None] = lambda _: None
+) -> ScanSummary:
+    """Walk the plan's libraries and write what is found as shards of the run.
+
+    Raises `UsageError` for a library or a label rule that cannot work.
+    """
+    sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
+    unreadable: list[str] = []
+    tracks = scan(
+        plan.libraries,
+        labels=sources.labels,
+        groups=sources.groups,
+        folds=sources.folds,
+        on_problem=lambda path, reason: unreadable.append(f"{printable(path)}: {reason}"),
+    )
+    tally = _Tally(grouped=sources.groups is not None, folded=sources.folds is not None)
+    shards = 0
+    for shard in _batches(tracks, shard_files):
+        context.ledger.write_shard(plan.run_id, shards, shard)
+        shards += 1
+        for track in shard:
+            tally.take(track)
+        seen(tally.files)
+    context.ledger.close_scan(plan.run_id, shards)
+    return tally.summary(shards, tuple(unreadable))
+
+
+def publish_all(context: "Context", plan: RunPlan, *, stop: threading.Event) -> None:
+    """Publish every shard of a scanned run, pausing while the queues are full."""
+    for shard in context.ledger.shards(plan.run_id):
+        while context.counters.queued(QUEUES) > QUEUE_BOUND and not stop.wait(0.2):
+            pass
+        if stop.is_set():
+            return
+        tracks = context.ledger.shard(plan.run_id, shard)
+        flow.publish_shard(plan.run_id, shard, sealing.orders_missing(plan, shard, tracks, context.store.snapshot()))
+
+
+def check_labels(plan: RunPlan, found: ScanSummary) -> None:
+    """Refuse, before any work, what no classifier could be trained on.
+
+    Raises `UsageError` naming the rule or the class, and the mend.
+    """
+    source = parse_labels(plan.labels, libraries=plan.libraries)
+    check_labelled(source, scanned=found.files, labelled=sum(found.labels.values()), example=found.example)
+    if len(found.labels) == 1:
+        raise UsageError(
+            f"labels {plan.labels}: all {found.files} files have the one label {next(iter(found.labels))!r}; "
+            "a classifier needs at least two, so add folders or give another --labels"
+        )
+    lonely = sorted(label for label, files in found.labels.items() if files == 1)
+    if lonely:
+        raise UsageError(
+            f"labels {plan.labels}: {', '.join(map(repr, lonely[:5]))} has one track only; "
+            "a class needs at least two, one to learn from and one to test on: add tracks or leave the class out"
+        )
+    for option, without in (("groups", found.ungrouped), ("folds", found.unfolded)):
+        if without == found.files:
+            raise UsageError(
+                f"{option} {printable(getattr(plan, option))}: found for none of {found.files:,} files; "
+                f"mend the rule given with --{option}, or leave it out"
+            )
+
+
+class _Tally:
+    """Counts of a scan as it goes."""
+
+    def __init__(self, *, grouped: bool, folded: bool) -> None:
+        self.files = 0
+        self._wanted = {"group": grouped, "fold": folded}
+        self._bytes = 0
+        self._labels: Counter[str] = Counter()
+        self._formats: Counter[str] = Counter()
+        self._without: Counter[str] = Counter()
+        self._example = ""
+
+    def take(self, track: ScannedTrack) -> None:
+        """Count one file."""
+        self.files += 1
+        self._bytes += track.stamp.size_bytes
+        self._formats[track.path.rpartition(".")[2].lower()] += 1
+        self._without["group"] += self._wanted["group"] and track.group is None
+        self._without["fold"] += self._wanted["fold"] and track.fold is None
+        if track.label is None:
+            self._without["label"] += 1
+            self._example = self._example or track.path
+        else:
+            self._labels[track.label] += 1
+
+    def summary(self, shards: int, unreadable: tuple[str, ...]) -> ScanSummary:
+        """Return the counts."""
+        return ScanSummary(
+            files=self.files,
+            bytes=self._bytes,
+            shards=shards,
+            labels=dict(sorted(self._labels.items())),
+            unlabelled=self._without["label"],
+            ungrouped=self._without["group"],
+            unfolded=self._without["fold"],
+            example=self._example,
+            unreadable=unreadable,
+            formats=dict(sorted(self._formats.items())),
+        )
+
+
+def _batches(tracks: Iterator[ScannedTrack], size: int) -> Iterator[list[ScannedTrack]]:
+    while batch := list(islice(tracks, size)):
+        yield batch

@@ -1,0 +1,66 @@
+"""What a person sees while a command works: live bars on a terminal, a line per stage elsewhere, or nothing."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+
+class View:
+    """Shows stages on standard error; standard output is left to results."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._live = Progress(
+            SpinnerColumn(finished_text="[green]done[/]"),
+            TextColumn("{task.description:<16}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self._console,
+            disable=not sys.stderr.isatty() or quiet,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._started: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    @property
+    def _plain(self) -> bool:
+        return self._live.disable
+
+    def stage(self, name: str, *, total: int | None = None, note: str = "") -> None:
+        """Begin a stage of `total` things."""
+        self._started[name] = time.monotonic()
+        self._tasks[name] = self._live.add_task(escape(name), total=total, note=escape(note))
+        if self._plain:
+            self._console.print(f"{name}: started" + (f", {total} to do" if total else ""), markup=False)
+
+    def update(self, name: str, done: int, *, total: int | None = None, note: str = "") -> None:
+        """Show how far a stage is."""
+        self._live.update(self._tasks[name], completed=done, total=total, note=escape(note))
+
+    def finish(self, name: str, done: int, *, note: str = "") -> float:
+        """End a stage and return its seconds."""
+        seconds = time.monotonic() - self._started[name]
+        self._live.update(self._tasks[name], completed=done, total=max(done, 1) if done else 1, note=escape(note))
+        self._live.stop_task(self._tasks[name])
+        if self._plain:
+            self._console.print(f"{name}: {note or done}, {seconds:.1f} s", markup=False)
+        return seconds
+
+    def line(self, text: str) -> None:
+        """Show a line that stays."""
+        self._console.print(text, markup=False, soft_wrap=True)

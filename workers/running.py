@@ -1,0 +1,196 @@
+"""A run from the command's side: plan it, scan, publish, wait, heal, and sum up."""
+
+import gc
+import secrets
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import ChordalError, StoreError, UsageError
+from pipeline.recipe import Recipe
+from pipeline.runs import RunPlan
+from pipeline.versions import software_versions
+from pipeline.wire import Value
+from workers import flow, producer, sweep
+from workers.address import BrokerAddress
+from workers.app import app, configure
+from workers.progress import View
+from workers.session import Session, session
+from workers.settings import QUEUES, Settings
+from workers.watching import Watcher
+
+if TYPE_CHECKING:
+    from storage import RunLedger
+    from workers.context import Context
+
+POLL_S = 0.25
+IDLE_POLLS = 8
+"""Polls in a row with nothing queued and nothing running before a run counts as stuck and is swept."""
+SWEEPS = 6
+"""Sweeps in a row that change nothing before a run is given up."""
+NO_WORKER_S = 60.0
+"""How long a run waits for the first worker on the user's own broker."""
+
+
+class RunFailedError(ChordalError):
+    """The run could not be brought to its end."""
+
+
+class Wanted(Value, frozen=True, kw_only=True):
+    """What the command line asked for."""
+
+    command: tuple[str, ...]
+    libraries: tuple[str, ...]
+    recipe: Recipe
+    labels: str = "folder"
+    groups: str | None = None
+    folds: str | None = None
+    seed: int = 1
+    extract: bool = True
+    learn: bool = True
+    workers: int | None = None
+    broker: BrokerAddress | None = None
+    max_duration_s: float = 4 * 3600.0
+
+
+class Finished(Value, frozen=True, kw_only=True):
+    """What came of a run, for the summary."""
+
+    plan: RunPlan
+    found: producer.ScanSummary
+
+
+def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
+    """Write the plan of a new run to the ledger and return it."""
+    now = datetime.now(UTC)
+    earlier = [ledger.plan(run_id).sequence for run_id in ledger.run_ids()[-1:]]
+    plan = RunPlan(
+        run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        command=wanted.command,
+        libraries=wanted.libraries,
+        recipe=wanted.recipe,
+        labels=wanted.labels,
+        groups=wanted.groups,
+        folds=wanted.folds,
+        seed=wanted.seed,
+        # A clock that was set back must not make this run's records look older than the last one's.
+        sequence=max([time.time_ns() // 1_000_000, *(sequence + 1 for sequence in earlier)]),
+        created=now.isoformat(timespec="seconds"),
+        extract=wanted.extract,
+        learn=wanted.learn,
+        max_duration_s=wanted.max_duration_s,
+        versions=software_versions(),
+    )
+    ledger.create(plan)
+    return plan
+
+
+def scan(context: "Context", wanted: Wanted, view: View) -> Finished:
+    """Plan a run and scan its libraries into the ledger."""
+    plan = plan_run(wanted, context.ledger)
+    view.stage("scan")
+    found = producer.write_shards(context, plan, seen=lambda files: view.update("scan", files))
+    for problem in found.unreadable:
+        view.line(f"cannot look into {problem}")
+    if plan.learn:
+        producer.check_labels(plan, found)
+    if found.unlabelled and plan.learn:
+        view.line(f"{found.unlabelled} of {found.files} files have no label and are not learned from")
+    view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")
+    return Finished(plan=plan, found=found)
+
+
+def execute(home: Path, wanted: Wanted, view: View) -> Finished:
+    """Carry out what was asked, from the scan to the report.
+
+    Raises `UsageError` for what cannot be done, `RunFailedError` for a run that broke. However it ends, what was
+    started is taken down, and what was committed stays.
+    """
+    with session(home, wanted.broker, wanted.workers) as running:
+        context = _client(home, running)
+        finished = scan(context, wanted, view)
+        run_id = finished.plan.run_id
+        stop = threading.Event()
+        publisher = threading.Thread(target=_publish, args=(context, finished.plan, stop), name="publisher")
+        try:
+            publisher.start()
+            watcher = Watcher(context, finished.plan, finished.found, view)
+            _wait(context, running, watcher, publisher)
+        except BaseException:
+            context.counters.cancel(run_id)
+            raise
+        finally:
+            stop.set()
+            publisher.join()
+            # Results that Celery still holds ask the broker to forget them when they go: before it does.
+            gc.collect()
+        return finished
+
+
+def _client(home: Path, running: Session) -> "Context":
+    from workers import context
+
+    configure(Settings(home=str(home), broker=running.broker), "client")
+    return context.current()
+
+
+def _publish(context: "Context", plan: RunPlan, stop: threading.Event) -> None:
+    """Publish the run; a broker or store that fails here is told to the waiting thread and healed by its sweep."""
+    try:
+        if plan.extract:
+            producer.publish_all(context, plan, stop=stop)
+        elif context.ledger.claim(plan.run_id, "learning"):
+            flow.publish_plan(plan.run_id)
+    except StoreError as error:
+        context.counters.stop(plan.run_id, str(error))
+
+
+def _wait(context: "Context", running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
+    """Wait for the end of the run, publishing again whatever was lost on the way."""
+    run_id = watcher.plan.run_id
+    pause = threading.Event()
+    idle = sweeps = 0
+    progress: object = None
+    since = time.monotonic()
+    while not watcher.look():
+        if reason := context.counters.stopped(run_id):
+            raise UsageError(f"{reason}; what is committed is safe: mend it and run the same command again")
+        for name in running.heal():
+            watcher.view.line(f"the {name} process died and was started again")
+            context.counters.forget_unacknowledged()
+        if progress != (progress := watcher.state):
+            sweeps, since = 0, time.monotonic()
+        elif not running.has_workers and time.monotonic() - since > NO_WORKER_S / 4:
+            _look_for_workers(running, waited_s=time.monotonic() - since)
+        idle = idle + 1 if not publisher.is_alive() and not context.counters.queued(QUEUES) else 0
+        if idle >= IDLE_POLLS:
+            idle, sweeps = 0, sweeps + 1
+            if sweeps > SWEEPS:
+                raise RunFailedError(_given_up(context, run_id))
+            sweep.carry_out(context, run_id, sweep.missing_steps(watcher.state))
+        pause.wait(POLL_S)
+    failure = context.ledger.failure(run_id)
+    if failure is not None:
+        raise UsageError(failure)
+
+
+def _look_for_workers(running: Session, *, waited_s: float) -> None:
+    """Make sure that somebody listens on the user's broker.
+
+    Raises `UsageError` when nobody does for too long.
+    """
+    if waited_s > NO_WORKER_S and not app.control.inspect(timeout=2.0).ping():
+        raise UsageError(
+            f"broker {running.broker.shown}: no worker has answered for {waited_s:.0f} s; "
+            "start some with `chordal worker --home HOME --broker URL`, or add --workers N to this command"
+        )
+
+
+def _given_up(context: "Context", run_id: str) -> str:
+    troubles = context.counters.troubles(run_id)
+    why = troubles[0] if troubles else "its tasks end without a result"
+    return (
+        f"run {run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {context.settings.home_path / 'logs'}"
+    )

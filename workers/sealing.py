@@ -1,0 +1,84 @@
+"""What a shard's chord body does: ask the store whether every file is settled, compact, seal, start learning."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.features.registry import family
+from pipeline.runs import RunPlan, ShardSummary
+from pipeline.tracks import ExtractTrack, ScannedTrack
+from workers.extracting import settled
+
+if TYPE_CHECKING:
+    from storage import FeatureStore, Snapshot
+    from workers.context import Context
+
+
+def family_keys(plan: RunPlan) -> frozenset[str]:
+    """Return the store keys, with fingerprints, of every family the run's recipe needs."""
+    return frozenset(family(name).spec.key for name in plan.recipe.families)
+
+
+def is_settled(track: ScannedTrack, source: "FeatureStore | Snapshot", keys: frozenset[str]) -> bool:
+    """Tell whether the store has everything a run wants of a scanned file, or its failure."""
+    record = source.record(track.track_id)
+    if record is None:
+        return False
+    return settled(record, track.stamp, keys, source.families_of(record.content_hash))
+
+
+def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], source: "Snapshot") -> list[ExtractTrack]:
+    """Return the orders for the files of a shard that the store does not have yet."""
+    keys = family_keys(plan)
+    return [
+        ExtractTrack(
+            run_id=plan.run_id,
+            shard=shard,
+            track_id=track.track_id,
+            path=track.path,
+            stamp=track.stamp,
+            sequence=plan.sequence,
+            families=plan.recipe.families,
+        )
+        for track in tracks
+        if not is_settled(track, source, keys)
+    ]
+
+
+def seal(context: "Context", run_id: str, shard: int) -> ShardSummary | None:
+    """Seal a shard when the store has settled every file of it; return its summary, or None when files are missing.
+
+    The chord's own results are not asked: a body may run early or twice, and neither may count a file wrongly.
+    """
+    if shard in (sealed := context.ledger.sealed(run_id)):
+        return sealed[shard]
+    plan = context.ledger.plan(run_id)
+    keys = family_keys(plan)
+    tracks = context.ledger.shard(run_id, shard)
+    context.store.compact()
+    snapshot = context.store.snapshot()
+    summary = ShardSummary(shard=shard)
+    for track in tracks:
+        if not is_settled(track, snapshot, keys):
+            return None
+        summary = _counted(summary, track, snapshot, plan.sequence)
+    context.ledger.seal(run_id, summary)
+    return summary
+
+
+def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: "Snapshot", sequence: int) -> ShardSummary:
+    record = snapshot.record(track.track_id)
+    assert record is not None, "settled tracks have a record"  # noqa: S101 - narrows the type
+    if record.failure is not None:
+        return summary.replace(failed=summary.failed + 1)
+    audio_s = summary.audio_s + record.duration_s
+    if record.sequence == sequence and not record.reused:
+        return summary.replace(extracted=summary.extracted + 1, audio_s=audio_s)
+    return summary.replace(unchanged=summary.unchanged + 1, audio_s=audio_s)
+
+
+def ready_to_learn(context: "Context", run_id: str) -> bool:
+    """Tell, to exactly one caller ever, that the last shard is sealed and learning may start."""
+    shards = context.ledger.shard_count(run_id)
+    if shards is None or len(context.ledger.sealed_shards(run_id)) < shards:
+        return False
+    return context.ledger.plan(run_id).learn and context.ledger.claim(run_id, "learning")

@@ -1,0 +1,64 @@
+"""Being a Celery worker: settings, logging, queues, and nothing heavy before the fork."""
+
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from workers.address import BrokerAddress
+from workers.app import configure
+from workers.home import prepare_home
+from workers.processes import end_with_parent as watch_parent
+from workers.settings import Role, Settings
+
+LEARNING = {"tune", "train"}
+FORMAT = "%(asctime)s %(processName)s %(levelname)s %(message)s"
+
+
+def serve(
+    *,
+    home: Path,
+    broker: BrokerAddress,
+    queues: Sequence[str],
+    concurrency: int,
+    name: str | None,
+    end_with_parent: bool,
+) -> None:
+    """Work on the queues until told to stop.
+
+    Raises `UsageError` for a mixture of queues that one worker cannot keep apart, `BrokerError` when the broker
+    does not answer.
+    """
+    role = role_of(queues)
+    broker.check()
+    settings = Settings(home=str(prepare_home(str(home))), broker=broker)
+    logging.basicConfig(level=logging.INFO, format=FORMAT, stream=sys.stderr)
+    for chatty in ("celery.app.trace", "celery.worker.strategy"):
+        # A line per file received and done: a log as long as the library.
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    app = configure(settings, role)
+    if end_with_parent:
+        watch_parent()
+    node = f"{name or '-'.join(queues)}@%h"
+    app.worker_main(
+        [
+            "worker",
+            "--pool=prefork",
+            f"--concurrency={concurrency}",
+            f"--queues={','.join(queues)}",
+            f"--hostname={node}",
+            "--loglevel=INFO",
+            "--without-mingle",
+        ]
+    )
+
+
+def role_of(queues: Sequence[str]) -> Role:
+    """Return the role of a worker on these queues; one that does both kinds of work has the patience of a learner.
+
+    Raises `UsageError` for no queue.
+    """
+    if not queues:
+        raise UsageError("queues: none given; name at least one with --queues")
+    return "learn" if LEARNING & set(queues) else "extract"

@@ -1,0 +1,31 @@
+"""Everything a process of chordal has to be told, gathered once at the command line."""
+
+from pathlib import Path
+from typing import Literal
+
+from pipeline.wire import Value
+from workers.address import BrokerAddress
+
+QUEUES = ("extract", "store", "tune", "train")
+"""Extraction; sealing and compaction; trials; final training. One kind of work each, so that each can be scaled."""
+
+Role = Literal["extract", "learn", "client"]
+
+
+class Settings(Value, frozen=True, kw_only=True):
+    """What a worker, or the command that waits for it, works with."""
+
+    home: str
+    """Folder of the store, the runs, the models and the logs; shared by all hosts of a cluster."""
+    broker: BrokerAddress
+    extract_limit_s: int = 600
+    """Hard limit of one file. A soft limit could not interrupt a decoder written in C."""
+    learn_limit_s: int = 6 * 3600
+    """Hard limit of one trial or final training."""
+    attempts: int = 3
+    """How often a file or a trial may take its worker down before that is recorded as its failure."""
+
+    @property
+    def home_path(self) -> Path:
+        """The home folder."""
+        return Path(self.home)

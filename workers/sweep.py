@@ -1,0 +1,79 @@
+"""The healing of a run: compare what the ledger and the store hold with what should be there, publish the rest.
+
+What to do is decided by a pure function; the waiting command carries it out whenever nothing is in flight any more.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+from pipeline.wire import Value
+from workers import flow, sealing
+
+if TYPE_CHECKING:
+    from workers.context import Context
+
+
+class RunState(Value, frozen=True, kw_only=True):
+    """A run as the ledger shows it."""
+
+    shards: int | None
+    """How many there are; None while the scan goes on."""
+    sealed: frozenset[int] = frozenset()
+    extract: bool = True
+    learn: bool = True
+    trials: frozenset[int] | None = None
+    """Indices of the planned trials; None before the study is drawn up."""
+    outcomes: frozenset[int] = frozenset()
+    ended: bool = False
+    """A report or a failure is there."""
+
+
+class Step(Value, frozen=True, kw_only=True):
+    """Something that has to be published again."""
+
+    kind: Literal["shard", "plan", "trials", "finish"]
+    numbers: tuple[int, ...] = ()
+
+
+def missing_steps(state: RunState) -> list[Step]:
+    """Return what has to be published for the run to go on, given that nothing is queued or running."""
+    if state.ended or state.shards is None:
+        return []
+    unsealed = sorted(set(range(state.shards)) - state.sealed) if state.extract else []
+    if unsealed:
+        return [Step(kind="shard", numbers=(shard,)) for shard in unsealed]
+    if not state.learn:
+        return []
+    if state.trials is None:
+        return [Step(kind="plan")]
+    untold = sorted(state.trials - state.outcomes)
+    return [Step(kind="trials", numbers=tuple(untold)) if untold else Step(kind="finish")]
+
+
+def observe(context: "Context", run_id: str) -> RunState:
+    """Read a run's state from the ledger."""
+    ledger = context.ledger
+    plan = ledger.plan(run_id)
+    trials = ledger.trials(run_id)
+    return RunState(
+        shards=ledger.shard_count(run_id),
+        sealed=frozenset(ledger.sealed_shards(run_id)),
+        extract=plan.extract,
+        learn=plan.learn,
+        trials=None if trials is None else frozenset(trial.index for trial in trials),
+        outcomes=frozenset(outcome.spec.index for outcome in ledger.outcomes(run_id)),
+        ended=ledger.report(run_id) is not None or ledger.failure(run_id) is not None,
+    )
+
+
+def carry_out(context: "Context", run_id: str, steps: list[Step]) -> None:
+    """Publish what a sweep found missing."""
+    for step in steps:
+        if step.kind == "shard":
+            shard = step.numbers[0]
+            plan = context.ledger.plan(run_id)
+            tracks = context.ledger.shard(run_id, shard)
+            flow.publish_shard(run_id, shard, sealing.orders_missing(plan, shard, tracks, context.store.snapshot()))
+        elif step.kind == "plan":
+            flow.publish_plan(run_id)
+        else:
+            flow.publish_trials(run_id, context.ledger.trials(run_id) or (), missing=step.numbers)
