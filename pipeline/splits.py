@@ -240,8 +240,9 @@ def _check_parts(manifest: DatasetManifest, table: Int64, parts: Int64) -> None:
     held = Counter(parts.tolist())
     if held[_VALIDATION] == 0 or held[_TEST] == 0:
         raise UsageError(
-            f"{len(parts)} groups are too few for training, validation and test tracks; "
-            "three are needed: add tracks of other groups, or choose other --groups"
+            f"no group is left to {'test' if held[_TEST] == 0 else 'validate'} with: at least one class needs three "
+            f"groups (to learn, validate and test) and the {len(parts)} there are do not do; add tracks of other "
+            "groups, or choose other --groups"
         )
     for part, verb in ((_TRAIN, "learned"), (_TEST, "tested")):
         for number in _missing(table, parts, part):

@@ -13,6 +13,7 @@ from pipeline.arrays import Float64
 from pipeline.datasets import Rows, RowSource, label_indices, load_rows
 from pipeline.errors import UsageError
 from pipeline.evaluation import score, score_counts
+from pipeline.fitting import class_shares, fit_on, predict_tracks
 from pipeline.learning import (
     DatasetManifest,
     EvaluationReport,
@@ -25,8 +26,8 @@ from pipeline.learning import (
     TrialOutcome,
     TrialSpec,
 )
-from pipeline.models import Fit, Labelled, model_family
-from pipeline.models.classifier import ClassifierCard, Member, mean_by_track, save_classifier
+from pipeline.models import Fit
+from pipeline.models.classifier import ClassifierCard, Member, save_classifier
 from pipeline.recipe import Recipe
 
 Progress = Callable[[int, int, str], None]
@@ -169,8 +170,8 @@ class _Verdict:
 def _validate(spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows: Rows) -> FitReport:
     """Fit on the training tracks of one partition and score its validation tracks."""
     started = time.monotonic()
-    fit = _fit(spec, manifest, rows, part.train, part.validation)
-    probabilities = _predict(fit, manifest, rows, part.validation, part.train)
+    fit = fit_on(spec, manifest, rows, part.train, part.validation)
+    probabilities = predict_tracks(fit, manifest, rows, part.validation, part.train)
     truth = label_indices(manifest)[list(part.validation)]
     scores = score(truth, probabilities.argmax(axis=1), manifest.classes)
     told = np.maximum(probabilities[np.arange(len(truth)), truth], np.finfo(np.float32).tiny)
@@ -200,10 +201,10 @@ def _examine(
             fit = _fit_member(bench, outcome, learned, report.epochs)
         if len(chosen) > 1 or not recipe.search.refit:
             # Same seed, same data: the model of the trial again, whose votes on validation tracks are wanted.
-            trial = _fit(spec, manifest, rows, part.train, part.validation)
-            validation.append(_predict(trial, manifest, rows, part.validation, part.train))
+            trial = fit_on(spec, manifest, rows, part.train, part.validation)
+            validation.append(predict_tracks(trial, manifest, rows, part.validation, part.train))
             fit = fit if recipe.search.refit else trial
-        test.append(_predict(fit, manifest, rows, part.test, learned))
+        test.append(predict_tracks(fit, manifest, rows, part.test, learned))
         tested.append(fit)
     if folder is not None:
         _deliver(bench, chosen, tested, learned, folder)
@@ -217,50 +218,7 @@ def _examine(
 
 def _fit_member(bench: _Bench, outcome: TrialOutcome, tracks: Sequence[int], epochs: int) -> Fit:
     """Fit a chosen configuration without validation, for as many epochs as were best in its trial."""
-    return _fit(outcome.spec, bench.manifest, bench.rows(outcome.spec.features), tracks, None, epochs=max(epochs, 1))
-
-
-def _fit(
-    spec: TrialSpec,
-    manifest: DatasetManifest,
-    rows: Rows,
-    train: Sequence[int],
-    validation: Sequence[int] | None,
-    *,
-    epochs: int | None = None,
-) -> Fit:
-    """Fit one configuration on the rows of some tracks."""
-    return model_family(spec.family).fit(
-        _labelled(manifest, rows.of(train)),
-        None if validation is None else _labelled(manifest, rows.of(validation)),
-        classes=len(manifest.classes),
-        hyperparameters=spec.hyperparameters,
-        seed=spec.seed,
-        epochs=epochs,
-    )
-
-
-def _labelled(manifest: DatasetManifest, rows: Rows) -> Labelled:
-    return Labelled(x=rows.x, y=rows.labels(manifest))
-
-
-def _predict(fit: Fit, manifest: DatasetManifest, rows: Rows, tracks: Sequence[int], learned: Sequence[int]) -> Float64:
-    """Return the class probabilities of some tracks, shape (tracks, classes).
-
-    Raises `ValueError` when the model says NaN: it diverged.
-    """
-    asked = rows.of(tracks)
-    by_row = fit.model.probabilities(asked.x)
-    if not np.isfinite(by_row).all():
-        raise ValueError("the model predicts NaN; it diverged")
-    return mean_by_track(by_row, asked.owner, tracks, _prior(manifest, learned))
-
-
-def _prior(manifest: DatasetManifest, learned: Sequence[int]) -> Float64:
-    """Return the share of each class among some tracks, shape (classes,)."""
-    counts = np.bincount(label_indices(manifest)[list(learned)], minlength=len(manifest.classes))
-    share: Float64 = counts / counts.sum()
-    return share
+    return fit_on(outcome.spec, bench.manifest, bench.rows(outcome.spec.features), tracks, None, epochs=max(epochs, 1))
 
 
 def _best(completed: Sequence[TrialOutcome], count: int, partition: str | None) -> tuple[TrialOutcome, ...]:
@@ -298,7 +256,7 @@ def _deliver(
         fit.model.save(folder / name)
         key = bench.manifest.families[outcome.spec.features]
         members.append(Member(folder=name, features=key, trial=outcome.spec))
-    prior = tuple(float(share) for share in _prior(bench.manifest, learned))
+    prior = tuple(float(share) for share in class_shares(bench.manifest, learned))
     save_classifier(ClassifierCard(classes=bench.manifest.classes, prior=prior, members=tuple(members)), folder)
 
 

@@ -37,9 +37,11 @@ def store_errors(path: Path, doing: str) -> Iterator[None]:
 
 
 def reason(error: OSError) -> str:
-    """Return an operating system's error in words, with the mend where one is known."""
-    told = error.strerror or str(error)
-    return told + _MENDS.get(error.errno or 0, "")
+    """Return an operating system's error in words, on one line, with the mend where one is known."""
+    if not error.errno:
+        return " ".join(str(error).split())
+    # Not `error.strerror`: HDF5 puts a page about its buffers there.
+    return os.strerror(error.errno) + _MENDS.get(error.errno, "")
 
 
 def sync(descriptor: int) -> None:

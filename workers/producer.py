@@ -105,6 +105,11 @@ def check_labels(plan: RunPlan, found: ScanSummary) -> None:
             f"labels {plan.labels}: {', '.join(map(repr, lonely[:5]))} has one track only; "
             "a class needs at least two, one to learn from and one to test on: add tracks or leave the class out"
         )
+    if max(found.labels.values()) == 2:
+        raise UsageError(
+            f"labels {printable(plan.labels)}: no class has more than two tracks, and at least one needs three "
+            "(to learn, validate and test): add tracks"
+        )
     for option, without in (("groups", found.ungrouped), ("folds", found.unfolded)):
         if without == found.files:
             raise UsageError(

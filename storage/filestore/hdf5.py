@@ -60,7 +60,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path, error: Exception) -> DamagedError:
-    return DamagedError(f"{printable(str(path))}: is damaged ({error})")
+    return DamagedError(f"{printable(str(path))}: is damaged ({' '.join(str(error).split())})")
 
 
 def mark(file: h5py.File, *, schema: int) -> None:

@@ -162,4 +162,4 @@ def _writing(path: Path) -> Iterator[None]:
         with durable.store_errors(path, "be written"):
             yield
     except (RuntimeError, ValueError) as error:  # h5py's other errors when HDF5 could not write
-        raise StoreError(f"{printable(str(path))}: cannot be written ({error})") from error
+        raise StoreError(f"{printable(str(path))}: cannot be written ({' '.join(str(error).split())})") from error

@@ -24,7 +24,7 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import TrackRecord
+from pipeline.tracks import FileStamp, TrackRecord
 from storage.filestore.hdf5 import LIBVER, DamagedError, mark, put
 from storage.filestore.layout import SCHEMA
 from storage.rules import Rank
@@ -47,6 +47,14 @@ ROW = np.dtype(
     ]
 )
 """What a record has of fixed width."""
+
+_OWN_PLACE = {"path", "stamp", *(ROW.names or ())}
+"""The fields of a record that do not go into its JSON."""
+
+_PLAIN = TrackRecord(
+    track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""
+).to_wire()
+"""What a record that says nothing says; only what differs is stored as JSON."""
 
 STORED_ROW = np.dtype([("record", ROW), ("path_end", "<i8"), ("more_end", "<i8"), ("crc32", "<u4")])
 """A row as it is stored: the record, where its texts end, and the CRC-32 of all three."""
@@ -75,8 +83,8 @@ def ids(hex_ids: Sequence[str]) -> Ids:
 class Tracks:
     """The records of one file.
 
-    `rows` (n,) of dtype `ROW`; per record `path`, its own bytes, which need not be UTF-8; `more`, its failures and its
-    note as JSON, empty when there are none; and the CRC-32 of the three.
+    `rows` (n,) of dtype `ROW`; per record `path`, its own bytes, which need not be UTF-8; `more`, its other
+    fields as JSON, empty when there are none; and the CRC-32 of the three.
     """
 
     rows: np.ndarray[tuple[int], np.dtype[np.void]]
@@ -95,7 +103,7 @@ class Tracks:
             row[name] = getattr(record, name)
         path = os.fsencode(record.path)
         wire = record.to_wire()
-        rest = {name: wire[name] for name in ("failure", "family_failures", "note") if wire[name]}
+        rest = {name: told for name, told in wire.items() if name not in _OWN_PLACE and told != _PLAIN[name]}
         more = json.dumps(rest, separators=(",", ":")).encode("ascii") if rest else b""
         return cls(rows=row, path=[path], more=[more], crc32=[_record_crc(row[0], path, more)])
 

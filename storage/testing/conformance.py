@@ -1,15 +1,8 @@
 # ruff: noqa: D102, S101  the tests' names say what they check, and pytest explains plain asserts
 """What every feature store must do.
 
-Subclass it in a test module and give it a fixture `store`::
-
-class TestMemoryStore(FeatureStoreConformance):
-@pytest.fixture
-def store(self):
-return MemoryFeatureStore()
+Subclass `FeatureStoreConformance` in a test module and give it a pytest fixture `store` that returns a new, empty one.
 """
-
-from unittest import TestCase
 
 import numpy as np
 import pytest
@@ -17,9 +10,8 @@ import pytest
 from pipeline.errors import StoreError, UsageError
 from pipeline.tracks import Failure, track_id
 from storage.base import FeatureStore
-from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows, same_rows, spec
+from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, full_record, record, rows, same_rows, spec
 
-_check = TestCase()
 _CRASHED = Failure(kind="crashed", reason="the process died", attempts=3, host="studio")
 
 
@@ -107,6 +99,26 @@ class FeatureStoreConformance:
         store.compact()
         assert store.record(told.track_id) == told
         assert list(store.snapshot().records()) == [told]
+
+    def test_every_field_of_a_record_survives(self, store: FeatureStore) -> None:
+        for told in (full_record("/a"), full_record("/b").replace(failure=None)):
+            store.commit(told, {}, {})
+            for _ in range(2):
+                assert store.record(told.track_id) == told
+                store.compact()
+
+    def test_a_content_is_described_by_any_track_that_has_it(self, store: FeatureStore) -> None:
+        assert store.record_of_content(content(1)) is None
+        store.commit(record("/failed", 1, failure=_CRASHED), {}, {})
+        assert store.record_of_content(content(1)) is None
+        told = record("/a", 1)
+        store.commit(told, features(1), SPECS)
+        for _ in range(2):
+            assert store.record_of_content(content(1)) == told
+            store.compact()
+        store.commit(record("/a", 2, sequence=2), features(2), SPECS)
+        assert store.record_of_content(content(1)) is None, "no track has that content any more"
+        assert store.record_of_content("") is None
 
     def test_no_rows_and_odd_values_survive(self, store: FeatureStore) -> None:
         odd = rows(TONES, 1)

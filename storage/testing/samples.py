@@ -64,6 +64,22 @@ def record(path: str, number: int | None, *, sequence: int = 1, failure: Failure
     )
 
 
+def full_record(path: str) -> TrackRecord:
+    """Return a record in which no field has its default, whatever fields a record has by now."""
+    told = record(path, 1).replace(
+        failure=Failure(kind="crashed", reason="the process died", attempts=3, host="studio"),
+        family_failures={SPECTRA.key: Failure(kind="too_short", reason="0.1 s", attempts=2)},
+        reused=True,
+    )
+    plain = TrackRecord(
+        track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""
+    ).to_wire()
+    bare = [name for name, value in told.to_wire().items() if value == plain[name]]
+    if bare:
+        raise AssertionError(f"give {', '.join(bare)} a value here, so that the stores are asked to keep it")
+    return told
+
+
 def same_rows(one: FeatureRows, other: FeatureRows) -> bool:
     """Return whether two rows are equal bit for bit."""
     pairs = ((one.values, other.values), (one.start_s, other.start_s), (one.channel, other.channel))

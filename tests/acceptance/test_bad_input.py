@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 def library(tmp_path_factory):
     """A library of three classes that nobody extracts."""
     folder = tmp_path_factory.mktemp("bad input") / "library"
-    write_classes(folder, per_class=2, seconds=0.2)
+    write_classes(folder, per_class=3, seconds=0.2)
     return folder
 
 
@@ -56,8 +56,13 @@ def test_a_class_with_one_track(chordal, library, tmp_path):
     refused(chordal("run", tmp_path / "odd"), "'solo'", "one track")
 
 
+def test_classes_of_two_tracks_each(chordal, tmp_path):
+    write_classes(tmp_path / "tiny", per_class=2, seconds=0.2)
+    refused(chordal("run", tmp_path / "tiny"), "more than two tracks", "add tracks")
+
+
 def test_labels_that_match_nothing(chordal, library):
-    refused(chordal("run", library, "--labels", r"name:_(\d)\."), "name:_", "none of 6 files")
+    refused(chordal("run", library, "--labels", r"name:_(\d)\."), "name:_", "none of 9 files")
 
 
 def test_a_label_rule_that_is_no_expression(chordal, library):

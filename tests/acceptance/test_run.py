@@ -79,11 +79,11 @@ def test_a_second_run_extracts_only_what_is_new_or_changed(chordal, tmp_path):
 
 def test_training_uses_what_is_stored_and_honours_folds_and_groups(chordal, tmp_path):
     library = tmp_path / "library"
-    total = write_classes(library, per_class=8, seconds=3.1)
+    total = write_classes(library, per_class=9, seconds=3.1)
     for label in ("low", "high", "noisy"):
         for path in sorted((library / label).iterdir()):
             number = int(path.stem.split()[1])
-            path.rename(path.with_name(f"{number % 2}-{number // 2}-{path.name}"))
+            path.rename(path.with_name(f"{number % 3}-{number // 3}-{path.name}"))
     assert chordal("extract", library, "--recipe", chordal.recipe, "--json").status == 0
     told = chordal(
         "train", "--recipe", chordal.recipe, "--folds", r"name:^(\d)-", "--groups", r"name:^(\d-\d)-", "--json"

@@ -91,4 +91,3 @@ FileStoreAgainstMemory.TestCase.settings = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestFileStoreAgainstMemory = FileStoreAgainstMemory.TestCase
-

@@ -1,6 +1,8 @@
 """Real processes write, compact and die; what was acknowledged is never lost."""
 
+import itertools
 import random
+import signal
 from multiprocessing.connection import wait
 
 import pytest
@@ -48,7 +50,7 @@ def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(home, 
     compactors = [processes.Process(target=workloads.compact_until, args=(home, over), daemon=True) for _ in range(2)]
     for process in compactors:
         process.start()
-    writers = [start(processes, workloads.write, home, numbers) for numbers in (range(120), range(80, 200))]
+    writers = [start(processes, workloads.write, home, numbers) for numbers in (range(60), range(40, 100))]
     store = FileFeatureStore.open(home)
     acknowledged = set()
     open_ends = [listening for _, listening in writers]
@@ -64,7 +66,7 @@ def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(home, 
     for process in [*compactors, *(process for process, _ in writers)]:
         process.join(60)
         assert process.exitcode == 0
-    assert acknowledged == set(range(200))
+    assert acknowledged == set(range(100))
     check_whole(store, acknowledged)
     store.compact()
     check_whole(FileFeatureStore.open(home), acknowledged)
@@ -79,8 +81,7 @@ def test_a_killed_process_loses_no_acknowledged_commit_and_leaves_nothing_unread
         process, listening = start(processes, workload, home)
         acknowledged.append(listening.recv())
         # A random moment, counted in commits and in a fraction of one, as the kill meets the process at work.
-        for _ in range(chance.randrange(6)):
-            acknowledged.append(listening.recv())
+        acknowledged += [listening.recv() for _ in range(chance.randrange(6))]
         listening.poll(chance.random() * 0.01)
         process.kill()
         acknowledged += everything(listening)
@@ -89,6 +90,23 @@ def test_a_killed_process_loses_no_acknowledged_commit_and_leaves_nothing_unread
     store.compact()
     check_whole(store, acknowledged)
     assert store.commit(record("/1", 1), features(1), SPECS) is True
+
+
+def test_a_kill_at_every_step_of_commit_and_compaction_loses_nothing(home, processes):
+    store = FileFeatureStore.open(home)
+    acknowledged = []
+    for step in itertools.count():
+        process, listening = start(processes, workloads.die_at, home, step)
+        told = everything(listening)
+        process.join()
+        acknowledged += [number for number in told if number != "survived"]
+        check_whole(store, acknowledged)
+        if "survived" in told:
+            break
+        assert process.exitcode == -signal.SIGKILL
+    assert step > 40
+    store.compact()
+    check_whole(store, acknowledged)
 
 
 def test_a_full_disk_leaves_no_half_file_and_a_usable_store(home, processes):

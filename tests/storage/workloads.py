@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from pipeline.errors import StoreError, UsageError
-from storage import FileFeatureStore, ModelRegistry, RunLedger
+from storage import FileFeatureStore, ModelRegistry, RunLedger, durable
 from storage.testing.samples import SPECS, features, record
 
 
@@ -65,6 +65,18 @@ def write_on_a_small_disk(home: Path, limit_bytes: int, told) -> None:
     told.send((reasons, left, again, store.compact().state, len(store.snapshot())))
 
 
+def open_as_nobody(home: Path, told) -> None:
+    """Open a store without root's right to write anywhere; tell what that gave."""
+    if os.geteuid() == 0:
+        os.setegid(65534)
+        os.seteuid(65534)
+    try:
+        FileFeatureStore.open(home)
+        told.send("opened")
+    except UsageError as error:
+        told.send(str(error))
+
+
 def claim(home: Path, start, told) -> None:
     """Wait for the others, then try to take every step; tell which were ours."""
     ledger = RunLedger(home)
@@ -80,3 +92,29 @@ def register(home: Path, draft, source: Path, start, told) -> None:
         told.send(registry.register(draft, source).version)
     except (StoreError, UsageError) as error:
         told.send(repr(error))
+
+
+def die_at(home: Path, step: int, acknowledged) -> None:
+    """Commit and compact; be killed before system call number `step`, or in the middle of it where it writes."""
+    steps = itertools.count()
+
+    def killing(call, half):
+        def counted(*arguments, **options):
+            if next(steps) == step:
+                half(*arguments)
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*arguments, **options)
+
+        return counted
+
+    store = FileFeatureStore.open(home)
+    for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "hardlink_to"), (Path, "unlink"), (Path, "mkdir")):
+        setattr(owner, name, killing(getattr(owner, name), lambda *_: None))
+    durable.write_whole = killing(durable.write_whole, lambda path, data: path.write_bytes(data[: len(data) // 2]))
+    begin = 10 * step
+    for number in range(begin, begin + 4):
+        store.commit(record(f"/{number}", number), features(number), SPECS)
+        acknowledged.send(number)
+        if number % 2:
+            store.compact()
+    acknowledged.send("survived")

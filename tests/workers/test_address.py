@@ -24,7 +24,7 @@ def test_celery_and_its_backend_find_a_socket_in_a_folder_with_an_odd_name(tmp_p
         app = Celery(broker=running.broker.url, backend=running.broker.url)
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=0)
-        app.backend.set("key", "value")
+        app.backend.client.set("key", "value")
         assert running.broker.client().get("key") == "value"
 
 

@@ -91,7 +91,10 @@ def _scan_only(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, 
 
 def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True) -> None:
     """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
+    from pipeline.errors import UsageError
     from pipeline.recipe import load_recipe
+    from pipeline.search import check_models
+    from pipeline.tracks import printable
     from workers import running, summary
     from workers.address import BrokerAddress
     from workers.home import only_one, prepare_home
@@ -101,6 +104,10 @@ def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn
         signal.signal(number, _interrupt)
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
     recipe = load_recipe(given["recipe"])
+    try:
+        check_models(recipe)
+    except UsageError as error:
+        raise UsageError(f"recipe {printable(given['recipe'])}: {str(error).removeprefix('recipe: ')}") from error
     if given["trials"]:
         recipe = recipe.replace(search=recipe.search.replace(trials=given["trials"]))
     home = prepare_home(given["home"])

@@ -1,0 +1,203 @@
+"""The ledger keeps each fact of a run once, whoever tells it how often."""
+
+import pytest
+
+from pipeline.errors import StoreError, UsageError
+from pipeline.learning import (
+    ClassScores,
+    DatasetManifest,
+    DatasetTrack,
+    EvaluationReport,
+    ModelVersion,
+    Partition,
+    Scores,
+    Split,
+    TrialOutcome,
+    TrialSpec,
+)
+from pipeline.recipe import ModelChoice, Recipe
+from pipeline.runs import RunPlan, ShardSummary
+from pipeline.tracks import FileStamp, ScannedTrack, track_id
+from storage import RunLedger
+from tests.storage import workloads
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    return RunLedger(tmp_path)
+
+
+def plan(run_id, *, created="2026-01-01T00:00:00+00:00"):
+    return RunPlan(
+        run_id=run_id,
+        command=("chordal", "run", "/m/\udcff"),
+        libraries=("/m/\udcff",),
+        recipe=Recipe(name="quick", title="Quick", models=(ModelChoice(family="dense", features="tones"),)),
+        labels="folder",
+        groups=None,
+        folds=None,
+        seed=1,
+        sequence=1,
+        created=created,
+    )
+
+
+def scanned(number):
+    path = f"/m/{number}\udcff.wav"
+    return ScannedTrack(track_id=track_id(path), path=path, stamp=FileStamp(size_bytes=number, mtime_ns=number))
+
+
+def trial(index):
+    return TrialSpec(
+        run_id="run",
+        index=index,
+        family="dense",
+        features="tones",
+        hyperparameters={"width": 64, "l2": 1e-4},
+        seed=index,
+    )
+
+
+def test_a_run_is_created_once(ledger):
+    assert ledger.create(plan("run")) is True
+    assert ledger.create(plan("run")) is False
+    assert ledger.plan("run") == plan("run")
+    with pytest.raises(UsageError, match="another run of that id"):
+        ledger.create(plan("run").replace(seed=2))
+
+
+def test_runs_are_listed_newest_last(ledger):
+    assert ledger.run_ids() == []
+    for run_id, created in (("b", "2026-01-03"), ("a", "2026-01-01"), ("c", "2026-01-02")):
+        ledger.create(plan(run_id, created=created))
+    assert ledger.run_ids() == ["a", "c", "b"]
+
+
+@pytest.mark.parametrize("run_id", ["missing", "../..", ""])
+def test_an_unknown_run_is_refused_in_one_line(ledger, run_id):
+    ledger.create(plan("run"))
+    with pytest.raises(UsageError):
+        ledger.plan(run_id)
+
+
+def test_shards_are_there_before_the_walk_is_over(ledger):
+    tracks = tuple(scanned(number) for number in range(1000))
+    assert ledger.write_shard("run", 0, tracks) is True
+    assert ledger.write_shard("run", 0, ()) is False
+    assert ledger.shard("run", 0) == tracks
+    assert (ledger.shards("run"), ledger.shard_count("run")) == ([0], None)
+    assert ledger.close_scan("run", 1) is True
+    assert ledger.close_scan("run", 7) is False
+    assert ledger.shard_count("run") == 1
+    with pytest.raises(StoreError, match="00001"):
+        ledger.shard("run", 1)
+
+
+def test_a_shard_is_sealed_once(ledger):
+    first = ShardSummary(shard=3, extracted=10, audio_s=2.5)
+    assert ledger.seal("run", first) is True
+    assert ledger.seal("run", ShardSummary(shard=3, unchanged=10)) is False
+    ledger.seal("run", ShardSummary(shard=0))
+    assert ledger.sealed("run") == {0: ShardSummary(shard=0), 3: first}
+    assert ledger.sealed_shards("run") == [0, 3]
+
+
+def test_of_many_processes_exactly_one_gets_each_claim(tmp_path, processes):
+    start = processes.Barrier(4)
+    pipes = [processes.Pipe(duplex=False) for _ in range(4)]
+    claimers = [
+        processes.Process(target=workloads.claim, args=(tmp_path, start, telling), daemon=True) for _, telling in pipes
+    ]
+    for process in claimers:
+        process.start()
+    won = [listening.recv() for listening, _ in pipes]
+    for process in claimers:
+        process.join()
+    assert sorted(number for numbers in won for number in numbers) == list(range(20))
+    taker = RunLedger(tmp_path).claimed("run", "step-0")
+    assert taker is not None
+    assert taker.pid in {process.pid for process in claimers}
+    assert RunLedger(tmp_path).claimed("run", "other") is None
+
+
+def test_what_learning_settles_is_read_back(ledger):
+    assert (ledger.manifest("run"), ledger.split("run"), ledger.trials("run")) == (None, None, None)
+    manifest = DatasetManifest(
+        run_id="run",
+        families={"tones": "tones-0123456789ab"},
+        classes=("a", "b"),
+        tracks=(DatasetTrack(track_id="0" * 32, content_hash="1" * 32, path="/m/\udcff", label="a"),),
+    )
+    split = Split(
+        strategy="grouped",
+        seed=1,
+        groups=1,
+        partitions=(Partition(name="holdout", train=(0,), validation=(), test=()),),
+    )
+    specs = (trial(0), trial(1))
+    for _ in range(2):
+        ledger.put_manifest(manifest)
+        ledger.put_split("run", split)
+        ledger.put_trials("run", specs)
+    assert (ledger.manifest("run"), ledger.split("run"), ledger.trials("run")) == (manifest, split, specs)
+
+
+def test_a_trial_ends_once(ledger):
+    first = TrialOutcome(spec=trial(10), state="completed", objective=0.75)
+    assert ledger.put_outcome(first) is True
+    assert ledger.put_outcome(first.replace(objective=0.5)) is False
+    other = TrialOutcome(spec=trial(2), state="failed", reason="it did not converge", objective=float("nan"))
+    ledger.put_outcome(other)
+    assert [outcome.spec.index for outcome in ledger.outcomes("run")] == [2, 10]
+    assert ledger.outcome("run", 10) == first
+    assert ledger.outcome("run", 3) is None
+
+
+def test_the_report_is_read_back(ledger):
+    scores = Scores(
+        accuracy=1.0,
+        macro_f1=1.0,
+        n=1,
+        per_class={"a": ClassScores(precision=1.0, recall=1.0, f1=1.0, n=1)},
+        confusion=((1,),),
+    )
+    report = EvaluationReport(
+        run_id="run",
+        classes=("a",),
+        validation=scores,
+        test=scores,
+        per_partition={"holdout": scores},
+        chosen={"holdout": (0,)},
+        predictions=(),
+        seconds=1.5,
+        model=ModelVersion(
+            version="v0001",
+            run_id="run",
+            recipe="quick",
+            family="dense",
+            features=("tones-0123456789ab",),
+            classes=("a",),
+            members=(trial(0),),
+            dataset_digest="0" * 32,
+            created="2026-01-01",
+            test_accuracy=1.0,
+            seed=1,
+        ),
+    )
+    assert ledger.report("run") is None
+    assert ledger.put_report(report) is True
+    assert ledger.put_report(report) is False
+    assert ledger.report("run") == report
+
+
+def test_the_first_reason_of_a_failure_stays(ledger):
+    assert ledger.failure("run") is None
+    assert ledger.fail("run", "only one class") is True
+    assert ledger.fail("run", "something later") is False
+    assert ledger.failure("run") == "only one class"
+
+
+def test_a_run_has_a_folder_for_logs(ledger):
+    assert ledger.logs("run").is_dir()
+    assert ledger.logs("run").parent == ledger.path("run")
+    assert ledger.run_ids() == [], "a folder without a plan is no run"
