@@ -19,6 +19,7 @@ from workers.app import app, configure
 from workers.progress import View
 from workers.session import Session, session
 from workers.settings import QUEUES, Settings
+from workers.summary import offline
 from workers.watching import Watcher
 
 if TYPE_CHECKING:
@@ -108,10 +109,13 @@ def execute(home: Path, wanted: Wanted, view: View) -> Finished:
     Raises `UsageError` for what cannot be done, `RunFailedError` for a run that broke. However it ends, what was
     started is taken down, and what was committed stays.
     """
+    if wanted.broker is not None:
+        wanted.broker.check()
+    # Before anything is started: a mistake in the labels is told at once.
+    finished = scan(offline(home), wanted, view)
+    run_id = finished.plan.run_id
     with session(home, wanted.broker, wanted.workers) as running:
         context = _client(home, running)
-        finished = scan(context, wanted, view)
-        run_id = finished.plan.run_id
         stop = threading.Event()
         publisher = threading.Thread(target=_publish, args=(context, finished.plan, stop), name="publisher")
         try:

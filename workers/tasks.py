@@ -7,7 +7,7 @@ from celery.utils.log import get_task_logger
 
 from pipeline.errors import ChordalError, StoreError, TransientError, UsageError
 from pipeline.tracks import ExtractTrack
-from workers import context, extracting, flow, learning, reporting, sealing
+from workers import context, extracting, flow, learning, sealing
 from workers.app import app
 
 log = get_task_logger(__name__)
@@ -91,6 +91,8 @@ def run_trial(*, run_id: str, index: int) -> dict[str, Any]:
 @app.task(name="chordal.train.finish", base=RunTask, **RETRY)
 def finish_run(*, run_id: str) -> dict[str, Any]:
     """Train the winner, evaluate it once, register it and write the report."""
+    from workers import reporting  # with matplotlib, which no other task needs
+
     here = context.current()
     if here.counters.cancelled(run_id):
         return {"run": run_id, "state": "cancelled"}

@@ -3,7 +3,6 @@
 A row imports what it needs when it is prepared, so that its peak memory is its own.
 """
 
-import tempfile
 from pathlib import Path
 
 from pipeline.decoding import decode
@@ -60,21 +59,19 @@ def together(path):
     return lambda: extract(order, missing=TOGETHER, max_duration_s=LIMIT_S)
 
 
-def together_and_commit(path):
+def together_and_commit(path, folder):
     from pipeline.extraction import extract
     from pipeline.features.registry import family
     from storage import FileFeatureStore
 
     order = _order(path)
     specs = {spec.key: spec for spec in (family(name).spec for name in TOGETHER)}
-    # A new store each time: what is stored already would not be written again.
-    folder = tempfile.TemporaryDirectory(prefix="chordal-bench-store-", dir=tempfile.gettempdir())
-    store = FileFeatureStore.open(Path(folder.name))
+    # A new folder each time: what is stored already would not be written again.
+    store = FileFeatureStore.open(Path(folder))
 
     def work():
         record, rows = extract(order, missing=TOGETHER, max_duration_s=LIMIT_S)
         store.commit(record, rows, specs)
-        return folder
 
     return work
 

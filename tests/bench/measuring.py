@@ -29,7 +29,7 @@ class Cost:
 class Measured:
     """A process of its own for one row of a table, alive for all repeats.
 
-    `prepare` is `module:function`. The function gets the argument of a repeat and returns what is to be timed, so
+    `prepare` is `module:function`. The function gets the arguments of a repeat and returns what is to be timed, so
     that preparing is not.
     """
 
@@ -47,9 +47,9 @@ class Measured:
         """The process's id."""
         return self._process.pid
 
-    def begin(self, argument: object) -> None:
+    def begin(self, *arguments: object) -> None:
         """Start a repeat."""
-        self._talking.send(argument)
+        self._talking.send(arguments)
 
     def end(self) -> Cost:
         """Wait for the repeat and return its cost."""
@@ -58,9 +58,9 @@ class Measured:
         except EOFError:
             raise SystemExit(f"bench: {self._prepare} failed; its error is above") from None
 
-    def __call__(self, argument: object) -> Cost:
+    def __call__(self, *arguments: object) -> Cost:
         """Do a repeat and return its cost."""
-        self.begin(argument)
+        self.begin(*arguments)
         return self.end()
 
     def close(self) -> None:
@@ -74,10 +74,10 @@ def _serve(talking, prepare: str) -> None:
     prepared = getattr(importlib.import_module(module), function)
     while True:
         try:
-            argument = talking.recv()
+            arguments = talking.recv()
         except EOFError:
             return
-        work = prepared(argument)
+        work = prepared(*arguments)
         wall_s, cpu_s = time.perf_counter(), time.process_time()
         work()
         cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
@@ -141,7 +141,9 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     """Print a table under a title, the first column to the left, the others to the right."""
     widths = [max(len(line[i]) for line in (columns, *rows)) for i in range(len(columns))]
     lines = [
-        "  ".join([line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
+        "  ".join(
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+        )
         for line in (columns, *rows)
     ]
     sys.stdout.write("\n".join(["", title, lines[0], "-" * len(lines[0]), *lines[1:]]) + "\n")

@@ -35,7 +35,11 @@ def loudness_rows(samples, rate_hz):
             rms = np.sqrt(rms2)
             row = [peak, peak**2, 10 * np.log10(peak**2), rms2, rms, 10 * np.log10(rms2)]
             row += [np.sqrt(lufs2), lufs2, max(lufs, -70)]
-            row += [peak / rms, 20 * np.log10(peak / rms), np.sum(energy[1:split]) / np.sum(energy[split : length // 2])]
+            row += [
+                peak / rms,
+                20 * np.log10(peak / rms),
+                np.sum(energy[1:split]) / np.sum(energy[split : length // 2]),
+            ]
             rows.append(row)
     return np.array(rows)
 

@@ -12,7 +12,8 @@ GOOD = "features"
 
 def write_odd_files(folder: Path) -> dict[str, str]:
     """Write odd files into a class folder; return, by file name, `features` or the failure's kind."""
-    deep = folder.joinpath(*(f"level {n}" for n in range(20)))
+    # Twenty folders deep; the last one is the label again.
+    deep = folder.joinpath(*(f"level {n}" for n in range(19)), folder.name)
     deep.mkdir(parents=True)
     (folder / "loop").symlink_to(folder, target_is_directory=True)
     expected: dict[str, str] = {}

@@ -1,0 +1,31 @@
+"""The reference of the `flow` table: the same extraction as a plain loop in one process, without a queue."""
+
+from pathlib import Path
+
+MAX_S = 3600.0
+
+
+def loop(library, folder, family_name):
+    """Extract every file of a library into a new store, one after the other."""
+    from pipeline.extraction import extract
+    from pipeline.features.registry import family
+    from pipeline.scan import scan
+    from pipeline.tracks import ExtractTrack
+    from storage import FileFeatureStore
+
+    store = FileFeatureStore.open(Path(folder))
+    spec = family(family_name).spec
+    orders = [
+        ExtractTrack(
+            run_id="bench", shard=0, track_id=track.track_id, path=track.path, stamp=track.stamp, sequence=1,
+            families=(family_name,),
+        )
+        for track in scan([library])
+    ]  # fmt: skip
+
+    def work():
+        for order in orders:
+            record, rows = extract(order, missing=frozenset(order.families), max_duration_s=MAX_S)
+            store.commit(record, rows, {spec.key: spec})
+
+    return work
