@@ -17,6 +17,7 @@ RETRY: dict[str, Any] = {
     "retry_backoff": True,
     "retry_backoff_max": 30,
     "max_retries": 5,
+    "default_retry_delay": 1,  # seconds; of a task whose worker was lost, 180 otherwise
 }
 
 

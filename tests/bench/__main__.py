@@ -19,8 +19,11 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"{', '.join(SECTIONS)}  [default: all]")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="measured rounds  [default: 5]")
     parser.add_argument("--audio", action="append", default=[], metavar="FILE", help="extract these, not a made piece")
-    parser.add_argument("--seconds", type=float, default=60.0, help="length of the made piece  [default: 60]")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the made piece  [default: 30]")
     parser.add_argument("--folder", metavar="DIR", help="measure on this disk  [default: the system's for temporaries]")
+    parser.add_argument(
+        "--one-process", action="store_true", help="extract: all rows in one process; quicker, but peaks are shared"
+    )
     given = parser.parse_args()
     if unknown := sorted(set(given.sections) - set(SECTIONS)):
         parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")

@@ -24,11 +24,11 @@ COLUMNS = ("", "processes", "commits/s", "MiB/s", "CPU ms each", "/ np.save", "/
 
 def measure(folder: Path, given) -> None:
     """Print the table."""
-    prepares = [f"tests.bench.commit_rows:{does}" for does in ROWS.values()]
-    with processes([prepare for prepare in prepares for _ in range(2)]) as started:
-        crews = {title: started[2 * i : 2 * i + 2] for i, title in enumerate(ROWS)}
+    with processes(2) as started:
         jobs = {
-            f"{title} {count}": partial(_job, crew[:count], folder) for count in (1, 2) for title, crew in crews.items()
+            f"{title} {count}": partial(_job, f"tests.bench.commit_rows:{does}", started[:count], folder)
+            for count in (1, 2)
+            for title, does in ROWS.items()
         }
         costs = interleaved(jobs, repeats=given.repeats)
     lines = []
@@ -51,12 +51,12 @@ def measure(folder: Path, given) -> None:
     show(f"commit: a segment of {ROWS_PER_SEGMENT * 130 * 16 * 4 / 1024:,.0f} KiB on {disk(folder)}", COLUMNS, lines)
 
 
-def _job(crew: list[Measured], folder: Path, number: int) -> Cost:
+def _job(does: str, crew: list[Measured], folder: Path, number: int) -> Cost:
     """Let the crew write at once; return their CPU together, the wall time of the slowest."""
     target = folder / f"round-{number}"
     try:
         for place, process in enumerate(crew):
-            process.begin(str(target), place * COMMITS, COMMITS)
+            process.begin(does, str(target), place * COMMITS, COMMITS)
         costs = [process.end() for process in crew]
     finally:
         shutil.rmtree(target, ignore_errors=True)

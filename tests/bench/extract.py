@@ -8,9 +8,11 @@ hash and decode the file, resample once and compute the four families of the tut
 frame_stats against a reference (no tutorial has it), reading from a cold disk.
 """
 
+import os
 import shutil
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import soundfile
@@ -26,50 +28,57 @@ class Row:
     title: str
     does: str
     reference: str = ""
-    whole_file: bool = False
-    """Whether it starts from the file; else from samples, which are the same for all formats of the made piece."""
+    from_file: bool = True
+    """Else it starts from samples."""
+    every_format: bool = False
+    """Else it is done for the first format of the made piece only: the others have the same samples in them."""
     commits: bool = False
 
+
+AT_LEAST_S = 0.2
+"""What takes less CPU is done again within a round: a process that was asleep needs a moment to be itself."""
 
 DECODE = "decode only"
 NOTEBOOK = "reference: notebook loops, all four"
 ROWS = (
-    Row(title=DECODE, does="decoding", whole_file=True),
-    Row(title="loudness", does="loudness", reference="reference: notebook loudness"),
-    Row(title="mfcc_segments", does="mfcc_segments", reference="reference: notebook MFCC segments"),
-    Row(title="mfcc_mean", does="mfcc_mean", reference="reference: librosa MFCC, whole file"),
-    Row(title="logmel", does="logmel", reference="reference: notebook log-mel"),
-    Row(title="frame_stats", does="frame_stats"),
-    Row(title="all four by extract()", does="together", reference=NOTEBOOK, whole_file=True),
-    Row(title="all four and commit", does="together_and_commit", reference=NOTEBOOK, whole_file=True, commits=True),
-    Row(title=NOTEBOOK, does="notebook_everything", whole_file=True),
-    Row(title="reference: notebook loudness", does="notebook_loudness"),
-    Row(title="reference: notebook MFCC segments", does="notebook_segments"),
-    Row(title="reference: librosa MFCC, whole file", does="librosa_mfcc"),
-    Row(title="reference: notebook log-mel", does="notebook_logmel"),
+    Row(title=DECODE, does="decoding", every_format=True),
+    Row(title="loudness", does="loudness", reference="reference: notebook loudness", from_file=False),
+    Row(title="mfcc_segments", does="mfcc_segments", reference="reference: notebook MFCC segments", from_file=False),
+    Row(title="mfcc_mean", does="mfcc_mean", reference="reference: librosa MFCC, whole file", from_file=False),
+    Row(title="logmel", does="logmel", reference="reference: notebook log-mel", from_file=False),
+    Row(title="frame_stats", does="frame_stats", from_file=False),
+    Row(title="all four by extract()", does="together", reference=NOTEBOOK, every_format=True),
+    Row(title="all four and commit", does="together_and_commit", reference=NOTEBOOK, commits=True),
+    Row(title=NOTEBOOK, does="notebook_everything", every_format=True),
+    Row(title="reference: notebook loudness", does="notebook_loudness", from_file=False),
+    Row(title="reference: notebook MFCC segments", does="notebook_segments", from_file=False),
+    Row(title="reference: librosa MFCC, whole file", does="librosa_mfcc", from_file=False),
+    Row(title="reference: notebook log-mel", does="notebook_logmel", from_file=False),
 )
-COLUMNS = ("", "input", "CPU s", "x real time", "CPU of decoding", "reference's CPU / its CPU", "peak MiB")
+COLUMNS = ("", "input", "x real time", "CPU / decoding", "x speed of reference", "peak MiB")
 
 
 def measure(folder: Path, given) -> None:
     """Print the table for the made piece in four formats, or for the files given."""
     files = given.audio or write_piece(folder, given.seconds)
     seconds = [soundfile.info(file).duration for file in files]
-    chosen = [(row, i) for row in ROWS for i in range(len(files)) if row.whole_file or given.audio or i == 0]
-    with processes([f"tests.bench.extract_rows:{row.does}" for row in ROWS]) as started:
-        measured = dict(zip((row.title for row in ROWS), started, strict=True))
+    chosen = [(row, i) for row in ROWS for i in range(len(files)) if row.every_format or given.audio or i == 0]
+    with processes(1 if given.one_process else len(ROWS)) as started:
+        measured = dict(zip((row.title for row in ROWS), cycle(started), strict=False))
         jobs = {f"{row.title} {i}": partial(_job, row, measured[row.title], files[i], folder) for row, i in chosen}
-        costs = interleaved(jobs, repeats=given.repeats)
+        # One file warms a process up, and importing is worth every core.
+        warm = [f"{row.title} 0" for row in ROWS]
+        at_once = min(len(started), os.cpu_count() or 1)
+        costs = interleaved(jobs, repeats=given.repeats, warm=warm, at_once=at_once)
     cpu = {name: [cost.cpu_s for cost in told] for name, told in costs.items()}
+    names = [Path(file).name if given.audio else Path(file).suffix[1:] for file in files]
     lines = []
     for row, i in chosen:
         own = cpu[f"{row.title} {i}"]
-        whole = row.whole_file or given.audio
         lines.append(
             (
                 row.title,
-                Path(files[i]).name if given.audio else Path(files[i]).suffix[1:] if whole else "samples",
-                spread(own),
+                f"{'' if row.from_file else 'samples of '}{names[i]}",
                 spread([seconds[i] / value for value in own]),
                 "" if row.title == DECODE else ratio(own, cpu[f"{DECODE} {i}"]),
                 ratio(cpu[f"{row.reference} {i}"], own) if row.reference else "",
@@ -77,15 +86,16 @@ def measure(folder: Path, given) -> None:
             )
         )
     length = f"{min(seconds):,.0f} s" if len(set(seconds)) == 1 else f"{min(seconds):,.0f} to {max(seconds):,.0f} s"
-    about = f"{len(files)} files of {length}" if given.audio else f"a made piece, {length}, stereo, 44.1 kHz"
+    about = f"given files, {length}" if given.audio else f"a made piece, {length}, stereo, 44.1 kHz"
     show(f"extract: {about}; store on {disk(folder)}", COLUMNS, lines)
 
 
 def _job(row: Row, process: Measured, file: str, folder: Path, number: int) -> Cost:
+    does = f"tests.bench.extract_rows:{row.does}"
     if not row.commits:
-        return process(file)
+        return process(does, file, at_least_s=AT_LEAST_S)
     store = folder / f"store-{number}"
     try:
-        return process(file, str(store))
+        return process(does, file, str(store))
     finally:
         shutil.rmtree(store, ignore_errors=True)

@@ -23,7 +23,7 @@ import soundfile
 from tests.bench.measuring import Cost, disk, interleaved, processes, ratio, show, spread
 from workers.session import Session, session
 
-FILES = 300
+FILES = 150
 WORKERS = 2
 FAMILY = "mfcc_mean"
 RATE_HZ = 22_050
@@ -79,12 +79,14 @@ def measure(folder: Path, given) -> None:
     """Print the table."""
     libraries = [_write_library(folder / f"library-{number}", number) for number in range(given.repeats + 1)]
     (folder / "home" / "logs").mkdir(parents=True)
-    with processes(["tests.bench.flow_rows:loop"]) as [loop]:
+    with processes(1) as [process]:
         apart = {child.pid for child in psutil.Process().children(recursive=True)}
         with session(folder / "home", None, WORKERS) as running:
             command = Command(folder, running, apart)
             jobs = {
-                "loop": lambda number: loop(str(libraries[number]), str(folder / f"store-{number}"), FAMILY),
+                "loop": lambda number: process(
+                    "tests.bench.flow_rows:loop", str(libraries[number]), str(folder / f"store-{number}"), FAMILY
+                ),
                 "workers": lambda number: command(libraries[number]),
             }
             costs = interleaved(jobs, repeats=given.repeats)

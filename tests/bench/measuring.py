@@ -10,6 +10,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,40 +28,34 @@ class Cost:
 
 
 class Measured:
-    """A process of its own for one row of a table, alive for all repeats.
+    """A process that does things and tells what each cost it, alive for all repeats."""
 
-    `prepare` is `module:function`. The function gets the arguments of a repeat and returns what is to be timed, so
-    that preparing is not.
-    """
-
-    def __init__(self, prepare: str) -> None:
-        self._prepare = prepare
-        # Spawned, not forked: the peak memory is that of the row, not of this process.
+    def __init__(self) -> None:
+        # Spawned, not forked: the peak memory is that of what it does, not of this process.
         spawning = multiprocessing.get_context("spawn")
         self._talking, answering = spawning.Pipe()
-        self._process = spawning.Process(target=_serve, args=(answering, prepare), daemon=True)
+        self._process = spawning.Process(target=_serve, args=(answering,), daemon=True)
         self._process.start()
         answering.close()
 
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self._process.pid
+    def begin(self, prepare: str, *arguments: object, at_least_s: float = 0.0) -> None:
+        """Start a repeat of `module:function`, a function of the arguments that returns what is to be timed.
 
-    def begin(self, *arguments: object) -> None:
-        """Start a repeat."""
-        self._talking.send(arguments)
+        What the function itself does is preparation and not timed. Both are done again until `at_least_s` seconds
+        of CPU are timed; the cost is then the mean.
+        """
+        self._talking.send((prepare, arguments, at_least_s))
 
     def end(self) -> Cost:
         """Wait for the repeat and return its cost."""
         try:
             return self._talking.recv()
         except EOFError:
-            raise SystemExit(f"bench: {self._prepare} failed; its error is above") from None
+            raise SystemExit("bench: a measured process failed; its error is above") from None
 
-    def __call__(self, *arguments: object) -> Cost:
+    def __call__(self, prepare: str, *arguments: object, at_least_s: float = 0.0) -> Cost:
         """Do a repeat and return its cost."""
-        self.begin(*arguments)
+        self.begin(prepare, *arguments, at_least_s=at_least_s)
         return self.end()
 
     def close(self) -> None:
@@ -69,19 +64,24 @@ class Measured:
         self._process.join(10)
 
 
-def _serve(talking, prepare: str) -> None:
-    module, _, function = prepare.partition(":")
-    prepared = getattr(importlib.import_module(module), function)
+def _serve(talking) -> None:
     while True:
         try:
-            arguments = talking.recv()
+            prepare, arguments, at_least_s = talking.recv()
         except EOFError:
             return
-        work = prepared(*arguments)
-        wall_s, cpu_s = time.perf_counter(), time.process_time()
-        work()
-        cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
-        talking.send(Cost(cpu_s=cpu_s, wall_s=wall_s, peak_mib=_peak_mib()))
+        module, _, function = prepare.partition(":")
+        prepared = getattr(importlib.import_module(module), function)
+        cpu_s = wall_s = 0.0
+        times = 0
+        while not times or cpu_s < at_least_s:
+            work = prepared(*arguments)
+            wall_at, cpu_at = time.perf_counter(), time.process_time()
+            work()
+            cpu_s += time.process_time() - cpu_at
+            wall_s += time.perf_counter() - wall_at
+            times += 1
+        talking.send(Cost(cpu_s=cpu_s / times, wall_s=wall_s / times, peak_mib=_peak_mib()))
 
 
 def _peak_mib() -> float:
@@ -95,9 +95,9 @@ def _peak_mib() -> float:
 
 
 @contextmanager
-def processes(prepares: Sequence[str]) -> Iterator[list[Measured]]:
-    """Start a process per entry; end them all at the end."""
-    started = [Measured(prepare) for prepare in prepares]
+def processes(count: int) -> Iterator[list[Measured]]:
+    """Start some processes; end them all at the end."""
+    started = [Measured() for _ in range(count)]
     try:
         yield started
     finally:
@@ -105,22 +105,30 @@ def processes(prepares: Sequence[str]) -> Iterator[list[Measured]]:
             process.close()
 
 
-def interleaved(jobs: Mapping[str, Callable[[int], Cost]], *, repeats: int) -> dict[str, list[Cost]]:
-    """Return the costs of every job: round 0 warms up and is dropped, then each round does every job once, in turn.
+def interleaved(
+    jobs: Mapping[str, Callable[[int], Cost]], *, repeats: int, warm: Sequence[str] | None = None, at_once: int = 1
+) -> dict[str, list[Cost]]:
+    """Return the costs of every job: in each round every job is done once, in turn, with the round's number from 1.
 
-    Whatever else the machine does in the meantime meets all jobs alike.
+    Whatever else the machine does in the meantime meets all jobs alike. Before, the jobs named in `warm`, all by
+    default, are done once as round 0, `at_once` of them at a time, and not counted.
     """
+    with ThreadPoolExecutor(at_once) as pool:
+        for done, name in enumerate(pool.map(lambda name: (jobs[name](0), name)[1], jobs if warm is None else warm)):
+            _progress(f"warm-up {done + 1}: {name}")
     costs: dict[str, list[Cost]] = {name: [] for name in jobs}
-    for number in range(repeats + 1):
+    for number in range(1, repeats + 1):
         for name, job in jobs.items():
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r\033[Kround {number} of {repeats}: {name}")
-            cost = job(number)
-            if number:
-                costs[name].append(cost)
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
+            _progress(f"round {number} of {repeats}: {name}")
+            costs[name].append(job(number))
+    _progress("")
     return costs
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text}")
+        sys.stderr.flush()
 
 
 def spread(values: Sequence[float]) -> str:

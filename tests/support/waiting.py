@@ -6,7 +6,11 @@ from collections.abc import Callable
 
 
 def eventually(
-    condition: Callable[[], object], *, within_s: float = 20.0, ignoring: tuple[type[BaseException], ...] = ()
+    condition: Callable[[], object],
+    *,
+    within_s: float = 20.0,
+    ignoring: tuple[type[BaseException], ...] = (),
+    every_s: float = 0.05,
 ):
     """Return the condition's first true value; fails when there is none within the deadline."""
     deadline = time.monotonic() + within_s
@@ -19,4 +23,4 @@ def eventually(
         if value:
             return value
         assert time.monotonic() < deadline, f"not true within {within_s:.0f} s"
-        pause.wait(0.05)
+        pause.wait(every_s)

@@ -1,0 +1,41 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline.decoding import decode
+from pipeline.features.registry import family
+from tests.bench import notebook
+from tests.bench.extract import ROWS
+from tests.bench.piece import FORMATS, RATE_HZ, piece
+
+
+@pytest.fixture(scope="module")
+def short_piece(tmp_path_factory):
+    """The made piece, 4 s of it: the shortest with a whole 3 s segment and a rest."""
+    path = tmp_path_factory.mktemp("bench") / "piece.wav"
+    soundfile.write(path, piece(4.0), RATE_HZ)
+    return str(path)
+
+
+def test_the_command_prints_every_row_of_the_extract_table():
+    command = [sys.executable, "-m", "tests.bench", "extract", "--repeats", "1", "--seconds", "4", "--one-process"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [re.split(r"\s{2,}", line) for line in done.stdout.splitlines()]
+    for row in ROWS:
+        printed = {line[1] for line in lines if line[0] == row.title}
+        formats = set(FORMATS) if row.every_format else {"wav" if row.from_file else "samples of wav"}
+        assert printed == formats
+
+
+def test_the_notebook_loops_yield_the_numbers_of_the_families(short_piece):
+    audio = decode(short_piece, max_duration_s=60)
+    names = ("loudness", "mfcc_segments", "mfcc_mean", "logmel")
+    for name, expected in zip(names, notebook.everything(short_piece), strict=True):
+        ours = family(name).compute(audio).values
+        np.testing.assert_allclose(ours, expected.reshape(ours.shape), rtol=1e-4, atol=1e-2, err_msg=name)

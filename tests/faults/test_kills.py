@@ -1,0 +1,94 @@
+"""Faults, caused: whatever is killed in the middle of a run, the run ends with every file accounted for, once."""
+
+import psutil
+import pytest
+import soundfile
+from sounds import RATE_HZ, sound, write_classes
+from waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+PER_CLASS = 16
+
+
+@pytest.fixture
+def library(tmp_path):
+    """A library that takes two processes some seconds."""
+    write_classes(tmp_path / "library", per_class=PER_CLASS, seconds=10.0)
+    return tmp_path / "library"
+
+
+def worker(chordal, role: str) -> psutil.Process | None:
+    """Return the main process of a run's worker."""
+    found = [p for p in chordal.left_running() if p.info["cmdline"][-2:] == [role, "--end-with-parent"]]
+    return found[0] if found else None
+
+
+def extracting(chordal) -> bool:
+    """Tell whether some files are done and the rest is not."""
+    return any((chordal.home / "store" / "inbox").rglob("*.h5"))
+
+
+def ends_whole(chordal, running) -> str:
+    """Wait for the end of an extraction, check that nothing is missing or doubled, and return what it printed."""
+    out, err = running.communicate(timeout=240)
+    assert running.returncode == 0, err + chordal.logs()
+    status = chordal("status", "--json").json
+    assert status["tracks"] == {"extracted": 3 * PER_CLASS, "unchanged": 0, "failed": 0}, out
+    assert chordal.left_running() == []
+    return err
+
+
+def test_a_killed_pool_process_costs_no_file(chordal, library):
+    running = chordal.start("extract", library, "--recipe", chordal.recipe)
+    eventually(lambda: extracting(chordal), within_s=60)
+    children = worker(chordal, "extract").children()
+    children[0].kill()
+    ends_whole(chordal, running)
+
+
+def test_a_killed_worker_is_started_again(chordal, library):
+    running = chordal.start("extract", library, "--recipe", chordal.recipe)
+    eventually(lambda: extracting(chordal), within_s=60)
+    worker(chordal, "extract").kill()
+    assert "the extract process died and was started again" in ends_whole(chordal, running)
+
+
+def test_a_killed_broker_costs_no_file(chordal, library):
+    running = chordal.start("extract", library, "--recipe", chordal.recipe)
+    eventually(lambda: extracting(chordal), within_s=60)
+    [server] = [process for process in chordal.left_running() if "valkey" in process.name()]
+    server.kill()
+    ends_whole(chordal, running)
+
+
+def test_a_file_that_kills_its_worker_each_time_ends_as_a_failure(chordal, tmp_path):
+    # given a file that takes long enough to be caught in the act, among harmless ones
+    library = tmp_path / "library"
+    total = write_classes(library, per_class=2)
+    poison = library / "low" / "poison.wav"
+    soundfile.write(poison, sound(1, seconds=1_500.0), RATE_HZ)
+
+    # when whoever opens it is killed, every time
+    running = chordal.start("extract", library, "--recipe", chordal.recipe)
+    kills = 0
+
+    def someone_died_of_it() -> bool:
+        nonlocal kills
+        for process in chordal.left_running():
+            for victim in process.children():
+                if any(file.path == str(poison) for file in victim.open_files()):
+                    victim.kill()
+                    kills += 1
+        return running.poll() is not None
+
+    eventually(someone_died_of_it, within_s=240, ignoring=(psutil.Error,), every_s=0.002)
+
+    # then it is recorded, and the others are there
+    out, err = running.communicate()
+    assert running.returncode == 0, err + chordal.logs()
+    assert kills >= 3
+    [failure] = chordal("failures", "--json").json["failures"]
+    assert failure["path"] == str(poison)
+    assert (failure["kind"], failure["attempts"]) == ("crashed", 3)
+    assert chordal("status", "--json").json["tracks"] == {"extracted": total, "unchanged": 0, "failed": 1}, out
