@@ -4,39 +4,31 @@ import gc
 import secrets
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ChordalError, StoreError, UsageError
+import redis
+
+from pipeline.errors import StoreError
 from pipeline.recipe import Recipe
 from pipeline.runs import RunPlan
 from pipeline.versions import software_versions
 from pipeline.wire import Value
-from workers import flow, producer, sweep
+from workers import flow, producer
 from workers.address import BrokerAddress
-from workers.app import app, configure
+from workers.app import configure
 from workers.progress import View
 from workers.session import Session, session
-from workers.settings import QUEUES, Settings
+from workers.settings import Settings
 from workers.summary import offline
+from workers.waiting import BROKER_ERRORS, wait_for_end
 from workers.watching import Watcher
 
 if TYPE_CHECKING:
     from storage import RunLedger
     from workers.context import Context
-
-POLL_S = 0.25
-IDLE_POLLS = 8
-"""Polls in a row with nothing queued and nothing running before a run counts as stuck and is swept."""
-SWEEPS = 6
-"""Sweeps in a row that change nothing before a run is given up."""
-NO_WORKER_S = 60.0
-"""How long a run waits for the first worker on the user's own broker."""
-
-
-class RunFailedError(ChordalError):
-    """The run could not be brought to its end."""
 
 
 class Wanted(Value, frozen=True, kw_only=True):
@@ -121,9 +113,10 @@ def execute(home: Path, wanted: Wanted, view: View) -> Finished:
         try:
             publisher.start()
             watcher = Watcher(context, finished.plan, finished.found, view)
-            _wait(context, running, watcher, publisher)
+            wait_for_end(context, running, watcher, publisher)
         except BaseException:
-            context.counters.cancel(run_id)
+            with suppress(redis.RedisError):
+                context.counters.cancel(run_id)
             raise
         finally:
             stop.set()
@@ -149,52 +142,5 @@ def _publish(context: "Context", plan: RunPlan, stop: threading.Event) -> None:
             flow.publish_plan(plan.run_id)
     except StoreError as error:
         context.counters.stop(plan.run_id, str(error))
-
-
-def _wait(context: "Context", running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
-    """Wait for the end of the run, publishing again whatever was lost on the way."""
-    run_id = watcher.plan.run_id
-    pause = threading.Event()
-    idle = sweeps = 0
-    progress: object = None
-    since = time.monotonic()
-    while not watcher.look():
-        if reason := context.counters.stopped(run_id):
-            raise UsageError(f"{reason}; what is committed is safe: mend it and run the same command again")
-        for name in running.heal():
-            watcher.view.line(f"the {name} process died and was started again")
-            context.counters.forget_unacknowledged()
-        if progress != (progress := watcher.state):
-            sweeps, since = 0, time.monotonic()
-        elif not running.has_workers and time.monotonic() - since > NO_WORKER_S / 4:
-            _look_for_workers(running, waited_s=time.monotonic() - since)
-        idle = idle + 1 if not publisher.is_alive() and not context.counters.queued(QUEUES) else 0
-        if idle >= IDLE_POLLS:
-            idle, sweeps = 0, sweeps + 1
-            if sweeps > SWEEPS:
-                raise RunFailedError(_given_up(context, run_id))
-            sweep.carry_out(context, run_id, sweep.missing_steps(watcher.state))
-        pause.wait(POLL_S)
-    failure = context.ledger.failure(run_id)
-    if failure is not None:
-        raise UsageError(failure)
-
-
-def _look_for_workers(running: Session, *, waited_s: float) -> None:
-    """Make sure that somebody listens on the user's broker.
-
-    Raises `UsageError` when nobody does for too long.
-    """
-    if waited_s > NO_WORKER_S and not app.control.inspect(timeout=2.0).ping():
-        raise UsageError(
-            f"broker {running.broker.shown}: no worker has answered for {waited_s:.0f} s; "
-            "start some with `chordal worker --home HOME --broker URL`, or add --workers N to this command"
-        )
-
-
-def _given_up(context: "Context", run_id: str) -> str:
-    troubles = context.counters.troubles(run_id)
-    why = troubles[0] if troubles else "its tasks end without a result"
-    return (
-        f"run {run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {context.settings.home_path / 'logs'}"
-    )
+    except BROKER_ERRORS:
+        return  # the sweep publishes the rest when the broker is back

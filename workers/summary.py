@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
 from pipeline.learning import EvaluationReport, Scores, Split
 from pipeline.tracks import printable
 from workers import learning, stages
 from workers.address import BrokerAddress
 from workers.context import Context
 from workers.settings import Settings
+from workers.tables import show_facts
 
 if TYPE_CHECKING:
     from workers.running import Finished
@@ -95,13 +93,7 @@ def _existing(path: Path) -> str | None:
 
 def show(told: dict[str, Any]) -> None:
     """Print a summary for a person on standard output."""
-    console = Console(highlight=False)
-    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, text in _lines(told):
-        table.add_row(name, text)
-    console.print(table)
+    show_facts(_lines(told))
 
 
 def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import redis
 from celery import Task
 from celery.utils.log import get_task_logger
 
@@ -13,7 +14,7 @@ from workers.app import app
 log = get_task_logger(__name__)
 
 RETRY: dict[str, Any] = {
-    "autoretry_for": (TransientError,),
+    "autoretry_for": (TransientError, redis.RedisError),
     "retry_backoff": True,
     "retry_backoff_max": 30,
     "max_retries": 5,

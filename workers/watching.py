@@ -20,36 +20,41 @@ class Watcher:
         self.state = sweep.observe(context, plan.run_id)
         self._context = context
         self._files = found.files
+        self.ended = False
+        """Whether the run has come to its end, well or not."""
         self._stage = ""
         self._extracted = False
 
-    def look(self) -> bool:
-        """Read the run's state and show it; return whether the run has ended."""
+    def look(self) -> None:
+        """Read the run's state and show it."""
         self.state = sweep.observe(self._context, self.plan.run_id)
-        extracted = len(self.state.sealed) == self.state.shards or not self.plan.extract
-        if not extracted:
+        if self.plan.extract and len(self.state.sealed) != self.state.shards:
             self._show_extraction()
-            return self.state.ended
-        self._end_extraction()
-        if not self.plan.learn or self.state.ended:
+        else:
+            self._end_extraction()
+        if self.state.ended or (self._extracted and not self.plan.learn):
             self._leave()
-            return True
-        self._show_learning()
-        return False
+            self.ended = True
+        elif self._extracted:
+            self._show_learning()
 
     def _show_extraction(self) -> None:
         self._enter("extract", self._files)
         counts = self._context.counters.progress(self.plan.run_id)
         done = sum(int(counts.get(name, 0)) for name in ("extracted", "unchanged", "failed"))
-        notes = [f"{int(counts[name])} failed" for name in ("failed",) if counts.get(name)]
+        notes = [] if done else ["the workers are starting"]
+        if failed := int(counts.get("failed", 0)):
+            notes.append(f"{failed} failed")
         if audio_s := counts.get("audio_s"):
             notes.append(f"{audio_s / 60:.0f} min of audio")
         self.view.update("extract", min(done, self._files), total=self._files, note=", ".join(notes))
 
     def _end_extraction(self) -> None:
-        if not self.plan.extract or self._extracted:
+        if self._extracted:
             return
         self._extracted = True
+        if not self.plan.extract:
+            return
         self._enter("extract", self._files)
         sealed = self._context.ledger.sealed(self.plan.run_id).values()
         counts = {
@@ -61,10 +66,13 @@ class Watcher:
     def _show_learning(self) -> None:
         trials = self.state.trials
         if trials is None or len(self.state.outcomes) < len(trials):
-            self._enter("trials", len(trials or ()) or None)
-            self.view.update("trials", len(self.state.outcomes), total=len(trials or ()) or None)
+            total = len(trials or ()) or None
+            self._enter("trials", total)
+            note = "" if self.state.outcomes else "the first ones load TensorFlow" if trials else "being drawn up"
+            self.view.update("trials", len(self.state.outcomes), total=total, note=note)
         else:
             self._enter("final training", None)
+            self.view.update("final training", 0, note="fitting the winner, reading the test tracks once")
 
     def _enter(self, stage: str, total: int | None) -> None:
         if stage == self._stage:

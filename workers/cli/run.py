@@ -72,7 +72,7 @@ def train(**given: Any) -> None:
 @options.as_json
 def scan(**given: Any) -> None:
     """Look at the libraries: how many files, which labels, groups and folds. Changes nothing but the ledger."""
-    _carry_out({**given, "workers": None, "broker": None}, _scan_only, learn=False)
+    _carry_out({**given, "workers": None, "broker": None}, _scan_only, extract=False, learn=False)
 
 
 def _whole(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, Any]:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.errors import UsageError
 from pipeline.tracks import printable
 from workers.cli import options
+from workers.tables import console, show_facts, show_rows
 
 if TYPE_CHECKING:
     from workers.context import Context
@@ -60,13 +59,15 @@ def status(run_id: str | None, home: str, *, as_json: bool) -> None:
     if as_json:
         options.emit(told)
         return
-    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in told.items():
-        shown = ", ".join(f"{count} {what}" for what, count in value.items()) if isinstance(value, dict) else value
-        table.add_row(name, str(shown))
-    Console(highlight=False).print(table)
+    show_facts([(name, _told(value)) for name, value in told.items()])
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{what} {count}" for what, count in value.items())
+    if isinstance(value, list):
+        return ", ".join(value)
+    return f"{value:.1%}" if isinstance(value, float) else str(value)
 
 
 def _status(context: "Context", run_id: str) -> dict[str, Any]:
@@ -127,18 +128,16 @@ def _failures(context: "Context") -> list[dict[str, Any]]:
 
 
 def _show_failures(rows: list[dict[str, Any]]) -> None:
-    console = Console(highlight=False)
     if not rows:
-        console.print("no failures")
+        console().print("no failures")
         return
-    table = Table("file", "family", "kind", "reason", "attempts", box=None, pad_edge=False)
-    for row in rows[:SHOWN_FAILURES]:
-        table.add_row(
-            printable(row["path"]), row["family"], row["kind"], printable(row["reason"]), str(row["attempts"])
-        )
-    console.print(table)
+    shown = [
+        (printable(row["path"]), row["family"], row["kind"], printable(row["reason"]), str(row["attempts"]))
+        for row in rows[:SHOWN_FAILURES]
+    ]
+    show_rows(("file", "family", "kind", "reason", "attempts"), shown)
     if len(rows) > SHOWN_FAILURES:
-        console.print(f"and {len(rows) - SHOWN_FAILURES} more; --csv or --json prints them all")
+        console().print(f"and {len(rows) - SHOWN_FAILURES} more; --csv or --json prints them all")
 
 
 @click.command()
@@ -150,12 +149,14 @@ def models(home: str, *, as_json: bool) -> None:
     if as_json:
         options.emit({"models": [version.to_wire() for version in versions]})
         return
-    table = Table("version", "created", "recipe", "family", "test accuracy", "classes", box=None, pad_edge=False)
-    for each in versions:
-        table.add_row(
-            each.version, each.created, each.recipe, each.family, f"{each.test_accuracy:.1%}", str(len(each.classes))
-        )
-    Console(highlight=False).print(table if versions else "no models yet")
+    if not versions:
+        console().print("no models yet")
+        return
+    shown = [
+        (each.version, each.created, each.recipe, each.family, f"{each.test_accuracy:.1%}", str(len(each.classes)))
+        for each in versions
+    ]
+    show_rows(("version", "created", "recipe", "family", "test accuracy", "classes"), shown)
 
 
 @click.command()
@@ -168,8 +169,8 @@ def recipes(*, as_json: bool) -> None:
     if as_json:
         options.emit({name: recipe.to_wire() for name, recipe in found.items()})
         return
-    table = Table("recipe", "what it does", "features", "models", box=None, pad_edge=False)
-    for name, recipe in found.items():
-        families = dict.fromkeys(model.family for model in recipe.models)
-        table.add_row(name, recipe.title, ", ".join(recipe.families), ", ".join(families))
-    Console(highlight=False).print(table)
+    shown = [
+        (name, recipe.title, ", ".join(recipe.families), ", ".join(dict.fromkeys(m.family for m in recipe.models)))
+        for name, recipe in found.items()
+    ]
+    show_rows(("recipe", "what it does", "features", "models"), shown)

@@ -1,0 +1,137 @@
+"""One extraction task, called directly, on a real store and a real broker."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+from sounds import RATE_HZ, sound
+
+from pipeline.features.registry import family
+from pipeline.recipe import parse_recipe
+from pipeline.runs import RunPlan
+from pipeline.tracks import ExtractTrack, FileStamp, track_id
+from workers.context import Context
+from workers.extracting import extract_one
+from workers.settings import Settings
+
+RECIPE = 'name = "t"\ntitle = "t"\n[[models]]\nfamily = "svm"\nfeatures = "mfcc_mean"'
+SHORT, LONG = "mfcc_mean", "mfcc_segments"
+"""A family that needs hardly any sound, and one that needs 3 s."""
+
+
+@pytest.fixture
+def context(running, tmp_path) -> Context:
+    """The doors of a worker."""
+    opened = Context(Settings(home=str(tmp_path), broker=running.broker))
+    plan = RunPlan(
+        run_id="r1",
+        command=(),
+        libraries=(),
+        recipe=parse_recipe(RECIPE, "test"),
+        labels="folder",
+        groups=None,
+        folds=None,
+        seed=1,
+        sequence=1,
+        created="2026-01-01T00:00:00+00:00",
+    )
+    opened.ledger.create(plan)
+    return opened
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    """A good file of 3.5 s."""
+    file = tmp_path / "a.wav"
+    soundfile.write(file, sound(1), RATE_HZ)
+    return file
+
+
+def order(path: Path, *families: str, sequence: int = 1) -> ExtractTrack:
+    facts = path.stat()
+    return ExtractTrack(
+        run_id="r1",
+        shard=0,
+        track_id=track_id(str(path)),
+        path=str(path),
+        stamp=FileStamp(size_bytes=facts.st_size, mtime_ns=facts.st_mtime_ns),
+        sequence=sequence,
+        families=families or (SHORT,),
+    )
+
+
+def stored(context: Context, path: Path) -> frozenset[str]:
+    record = context.store.record(track_id(str(path)))
+    return frozenset(key.split("-")[0] for key in context.store.families_of(record.content_hash))
+
+
+def test_a_file_delivered_twice_is_stored_once(context, path):
+    first = extract_one(order(path), context)
+    second = extract_one(order(path), context)
+    assert first == second
+    assert first.outcome == "extracted"
+    assert len(context.store.snapshot()) == 1
+
+
+def test_a_copy_is_recorded_and_not_decoded(context, path):
+    extract_one(order(path), context)
+    copy = path.with_name("copy.wav")
+    shutil.copyfile(path, copy)
+    receipt = extract_one(order(copy), context)
+    assert receipt.outcome == "unchanged"
+    record = context.store.record(track_id(str(copy)))
+    assert record.reused
+    assert record.duration_s == pytest.approx(3.5)
+
+
+def test_a_family_asked_for_later_is_the_only_one_computed(context, path):
+    extract_one(order(path), context)
+    receipt = extract_one(order(path, SHORT, LONG, sequence=2), context)
+    assert receipt.outcome == "extracted"
+    assert stored(context, path) == {SHORT, LONG}
+
+
+def test_a_family_a_file_cannot_have_leaves_the_others_in_place_in_any_order(context, tmp_path):
+    path = tmp_path / "short.wav"
+    soundfile.write(path, sound(1, seconds=1.0), RATE_HZ)
+    # all that was asked for is impossible: the file fails
+    assert extract_one(order(path, LONG), context).kind == "too_short"
+    # something possible is asked for as well: it does not
+    assert extract_one(order(path, LONG, SHORT, sequence=2), context).outcome == "extracted"
+    assert stored(context, path) == {SHORT}
+    # and asking again for the impossible does not undo it
+    assert extract_one(order(path, LONG, sequence=3), context).outcome == "unchanged"
+    record = context.store.record(track_id(str(path)))
+    assert record.failure is None
+    assert record.family_failures[family(LONG).spec.key].kind == "too_short"
+
+
+def test_a_changed_file_is_extracted_again(context, path):
+    extract_one(order(path), context)
+    before = context.store.record(track_id(str(path))).content_hash
+    soundfile.write(path, sound(2), RATE_HZ)
+    assert extract_one(order(path, sequence=2), context).outcome == "extracted"
+    assert context.store.record(track_id(str(path))).content_hash != before
+
+
+def test_a_file_that_went_away_is_recorded_as_missing(context, path):
+    wanted = order(path)
+    path.unlink()
+    receipt = extract_one(wanted, context)
+    assert (receipt.outcome, receipt.kind) == ("failed", "missing")
+    assert str(path) not in receipt.reason
+
+
+def test_a_cancelled_run_leaves_its_files_alone(context, path):
+    context.counters.cancel("r1")
+    assert extract_one(order(path), context).outcome == "cancelled"
+    assert len(context.store.snapshot()) == 0
+
+
+def test_a_file_that_took_its_worker_down_too_often_is_not_opened_again(context, path):
+    for _ in range(context.settings.attempts):
+        context.counters.attempt("r1", track_id(str(path)))
+    receipt = extract_one(order(path), context)
+    assert (receipt.outcome, receipt.kind) == ("failed", "crashed")
+    assert context.store.record(track_id(str(path))).failure.attempts == context.settings.attempts

@@ -1,0 +1,35 @@
+"""Tables on standard output: as wide as the terminal, and uncut where nobody looks at a terminal."""
+
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+UNCUT = 1_000
+"""Characters; a file or a pipe has no width that text should be cut to."""
+
+
+def console() -> Console:
+    """Return the console for results."""
+    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else UNCUT)
+
+
+def show_facts(facts: Sequence[tuple[str, str]]) -> None:
+    """Print names with their values."""
+    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, text in facts:
+        table.add_row(name, text)
+    console().print(table)
+
+
+def show_rows(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows under a header, long words folded and never cut."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)

@@ -1,0 +1,120 @@
+"""Waiting for a run to end: watch it, keep its processes alive, and publish again whatever was lost on the way."""
+
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import redis
+from kombu.exceptions import OperationalError
+
+from pipeline.errors import BrokerError, ChordalError, UsageError
+from workers import sweep
+from workers.app import app
+from workers.session import Session
+from workers.settings import QUEUES
+from workers.watching import Watcher
+
+if TYPE_CHECKING:
+    from workers.context import Context
+
+BROKER_ERRORS = (redis.RedisError, OperationalError)
+"""What redis-py and kombu raise while the broker is away."""
+
+POLL_S = 0.25
+IDLE_POLLS = 8
+"""Polls in a row with nothing queued and nothing running before a run counts as stuck and is swept."""
+SWEEPS = 6
+"""Sweeps in a row that change nothing before a run is given up."""
+NO_WORKER_S = 60.0
+"""How long a run waits for the first worker on the user's own broker."""
+NO_BROKER_S = 60.0
+"""How long a run waits for a broker that went away to come back."""
+
+
+class RunFailedError(ChordalError):
+    """The run could not be brought to its end."""
+
+
+def wait_for_end(context: "Context", running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
+    """Wait for the end of a run whose tasks a thread is publishing.
+
+    Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
+    `RunFailedError` when sweeping does not help.
+    """
+    keeper = _Keeper(context, running, watcher, publisher)
+    pause = threading.Event()
+    broker_seen = time.monotonic()
+    while not watcher.ended:
+        try:
+            watcher.look()
+            keeper.look_after()
+            broker_seen = time.monotonic()
+        except BROKER_ERRORS as error:
+            if time.monotonic() - broker_seen > NO_BROKER_S:
+                raise BrokerError(
+                    f"broker {running.broker.shown}: away for {NO_BROKER_S:.0f} s ({error}); what is committed is "
+                    "safe, so run the same command when it is back"
+                ) from error
+            keeper.heal()
+        if not watcher.ended:
+            pause.wait(POLL_S)
+    failure = context.ledger.failure(watcher.plan.run_id)
+    if failure is not None:
+        raise UsageError(failure)
+
+
+class _Keeper:
+    """Keeps a run going: one look after it per poll."""
+
+    def __init__(self, context: "Context", running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
+        self._context = context
+        self._running = running
+        self._watcher = watcher
+        self._publisher = publisher
+        self._run_id = watcher.plan.run_id
+        self._state = watcher.state
+        self._changed = time.monotonic()
+        self._idle = 0
+        self._sweeps = 0
+
+    def heal(self) -> bool:
+        """Start again what died, and say so; return whether something had."""
+        dead = self._running.heal()
+        for name in dead:
+            self._watcher.view.line(f"the {name} process died and was started again")
+        return bool(dead)
+
+    def look_after(self) -> None:
+        """Do what the run needs now, which is mostly nothing."""
+        if reason := self._context.counters.stopped(self._run_id):
+            raise UsageError(f"{reason}; what is committed is safe: mend it and run the same command again")
+        if self.heal():
+            # What the dead held would be handed out again only after its timeout; the sweep is sooner.
+            self._context.counters.forget_unacknowledged()
+        if self._state != self._watcher.state:
+            self._state, self._changed, self._sweeps = self._watcher.state, time.monotonic(), 0
+        elif not self._running.has_workers:
+            self._look_for_workers()
+        busy = self._publisher.is_alive() or self._context.counters.queued(QUEUES)
+        self._idle = 0 if busy else self._idle + 1
+        if self._idle >= IDLE_POLLS:
+            self._idle = 0
+            self._sweep()
+
+    def _sweep(self) -> None:
+        self._sweeps += 1
+        if self._sweeps > SWEEPS:
+            troubles = self._context.counters.troubles(self._run_id)
+            why = troubles[0] if troubles else "its tasks end without a result"
+            logs = self._context.settings.home_path / "logs"
+            raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
+        sweep.carry_out(self._context, self._run_id, sweep.missing_steps(self._state))
+
+    def _look_for_workers(self) -> None:
+        """Make sure that somebody listens on the user's broker, when nothing has happened for long."""
+        waited_s = time.monotonic() - self._changed
+        if waited_s > NO_WORKER_S and not app.control.inspect(timeout=2.0).ping():
+            raise UsageError(
+                f"broker {self._running.broker.shown}: no worker has answered for {waited_s:.0f} s; start some with "
+                "`chordal worker --home HOME --broker URL`, or add --workers N to this command"
+            )
