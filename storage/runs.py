@@ -186,6 +186,10 @@ class RunLedger:
         found = [self._documents.read(name, TrialOutcome) for name in names]
         return sorted(found, key=lambda outcome: outcome.spec.index)
 
+    def ended_trials(self, run_id: str) -> list[int]:
+        """Return the indices of the trials that have ended, ascending, without reading their outcomes."""
+        return self._numbers(f"{run_id}/outcomes")
+
     def put_report(self, report: EvaluationReport) -> bool:
         """Write how the winner does."""
         return self._documents.publish(f"{report.run_id}/report", report)

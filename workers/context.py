@@ -1,33 +1,41 @@
 """What every task of a process works with, opened on first use: the store, the ledger, the registry, the counters."""
 
-from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from storage import FileFeatureStore, ModelRegistry, RunLedger
 from workers.counters import Counters
 from workers.settings import Settings
 
 
-@dataclass(frozen=True)
-class Context:
-    """The doors of one process; each opens when it is first needed, which is after the fork."""
+class Doors:
+    """The doors of a home, for commands and tasks that need no broker; each opens when it is first needed."""
 
-    settings: Settings
+    def __init__(self, home: Path) -> None:
+        self.home = home
 
     @cached_property
     def store(self) -> FileFeatureStore:
         """The feature store of the home."""
-        return FileFeatureStore.open(self.settings.home_path / "store")
+        return FileFeatureStore.open(self.home / "store")
 
     @cached_property
     def ledger(self) -> RunLedger:
         """The ledger of runs and trials."""
-        return RunLedger(self.settings.home_path)
+        return RunLedger(self.home)
 
     @cached_property
     def registry(self) -> ModelRegistry:
         """The registered models."""
-        return ModelRegistry(self.settings.home_path)
+        return ModelRegistry(self.home)
+
+
+class Context(Doors):
+    """The doors of a process that works for a broker; in a child they open after the fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(Path(settings.home))
+        self.settings = settings
 
     @cached_property
     def counters(self) -> Counters:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import FailureKind, PermanentError
 from pipeline.tracks import ExtractTrack, Failure, FileStamp, Outcome, Receipt, TrackRecord, printable
+from workers.context import Context
 
 if TYPE_CHECKING:
     from pipeline.features.spec import FeatureRows
     from pipeline.runs import RunPlan
-    from workers.context import Context
 
 HOST = socket.gethostname()
 
@@ -18,7 +18,7 @@ SURPRISES = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, 
 """What a numerical library may raise over a file nobody foresaw; one file never stops a run, so it becomes a record."""
 
 
-def extract_one(order: ExtractTrack, context: "Context") -> Receipt:
+def extract_one(order: ExtractTrack, context: Context) -> Receipt:
     """Extract one file into the store and return what became of it.
 
     Safe to run any number of times: what is stored already is not computed again. Raises `StoreError` when the
@@ -48,7 +48,7 @@ def settled(record: TrackRecord | None, stamp: FileStamp, keys: frozenset[str], 
     return undecodable or keys <= stored | record.family_failures.keys()
 
 
-def _extract(order: ExtractTrack, context: "Context", attempt: int) -> TrackRecord:
+def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord:
     from pipeline.extraction import extract
     from pipeline.features.registry import family
     from pipeline.hashing import content_hash
@@ -95,7 +95,7 @@ def _with_earlier(record: TrackRecord, twin: TrackRecord, *, has_rows: bool) -> 
 
 
 @lru_cache(maxsize=8)
-def _plan(context: "Context", run_id: str) -> "RunPlan":
+def _plan(context: Context, run_id: str) -> "RunPlan":
     return context.ledger.plan(run_id)
 
 

@@ -6,26 +6,23 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import StoreError
 from pipeline.features.registry import family
 from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
 from pipeline.tracks import ScannedTrack
 from pipeline.versions import software_versions
+from workers.context import Context, Doors
 from workers.extracting import HOST
 
-if TYPE_CHECKING:
-    from workers.context import Context
 
-
-def scanned(context: "Context", run_id: str) -> Iterator[ScannedTrack]:
+def scanned(context: Context, run_id: str) -> Iterator[ScannedTrack]:
     """Yield every file the run's scan found, shard by shard."""
     for shard in context.ledger.shards(run_id):
         yield from context.ledger.shard(run_id, shard)
 
 
-def draw_up_study(context: "Context", run_id: str) -> tuple[TrialSpec, ...]:
+def draw_up_study(context: Context, run_id: str) -> tuple[TrialSpec, ...]:
     """Write the run's dataset manifest, split and trials, and return the trials.
 
     Written once: a second call returns what the first wrote. Raises `UsageError` when the labelled tracks cannot
@@ -48,7 +45,7 @@ def draw_up_study(context: "Context", run_id: str) -> tuple[TrialSpec, ...]:
     return ledger.trials(run_id) or ()
 
 
-def try_one(context: "Context", run_id: str, index: int) -> TrialOutcome:
+def try_one(context: Context, run_id: str, index: int) -> TrialOutcome:
     """Run one trial and record how it ended; a trial that has ended is not run again."""
     from pipeline.training import run_trial
 
@@ -69,7 +66,7 @@ def try_one(context: "Context", run_id: str, index: int) -> TrialOutcome:
     return ledger.outcome(run_id, index) or outcome
 
 
-def study(context: "Context", run_id: str) -> tuple[DatasetManifest, Split]:
+def study(context: Doors, run_id: str) -> tuple[DatasetManifest, Split]:
     """Return what a run learns from and how it is parted.
 
     Raises `StoreError` when the study has not been drawn up.
@@ -80,7 +77,7 @@ def study(context: "Context", run_id: str) -> tuple[DatasetManifest, Split]:
     return manifest, split
 
 
-def finish(context: "Context", run_id: str) -> EvaluationReport:
+def finish(context: Context, run_id: str) -> EvaluationReport:
     """Train the best configuration, read the test tracks once, register the model and write the report.
 
     Runs once: a second call returns the first one's report.

@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.labels import check_labelled, parse_labels, parse_sources
@@ -17,10 +16,8 @@ from pipeline.scan import scan
 from pipeline.tracks import ScannedTrack, printable
 from pipeline.wire import Value
 from workers import flow, sealing
+from workers.context import Context, Doors
 from workers.settings import QUEUES
-
-if TYPE_CHECKING:
-    from workers.context import Context
 
 SHARD_FILES = 500
 QUEUE_BOUND = 4_000
@@ -49,7 +46,7 @@ class ScanSummary(Value, frozen=True, kw_only=True):
 
 
 def write_shards(
-    context: "Context", plan: RunPlan, *, shard_files: int = SHARD_FILES, seen: Callable[[int], None] = lambda _: None
+    context: Doors, plan: RunPlan, *, shard_files: int = SHARD_FILES, seen: Callable[[int], None] = lambda _: None
 ) -> ScanSummary:
     """Walk the plan's libraries and write what is found as shards of the run.
 
@@ -76,7 +73,7 @@ def write_shards(
     return tally.summary(shards, tuple(unreadable))
 
 
-def publish_all(context: "Context", plan: RunPlan, *, stop: threading.Event) -> None:
+def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event) -> None:
     """Publish every shard of a scanned run, pausing while the queues are full."""
     for shard in context.ledger.shards(plan.run_id):
         while context.counters.queued(QUEUES) > QUEUE_BOUND and not stop.wait(0.2):

@@ -6,19 +6,16 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.features.registry import family
 from pipeline.report.content import ReportContent, RunCounts, gather_facts
 from pipeline.tracks import TrackRecord
 from pipeline.versions import software_versions
 from workers import stages
-
-if TYPE_CHECKING:
-    from workers.context import Context
+from workers.context import Doors
 
 
-def write(context: "Context", run_id: str) -> Path:
+def write(context: Doors, run_id: str) -> Path:
     """Write, or write again, the report of a run and return its path."""
     from pipeline.report import write_report
 
@@ -27,7 +24,7 @@ def write(context: "Context", run_id: str) -> Path:
     return target
 
 
-def content(context: "Context", run_id: str) -> ReportContent:
+def content(context: Doors, run_id: str) -> ReportContent:
     """Return everything the report of a run tells."""
     ledger = context.ledger
     plan = ledger.plan(run_id)
@@ -62,7 +59,7 @@ def content(context: "Context", run_id: str) -> ReportContent:
     )
 
 
-def _records(context: "Context", run_id: str) -> Iterator[TrackRecord]:
+def _records(context: Doors, run_id: str) -> Iterator[TrackRecord]:
     """Yield the store's record of each file of the run."""
     snapshot = context.store.snapshot()
     for shard in context.ledger.shards(run_id):

@@ -19,16 +19,15 @@ from pipeline.wire import Value
 from workers import flow, producer
 from workers.address import BrokerAddress
 from workers.app import configure
+from workers.context import Context, Doors
 from workers.progress import View
 from workers.session import Session, session
 from workers.settings import Settings
-from workers.summary import offline
 from workers.waiting import BROKER_ERRORS, wait_for_end
 from workers.watching import Watcher
 
 if TYPE_CHECKING:
     from storage import RunLedger
-    from workers.context import Context
 
 
 class Wanted(Value, frozen=True, kw_only=True):
@@ -80,7 +79,7 @@ def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
     return plan
 
 
-def scan(context: "Context", wanted: Wanted, view: View) -> Finished:
+def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
     """Plan a run and scan its libraries into the ledger."""
     plan = plan_run(wanted, context.ledger)
     view.stage("scan")
@@ -104,7 +103,7 @@ def execute(home: Path, wanted: Wanted, view: View) -> Finished:
     if wanted.broker is not None:
         wanted.broker.check()
     # Before anything is started: a mistake in the labels is told at once.
-    finished = scan(offline(home), wanted, view)
+    finished = scan(Doors(home), wanted, view)
     run_id = finished.plan.run_id
     with session(home, wanted.broker, wanted.workers) as running:
         context = _client(home, running)
@@ -126,14 +125,14 @@ def execute(home: Path, wanted: Wanted, view: View) -> Finished:
         return finished
 
 
-def _client(home: Path, running: Session) -> "Context":
+def _client(home: Path, running: Session) -> Context:
     from workers import context
 
     configure(Settings(home=str(home), broker=running.broker), "client")
     return context.current()
 
 
-def _publish(context: "Context", plan: RunPlan, stop: threading.Event) -> None:
+def _publish(context: Context, plan: RunPlan, stop: threading.Event) -> None:
     """Publish the run; a broker or store that fails here is told to the waiting thread and healed by its sweep."""
     try:
         if plan.extract:

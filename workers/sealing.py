@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from pipeline.features.registry import family
 from pipeline.runs import RunPlan, ShardSummary
 from pipeline.tracks import ExtractTrack, ScannedTrack
+from workers.context import Context
 from workers.extracting import settled
 
 if TYPE_CHECKING:
     from storage import FeatureStore, Snapshot
-    from workers.context import Context
 
 
 def family_keys(plan: RunPlan) -> frozenset[str]:
@@ -44,7 +44,7 @@ def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], so
     ]
 
 
-def seal(context: "Context", run_id: str, shard: int) -> ShardSummary | None:
+def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
     """Seal a shard when the store has settled every file of it; return its summary, or None when files are missing.
 
     The chord's own results are not asked: a body may run early or twice, and neither may count a file wrongly.
@@ -76,7 +76,7 @@ def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: "Snapshot", s
     return summary.replace(unchanged=summary.unchanged + 1, audio_s=audio_s)
 
 
-def ready_to_learn(context: "Context", run_id: str) -> bool:
+def ready_to_learn(context: Context, run_id: str) -> bool:
     """Tell, to exactly one caller ever, that the last shard is sealed and learning may start."""
     shards = context.ledger.shard_count(run_id)
     if shards is None or len(context.ledger.sealed_shards(run_id)) < shards:

@@ -1,6 +1,5 @@
 """Everything a process of chordal has to be told, gathered once at the command line."""
 
-from pathlib import Path
 from typing import Literal
 
 from pipeline.wire import Value
@@ -24,8 +23,3 @@ class Settings(Value, frozen=True, kw_only=True):
     """Hard limit of one trial or final training."""
     attempts: int = 3
     """How often a file or a trial may take its worker down before that is recorded as its failure."""
-
-    @property
-    def home_path(self) -> Path:
-        """The home folder."""
-        return Path(self.home)

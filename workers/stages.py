@@ -1,16 +1,12 @@
 """What the ledger tells of a run's stages: how long each took, and what became of the files."""
 
-from typing import TYPE_CHECKING
-
 from pipeline.runs import RunPlan
 from storage.times import stage_ends
 from workers import sealing
-
-if TYPE_CHECKING:
-    from workers.context import Context
+from workers.context import Doors
 
 
-def seconds(context: "Context", run_id: str) -> dict[str, float]:
+def seconds(context: Doors, run_id: str) -> dict[str, float]:
     """Return the wall seconds of each stage that has ended, told by when its last document was written."""
     ends = stage_ends(context.ledger, run_id)
     begun = ends.pop("plan")
@@ -21,7 +17,7 @@ def seconds(context: "Context", run_id: str) -> dict[str, float]:
     return told
 
 
-def track_counts(context: "Context", plan: RunPlan) -> dict[str, int]:
+def track_counts(context: Doors, plan: RunPlan) -> dict[str, int]:
     """Return how many files of a run are extracted by it, were there already, failed, or are not extracted yet."""
     if plan.extract:
         sealed = context.ledger.sealed(plan.run_id).values()
@@ -41,7 +37,7 @@ def track_counts(context: "Context", plan: RunPlan) -> dict[str, int]:
     return counts
 
 
-def current(context: "Context", run_id: str) -> str:
+def current(context: Doors, run_id: str) -> str:
     """Return the name of the stage a run is in, or how it ended."""
     ledger = context.ledger
     if ledger.report(run_id) is not None or ledger.failure(run_id) is not None:
@@ -55,4 +51,4 @@ def current(context: "Context", run_id: str) -> str:
     if not plan.learn:
         return "finished"
     trials = ledger.trials(run_id)
-    return "trials" if trials is None or len(ledger.outcomes(run_id)) < len(trials) else "final"
+    return "trials" if trials is None or len(ledger.ended_trials(run_id)) < len(trials) else "final"

@@ -6,23 +6,16 @@ from typing import TYPE_CHECKING, Any
 from pipeline.learning import EvaluationReport, Scores, Split
 from pipeline.tracks import printable
 from workers import learning, stages
-from workers.address import BrokerAddress
-from workers.context import Context
-from workers.settings import Settings
+from workers.context import Doors
 from workers.tables import show_facts
 
 if TYPE_CHECKING:
     from workers.running import Finished
 
 
-def offline(home: Path) -> Context:
-    """Return the doors of a home for commands that need no broker."""
-    return Context(Settings(home=str(home), broker=BrokerAddress(url="memory://")))
-
-
 def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
     """Return the summary of a run that ended, as `--json` prints it."""
-    context = offline(home)
+    context = Doors(home)
     run_id = finished.plan.run_id
     told: dict[str, Any] = {
         "run_id": run_id,
@@ -49,11 +42,11 @@ def of_scan(home: Path, finished: "Finished") -> dict[str, Any]:
         "labels": found.labels,
         "shards": found.shards,
         "unreadable": list(found.unreadable),
-        "seconds": stages.seconds(offline(home), finished.plan.run_id),
+        "seconds": stages.seconds(Doors(home), finished.plan.run_id),
     }
 
 
-def _learned(context: Context, run_id: str, report: EvaluationReport) -> dict[str, Any]:
+def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str, Any]:
     requested = len(context.ledger.trials(run_id) or ())
     outcomes = context.ledger.outcomes(run_id)
     manifest, split = learning.study(context, run_id)

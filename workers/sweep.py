@@ -3,13 +3,11 @@
 What to do is decided by a pure function; the waiting command carries it out whenever nothing is in flight any more.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pipeline.wire import Value
 from workers import flow, sealing
-
-if TYPE_CHECKING:
-    from workers.context import Context
+from workers.context import Context
 
 
 class RunState(Value, frozen=True, kw_only=True):
@@ -49,7 +47,7 @@ def missing_steps(state: RunState) -> list[Step]:
     return [Step(kind="trials", numbers=tuple(untold)) if untold else Step(kind="finish")]
 
 
-def observe(context: "Context", run_id: str) -> RunState:
+def observe(context: Context, run_id: str) -> RunState:
     """Read a run's state from the ledger."""
     ledger = context.ledger
     plan = ledger.plan(run_id)
@@ -60,12 +58,12 @@ def observe(context: "Context", run_id: str) -> RunState:
         extract=plan.extract,
         learn=plan.learn,
         trials=None if trials is None else frozenset(trial.index for trial in trials),
-        outcomes=frozenset(outcome.spec.index for outcome in ledger.outcomes(run_id)),
+        outcomes=frozenset(ledger.ended_trials(run_id)),
         ended=ledger.report(run_id) is not None or ledger.failure(run_id) is not None,
     )
 
 
-def carry_out(context: "Context", run_id: str, steps: list[Step]) -> None:
+def carry_out(context: Context, run_id: str, steps: list[Step]) -> None:
     """Publish what a sweep found missing."""
     for step in steps:
         if step.kind == "shard":

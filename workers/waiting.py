@@ -2,7 +2,6 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import redis
 from kombu.exceptions import OperationalError
@@ -10,12 +9,10 @@ from kombu.exceptions import OperationalError
 from pipeline.errors import BrokerError, ChordalError, UsageError
 from workers import sweep
 from workers.app import app
+from workers.context import Context
 from workers.session import Session
 from workers.settings import QUEUES
 from workers.watching import Watcher
-
-if TYPE_CHECKING:
-    from workers.context import Context
 
 BROKER_ERRORS = (redis.RedisError, OperationalError)
 """What redis-py and kombu raise while the broker is away."""
@@ -35,7 +32,7 @@ class RunFailedError(ChordalError):
     """The run could not be brought to its end."""
 
 
-def wait_for_end(context: "Context", running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
+def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
     """Wait for the end of a run whose tasks a thread is publishing.
 
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
@@ -66,7 +63,7 @@ def wait_for_end(context: "Context", running: Session, watcher: Watcher, publish
 class _Keeper:
     """Keeps a run going: one look after it per poll."""
 
-    def __init__(self, context: "Context", running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
+    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
         self._context = context
         self._running = running
         self._watcher = watcher
@@ -106,7 +103,7 @@ class _Keeper:
         if self._sweeps > SWEEPS:
             troubles = self._context.counters.troubles(self._run_id)
             why = troubles[0] if troubles else "its tasks end without a result"
-            logs = self._context.settings.home_path / "logs"
+            logs = self._context.home / "logs"
             raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
         sweep.carry_out(self._context, self._run_id, sweep.missing_steps(self._state))
 

@@ -1,20 +1,16 @@
 """Watching a run: reads the ledger, shows the stages as they come and go, and tells when the run has ended."""
 
-from typing import TYPE_CHECKING
-
 from pipeline.runs import RunPlan
 from workers import sweep
+from workers.context import Context
 from workers.producer import ScanSummary
 from workers.progress import View
-
-if TYPE_CHECKING:
-    from workers.context import Context
 
 
 class Watcher:
     """Follows one run from stage to stage: extract, trials, final."""
 
-    def __init__(self, context: "Context", plan: RunPlan, found: ScanSummary, view: View) -> None:
+    def __init__(self, context: Context, plan: RunPlan, found: ScanSummary, view: View) -> None:
         self.plan = plan
         self.view = view
         self.state = sweep.observe(context, plan.run_id)

@@ -84,8 +84,9 @@ def _whole(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, Any]
 
 def _scan_only(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, Any]:
     from workers import running, summary
+    from workers.context import Doors
 
-    finished = running.scan(summary.offline(home), wanted, view)
+    finished = running.scan(Doors(home), wanted, view)
     return summary.of_scan(home, finished)
 
 
@@ -138,9 +139,9 @@ def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn
 
 def _like_last_run(home: Path, wanted: "running.Wanted", given: dict[str, Any]) -> "running.Wanted":
     from pipeline.errors import UsageError
-    from workers import summary
+    from workers.context import Doors
 
-    ledger = summary.offline(home).ledger
+    ledger = Doors(home).ledger
     runs = ledger.run_ids()
     if not runs:
         raise UsageError(f"home {given['home']}: nothing was ever extracted here; name a LIBRARY or run `chordal run`")

@@ -13,34 +13,34 @@ from workers.cli import options
 from workers.tables import console, show_facts, show_rows
 
 if TYPE_CHECKING:
-    from workers.context import Context
+    from workers.context import Doors
 
 SHOWN_FAILURES = 50
 
 
-def opened(home: str) -> "Context":
+def opened(home: str) -> "Doors":
     """Return the doors of an existing home.
 
     Raises `UsageError` when there is none: asking must not create one.
     """
-    from workers import summary
+    from workers.context import Doors
 
     path = Path(home).expanduser().absolute()
     if not (path / "store").is_dir():
         raise UsageError(
             f"home {printable(str(path))}: nothing here yet; `chordal run LIBRARY` makes it, --home names another"
         )
-    return summary.offline(path)
+    return Doors(path)
 
 
-def pick_run(context: "Context", run_id: str | None) -> str:
+def pick_run(context: "Doors", run_id: str | None) -> str:
     """Return the run asked for, or the last one.
 
     Raises `UsageError` when there is no such run.
     """
     runs = context.ledger.run_ids()
     if not runs:
-        raise UsageError(f"home {printable(context.settings.home)}: no run yet; start one with `chordal run LIBRARY`")
+        raise UsageError(f"home {printable(str(context.home))}: no run yet; start one with `chordal run LIBRARY`")
     if run_id is None:
         return runs[-1]
     if run_id not in runs:
@@ -70,7 +70,7 @@ def _told(value: Any) -> str:
     return f"{value:.1%}" if isinstance(value, float) else str(value)
 
 
-def _status(context: "Context", run_id: str) -> dict[str, Any]:
+def _status(context: "Doors", run_id: str) -> dict[str, Any]:
     from workers import stages
 
     ledger = context.ledger
@@ -117,7 +117,7 @@ def failures(home: str, *, as_csv: bool, as_json: bool) -> None:
         _show_failures(rows)
 
 
-def _failures(context: "Context") -> list[dict[str, Any]]:
+def _failures(context: "Doors") -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for record in context.store.snapshot().records():
         causes = {"": record.failure} if record.failure is not None else record.family_failures
