@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Chordal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.home = folder / "home"
+        self.started: list[subprocess.Popen[str]] = []
         self.recipe = folder / "quick.toml"
         self.recipe.write_text(QUICK, "utf-8")
 
@@ -63,7 +65,7 @@ class Chordal:
 
     def start(self, *arguments: str | os.PathLike[str], **more: str) -> subprocess.Popen[str]:
         """Start a command and return its process."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.command(*arguments),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -72,6 +74,8 @@ class Chordal:
             env=self.environment(**more),
             start_new_session=True,
         )
+        self.started.append(process)
+        return process
 
     def __call__(self, *arguments: str | os.PathLike[str], within_s: float = 240.0, **more: str) -> Told:
         """Run a command to its end."""
@@ -99,6 +103,14 @@ class Chordal:
 
 
 @pytest.fixture
-def chordal(tmp_path) -> Chordal:
+def chordal(tmp_path) -> Iterator[Chordal]:
     """The command line with an empty home."""
-    return Chordal(tmp_path)
+    command = Chordal(tmp_path)
+    yield command
+    # A test that failed must not leave anything behind for the next one.
+    for process in command.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+    for process in command.left_running():
+        process.kill()

@@ -7,7 +7,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError, ChordalError, UsageError
-from workers import sweep
+from workers import interrupts, sweep
 from workers.app import app
 from workers.context import Context
 from workers.session import Session
@@ -42,6 +42,7 @@ def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher
     pause = threading.Event()
     broker_seen = time.monotonic()
     while not watcher.ended:
+        interrupts.check()
         try:
             watcher.look()
             keeper.look_after()

@@ -149,6 +149,7 @@ def test_a_trial_ends_once(ledger):
     other = TrialOutcome(spec=trial(2), state="failed", reason="it did not converge", objective=float("nan"))
     ledger.put_outcome(other)
     assert [outcome.spec.index for outcome in ledger.outcomes("run")] == [2, 10]
+    assert ledger.ended_trials("run") == [2, 10]
     assert ledger.outcome("run", 10) == first
     assert ledger.outcome("run", 3) is None
 

@@ -1,11 +1,9 @@
 """`chordal run` and its parts: scan, extract, train."""
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -96,13 +94,12 @@ def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn
     from pipeline.recipe import load_recipe
     from pipeline.search import check_models
     from pipeline.tracks import printable
-    from workers import running, summary
+    from workers import interrupts, running, summary
     from workers.address import BrokerAddress
     from workers.home import only_one, prepare_home
     from workers.progress import View
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupts.listen()
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
     recipe = load_recipe(given["recipe"])
     try:
@@ -160,10 +157,3 @@ def _shown_command() -> tuple[str, ...]:
 
     words = ["chordal", *sys.argv[1:]]
     return tuple(BrokerAddress(url=word).shown if "://" in word and "@" in word else word for word in words)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Stop as Ctrl-C does; a second signal while things are taken down is ignored."""
-    for other in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(other, signal.SIG_IGN)
-    raise KeyboardInterrupt

@@ -186,7 +186,7 @@ def test_a_class_with_two_groups_is_learned_and_tested_but_not_validated(manifes
 def test_too_few_groups_for_three_sides_are_refused(manifest_of):
     rows = [("a", "g1", None, None), ("b", "g1", None, None), ("a", "g2", None, None), ("b", "g2", None, None)]
 
-    with pytest.raises(UsageError, match="2 groups are too few"):
+    with pytest.raises(UsageError, match="no group is left to validate with"):
         make_split(manifest_of(rows), GROUPED, seed=0)
 
 
