@@ -10,6 +10,9 @@ from pathlib import Path
 from pipeline.errors import UsageError
 from pipeline.tracks import printable
 
+PROBE_BYTES = 256 * 1024
+"""What the check writes: about as much as the features of one file."""
+
 
 def prepare_home(home: str) -> Path:
     """Return the absolute home folder, made if need be and known to be writable.
@@ -23,7 +26,7 @@ def prepare_home(home: str) -> Path:
         (path / "logs").mkdir(exist_ok=True)
         # Only a real write tells: a full disk and a read-only mount both pass every permission check.
         with tempfile.TemporaryFile(dir=path) as probe:
-            probe.write(bytes(4096))
+            probe.write(bytes(PROBE_BYTES))
             probe.flush()
             os.fsync(probe.fileno())
     except OSError as error:

@@ -10,6 +10,7 @@ from pipeline.errors import BrokerError, ChordalError, UsageError
 from workers import interrupts, sweep
 from workers.app import app
 from workers.context import Context
+from workers.home import prepare_home
 from workers.session import Session
 from workers.settings import QUEUES
 from workers.watching import Watcher
@@ -22,6 +23,8 @@ IDLE_POLLS = 8
 """Polls in a row with nothing queued and nothing running before a run counts as stuck and is swept."""
 SWEEPS = 6
 """Sweeps in a row that change nothing before a run is given up."""
+DEATHS = 10
+"""Deaths of processes without any progress between them before a run is given up."""
 NO_WORKER_S = 60.0
 """How long a run waits for the first worker on the user's own broker."""
 NO_BROKER_S = 60.0
@@ -54,6 +57,7 @@ def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher
                     "safe, so run the same command when it is back"
                 ) from error
             keeper.heal()
+            prepare_home(str(context.home))  # a server that cannot write refuses every command
         if not watcher.ended:
             pause.wait(POLL_S)
     failure = context.ledger.failure(watcher.plan.run_id)
@@ -74,13 +78,24 @@ class _Keeper:
         self._changed = time.monotonic()
         self._idle = 0
         self._sweeps = 0
+        self._deaths = 0
 
     def heal(self) -> bool:
         """Start again what died, and say so; return whether something had."""
         dead = self._running.heal()
+        if not dead:
+            return False
+        # The usual reason why everything dies at once; it raises the line that says so.
+        prepare_home(str(self._context.home))
+        self._deaths += len(dead)
+        if self._deaths > DEATHS:
+            raise RunFailedError(
+                f"run {self._run_id}: its processes keep dying, the {dead[0]} process last; "
+                f"see {self._context.home / 'logs' / f'{dead[0]}.log'}"
+            )
         for name in dead:
             self._watcher.view.line(f"the {name} process died and was started again")
-        return bool(dead)
+        return True
 
     def look_after(self) -> None:
         """Do what the run needs now, which is mostly nothing."""
@@ -90,7 +105,7 @@ class _Keeper:
             # What the dead held would be handed out again only after its timeout; the sweep is sooner.
             self._context.counters.forget_unacknowledged()
         if self._state != self._watcher.state:
-            self._state, self._changed, self._sweeps = self._watcher.state, time.monotonic(), 0
+            self._state, self._changed, self._sweeps, self._deaths = self._watcher.state, time.monotonic(), 0, 0
         elif not self._running.has_workers:
             self._look_for_workers()
         busy = self._publisher.is_alive() or self._context.counters.queued(QUEUES)

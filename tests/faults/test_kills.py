@@ -1,5 +1,9 @@
 """Faults, caused: whatever is killed in the middle of a run, the run ends with every file accounted for, once."""
 
+import os
+import subprocess
+import sys
+
 import psutil
 import pytest
 import soundfile
@@ -92,3 +96,33 @@ def test_a_file_that_kills_its_worker_each_time_ends_as_a_failure(chordal, tmp_p
     assert failure["path"] == str(poison)
     assert (failure["kind"], failure["attempts"]) == ("crashed", 3)
     assert chordal("status", "--json").json["tracks"] == {"extracted": total, "unchanged": 0, "failed": 1}, out
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not sys.platform.startswith("linux"), reason="mounting a small disk takes root"
+)
+def test_a_full_disk_ends_the_run_in_one_line_and_loses_nothing(chordal, library, tmp_path):
+    # given a home on a disk too small for the features
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no mounting here")
+    chordal.home = disk / "home"
+    try:
+        chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "logmel"), "utf-8")
+        told = chordal("extract", library, "--recipe", chordal.recipe)
+        assert told.status == 2, told.err
+        assert "Traceback" not in told.err
+        last = told.err.splitlines()[-1]
+        assert "No space left on device" in last
+        assert chordal.left_running() == []
+        # when there is more room, the same command goes on
+        subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+        again = chordal("extract", library, "--recipe", chordal.recipe, "--json")
+        assert again.status == 0, again.err + chordal.logs()
+        tracks = again.json["tracks"]
+        assert tracks["extracted"] + tracks["unchanged"] == 3 * PER_CLASS
+        assert tracks["failed"] == 0
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
