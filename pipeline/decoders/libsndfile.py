@@ -1,0 +1,94 @@
+"""WAV, AIFF, FLAC, Ogg, MP3 and their kin by libsndfile, the fastest reader of each, straight into one buffer."""
+
+import re
+
+import soundfile
+
+from pipeline.arrays import Float32
+from pipeline.decoders.base import check_layout, in_a_sentence
+from pipeline.decoders.chatter import Chatter
+from pipeline.errors import UnreadableError
+
+# libsndfile's log of a header that promises more bytes than the file has: `data : 1764000 (should be 881978)`.
+_CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+_NO_END = "Last page lacks an end-of-stream bit"
+# What a recorder writes for "length not known yet".
+_OPEN_LENGTH_BYTES = 0x7FFF_0000
+# libsndfile's code for "no format matches" and its misleading message for a file that only looks like MP3.
+_UNRECOGNISED = ("Format not recognised", "File does not exist or is not a regular file", "unimplemented format")
+
+
+class _Sound(soundfile.SoundFile):  # type: ignore[misc] -- soundfile has no types
+    """A sound file that is read in one go."""
+
+    def seekable(self) -> bool:
+        """Say no: soundfile would seek to where it is after every read, which a damaged FLAC answers with an error."""
+        return False
+
+    def position(self) -> int:
+        """Return how many frames were read, whatever the last read ended in."""
+        return int(self.seek(0, soundfile.SEEK_CUR))
+
+
+class LibsndfileSource:
+    """An open descriptor as libsndfile reads it; raises `UnreadableError`, `UnsupportedError`."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._chatter = Chatter()
+        self._fault = ""
+        try:
+            # By descriptor: soundfile's own opening cannot encode names with undecodable bytes.
+            with self._chatter.caught():
+                self._sound = _Sound(descriptor, closefd=False)
+        except soundfile.LibsndfileError as error:
+            self._chatter.close()
+            raise UnreadableError(_reason(error)) from error
+        self.sample_rate_hz = int(self._sound.samplerate)
+        self.channels = int(self._sound.channels)
+        try:
+            check_layout(rate_hz=self.sample_rate_hz, channels=self.channels)
+        except BaseException:
+            self.close()
+            raise
+
+    def read_into(self, block: Float32) -> int:
+        """Fill a block; a fault of libsndfile's ends the sound where it was met."""
+        if self._fault:
+            return 0
+        before = self._sound.position()
+        try:
+            with self._chatter.caught():
+                return int(self._sound.buffer_read_into(block, "float32"))
+        except soundfile.LibsndfileError as error:
+            self._fault = _reason(error)
+            return self._sound.position() - before
+
+    def note(self, frames: int) -> str:
+        """Return how far a file that is cut short or damaged could be read, and what mpg123 said of it."""
+        return "; ".join(filter(None, (self._how_far(frames), self._chatter.told())))
+
+    def close(self) -> None:
+        """Free libsndfile's state."""
+        with self._chatter.caught():
+            self._sound.close()
+        self._chatter.close()
+
+    def _how_far(self, frames: int) -> str:
+        log, declared = self._sound.extra_info, self._sound.frames
+        decoded_s = frames / self.sample_rate_hz
+        if frames < declared or self._fault:
+            told = f"decoded {decoded_s:.2f} s of {declared / self.sample_rate_hz:.2f} s"
+            return f"{told}: {self._fault or 'the data ends early'}"
+        if (cut := _CUT_SHORT.search(log)) and int(cut[1]) < _OPEN_LENGTH_BYTES:
+            return f"decoded {decoded_s:.2f} s: the file has {int(cut[2]):,} of {int(cut[1]):,} bytes of sound"
+        if _NO_END in log:
+            return f"decoded {decoded_s:.2f} s: the stream has no end mark"
+        return ""
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    """Return libsndfile's reason as the end of a sentence."""
+    told = str(error.error_string)
+    if any(sign in told for sign in _UNRECOGNISED):
+        return "not a sound file that libsndfile knows"
+    return in_a_sentence(told.removeprefix("Error :"))
