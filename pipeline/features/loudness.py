@@ -11,6 +11,7 @@ from pipeline.arrays import Float64
 from pipeline.audio import Audio
 from pipeline.errors import TooShortError, UnsupportedError
 from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.features.whole import of_audio
 
 BLOCK_S = 0.5
 SILENCE_DB = -80.0
@@ -141,3 +142,6 @@ def low_high_ratio(blocks: Float64, rate_hz: int) -> Float64:
     rounding = np.finfo(np.float64).eps ** 2 * energy.sum(axis=1)
     ratio: Float64 = low / np.maximum(high, rounding)
     return ratio
+
+
+start = of_audio(compute)

@@ -6,7 +6,7 @@ from pipeline.errors import UsageError
 from pipeline.features import frame_stats, logmel, loudness, mfcc_mean, mfcc_segments
 from pipeline.features.spec import FeatureFamily
 
-# Each module is a family: it has a `spec` and a `compute`.
+# Each module is a family: it has a `spec` and a `start`.
 _FAMILIES: tuple[FeatureFamily, ...] = (loudness, mfcc_segments, mfcc_mean, frame_stats, logmel)
 
 

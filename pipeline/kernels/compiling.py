@@ -1,0 +1,21 @@
+"""How the kernels are compiled."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(function: Function) -> Function:
+    """Compile a kernel when it is first called, once per machine: the result is cached beside the module."""
+    compiled = numba.njit(
+        cache=True,
+        nogil=True,
+        boundscheck=False,
+        error_model="numpy",
+        # Sums may be reordered into lanes; infinities and NaN stay what they are.
+        fastmath={"reassoc", "contract", "nsz", "arcp"},
+    )(function)
+    return cast("Function", compiled)
