@@ -8,9 +8,9 @@ import numpy as np
 
 from pipeline.arrays import Float32
 from pipeline.audio import Audio
-from pipeline.decoders.base import Source
+from pipeline.decoders.base import Source, UnknownFormatError
 from pipeline.decoders.libsndfile import LibsndfileSource
-from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnsupportedError
+from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnreadableError, UnsupportedError
 from pipeline.opening import open_file, system_errors
 from pipeline.tracks import printable
 
@@ -100,9 +100,29 @@ def open_audio(path: str, *, max_duration_s: float) -> Iterator[AudioReader]:
         if os.fstat(file.fileno()).st_size == 0:
             raise EmptyAudioError(f"{printable(path)}: the file has 0 bytes")
         with _naming(path):
-            source = stack.enter_context(closing(LibsndfileSource(file.fileno())))
-            reader = AudioReader(source, path=path, max_duration_s=max_duration_s)
+            reader = _reader(file.fileno(), stack, path=path, max_duration_s=max_duration_s)
         yield reader
+
+
+def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: float) -> AudioReader:
+    """Return the reader of the first decoder that makes samples of the file; the stack closes what was opened."""
+    try:
+        source: Source = stack.enter_context(closing(LibsndfileSource(descriptor)))
+        return AudioReader(source, path=path, max_duration_s=max_duration_s)
+    except (UnreadableError, EmptyAudioError) as error:
+        first = error
+    # Imported here: most workers never meet a file that needs it.
+    from pipeline.decoders.libav import LibavSource
+
+    try:
+        source = stack.enter_context(closing(LibavSource(descriptor)))
+        return AudioReader(source, path=path, max_duration_s=max_duration_s)
+    except PermanentError as second:
+        if not isinstance(first, UnknownFormatError):
+            raise first from second
+        if isinstance(second, UnknownFormatError):
+            raise UnreadableError("not a sound file that libsndfile or FFmpeg knows") from second
+        raise
 
 
 def decode(path: str, *, max_duration_s: float) -> Audio:

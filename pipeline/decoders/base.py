@@ -3,12 +3,16 @@
 from typing import Protocol
 
 from pipeline.arrays import Float32
-from pipeline.errors import UnsupportedError
+from pipeline.errors import UnreadableError, UnsupportedError
 
 MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 127
 """The store keeps the channel of a row as a signed byte."""
+
+
+class UnknownFormatError(UnreadableError):
+    """A format that one decoder does not know; another one may."""
 
 
 class Source(Protocol):

@@ -5,12 +5,14 @@ import re
 import soundfile
 
 from pipeline.arrays import Float32
-from pipeline.decoders.base import check_layout, in_a_sentence
+from pipeline.decoders.base import UnknownFormatError, check_layout, in_a_sentence
 from pipeline.decoders.chatter import Chatter
 from pipeline.errors import UnreadableError
 
 # libsndfile's log of a header that promises more bytes than the file has: `data : 1764000 (should be 881978)`.
 _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
+# MPEG audio has no length of its own: libsndfile multiplies, mpg123 then leaves out what the encoder padded.
+_MPEG_SLACK_S = 0.1
 _NO_END = "Last page lacks an end-of-stream bit"
 # What a recorder writes for "length not known yet".
 _OPEN_LENGTH_BYTES = 0x7FFF_0000
@@ -18,7 +20,7 @@ _OPEN_LENGTH_BYTES = 0x7FFF_0000
 _UNRECOGNISED = ("Format not recognised", "File does not exist or is not a regular file", "unimplemented format")
 
 
-class _Sound(soundfile.SoundFile):  # type: ignore[misc] -- soundfile has no types
+class _Sound(soundfile.SoundFile):  # type: ignore[misc] # soundfile has no types
     """A sound file that is read in one go."""
 
     def seekable(self) -> bool:
@@ -42,6 +44,8 @@ class LibsndfileSource:
                 self._sound = _Sound(descriptor, closefd=False)
         except soundfile.LibsndfileError as error:
             self._chatter.close()
+            if any(sign in str(error.error_string) for sign in _UNRECOGNISED):
+                raise UnknownFormatError(str(error.error_string)) from error
             raise UnreadableError(_reason(error)) from error
         self.sample_rate_hz = int(self._sound.samplerate)
         self.channels = int(self._sound.channels)
@@ -75,9 +79,10 @@ class LibsndfileSource:
 
     def _how_far(self, frames: int) -> str:
         log, declared = self._sound.extra_info, self._sound.frames
-        decoded_s = frames / self.sample_rate_hz
-        if frames < declared or self._fault:
-            told = f"decoded {decoded_s:.2f} s of {declared / self.sample_rate_hz:.2f} s"
+        decoded_s, declared_s = frames / self.sample_rate_hz, declared / self.sample_rate_hz
+        slack_s = _MPEG_SLACK_S if self._sound.format == "MP3" else 0.0
+        if self._fault or decoded_s < declared_s - slack_s:
+            told = f"decoded {decoded_s:.2f} s of {declared_s:.2f} s"
             return f"{told}: {self._fault or 'the data ends early'}"
         if (cut := _CUT_SHORT.search(log)) and int(cut[1]) < _OPEN_LENGTH_BYTES:
             return f"decoded {decoded_s:.2f} s: the file has {int(cut[2]):,} of {int(cut[1]):,} bytes of sound"
@@ -88,7 +93,4 @@ class LibsndfileSource:
 
 def _reason(error: soundfile.LibsndfileError) -> str:
     """Return libsndfile's reason as the end of a sentence."""
-    told = str(error.error_string)
-    if any(sign in told for sign in _UNRECOGNISED):
-        return "not a sound file that libsndfile knows"
-    return in_a_sentence(told.removeprefix("Error :"))
+    return in_a_sentence(str(error.error_string).removeprefix("Error :"))

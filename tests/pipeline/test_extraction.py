@@ -93,7 +93,7 @@ def test_what_cannot_be_decoded_is_recorded_without_the_path_in_the_reason(write
     expected = {
         str(tmp_path / "gone.wav"): ("missing", "no such file or directory"),
         str(tmp_path / "zero.wav"): ("empty", "the file has 0 bytes"),
-        str(tmp_path / "text.mp3"): ("unreadable", "not a sound file that libsndfile knows"),
+        str(tmp_path / "text.mp3"): ("unreadable", "not a sound file that libsndfile or FFmpeg knows"),
         write("long.wav", np.zeros(61 * 8_000), 8_000): ("too_large", "longer than the bound of 60 s"),
         write("nan.wav", samples, subtype="FLOAT"): (
             "unsupported",
