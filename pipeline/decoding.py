@@ -10,6 +10,7 @@ from pipeline.arrays import Float32
 from pipeline.audio import Audio
 from pipeline.decoders.base import Source, UnknownFormatError
 from pipeline.decoders.libsndfile import LibsndfileSource
+from pipeline.decoders.mpeg import MpegSource
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnreadableError, UnsupportedError
 from pipeline.opening import open_file, system_errors
 from pipeline.tracks import printable
@@ -107,7 +108,8 @@ def open_audio(path: str, *, max_duration_s: float) -> Iterator[AudioReader]:
 def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: float) -> AudioReader:
     """Return the reader of the first decoder that makes samples of the file; the stack closes what was opened."""
     try:
-        source: Source = stack.enter_context(closing(LibsndfileSource(descriptor)))
+        sound = LibsndfileSource(descriptor)
+        source = stack.enter_context(closing(MpegSource(sound, descriptor) if sound.is_mpeg else sound))
         return AudioReader(source, path=path, max_duration_s=max_duration_s)
     except (UnreadableError, EmptyAudioError) as error:
         first = error
@@ -115,8 +117,8 @@ def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: flo
     from pipeline.decoders.libav import LibavSource
 
     try:
-        source = stack.enter_context(closing(LibavSource(descriptor)))
-        return AudioReader(source, path=path, max_duration_s=max_duration_s)
+        other = stack.enter_context(closing(LibavSource(descriptor)))
+        return AudioReader(other, path=path, max_duration_s=max_duration_s)
     except PermanentError as second:
         if not isinstance(first, UnknownFormatError):
             raise first from second

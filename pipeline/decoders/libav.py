@@ -73,7 +73,7 @@ class LibavSource:
                 )
         except _ERRORS as error:
             if reason := self._log.first():
-                raise UnreadableError(reason) from error
+                raise UnreadableError(f"FFmpeg says: {reason}") from error
             raise UnknownFormatError(str(error)) from error
         self._packets = self._bad_packets = self._other_frames = 0
         self._fault = ""

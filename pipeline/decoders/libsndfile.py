@@ -1,5 +1,7 @@
 """WAV, AIFF, FLAC, Ogg, MP3 and their kin by libsndfile, the fastest reader of each, straight into one buffer."""
 
+import math
+import os
 import re
 
 import soundfile
@@ -11,7 +13,7 @@ from pipeline.errors import UnreadableError
 
 # libsndfile's log of a header that promises more bytes than the file has: `data : 1764000 (should be 881978)`.
 _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
-# MPEG audio has no length of its own: libsndfile multiplies, mpg123 then leaves out what the encoder padded.
+# libsndfile counts the frames of MPEG audio, mpg123 then leaves out what the encoder padded.
 _MPEG_SLACK_S = 0.1
 _NO_END = "Last page lacks an end-of-stream bit"
 # What a recorder writes for "length not known yet".
@@ -28,8 +30,11 @@ class _Sound(soundfile.SoundFile):  # type: ignore[misc] # soundfile has no type
         return False
 
     def position(self) -> int:
-        """Return how many frames were read, whatever the last read ended in."""
-        return int(self.seek(0, soundfile.SEEK_CUR))
+        """Return how many frames were read, whatever the last read ended in; 0 where libsndfile cannot say."""
+        try:
+            return int(self.seek(0, soundfile.SEEK_CUR))
+        except soundfile.LibsndfileError:
+            return 0
 
 
 class LibsndfileSource:
@@ -37,7 +42,9 @@ class LibsndfileSource:
 
     def __init__(self, descriptor: int) -> None:
         self._chatter = Chatter()
+        self._descriptor = descriptor
         self._fault = ""
+        self._read = 0
         try:
             # By descriptor: soundfile's own opening cannot encode names with undecodable bytes.
             with self._chatter.caught():
@@ -49,6 +56,8 @@ class LibsndfileSource:
             raise UnreadableError(_reason(error)) from error
         self.sample_rate_hz = int(self._sound.samplerate)
         self.channels = int(self._sound.channels)
+        self.is_mpeg = self._sound.format == "MP3"
+        """Whether the length is only as good as the file's first frame: see `MpegSource`."""
         try:
             check_layout(rate_hz=self.sample_rate_hz, channels=self.channels)
         except BaseException:
@@ -59,13 +68,14 @@ class LibsndfileSource:
         """Fill a block; a fault of libsndfile's ends the sound where it was met."""
         if self._fault:
             return 0
-        before = self._sound.position()
         try:
             with self._chatter.caught():
-                return int(self._sound.buffer_read_into(block, "float32"))
+                count = int(self._sound.buffer_read_into(block, "float32"))
         except soundfile.LibsndfileError as error:
             self._fault = _reason(error)
-            return self._sound.position() - before
+            count = max(0, self._sound.position() - self._read)
+        self._read += count
+        return count
 
     def note(self, frames: int) -> str:
         """Return how far a file that is cut short or damaged could be read, and what mpg123 said of it."""
@@ -80,8 +90,7 @@ class LibsndfileSource:
     def _how_far(self, frames: int) -> str:
         log, declared = self._sound.extra_info, self._sound.frames
         decoded_s, declared_s = frames / self.sample_rate_hz, declared / self.sample_rate_hz
-        slack_s = _MPEG_SLACK_S if self._sound.format == "MP3" else 0.0
-        if self._fault or decoded_s < declared_s - slack_s:
+        if self._fault or decoded_s < declared_s - self._slack_s():
             told = f"decoded {decoded_s:.2f} s of {declared_s:.2f} s"
             return f"{told}: {self._fault or 'the data ends early'}"
         if (cut := _CUT_SHORT.search(log)) and int(cut[1]) < _OPEN_LENGTH_BYTES:
@@ -89,6 +98,21 @@ class LibsndfileSource:
         if _NO_END in log:
             return f"decoded {decoded_s:.2f} s: the stream has no end mark"
         return ""
+
+    def _slack_s(self) -> float:
+        """Return by how many seconds the declared length may be wrong in a whole file."""
+        if not self.is_mpeg:
+            return 0.0
+        return _MPEG_SLACK_S if counts_frames(self._descriptor) else math.inf
+
+
+def counts_frames(descriptor: int) -> bool:
+    """Return whether the first frame of MPEG audio, behind an ID3v2 tag, says how many there are."""
+    head = os.pread(descriptor, 10, 0)
+    # A tag's length has seven bits in each byte.
+    start = 10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
+    frame = os.pread(descriptor, 4096, start if head.startswith(b"ID3") else 0)
+    return any(sign in frame for sign in (b"Xing", b"Info", b"VBRI"))
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
