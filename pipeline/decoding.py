@@ -2,15 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import numpy as np
 
 from pipeline.arrays import Float32
 from pipeline.audio import Audio
 from pipeline.decoders.base import Source, UnknownFormatError
-from pipeline.decoders.libsndfile import LibsndfileSource
-from pipeline.decoders.mpeg import MpegSource
+from pipeline.decoders.continued import ContinuedSource
+from pipeline.decoders.junk import start_of_sound
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnreadableError, UnsupportedError
 from pipeline.opening import open_file, system_errors
 from pipeline.tracks import printable
@@ -107,24 +107,29 @@ def open_audio(path: str, *, max_duration_s: float) -> Iterator[AudioReader]:
 
 def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: float) -> AudioReader:
     """Return the reader of the first decoder that makes samples of the file; the stack closes what was opened."""
+
+    def read(source: Source) -> AudioReader:
+        return AudioReader(stack.enter_context(closing(source)), path=path, max_duration_s=max_duration_s)
+
     try:
-        sound = LibsndfileSource(descriptor)
-        source = stack.enter_context(closing(MpegSource(sound, descriptor) if sound.is_mpeg else sound))
-        return AudioReader(source, path=path, max_duration_s=max_duration_s)
+        return read(ContinuedSource(descriptor))
     except (UnreadableError, EmptyAudioError) as error:
         first = error
     # Imported here: most workers never meet a file that needs it.
     from pipeline.decoders.libav import LibavSource
 
     try:
-        other = stack.enter_context(closing(LibavSource(descriptor)))
-        return AudioReader(other, path=path, max_duration_s=max_duration_s)
-    except PermanentError as second:
-        if not isinstance(first, UnknownFormatError):
-            raise first from second
-        if isinstance(second, UnknownFormatError):
-            raise UnreadableError("not a sound file that libsndfile or FFmpeg knows") from second
-        raise
+        return read(LibavSource(descriptor))
+    except PermanentError as error:
+        second = error
+    if start := start_of_sound(descriptor):
+        with suppress(UnreadableError, EmptyAudioError):
+            return read(LibavSource(descriptor, start=start))
+    if not isinstance(first, UnknownFormatError):
+        raise first from second
+    if isinstance(second, UnknownFormatError):
+        raise UnreadableError("not a sound file that libsndfile or FFmpeg knows") from second
+    raise second
 
 
 def decode(path: str, *, max_duration_s: float) -> Audio:

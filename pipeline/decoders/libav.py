@@ -63,8 +63,10 @@ class LibavSource:
     The layout is that of the first samples; frames of another one, the work of damage or of splicing, are left out.
     """
 
-    def __init__(self, descriptor: int) -> None:
-        self._file = _Bytes(descriptor)
+    def __init__(self, descriptor: int, *, start: int = 0) -> None:
+        """Open what begins at byte `start` of the file."""
+        self._start = start
+        self._file = _Bytes(descriptor, start)
         self._log = LibavLog()
         try:
             with self._reading():
@@ -106,7 +108,7 @@ class LibavSource:
     def note(self, frames: int) -> str:
         """Return how far a damaged file could be read and what FFmpeg logged while reading it."""
         decoded_s, declared_s = frames / self.sample_rate_hz, _declared_s(self._container, self._stream)
-        told = []
+        told = [f"{self._start:,} bytes before the sound left out"] if self._start else []
         if declared_s is not None and decoded_s < declared_s - _LENGTH_SLACK_S:
             told.append(f"decoded {decoded_s:.2f} s of {declared_s:.2f} s: {self._fault or 'the data ends early'}")
         elif self._fault:
@@ -176,14 +178,15 @@ class LibavSource:
 class _Bytes:
     """What FFmpeg reads the file through: no name, no number, no surprise from a seek to nowhere."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, start: int) -> None:
         self._descriptor = descriptor
+        self._start = start
         self._at = 0
         self.error: OSError | None = None
 
     def read(self, size: int) -> bytes:
         try:
-            data = os.pread(self._descriptor, size, self._at)
+            data = os.pread(self._descriptor, size, self._start + self._at)
         except OSError as error:
             self.error = error
             return b""
@@ -191,7 +194,7 @@ class _Bytes:
         return data
 
     def seek(self, offset: int, whence: int) -> int:
-        start = (0, self._at, os.fstat(self._descriptor).st_size)[whence]
+        start = (0, self._at, os.fstat(self._descriptor).st_size - self._start)[whence]
         if not 0 <= start + offset <= _MAX_OFFSET:
             return -1
         self._at = start + offset

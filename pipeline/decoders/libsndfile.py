@@ -15,6 +15,8 @@ from pipeline.errors import UnreadableError
 _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
 # libsndfile counts the frames of MPEG audio, mpg123 then leaves out what the encoder padded.
 _MPEG_SLACK_S = 0.1
+# libsndfile's number for a header without one is 2**63 - 1.
+_UNKNOWN_FRAMES = 2**62
 _NO_END = "Last page lacks an end-of-stream bit"
 # What a recorder writes for "length not known yet".
 _OPEN_LENGTH_BYTES = 0x7FFF_0000
@@ -56,8 +58,8 @@ class LibsndfileSource:
             raise UnreadableError(_reason(error)) from error
         self.sample_rate_hz = int(self._sound.samplerate)
         self.channels = int(self._sound.channels)
-        self.is_mpeg = self._sound.format == "MP3"
-        """Whether the length is only as good as the file's first frame: see `MpegSource`."""
+        self.format = str(self._sound.format)
+        """libsndfile's name of the container: `WAV`, `FLAC`, `OGG`, `MP3`."""
         try:
             check_layout(rate_hz=self.sample_rate_hz, channels=self.channels)
         except BaseException:
@@ -90,7 +92,10 @@ class LibsndfileSource:
     def _how_far(self, frames: int) -> str:
         log, declared = self._sound.extra_info, self._sound.frames
         decoded_s, declared_s = frames / self.sample_rate_hz, declared / self.sample_rate_hz
-        if self._fault or decoded_s < declared_s - self._slack_s():
+        if declared > _UNKNOWN_FRAMES:
+            return f"decoded {decoded_s:.2f} s: {self._fault}" if self._fault else ""
+        # A fault behind all that was declared is one of the tags there.
+        if decoded_s < declared_s - self._slack_s():
             told = f"decoded {decoded_s:.2f} s of {declared_s:.2f} s"
             return f"{told}: {self._fault or 'the data ends early'}"
         if (cut := _CUT_SHORT.search(log)) and int(cut[1]) < _OPEN_LENGTH_BYTES:
@@ -101,7 +106,7 @@ class LibsndfileSource:
 
     def _slack_s(self) -> float:
         """Return by how many seconds the declared length may be wrong in a whole file."""
-        if not self.is_mpeg:
+        if self.format != "MP3":
             return 0.0
         return _MPEG_SLACK_S if counts_frames(self._descriptor) else math.inf
 

@@ -1,7 +1,8 @@
-"""MPEG audio: libsndfile stops where it guessed the end to be, FFmpeg reads what is left.
+"""libsndfile first, and FFmpeg for what it leaves of a file.
 
-Without a frame count in its first frame (no Xing, Info or VBRI header) the length of an MP3 is its size over the bit
-rate of that frame. Of one with a variable bit rate libsndfile then reads a part only: 10 s of 60 s were seen.
+libsndfile stops before the end of more files than one would think: MP3s without a frame count (no Xing, Info or VBRI
+header), whose length it guesses from the first frame and which it then reads 10 s of 60 s; FLACs with one damaged
+frame; recordings of radio, one Ogg stream behind the other. FFmpeg goes on after all of these.
 """
 
 import os
@@ -13,19 +14,21 @@ from pipeline.decoders.base import Source
 from pipeline.decoders.libsndfile import LibsndfileSource
 from pipeline.errors import PermanentError
 
-# Less than that may be tags; it is a second of sound at most.
+# Streams of frames, which one can enter anywhere. In other formats the data may well end before the file.
+_STREAMS = frozenset({"MP3", "FLAC", "OGG"})
+# Less than that may be tags and what the decoder had not fetched yet; it is a second or two of sound at most.
 _LEFT_BYTES = 16_384
 
 
-class MpegSource:
+class ContinuedSource:
     """What libsndfile reads of an open descriptor, and FFmpeg after it.
 
     Both make the same samples at the same places, so that the seam is not heard.
     """
 
-    def __init__(self, first: LibsndfileSource, descriptor: int) -> None:
-        self.sample_rate_hz, self.channels = first.sample_rate_hz, first.channels
-        self._first = first
+    def __init__(self, descriptor: int) -> None:
+        self._first = LibsndfileSource(descriptor)
+        self.sample_rate_hz, self.channels = self._first.sample_rate_hz, self._first.channels
         self._descriptor = descriptor
         self._rest: Source | None = None
         self._ended = False
@@ -46,7 +49,9 @@ class MpegSource:
 
     def note(self, frames: int) -> str:
         """Return what the decoder that read to the end says."""
-        return self._rest.note(frames) if self._rest is not None and frames > self._frames else self._first.note(frames)
+        if self._rest is None or frames == self._frames:
+            return self._first.note(frames)
+        return self._rest.note(frames)
 
     def close(self) -> None:
         """Close both."""
@@ -57,8 +62,9 @@ class MpegSource:
     def _open_rest(self) -> Source | None:
         """Return FFmpeg's view of the file after what was read; None when libsndfile saw its end."""
         left = os.fstat(self._descriptor).st_size - os.lseek(self._descriptor, 0, os.SEEK_CUR)
-        if left < _LEFT_BYTES or not self._frames:
+        if left < _LEFT_BYTES or not self._frames or self._first.format not in _STREAMS:
             return None
+        # Imported here: most workers never meet a file that needs it.
         from pipeline.decoders.libav import LibavSource
 
         try:
