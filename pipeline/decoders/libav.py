@@ -16,7 +16,7 @@ from av.audio.plane import AudioPlane
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Discard
+from av.stream import Discard, Disposition
 
 from pipeline.arrays import Float32
 from pipeline.decoders.base import UnknownFormatError, check_layout, in_a_sentence
@@ -95,7 +95,8 @@ class LibavSource:
     def read_into(self, block: Float32) -> int:
         """Fill a block; a fault of FFmpeg's ends the sound where it was met, a packet it cannot decode is left out."""
         filled = 0
-        with self._reading():
+        # Numbers that no 32-bit float holds become infinite, which is told where samples are checked.
+        with self._reading(), np.errstate(over="ignore", invalid="ignore"):
             while self._frame is not None and filled < len(block):
                 count = min(self._frame.samples - self._used, len(block) - filled)
                 _convert(self._frame, block[filled : filled + count], start=self._used)
@@ -213,8 +214,8 @@ def _sound_of(container: InputContainer) -> AudioStream:
     """Return the stream to decode, ready for one thread; all others are dropped where they are read."""
     if not container.streams.audio:
         raise EmptyAudioError("no sound track")
-    best = container.streams.best("audio")
-    for stream in sorted(container.streams.audio, key=lambda stream: stream is not best):
+    # Not `streams.best`: it fails over streams that a damaged file adds after its header.
+    for stream in sorted(container.streams.audio, key=lambda stream: not stream.disposition & Disposition.default):
         if getattr(stream.codec_context, "name", None) in CODECS:  # None without a decoder
             break
     else:
@@ -257,4 +258,4 @@ def _declared_s(container: InputContainer, stream: AudioStream) -> float | None:
 
 def _reason(error: Exception) -> str:
     """Return what an error says, as the end of a sentence."""
-    return in_a_sentence(printable(str(getattr(error, "strerror", None) or error)))
+    return printable(in_a_sentence(str(getattr(error, "strerror", None) or error)))

@@ -21,6 +21,8 @@ class LibavLog:
     def listening(self) -> Iterator[None]:
         """Take this thread's messages for the length of a call."""
         av.logging.set_level(av.logging.ERROR)
+        # Else a message that was the last file's last one is held back, and told with the next file.
+        av.logging.set_skip_repeated(False)
         try:
             with av.logging.Capture() as self._waiting:
                 yield
@@ -31,7 +33,7 @@ class LibavLog:
     def sort(self) -> None:
         """Count the messages that wait: a damaged file has thousands of them."""
         for _level, _name, message in self._waiting:
-            if told := in_a_sentence(printable(message.strip())):
+            if told := printable(in_a_sentence(message)):
                 self._first = self._first or told
                 self._count += 1
         self._waiting.clear()

@@ -53,6 +53,7 @@ class LibsndfileSource:
                 self._sound = _Sound(descriptor, closefd=False)
         except soundfile.LibsndfileError as error:
             self._chatter.close()
+            os.pread(descriptor, 1, 0)  # when it was the system that failed, raises what it says
             if any(sign in str(error.error_string) for sign in _UNRECOGNISED):
                 raise UnknownFormatError(str(error.error_string)) from error
             raise UnreadableError(_reason(error)) from error
@@ -76,6 +77,9 @@ class LibsndfileSource:
         except soundfile.LibsndfileError as error:
             self._fault = _reason(error)
             count = max(0, self._sound.position() - self._read)
+        if count < len(block):
+            # A read that the system refused looks like the end: ask it again, where it can be heard.
+            os.pread(self._descriptor, 1, os.lseek(self._descriptor, 0, os.SEEK_CUR))
         self._read += count
         return count
 
