@@ -1,5 +1,6 @@
 """What every decoder offers, and the bounds of what is taken for sound."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from pipeline.arrays import Float32
@@ -9,6 +10,8 @@ MIN_RATE_HZ = 1_000
 MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 127
 """The store keeps the channel of a row as a signed byte."""
+ENDS_EARLY = "the data ends early"
+"""The reason for less sound than declared when nobody gives another one."""
 
 
 class UnknownFormatError(UnreadableError):
@@ -43,6 +46,16 @@ def check_layout(*, rate_hz: int, channels: int) -> None:
         raise UnsupportedError(f"a sample rate of {rate_hz:,} Hz; {MIN_RATE_HZ:,} to {MAX_RATE_HZ:,} are read")
     if not 1 <= channels <= MAX_CHANNELS:
         raise UnsupportedError(f"{channels} channels; at most {MAX_CHANNELS} are read")
+
+
+def how_far(decoded_s: float, declared_s: float | None, reasons: Sequence[str]) -> str:
+    """Return the note of a file: how much of it was decoded and why that is worth saying; empty without a reason.
+
+    `declared_s` is what the header promised, None when it said nothing or was right.
+    """
+    told = "; ".join(filter(None, reasons))
+    of = "" if declared_s is None else f" of {declared_s:.2f} s"
+    return f"decoded {decoded_s:.2f} s{of}: {told}" if told else ""
 
 
 def in_a_sentence(told: str) -> str:

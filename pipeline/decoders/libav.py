@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 
 from pipeline.arrays import Float32
-from pipeline.decoders.base import UnknownFormatError, check_layout, in_a_sentence
+from pipeline.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, how_far, in_a_sentence
 from pipeline.decoders.libav_log import LibavLog
 from pipeline.decoders.libav_names import CODECS, FORMATS
 from pipeline.errors import EmptyAudioError, UnreadableError, UnsupportedError
@@ -109,18 +109,20 @@ class LibavSource:
     def note(self, frames: int) -> str:
         """Return how far a damaged file could be read and what FFmpeg logged while reading it."""
         decoded_s, declared_s = frames / self.sample_rate_hz, _declared_s(self._container, self._stream)
-        told = [f"{self._start:,} bytes before the sound left out"] if self._start else []
-        if declared_s is not None and decoded_s < declared_s - _LENGTH_SLACK_S:
-            told.append(f"decoded {decoded_s:.2f} s of {declared_s:.2f} s: {self._fault or 'the data ends early'}")
-        elif self._fault:
-            told.append(f"decoded {decoded_s:.2f} s: {self._fault}")
-        if self._bad_packets:
-            told.append(f"{self._bad_packets:,} of {self._packets:,} packets could not be decoded")
-        if self._other_frames:
-            told.append(f"{self._other_frames:,} frames of another rate or channel count left out")
-        if said := self._log.told():
-            told.append(said)
-        return "; ".join(told)
+        short = declared_s is not None and decoded_s < declared_s - _LENGTH_SLACK_S
+        bad = self._bad_packets or self._other_frames
+        if declared_s is not None and not short and not bad and self._fault:
+            reasons = []  # a fault behind all that was declared is one of the tags there
+        else:
+            reasons = [self._fault or (ENDS_EARLY if short else "")]
+            if self._bad_packets:
+                reasons.append(f"{self._bad_packets:,} of {self._packets:,} packets could not be decoded")
+            if self._other_frames:
+                reasons.append(f"{self._other_frames:,} frames of another rate or channel count left out")
+            reasons.append(self._log.told())
+        if self._start:
+            reasons.append(f"{self._start:,} bytes before the sound left out")
+        return how_far(decoded_s, declared_s if short else None, reasons)
 
     def close(self) -> None:
         """Free FFmpeg's state."""
@@ -151,6 +153,9 @@ class LibavSource:
             for packet in self._container.demux(self._stream):
                 self._packets += bool(packet.size)
                 yield from self._frames_of(packet)
+        except IndexError:
+            # At the end, PyAV stumbles over streams that a damaged file added after its header.
+            yield from self._frames_of(None)
         except _ERRORS as error:
             self._fault = self._log.first() or _reason(error)
             yield from self._frames_of(None)

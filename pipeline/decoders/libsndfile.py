@@ -7,7 +7,7 @@ import re
 import soundfile
 
 from pipeline.arrays import Float32
-from pipeline.decoders.base import UnknownFormatError, check_layout, in_a_sentence
+from pipeline.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, how_far, in_a_sentence
 from pipeline.decoders.chatter import Chatter
 from pipeline.errors import UnreadableError
 
@@ -85,7 +85,14 @@ class LibsndfileSource:
 
     def note(self, frames: int) -> str:
         """Return how far a file that is cut short or damaged could be read, and what mpg123 said of it."""
-        return "; ".join(filter(None, (self._how_far(frames), self._chatter.told())))
+        declared = self._sound.frames
+        decoded_s, declared_s = frames / self.sample_rate_hz, declared / self.sample_rate_hz
+        if declared > _UNKNOWN_FRAMES:
+            return how_far(decoded_s, None, [self._fault, self._chatter.told()])
+        if decoded_s < declared_s - self._slack_s():
+            return how_far(decoded_s, declared_s, [self._fault or ENDS_EARLY, self._chatter.told()])
+        # A fault behind all that was declared is one of the tags there.
+        return how_far(decoded_s, None, [self._cut_short(), self._chatter.told()])
 
     def close(self) -> None:
         """Free libsndfile's state."""
@@ -93,20 +100,12 @@ class LibsndfileSource:
             self._sound.close()
         self._chatter.close()
 
-    def _how_far(self, frames: int) -> str:
-        log, declared = self._sound.extra_info, self._sound.frames
-        decoded_s, declared_s = frames / self.sample_rate_hz, declared / self.sample_rate_hz
-        if declared > _UNKNOWN_FRAMES:
-            return f"decoded {decoded_s:.2f} s: {self._fault}" if self._fault else ""
-        # A fault behind all that was declared is one of the tags there.
-        if decoded_s < declared_s - self._slack_s():
-            told = f"decoded {decoded_s:.2f} s of {declared_s:.2f} s"
-            return f"{told}: {self._fault or 'the data ends early'}"
+    def _cut_short(self) -> str:
+        """Return what libsndfile noticed of a missing end while it read the header."""
+        log = self._sound.extra_info
         if (cut := _CUT_SHORT.search(log)) and int(cut[1]) < _OPEN_LENGTH_BYTES:
-            return f"decoded {decoded_s:.2f} s: the file has {int(cut[2]):,} of {int(cut[1]):,} bytes of sound"
-        if _NO_END in log:
-            return f"decoded {decoded_s:.2f} s: the stream has no end mark"
-        return ""
+            return f"the file has {int(cut[2]):,} of {int(cut[1]):,} bytes of sound"
+        return "the stream has no end mark" if _NO_END in log else ""
 
     def _slack_s(self) -> float:
         """Return by how many seconds the declared length may be wrong in a whole file."""
