@@ -168,7 +168,8 @@ def _contrast_bands() -> Int64:
 def _decibels(values: Float64) -> Float64:
     """Return magnitudes as librosa's contrast has them: 10 log10, at most 80 dB below the largest of all."""
     decibels: Float64 = 10 * np.log10(np.maximum(values, 1e-10))
-    return np.maximum(decibels, decibels.max() - spectral.TOP_DB)
+    floored: Float64 = np.maximum(decibels, decibels.max() - spectral.TOP_DB)
+    return floored
 
 
 ColumnsOf = Callable[[Frames, slice], Float64 | Float32]

@@ -1,6 +1,7 @@
 """Rows that pile up while a track is decoded: in memory while they are few, in a temporary file when they are many."""
 
 import tempfile
+import weakref
 from collections.abc import Iterator
 from math import prod
 from typing import IO
@@ -25,6 +26,7 @@ class GrowingRows:
         self._pieces: list[Float32] = []
         self._held_bytes = 0
         self._file: IO[bytes] | None = None
+        self._mapped: Float32 | None = None
         self._rows = 0
 
     def __len__(self) -> int:
@@ -43,6 +45,7 @@ class GrowingRows:
             for piece in self._pieces:
                 file.write(piece.data)
             self._file = file
+            weakref.finalize(self, file.close)
             self._pieces.clear()
 
     def values(self) -> Float32:
@@ -50,9 +53,11 @@ class GrowingRows:
         shape = (self._rows, *self._shape)
         if self._file is None:
             return np.concatenate(self._pieces) if self._pieces else np.empty(shape, np.float32)
-        self._file.flush()
-        mapped: Float32 = np.memmap(self._file, np.float32, mode="r+", shape=shape)
-        return mapped
+        if self._mapped is None:
+            self._file.flush()
+            self._mapped = np.memmap(self._file, np.float32, mode="r+", shape=shape)
+            self._file.close()  # the mapping keeps it
+        return self._mapped
 
     def parts(self) -> Iterator[Float32]:
         """Yield all rows so far, piece by piece; nothing is appended after this."""

@@ -5,6 +5,9 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+Scalar = Any
+"""A number in compiled code, of the type that Numba infers."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -15,7 +18,7 @@ def kernel(function: Function) -> Function:
         nogil=True,
         boundscheck=False,
         error_model="numpy",
-        # Sums may be reordered into lanes; infinities and NaN stay what they are.
-        fastmath={"reassoc", "contract", "nsz", "arcp"},
+        # Sums may be reordered into lanes, and no sample is NaN: what decodes them sees to that.
+        fastmath={"reassoc", "contract", "nsz", "arcp", "nnan"},
     )(function)
     return cast("Function", compiled)

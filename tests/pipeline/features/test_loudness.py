@@ -3,18 +3,23 @@ import math
 import numpy as np
 import pyloudnorm
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import lfilter, resample
 
 from pipeline.errors import TooShortError, UnsupportedError
 from pipeline.features import loudness
 from pipeline.features.spec import compute
+from pipeline.kernels import weighting
 
 COLUMN = {name: i for i, name in enumerate(loudness.spec.columns)}
 FULL_SCALE_SINE_LUFS = -3.01  # ITU-R BS.1770-5 annex 1: 997 Hz on the left, centre or right channel
 
 
 def integrated(samples, rate_hz=48_000):
-    return loudness.integrated_loudness(samples[np.newaxis], rate_hz)[0]
+    """Return the integrated loudness of a whole signal: windows of 0.4 s, 0.1 s apart, by the blocks' own kernels."""
+    borders = np.arange(int(len(samples) / (0.1 * rate_hz)) + 1) * (rate_hz // 10)
+    _, spans = weighting.energies(samples[np.newaxis].astype(np.float32), rate_hz, borders)
+    windows = np.lib.stride_tricks.sliding_window_view(spans, 4, axis=1).sum(axis=2) / (4 * (rate_hz // 10))
+    return loudness.gated_loudness(windows)[0]
 
 
 def oversampled_by_hand(block):
@@ -202,3 +207,38 @@ def test_less_than_a_block_is_too_short(audio):
 def test_a_rate_without_room_for_the_weighting_is_unsupported(audio):
     with pytest.raises(UnsupportedError, match="2,000 Hz"):
         compute(loudness, audio(np.ones(8_000), 2_000))
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 96_000, 192_000])
+@pytest.mark.parametrize("kind", ["white noise", "clipped", "clicks", "low-passed", "a square wave", "quiet steps"])
+def test_true_peaks_ratios_and_loudness_are_those_of_slow_references(noise, kind, rate_hz):
+    length = rate_hz // 2
+    white = noise((4, length), 0.2)
+    smooth = lfilter([0.05], [1, -0.95], white)
+    time = np.arange(length)
+    blocks = {
+        "white noise": white,
+        "clipped": np.clip(3 * smooth, -0.2, 0.2),
+        "clicks": smooth * 0.1 + (noise((4, length), 1) > 3.5),
+        "low-passed": smooth,
+        "a square wave": np.sign(np.sin(2 * np.pi * 441.3 * time / rate_hz + np.arange(4)[:, np.newaxis])) * 0.7,
+        "quiet steps": np.round(smooth * 300) / 32768,
+    }[kind].astype(np.float32)
+    measured = loudness.measure(blocks, rate_hz)
+    exact = blocks.astype(np.float64)
+    meter = pyloudnorm.Meter(rate_hz, filter_class="DeMan")
+    spectra = np.square(np.abs(np.fft.rfft(exact, axis=1)))
+    split = int(1000 / (rate_hz / length)) + 1
+    ratios = spectra[:, 1:split].sum(axis=1) / spectra[:, split : length // 2].sum(axis=1)
+    peaks = np.abs(resample(exact, 4 * length, axis=1)).max(axis=1)
+    np.testing.assert_allclose(measured[:, 0], peaks, rtol=1e-4)
+    np.testing.assert_allclose(measured[:, 1], np.mean(exact**2, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(measured[:, 2], ratios, rtol=1e-4)
+    np.testing.assert_allclose(measured[:, 3], [meter.integrated_loudness(block) for block in exact], atol=1e-6)
+
+
+def test_the_k_filters_are_pyloudnorms():
+    for rate_hz in (8_000, 44_100, 48_000, 192_000):
+        stages = pyloudnorm.Meter(rate_hz, filter_class="DeMan")._filters.values()
+        expected = [[*stage.b, *stage.a[1:]] for stage in stages]
+        np.testing.assert_allclose(weighting.k_filters(rate_hz), expected, rtol=1e-12)

@@ -32,6 +32,16 @@ def test_importing_the_registry_loads_no_heavy_library():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_computing_every_family_loads_no_heavy_library():
+    heavy = ["librosa", "matplotlib", "scipy.signal", "pyloudnorm", "sklearn", "keras", "tensorflow"]
+    probe = (
+        "import sys; from pipeline import kernels; kernels.warm(); "
+        f"sys.exit(','.join(m for m in {heavy} if m in sys.modules) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @ALL
 def test_rows_have_the_shape_that_the_spec_tells(audio, noise, name):
     found = family(name)
