@@ -41,6 +41,8 @@ _LIMITS = {
 }
 # No codec of music makes longer frames; a damaged one may declare 2 billion samples.
 _MAX_FRAME_SAMPLES = 16_777_216
+# Monkey's Audio, whose packets are the longest, puts 1,179,648 into one.
+_MAX_PACKET_SAMPLES = 4_194_304
 # Formats without a table of their length: FFmpeg guesses from the bit rate.
 _GUESSED_LENGTH = frozenset({"aac", "ac3", "amr", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "mpeg", "truehd"})
 # A declared length may count the encoder's padding, or a last frame of which only a part is sound.
@@ -163,8 +165,11 @@ class LibavSource:
     def _frames_of(self, packet: "Packet[AudioStream] | None") -> Iterator[AudioFrame]:
         """Return the frames of a packet, of None (and the empty one at the end) those the decoder still holds."""
         try:
+            if packet is not None:
+                _check_size(packet)
             frames = self._stream.codec_context.decode(packet)
-        except _ERRORS:
+        except _ERRORS as error:
+            self._log.add(_reason(error))
             self._bad_packets += bool(packet and packet.size)
             frames = []
         self._log.sort()
@@ -231,6 +236,17 @@ def _sound_of(container: InputContainer) -> AudioStream:
     stream.codec_context.thread_count = 1
     stream.codec_context.options = {"max_samples": str(_MAX_FRAME_SAMPLES)}
     return stream
+
+
+def _check_size(packet: "Packet[AudioStream]") -> None:
+    """Refuse a packet of Monkey's Audio that declares, in its first number, more samples than any encoder puts there.
+
+    From 24 damaged bytes FFmpeg made 134 million samples, of which PyAV keeps all until the packet ends.
+    """
+    if packet.stream.codec_context.name == "ape":
+        declared = int.from_bytes(memoryview(packet)[:4], "little")
+        if declared > _MAX_PACKET_SAMPLES:
+            raise ValueError(f"a packet of {declared:,} samples")
 
 
 def _convert(frame: AudioFrame, out: Float32, *, start: int) -> None:

@@ -38,6 +38,12 @@ class LibavLog:
                 self._count += 1
         self._waiting.clear()
 
+    def add(self, reason: str) -> None:
+        """Count an error that came with a reason and may have come without a message."""
+        self.sort()
+        if not self._count:
+            self._first, self._count = reason, 1
+
     def forget(self) -> None:
         """Drop what was said so far."""
         self.sort()

@@ -115,3 +115,22 @@ def dsf(samples: np.ndarray) -> bytes:
     about = struct.pack("<IIIIIIQII", 1, 0, 2 if count == 2 else 1, count, 2_822_400, 1, len(held), 4096, 0)
     chunks = b"fmt " + struct.pack("<Q", 52) + about + b"data" + struct.pack("<Q", 12 + len(data)) + data
     return b"DSD " + struct.pack("<QQQ", 28, 28 + len(chunks), 0) + chunks
+
+
+def ape(frames: int, *, declared: int | None = None) -> bytes:
+    """Return a Monkey's Audio 3.99 file of stereo silence in one packet, which declares another length if asked."""
+    packet = struct.pack("<III", 0x8D1C628C, 7, 0) + bytes(4)  # a CRC, "flags follow", both channels silent
+    count = frames if declared is None else declared
+    about = struct.pack("<HHIIIHHI", 2_000, 0, max(count, 73_728), count, 1, 16, 2, 44_100)
+    start = 52 + len(about) + 4 + 44
+    sizes = struct.pack("<IIIIIII", 52, len(about), 4, 44, len(packet), 0, 0)
+    return (
+        b"MAC "
+        + struct.pack("<HH", 3_990, 0)
+        + sizes
+        + bytes(16)
+        + about
+        + struct.pack("<I", start)
+        + bytes(44)
+        + packet
+    )

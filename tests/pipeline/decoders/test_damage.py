@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from encoded import encoded, with_libav
+from encoded import ape, encoded, with_libav
 
 from pipeline.decoding import decode, open_audio
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, TransientError, UnreadableError
@@ -227,6 +227,12 @@ def test_an_atom_of_a_wrong_size_ends_as_samples_or_as_one_line(read, sound, ato
     at = raw.find(atom)
     raw[at - 4 : at] = struct.pack(">I", size)
     ends_well(read, bytes(raw))
+
+
+def test_a_packet_that_declares_a_hundred_million_samples_is_not_decoded(read):
+    assert read(ape(50_000)).samples.shape == (50_000, 2)
+    with pytest.raises(UnreadableError, match="none of 1 packets can be decoded: a packet of 134,380,224 samples"):
+        read(ape(50_000, declared=134_380_224))
 
 
 def test_the_bound_holds_for_every_decoder(read, sound):
