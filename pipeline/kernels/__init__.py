@@ -13,10 +13,10 @@ def warm() -> None:
     import numpy as np
 
     from pipeline.audio import Audio
-    from pipeline.features.registry import families
+    from pipeline.features.registry import built_in
     from pipeline.features.spec import compute
 
     sound = np.random.default_rng(0).normal(0, 0.1, (4 * 8_000, 2)).astype(np.float32)
     for channels in (1, 2):
-        for family in families().values():
+        for family in built_in().values():
             compute(family, Audio(samples=sound[:, :channels], sample_rate_hz=8_000))
