@@ -1,15 +1,91 @@
-"""Decoded audio, and the one resampled mix that several families share."""
+"""Decoded audio: as a whole, and as the stream of blocks that all families of a track share."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soxr
 
 from pipeline.arrays import Float32
 
+if TYPE_CHECKING:
+    from pipeline.sharing import Shared
+
 ANALYSIS_RATE_HZ = 22_050
 """The rate of every spectral family: the tutorials' (and librosa's) default."""
+BLOCK_S = 4.0
+"""Sound in a block, about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamInfo:
+    """What is known of a file before its first sample."""
+
+    rate_hz: int
+    channels: int
+
+
+class AudioBlock:
+    """The next piece of a file, and what the families of the track share of it, computed when first asked for.
+
+    Valid, with all its arrays, until the next block is made: the decoder may use its buffer again. A family that asks
+    for one of these asks in every block, from the first on; nobody pays for what no family asks for.
+    The last block of a stream holds no samples, and whatever the ones before it left unfinished.
+    """
+
+    def __init__(self, samples: Float32, shared: "Shared", *, last: bool) -> None:
+        self.samples = samples
+        """(n, channels), float32, full scale 1.0, at the file's own rate."""
+        self.last = last
+        """Whether the stream ends here."""
+        self._shared = shared
+
+    @cached_property
+    def mono(self) -> Float32:
+        """The next samples of the mean of all channels at 22,050 Hz, (n,); joined, as if resampled in one."""
+        return self._shared.mono(self)
+
+    @cached_property
+    def power(self) -> Float32:
+        """The power spectra of the frames that this block completes, (frames, 1025).
+
+        Frames are librosa's: 2048 samples every 512 of `mono`, a periodic Hann window, centred, zeros outside.
+        """
+        return self._shared.power(self)
+
+    @cached_property
+    def mel(self) -> Float32:
+        """The power in 128 mel bands (Slaney's) of the frames that this block completes, (frames, 128)."""
+        return self._shared.mel(self)
+
+    @cached_property
+    def log_mel(self) -> Float32:
+        """`mel` in dB re 1, not below -100, (frames, 128)."""
+        return self._shared.log_mel(self)
+
+
+class AudioStream:
+    """Makes blocks of a file's samples, for one pass."""
+
+    def __init__(self, info: StreamInfo) -> None:
+        self.info = info
+        self.frames = 0
+        """Samples of each channel so far."""
+
+    def blocks(self, pieces: Iterable[Float32]) -> Iterator[AudioBlock]:
+        """Yield a block for each piece (n, channels) of any size, and the last one."""
+        from pipeline.sharing import Shared
+
+        shared = Shared(self.info)
+        for piece in pieces:
+            if not len(piece):
+                continue
+            self.frames += len(piece)
+            block = AudioBlock(piece, shared, last=False)
+            yield block
+            shared.settle(block)
+        yield AudioBlock(np.empty((0, self.info.channels), np.float32), shared, last=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +107,18 @@ class Audio:
         """Number of channels."""
         return int(self.samples.shape[1])
 
+    @property
+    def info(self) -> StreamInfo:
+        """Rate and channels."""
+        return StreamInfo(rate_hz=self.sample_rate_hz, channels=self.channels)
+
+    def pieces(self) -> Iterator[Float32]:
+        """Yield the samples in pieces of about four seconds."""
+        step = max(int(BLOCK_S * self.sample_rate_hz), 1)
+        for first in range(0, len(self.samples), step):
+            yield self.samples[first : first + step]
+
     @cached_property
     def mono(self) -> Float32:
-        """The mean of all channels at 22,050 Hz, resampled by soxr HQ, shape (n,).
-
-        Computed once and shared by every spectral family of the track.
-        """
-        mix = self.samples.mean(axis=1, dtype=np.float32) if self.channels > 1 else self.samples[:, 0]
-        if self.sample_rate_hz == ANALYSIS_RATE_HZ:
-            return np.ascontiguousarray(mix)
-        resampled: Float32 = soxr.resample(mix, self.sample_rate_hz, ANALYSIS_RATE_HZ, quality="HQ")
-        return resampled
+        """The mean of all channels at 22,050 Hz, resampled by soxr HQ, shape (n,)."""
+        return np.concatenate([block.mono for block in AudioStream(self.info).blocks(self.pieces())])

@@ -2,13 +2,12 @@
 
 from collections.abc import Set as AbstractSet
 
-import numpy as np
-
-from pipeline.audio import Audio
-from pipeline.decoding import decode
+from pipeline.audio import AudioBlock, AudioStream, StreamInfo
+from pipeline.decoding import open_audio
 from pipeline.errors import PermanentError, UnsupportedError
+from pipeline.features.growing import all_finite
 from pipeline.features.registry import family
-from pipeline.features.spec import FeatureFamily, FeatureRows
+from pipeline.features.spec import Accumulator, FeatureFamily, FeatureRows
 from pipeline.hashing import content_hash
 from pipeline.tracks import ExtractTrack, Failure, TrackRecord, printable
 
@@ -29,32 +28,66 @@ def extract(
     )
     try:
         record = record.replace(content_hash=content_hash(order.path))
-        audio = decode(order.path, max_duration_s=max_duration_s)
+        with open_audio(order.path, max_duration_s=max_duration_s) as reader:
+            stream = AudioStream(StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels))
+            computed = [_Computing(each, stream.info) for each in wanted]
+            for block in stream.blocks(reader.blocks()):
+                for each in computed:
+                    each.push(block)
+            record = record.replace(
+                duration_s=stream.frames / reader.sample_rate_hz,
+                sample_rate_hz=reader.sample_rate_hz,
+                channels=reader.channels,
+                note=reader.note,
+            )
     except PermanentError as error:
         return record.replace(failure=_failure(error, order.path, host)), {}
-    record = record.replace(
-        duration_s=audio.duration_s,
-        sample_rate_hz=audio.sample_rate_hz,
-        channels=audio.channels,
-        note=audio.note,
-    )
     rows: dict[str, FeatureRows] = {}
     failures: dict[str, Failure] = {}
-    for each in wanted:
-        try:
-            rows[each.spec.key] = _rows(each, audio)
-        except PermanentError as error:
-            failures[each.spec.key] = _failure(error, order.path, host)
+    for each in computed:
+        told = each.finish()
+        if isinstance(told, PermanentError):
+            failures[each.key] = _failure(told, order.path, host)
+        else:
+            rows[each.key] = told
     whole = next(iter(failures.values())) if failures and not rows else None
     return record.replace(failure=whole, family_failures=failures), rows
 
 
-def _rows(each: FeatureFamily, audio: Audio) -> FeatureRows:
-    """Return a family's rows; the store and the models never see a number that is not finite."""
-    rows = each.compute(audio)
-    if not np.isfinite(rows.values).all():
-        raise UnsupportedError(f"{each.spec.name} yields numbers that are not finite")
-    return rows
+class _Computing:
+    """A family at work on the track, up to its end or to what this family cannot do with it."""
+
+    def __init__(self, family: FeatureFamily, stream: StreamInfo) -> None:
+        self.key = family.spec.key
+        self._name = family.spec.name
+        self._error: PermanentError | None = None
+        try:
+            self._working: Accumulator | None = family.start(stream)
+        except PermanentError as error:
+            self._error, self._working = error, None
+
+    def push(self, block: AudioBlock) -> None:
+        """Hand the block on while the family can use it."""
+        if self._working is None:
+            return
+        try:
+            self._working.push(block)
+        except PermanentError as error:
+            self._error, self._working = error, None
+
+    def finish(self) -> FeatureRows | PermanentError:
+        """Return the rows, or why there are none; the store and the models never see a number that is not finite."""
+        if self._working is None:
+            return self._error or UnsupportedError(f"{self._name} never began")
+        try:
+            rows = self._working.finish()
+        except PermanentError as error:
+            return error
+        finally:
+            self._working = None
+        if not all_finite(rows.values):
+            return UnsupportedError(f"{self._name} yields numbers that are not finite")
+        return rows
 
 
 def _failure(error: PermanentError, path: str, host: str) -> Failure:

@@ -26,20 +26,34 @@ _PASSING = frozenset(
 )
 
 
-@contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
+def open_file(path: str) -> BinaryIO:
     """Open a regular file for reading; `path` may hold undecodable bytes as surrogates (`os.fsdecode`).
 
     Raises `MissingError` when it is not there, `UnreadableError` when it may not be read or is no regular file,
-    `TransientError` when the system may answer better next time; also for errors of the reads inside the block.
+    `TransientError` when the system may answer better next time.
     """
-    try:
+    with system_errors(path):
         # Without O_NONBLOCK the open of a named pipe would wait for a writer for ever.
         descriptor = os.open(os.fsencode(path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnreadableError(f"{printable(path)}: not a regular file")
-            yield file
+        file = os.fdopen(descriptor, "rb", buffering=0)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return file
+        file.close()
+        raise UnreadableError(f"{printable(path)}: not a regular file")
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Open a file as `open_file` does, and tell errors of the reads inside the block in the same way."""
+    with open_file(path) as file, system_errors(path):
+        yield file
+
+
+@contextmanager
+def system_errors(path: str) -> Iterator[None]:
+    """Raise what the system refuses inside the block as an error of ours that names the file."""
+    try:
+        yield
     except ChordalError:  # MissingError is an OSError too
         raise
     except OSError as error:

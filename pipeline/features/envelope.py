@@ -1,10 +1,12 @@
 """How a level moves over time: its spread, its modulation in octaves of rate, its repetition."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from pipeline.arrays import Float64
 from pipeline.audio import ANALYSIS_RATE_HZ
-from pipeline.features.spectral import HOP
+from pipeline.framing import HOP
 
 LEVEL_FLOOR_DB = -80.0
 """Levels count no further down than this below the loudest frame."""
@@ -53,17 +55,17 @@ def _moment(values: Float64, order: int) -> float:
     return float(np.mean((values - values.mean()) ** order) / deviation**order)
 
 
-def modulation_spectrum(envelopes: Float64) -> Float64:
-    """Return log10 of the share of each octave of rate in the modulation of envelopes (k, frames), shape (k, 6).
+def modulation_spectrum(envelope: Float64) -> Float64:
+    """Return log10 of the share of each octave of rate in the modulation of an envelope (frames,), shape (6,).
 
     One Hann window over the whole track; -4 stands for none.
     """
-    frames = envelopes.shape[1]
-    swing = envelopes - envelopes.mean(axis=1, keepdims=True)
-    energy = np.square(np.abs(np.fft.rfft(swing * np.hanning(frames), axis=1)))
-    rate_hz = np.fft.rfftfreq(frames, HOP / ANALYSIS_RATE_HZ)
-    octaves = [energy[:, (rate_hz >= low) & (rate_hz < 2 * low)].sum(axis=1) for low in OCTAVES_HZ]
-    shares: Float64 = np.stack(octaves, axis=1) / (energy.sum(axis=1, keepdims=True) + 1e-9)
+    swing = (envelope - envelope.mean()) * np.hanning(len(envelope))
+    energy = np.square(np.abs(np.fft.rfft(swing)))
+    rate_hz = np.fft.rfftfreq(len(envelope), HOP / ANALYSIS_RATE_HZ)
+    edges = np.searchsorted(rate_hz, [*OCTAVES_HZ, 2 * OCTAVES_HZ[-1]])
+    octaves = [energy[low:high].sum() for low, high in pairwise(edges)]
+    shares: Float64 = np.array(octaves) / (energy.sum() + 1e-9)
     return np.log10(shares + 1e-4)
 
 

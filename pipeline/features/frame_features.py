@@ -1,125 +1,159 @@
-"""What `frame_stats` hears in each frame: MFCC, mel bands, the shape of the spectrum, contrast and level.
+"""What `frame_stats` hears in each frame: mel bands, the shape of the spectrum, contrast, level, sign changes.
 
-With librosa's numbers, but block by block: the spectrum of a long recording never lies in memory as a whole.
+With librosa's numbers, gathered block by block: the spectrum of a long recording never lies in memory as a whole.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from pipeline.arrays import Float32, Float64
-from pipeline.audio import ANALYSIS_RATE_HZ
+from pipeline.arrays import Float32, Float64, Int64
+from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock
 from pipeline.features import spectral
+from pipeline.features.growing import GrowingRows
+from pipeline.framing import BINS, HOP, N_FFT, frame_count
 
 MFCC_COUNT = 40
 MEL_COUNT = 40
 SHAPES = {"zcr": "1", "centroid": "kHz", "bandwidth": "kHz", "rolloff": "kHz", "log_flatness": "1", "flux": "dB"}
-"""Names and units of the rows of `Frames.shape`."""
+"""Names and units of the columns of `Frames.shape`."""
 CONTRAST_COUNT = 7
 """Bands of spectral contrast: 0 to 200 Hz, then six octaves."""
 
 _CONTRAST_FROM_HZ = 200.0
 _CONTRAST_SHARE = 0.02
 _ROLLOFF_SHARE = 0.85
+_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frames:
-    """The features of all frames of a signal, each (rows, frames)."""
+    """The features of all frames of a signal; the wide ones are computed a few columns at a time."""
 
-    mfcc: Float32
-    """(40, frames), dB."""
-    mel: Float32
-    """40 mel bands, dB re 1, at most 80 dB below their maximum."""
+    decibels: GrowingRows
+    """128 mel bands, dB re 1."""
+    mel_decibels: Float32
+    """(frames, 40), mel bands, dB re 1."""
     shape: Float64
-    """(6, frames): see `SHAPES`."""
+    """(frames, 6): see `SHAPES`."""
     contrast: Float64
-    """(7, frames), dB: peaks over valleys in each band."""
+    """(frames, 7), dB: peaks over valleys in each band."""
     rms: Float64
-    """(1, frames), full scale, of the windowed frames."""
+    """(frames,), full scale, of the windowed frames."""
+
+    def mfcc(self, columns: slice) -> Float32:
+        """Return some of the 40 MFCCs, (frames, columns), dB."""
+        from pipeline.kernels import mel
+
+        cosines = mel.cosines(spectral.MEL_BANDS, MFCC_COUNT)[:, columns]
+        floor = np.float32(self.decibels.maximum() - spectral.TOP_DB)
+        return np.concatenate([np.maximum(part, floor) @ cosines for part in self.decibels.parts()])
+
+    def mel(self, columns: slice) -> Float32:
+        """Return some of the 40 mel bands, (frames, columns), at most 80 dB below the loudest of all."""
+        floor = np.float32(self.mel_decibels.max() - spectral.TOP_DB)
+        return np.maximum(self.mel_decibels[:, columns], floor)
 
 
-def analyse(mono: Float32) -> Frames:
-    """Return the frame features of a signal (n,) at 22,050 Hz."""
-    power128, power40, shapes, peaks, valleys, levels = [], [], [], [], [], []
-    for magnitude in spectral.magnitude_blocks(mono):
-        power128.append(spectral.mel_power(magnitude, spectral.MEL_BANDS))
-        power40.append(spectral.mel_power(magnitude, MEL_COUNT))
-        shapes.append(_spectral_shape(magnitude))
-        peak, valley = _extremes(magnitude)
-        peaks.append(peak)
-        valleys.append(valley)
-        levels.append(_level(magnitude))
-    mel = spectral.mel_decibels(np.concatenate(power40, axis=1), top_db=spectral.TOP_DB)
-    decibels = spectral.mel_decibels(np.concatenate(power128, axis=1), top_db=spectral.TOP_DB)
-    return Frames(
-        mfcc=spectral.mfcc_of_decibels(decibels, MFCC_COUNT),
-        mel=mel,
-        shape=np.concatenate([_zero_crossing_rate(mono), np.concatenate(shapes, axis=1), _flux(mel)]),
-        # librosa's floor, 80 dB below the loudest peak and the loudest valley of the whole signal
-        contrast=_decibels(np.concatenate(peaks, axis=1)) - _decibels(np.concatenate(valleys, axis=1)),
-        rms=np.concatenate(levels, axis=1),
-    )
+class FrameGatherer:
+    """Gathers the frame features of a stream."""
+
+    def __init__(self) -> None:
+        self.samples = 0
+        """Samples of the mix so far."""
+        self._decibels = GrowingRows((spectral.MEL_BANDS,))
+        self._mel = GrowingRows((MEL_COUNT,))
+        self._shapes = GrowingRows((5 + 2 * CONTRAST_COUNT,))
+        self._crossings = _SignChanges()
+
+    def push(self, block: AudioBlock) -> None:
+        """Take the next block."""
+        from pipeline.kernels import mel, shapes
+
+        self.samples += len(block.mono)
+        self._decibels.append(block.log_mel)
+        self._mel.append(mel.decibels(mel.bands(block.power, MEL_COUNT)))
+        self._shapes.append(shapes.spectral_shapes(block.power, _contrast_bands(), rolloff_share=_ROLLOFF_SHARE))
+        self._crossings.push(block.mono)
+
+    def finish(self) -> Frames:
+        """Return the features of all frames."""
+        found = self._shapes.values()
+        mel = self._mel.values()
+        peaks, valleys = np.split(found[:, 5:].astype(np.float64), 2, axis=1)
+        return Frames(
+            decibels=self._decibels,
+            mel_decibels=mel,
+            shape=np.column_stack(
+                [
+                    self._crossings.rate(frame_count(self.samples)),
+                    found[:, :3].astype(np.float64) / 1000,
+                    found[:, 3],
+                    _flux(mel),
+                ]
+            ),
+            # librosa's floor, 80 dB below the loudest peak and the loudest valley of the whole signal
+            contrast=_decibels(peaks) - _decibels(valleys),
+            rms=found[:, 4].astype(np.float64),
+        )
 
 
-def _spectral_shape(magnitude: Float32) -> Float64:
-    """Return centroid, bandwidth and 85 % roll-off in kHz and log10 of the flatness, (4, frames)."""
-    from librosa import feature
+class _SignChanges:
+    """Counts sign changes hop by hop."""
 
-    centroid = feature.spectral_centroid(S=magnitude, sr=ANALYSIS_RATE_HZ)
-    bandwidth = feature.spectral_bandwidth(S=magnitude, sr=ANALYSIS_RATE_HZ, centroid=centroid)
-    rolloff = feature.spectral_rolloff(S=magnitude, sr=ANALYSIS_RATE_HZ, roll_percent=_ROLLOFF_SHARE)
-    flatness = np.log10(feature.spectral_flatness(S=magnitude) + 1e-10)
-    return np.concatenate([centroid / 1000, bandwidth / 1000, rolloff / 1000, flatness])
+    def __init__(self) -> None:
+        self._hops: list[Float32] = []
+        self._rest = np.empty(0, np.float32)
+        self._before: bool | None = None
 
+    def push(self, mono: Float32) -> None:
+        signal = np.concatenate([self._rest, mono])
+        whole = len(signal) // HOP * HOP
+        self._rest = signal[whole:].copy()
+        self._count(signal[:whole])
 
-def _zero_crossing_rate(mono: Float32) -> Float64:
-    """Return the share of samples in each centred frame at which the sign changes, (1, frames).
+    def _count(self, signal: Float32) -> None:
+        from pipeline.kernels import shapes
 
-    As librosa's: the ends go on, values under 1e-10 count as zero, zero counts as positive.
-    """
-    half = spectral.N_FFT // 2
-    padded = np.pad(mono, half, mode="edge")
-    negative = padded < -1e-10
-    changes = np.concatenate([[0], np.cumsum(negative[1:] != negative[:-1])])
-    starts = np.arange(spectral.frame_count(len(mono))) * spectral.HOP
-    rate: Float64 = (changes[starts + spectral.N_FFT - 1] - changes[starts]) / spectral.N_FFT
-    return rate[np.newaxis]
+        if not len(signal):
+            return
+        # The ends go on: there is no change before the first sample.
+        before = bool(signal[0] < np.float32(-1e-10)) if self._before is None else self._before
+        hops, self._before = shapes.sign_changes(signal, HOP, before=before)
+        self._hops.append(hops)
+
+    def rate(self, frames: int) -> Float64:
+        """Return the share of samples in each centred frame at which the sign changes, (frames,)."""
+        self._count(self._rest)
+        half = N_FFT // HOP // 2
+        hops = np.concatenate(self._hops)
+        counted = np.zeros((frames + 2 * half, 2))
+        counted[half : half + len(hops)] = hops
+        # A frame's first sample changes to nothing before it.
+        count: Float64 = sum((counted[i : i + frames, 0] for i in range(2 * half)), -counted[:frames, 1])
+        return count / N_FFT
 
 
 def _flux(mel: Float32) -> Float64:
-    """Return the mean rise over the mel bands from the frame before, dB, (1, frames); 0 in the first."""
-    rise = np.maximum(np.diff(mel, axis=1), 0).mean(axis=0, dtype=np.float64)
-    return np.concatenate([[0.0], rise])[np.newaxis]
-
-
-def _level(magnitude: Float32) -> Float64:
-    """Return the RMS of each windowed frame by Parseval's theorem, (1, frames)."""
-    from librosa import feature
-
-    return np.asarray(feature.rms(S=magnitude, frame_length=spectral.N_FFT), np.float64)
-
-
-def _extremes(magnitude: Float32) -> tuple[Float64, Float64]:
-    """Return the mean of the highest and of the lowest 2 % of bins in each contrast band, each (7, frames)."""
-    peaks, valleys = [], []
-    for first, last, count in _contrast_bands():
-        band = magnitude[first:last]
-        ordered = np.sort(band, axis=0)
-        valleys.append(ordered[:count].mean(axis=0, dtype=np.float64))
-        peaks.append(ordered[-count:].mean(axis=0, dtype=np.float64))
-    return np.stack(peaks), np.stack(valleys)
+    """Return the mean rise over the mel bands from the frame before, dB, (frames,); 0 in the first."""
+    floor = np.float32(mel.max() - spectral.TOP_DB)
+    flux = np.zeros(len(mel))
+    for first in range(1, len(mel), _AT_ONCE):
+        part = np.maximum(mel[first - 1 : first + _AT_ONCE], floor)
+        flux[first : first + _AT_ONCE] = np.maximum(part[1:] - part[:-1], 0).mean(axis=1, dtype=np.float64)
+    return flux
 
 
 @lru_cache(maxsize=1)
-def _contrast_bands() -> tuple[tuple[int, int, int], ...]:
+def _contrast_bands() -> Int64:
     """Return first bin, bin after the last, and bins averaged, for each contrast band, as librosa's choice falls.
 
     A band takes in the bin below it; but for the topmost, its last bin is left out of the sorting and counted for
     the share.
     """
-    frequencies = np.arange(spectral.N_FFT // 2 + 1) * (ANALYSIS_RATE_HZ / spectral.N_FFT)
+    frequencies = np.arange(BINS) * (ANALYSIS_RATE_HZ / N_FFT)
     edges = [0.0, *(_CONTRAST_FROM_HZ * 2.0**octave for octave in range(CONTRAST_COUNT))]
     bands = []
     for k in range(CONTRAST_COUNT):
@@ -128,11 +162,15 @@ def _contrast_bands() -> tuple[tuple[int, int, int], ...]:
         first = int(inside[0]) - (k > 0)
         end = len(frequencies) if topmost else int(inside[-1]) + 1
         bands.append((first, end if topmost else end - 1, max(int(np.rint(_CONTRAST_SHARE * (end - first))), 1)))
-    return tuple(bands)
+    return np.array(bands)
 
 
 def _decibels(values: Float64) -> Float64:
-    import librosa
+    """Return magnitudes as librosa's contrast has them: 10 log10, at most 80 dB below the largest of all."""
+    decibels: Float64 = 10 * np.log10(np.maximum(values, 1e-10))
+    floored: Float64 = np.maximum(decibels, decibels.max() - spectral.TOP_DB)
+    return floored
 
-    decibels: Float64 = librosa.power_to_db(values)
-    return decibels
+
+ColumnsOf = Callable[[Frames, slice], Float64 | Float32]
+"""Some columns of one group of frame features, (frames, columns)."""

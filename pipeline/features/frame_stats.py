@@ -7,72 +7,74 @@ from types import MappingProxyType
 import numpy as np
 
 from pipeline.arrays import Float32, Float64
-from pipeline.audio import Audio
-from pipeline.features import envelope, frame_features, spectral
-from pipeline.features.frame_features import Frames
-from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock, AudioStream, StreamInfo
+from pipeline.features import envelope, frame_features, slopes, spectral
+from pipeline.features.frame_features import ColumnsOf, FrameGatherer, Frames
+from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
+from pipeline.framing import N_FFT
 
-DELTA_WIDTH = 9
-"""Frames of librosa's delta, a Savitzky-Golay slope."""
 PADDED = 66_150
 """Samples up to which a shorter signal is filled with silence: 3 s, enough for every slope and lag."""
 BAND_ENVELOPES = 8
 """Envelopes whose modulation is told: five mel bands each."""
 
-Statistic = Callable[[Float64 | Float32], Float64]
+# The columns whose statistics are computed at once: some 30 MB, however long the recording.
+_NUMBERS_AT_ONCE = 4_000_000
 
-
-def _delta_deviation(order: int) -> Statistic:
-    """Return the statistic "standard deviation of the delta of that order"."""
-
-    def deviation(frames: Float64 | Float32) -> Float64:
-        import librosa
-
-        slope = librosa.feature.delta(frames, width=DELTA_WIDTH, order=order)
-        deviations: Float64 = np.std(slope, axis=1, dtype=np.float64)
-        return deviations
-
-    return deviation
-
+Statistic = Callable[[Float64], Float64]
 
 STATISTICS: Mapping[str, Statistic] = MappingProxyType(
     {
-        "mean": lambda frames: np.mean(frames, axis=1, dtype=np.float64),
-        "std": lambda frames: np.std(frames, axis=1, dtype=np.float64),
-        "delta_std": _delta_deviation(1),
-        "delta2_std": _delta_deviation(2),
-        "p10": lambda frames: np.percentile(frames, 10, axis=1),
-        "p90": lambda frames: np.percentile(frames, 90, axis=1),
-        "max": lambda frames: np.max(frames, axis=1),
+        "mean": lambda frames: np.mean(frames, axis=0),
+        "std": lambda frames: np.std(frames, axis=0),
+        "delta_std": lambda frames: np.std(slopes.slope(frames, 1), axis=0),
+        "delta2_std": lambda frames: np.std(slopes.slope(frames, 2), axis=0),
+        "p10": lambda frames: np.percentile(frames, 10, axis=0),
+        "p90": lambda frames: np.percentile(frames, 90, axis=0),
+        "max": lambda frames: np.max(frames, axis=0),
     }
 )
-"""What can be told of frame features (k, frames): a function to (k,), by name."""
+"""What can be told of frame features (frames, k): a function to (k,), by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """Statistics of one group of frame features: statistic by statistic, each for all its rows."""
+    """Statistics of one group of frame features: statistic by statistic, each for all its columns."""
 
-    rows: Callable[[Frames], Float64 | Float32]
+    columns: ColumnsOf
     units: Mapping[str, str]
-    """Unit of each row, by name."""
+    """Unit of each column, by name."""
     statistics: tuple[str, ...]
+
+    def of(self, frames: Frames) -> list[Float64]:
+        """Return the numbers, statistic by statistic."""
+        step = max(_NUMBERS_AT_ONCE // len(frames.rms), 1)
+        found: dict[str, list[Float64]] = {name: [] for name in self.statistics}
+        for first in range(0, len(self.units), step):
+            part = np.asarray(self.columns(frames, slice(first, first + step)), np.float64, order="F")
+            for name, told in found.items():
+                told.append(STATISTICS[name](part))
+        return [number for told in found.values() for number in told]
 
 
 TABLE = (
     Told(
-        rows=lambda frames: frames.mfcc,
+        columns=Frames.mfcc,
         units={f"mfcc_{i}": "dB" for i in range(frame_features.MFCC_COUNT)},
         statistics=("mean", "std", "delta_std", "delta2_std"),
     ),
     Told(
-        rows=lambda frames: frames.mel,
+        columns=Frames.mel,
         units={f"mel_{i}": "dB" for i in range(frame_features.MEL_COUNT)},
         statistics=("p10", "p90", "max"),
     ),
-    Told(rows=lambda frames: frames.shape, units=frame_features.SHAPES, statistics=("mean", "std")),
     Told(
-        rows=lambda frames: frames.contrast,
+        columns=lambda frames, some: frames.shape[:, some],
+        units=frame_features.SHAPES,
+        statistics=("mean", "std"),
+    ),
+    Told(
+        columns=lambda frames, some: frames.contrast[:, some],
         units={f"contrast_{i}": "dB" for i in range(frame_features.CONTRAST_COUNT)},
         statistics=("mean", "std"),
     ),
@@ -109,41 +111,66 @@ spec = FeatureSpec(
         **spectral.PARAMETERS,
         "n_mels": spectral.MEL_BANDS,
         "top_db": spectral.TOP_DB,
-        "delta_width": DELTA_WIDTH,
+        "delta_width": slopes.WIDTH,
         "padded": PADDED,
         "level_floor_db": envelope.LEVEL_FLOOR_DB,
     },
 )
 
 
-def compute(audio: Audio) -> FeatureRows:
-    """Return one row (389,) for the file, in the order of `spec.columns`; a signal under 3 s is padded with silence.
+def start(stream: StreamInfo) -> Accumulator:
+    """Return what tells one row (389,) of the file, in the order of `spec.columns`.
 
-    Raises `TooShortError` for a file shorter than one frame (2048 samples at 22,050 Hz, 93 ms).
+    A signal under 3 s is padded with silence. Raises `TooShortError` for a file shorter than one frame (2048 samples
+    at 22,050 Hz, 93 ms).
     """
-    mono = audio.mono
-    spectral.check_length(mono, spectral.N_FFT)
-    if len(mono) < PADDED:
-        mono = np.pad(mono, (0, PADDED - len(mono)))
-    frames = frame_features.analyse(mono)
-    told = [STATISTICS[name](group.rows(frames)) for group in TABLE for name in group.statistics]
-    told += _envelope_statistics(frames)
-    return FeatureRows(
-        values=np.concatenate(told)[np.newaxis].astype(np.float32),
-        start_s=np.zeros(1, np.float32),
-        channel=np.full(1, -1, np.int8),
-    )
+    del stream  # any rate, any channels
+    return _FrameStats()
+
+
+class _FrameStats:
+    def __init__(self) -> None:
+        self._gatherer = FrameGatherer()
+        # Kept as long as it may have to be padded.
+        self._short: list[Float32] = []
+
+    def push(self, block: AudioBlock) -> None:
+        self._gatherer.push(block)
+        if self._gatherer.samples < PADDED:
+            self._short.append(block.mono.copy())
+        else:
+            self._short.clear()
+
+    def finish(self) -> FeatureRows:
+        samples = self._gatherer.samples
+        spectral.check_length(samples, N_FFT)
+        gatherer = self._gatherer
+        if samples < PADDED:
+            padded = np.concatenate([*self._short, np.zeros(PADDED - samples, np.float32)])
+            gatherer = FrameGatherer()
+            for block in AudioStream(StreamInfo(rate_hz=ANALYSIS_RATE_HZ, channels=1)).blocks([padded[:, np.newaxis]]):
+                gatherer.push(block)
+        frames = gatherer.finish()
+        told = [number for group in TABLE for number in group.of(frames)]
+        told += _envelope_statistics(frames)
+        return FeatureRows(
+            values=np.concatenate(told)[np.newaxis].astype(np.float32),
+            start_s=np.zeros(1, np.float32),
+            channel=np.full(1, -1, np.int8),
+        )
 
 
 def _envelope_statistics(frames: Frames) -> list[Float64]:
     """Return what is told of the level's course and of the bands', in the order of the columns."""
-    rms = frames.rms[0]
-    level, loudest_db = envelope.relative_level(rms)
-    amplitude = rms / max(float(rms.max()), 1e-9)
-    bands = frames.mel.reshape(BAND_ENVELOPES, -1, frames.mel.shape[1]).mean(axis=1, dtype=np.float64)
+    level, loudest_db = envelope.relative_level(frames.rms)
+    amplitude = frames.rms / max(float(frames.rms.max()), 1e-9)
+    width = frame_features.MEL_COUNT // BAND_ENVELOPES
+    bands = (
+        frames.mel(slice(i * width, (i + 1) * width)).mean(axis=1, dtype=np.float64) for i in range(BAND_ENVELOPES)
+    )
     return [
         envelope.level_statistics(level, loudest_db),
-        envelope.modulation_spectrum(np.stack([level, amplitude])).ravel(),
+        *(envelope.modulation_spectrum(each) for each in (level, amplitude)),
         envelope.repetition(level),
-        envelope.modulation_spectrum(bands).ravel(),
+        *(envelope.modulation_spectrum(each) for each in bands),
     ]

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from pipeline.audio import ANALYSIS_RATE_HZ, Audio
+from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
 from pipeline.features import spectral
-from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.features.growing import GrowingRows
+from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
+from pipeline.framing import HOP
 
 spec = FeatureSpec(
     name="logmel",
@@ -17,17 +19,29 @@ spec = FeatureSpec(
 )
 
 
-def compute(audio: Audio) -> FeatureRows:
-    """Return one row (128,) per centred frame of the mix at 22,050 Hz, dB re 1, not below -100.
+def start(stream: StreamInfo) -> Accumulator:
+    """Return what gathers one row (128,) per centred frame of the mix at 22,050 Hz, dB re 1, not below -100.
 
     `start_s` is the middle of a frame's window, i * 512 / 22,050 s. Raises `TooShortError` for a file shorter than
     one hop (23 ms).
     """
-    spectral.check_length(audio.mono)
-    decibels = spectral.mel_decibels(spectral.mel_spectrogram(audio.mono), top_db=None)
-    frames = decibels.shape[1]
-    return FeatureRows(
-        values=np.ascontiguousarray(decibels.T),
-        start_s=(np.arange(frames) * (spectral.HOP / ANALYSIS_RATE_HZ)).astype(np.float32),
-        channel=np.full(frames, -1, np.int8),
-    )
+    del stream  # any rate, any channels
+    return _LogMel()
+
+
+class _LogMel:
+    def __init__(self) -> None:
+        self._samples = 0
+        self._rows = GrowingRows(spec.row_shape)
+
+    def push(self, block: AudioBlock) -> None:
+        self._samples += len(block.mono)
+        self._rows.append(block.log_mel)
+
+    def finish(self) -> FeatureRows:
+        spectral.check_length(self._samples)
+        return FeatureRows(
+            values=self._rows.values(),
+            start_s=(np.arange(len(self._rows)) * (HOP / ANALYSIS_RATE_HZ)).astype(np.float32),
+            channel=np.full(len(self._rows), -1, np.int8),
+        )

@@ -2,15 +2,18 @@
 
 import numpy as np
 
-from pipeline.audio import ANALYSIS_RATE_HZ, Audio
+from pipeline.arrays import Float32
+from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
 from pipeline.errors import TooShortError
 from pipeline.features import spectral
-from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.features.growing import GrowingRows
+from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
+from pipeline.framing import frame_count, power_of_frames
 
 SEGMENT = 66_150
 """Samples of a segment: 3 s at 22,050 Hz, a tenth of a 30 s file."""
 COEFFICIENTS = 16
-FRAMES = spectral.frame_count(SEGMENT)
+FRAMES = frame_count(SEGMENT)
 
 spec = FeatureSpec(
     name="mfcc_segments",
@@ -29,24 +32,51 @@ spec = FeatureSpec(
 )
 
 
-def compute(audio: Audio) -> FeatureRows:
-    """Return one row (130 frames, 16 MFCCs) per whole segment of the mix at 22,050 Hz; a rest is dropped.
+def start(stream: StreamInfo) -> Accumulator:
+    """Return what gathers one row (130 frames, 16 MFCCs) per whole segment of the mix at 22,050 Hz; a rest is dropped.
 
     Each segment is framed and clipped (80 dB below its own maximum) by itself: frames of the whole file would
     reach over the cuts. Raises `TooShortError` for a file shorter than one segment.
     """
-    mono = audio.mono
-    count = len(mono) // SEGMENT
-    if not count:
-        raise TooShortError(
-            f"{len(mono):,} samples at {ANALYSIS_RATE_HZ:,} Hz; a segment needs {SEGMENT:,} "
-            f"({SEGMENT / ANALYSIS_RATE_HZ:.0f} s)"
+    del stream  # any rate, any channels
+    return _MfccSegments()
+
+
+class _MfccSegments:
+    def __init__(self) -> None:
+        self._segment = np.empty(SEGMENT, np.float32)
+        self._filled = 0
+        self._rows = GrowingRows(spec.row_shape)
+
+    def push(self, block: AudioBlock) -> None:
+        rest = block.mono
+        while len(rest):
+            taken = rest[: SEGMENT - self._filled]
+            self._segment[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            rest = rest[len(taken) :]
+            if self._filled == SEGMENT:
+                self._rows.append(self._row()[np.newaxis])
+                self._filled = 0
+
+    def _row(self) -> Float32:
+        """Return the MFCC of the segment, (130, 16)."""
+        from pipeline.kernels import mel
+
+        decibels = mel.decibels(mel.bands(power_of_frames(self._segment)))
+        np.maximum(decibels, decibels.max() - np.float32(spectral.TOP_DB), out=decibels)
+        row: Float32 = decibels @ mel.cosines(spectral.MEL_BANDS, COEFFICIENTS)
+        return row
+
+    def finish(self) -> FeatureRows:
+        count = len(self._rows)
+        if not count:
+            raise TooShortError(
+                f"{self._filled:,} samples at {ANALYSIS_RATE_HZ:,} Hz; a segment needs {SEGMENT:,} "
+                f"({SEGMENT / ANALYSIS_RATE_HZ:.0f} s)"
+            )
+        return FeatureRows(
+            values=self._rows.values(),
+            start_s=(np.arange(count) * (SEGMENT / ANALYSIS_RATE_HZ)).astype(np.float32),
+            channel=np.full(count, -1, np.int8),
         )
-    values = np.empty((count, FRAMES, COEFFICIENTS), np.float32)
-    for i in range(count):
-        values[i] = spectral.mfcc(mono[i * SEGMENT : (i + 1) * SEGMENT], COEFFICIENTS).T
-    return FeatureRows(
-        values=values,
-        start_s=(np.arange(count) * (SEGMENT / ANALYSIS_RATE_HZ)).astype(np.float32),
-        channel=np.full(count, -1, np.int8),
-    )

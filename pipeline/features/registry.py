@@ -1,12 +1,16 @@
-"""The feature families there are, by name. Importing this is cheap: a family loads its libraries when it computes."""
+"""The feature families there are, by name: those that come with chordal, and those of installed plug-ins.
+
+Importing this is cheap: a family loads its libraries when it computes, a plug-in is imported when it is asked for.
+"""
 
 from functools import cache
 
 from pipeline.errors import UsageError
 from pipeline.features import frame_stats, logmel, loudness, mfcc_mean, mfcc_segments
+from pipeline.features.plugins import check_clash, load, plugins
 from pipeline.features.spec import FeatureFamily
 
-# Each module is a family: it has a `spec` and a `compute`.
+# Each module is a family: it has a `spec` and a `start`.
 _FAMILIES: tuple[FeatureFamily, ...] = (loudness, mfcc_segments, mfcc_mean, frame_stats, logmel)
 
 
@@ -15,14 +19,31 @@ def _by_name() -> dict[str, FeatureFamily]:
     return {family.spec.name: family for family in _FAMILIES}
 
 
-def families() -> dict[str, FeatureFamily]:
-    """Return every family by its name."""
+def built_in() -> dict[str, FeatureFamily]:
+    """Return the families that come with chordal, by name."""
     return dict(_by_name())
 
 
+def families() -> dict[str, FeatureFamily]:
+    """Return every family by its name; plug-ins are imported.
+
+    Raises `UsageError` naming the distribution and entry point of a plug-in that cannot be used.
+    """
+    return {name: family(name) for name in _names()}
+
+
+@cache
 def family(name: str) -> FeatureFamily:
-    """Return the family of a name; raises `UsageError` that lists the names there are."""
-    try:
-        return _by_name()[name]
-    except KeyError:
-        raise UsageError(f"feature family {name!r}: no such family; one of: {', '.join(_by_name())}") from None
+    """Return the family of a name.
+
+    Raises `UsageError` that lists the names there are, or that names the plug-in that cannot be used.
+    """
+    known = _by_name().get(name)
+    if known is None and name not in plugins():
+        raise UsageError(f"feature family {name!r}: no such family; one of: {', '.join(_names())}")
+    check_clash(name, built_in=known is not None)
+    return known if known is not None else load(name)
+
+
+def _names() -> list[str]:
+    return list(dict.fromkeys([*_by_name(), *plugins()]))

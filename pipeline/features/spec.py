@@ -1,4 +1,4 @@
-"""What a feature family is: a named set of columns with units and parameters, and a function from audio to rows."""
+"""What a feature family is: a named set of columns with units and parameters, and what turns a stream into rows."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.audio import Audio
+from pipeline.audio import Audio, AudioBlock, AudioStream, StreamInfo
 from pipeline.wire import Value
 
 
@@ -64,6 +64,24 @@ class TrackFeatures:
     families: dict[str, FeatureRows]
 
 
+class Accumulator(Protocol):
+    """A family at work on one track: takes the blocks as they are decoded, and tells the rows at the end."""
+
+    def push(self, block: AudioBlock) -> None:
+        """Take the next block; its arrays are only valid until the next one.
+
+        May raise a `PermanentError`, which is the family's failure on this track.
+        """
+        ...
+
+    def finish(self) -> FeatureRows:
+        """Return the rows, once, after the last block.
+
+        Raises `TooShortError` when the file is shorter than one row needs.
+        """
+        ...
+
+
 class FeatureFamily(Protocol):
     """A family: its description, and how to compute its rows."""
 
@@ -72,9 +90,17 @@ class FeatureFamily(Protocol):
         """The description of the family."""
         ...
 
-    def compute(self, audio: Audio) -> FeatureRows:
-        """Return the family's rows for one file.
+    def start(self, stream: StreamInfo) -> Accumulator:
+        """Return what computes the family's rows for one file.
 
-        Raises `TooShortError` when the file is shorter than one row needs.
+        May raise a `PermanentError` for a rate or a channel count that the family cannot use.
         """
         ...
+
+
+def compute(family: FeatureFamily, audio: Audio) -> FeatureRows:
+    """Return a family's rows of audio that is in memory as a whole."""
+    working = family.start(audio.info)
+    for block in AudioStream(audio.info).blocks(audio.pieces()):
+        working.push(block)
+    return working.finish()

@@ -17,9 +17,10 @@ def decoding(path):
 
 def _family(name, path):
     from pipeline.features.registry import family
+    from pipeline.features.spec import compute
 
-    audio = decode(path, max_duration_s=LIMIT_S)  # anew each time: it keeps its resampled mix
-    return lambda: family(name).compute(audio)
+    audio = decode(path, max_duration_s=LIMIT_S)
+    return lambda: compute(family(name), audio)
 
 
 def loudness(path):

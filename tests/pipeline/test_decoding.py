@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline import decoding
+from pipeline.decoders.chatter import Chatter
 from pipeline.decoding import decode
 from pipeline.errors import (
     EmptyAudioError,
@@ -62,9 +62,11 @@ def test_warnings_of_the_mp3_decoder_go_to_the_note_and_not_to_standard_error(wr
 
 
 def test_what_others_write_to_standard_error_while_decoding_is_passed_on(capfd):
-    with decoding._decoder_chatter() as chatter:
-        os.write(2, b"a worker's line\nNote: Trying to resync...\n")
-    assert chatter == ["Note: Trying to resync..."]
+    chatter = Chatter()
+    with chatter.caught():
+        os.write(2, b"a worker's line\nNote: Trying to resync...\nNote: skipped 3 bytes\n")
+    assert chatter.told() == "the decoder says: Note: Trying to resync... (and 1 more)"
+    chatter.close()
     assert capfd.readouterr().err == "a worker's line\n"
 
 

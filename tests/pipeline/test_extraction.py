@@ -7,7 +7,9 @@ import pytest
 from pipeline import extraction
 from pipeline.errors import TransientError, UsageError
 from pipeline.extraction import extract
+from pipeline.features import whole
 from pipeline.features.registry import families, family
+from pipeline.features.spec import FeatureRows
 from pipeline.hashing import content_hash
 from pipeline.scan import scan
 from pipeline.tracks import ExtractTrack, FileStamp, track_id
@@ -43,12 +45,12 @@ def test_only_the_missing_families_are_computed(write):
 
 
 def test_a_file_is_decoded_once_for_all_families(write, monkeypatch):
-    decoded = []
-    original = extraction.decode
-    monkeypatch.setattr(extraction, "decode", lambda path, **bound: decoded.append(path) or original(path, **bound))
+    opened = []
+    original = extraction.open_audio
+    monkeypatch.setattr(extraction, "open_audio", lambda path, **bound: opened.append(path) or original(path, **bound))
     path = write()
     extracted(path)
-    assert decoded == [path]
+    assert opened == [path]
 
 
 def test_a_family_that_fails_leaves_the_others_standing(write):
@@ -91,7 +93,7 @@ def test_what_cannot_be_decoded_is_recorded_without_the_path_in_the_reason(write
     expected = {
         str(tmp_path / "gone.wav"): ("missing", "no such file or directory"),
         str(tmp_path / "zero.wav"): ("empty", "the file has 0 bytes"),
-        str(tmp_path / "text.mp3"): ("unreadable", "not a sound file that libsndfile knows"),
+        str(tmp_path / "text.mp3"): ("unreadable", "not a sound file that libsndfile or FFmpeg knows"),
         write("long.wav", np.zeros(61 * 8_000), 8_000): ("too_large", "longer than the bound of 60 s"),
         write("nan.wav", samples, subtype="FLOAT"): (
             "unsupported",
@@ -122,12 +124,11 @@ def test_an_unknown_family_is_refused(write):
 
 
 def test_numbers_that_are_not_finite_never_leave_the_extraction(write, monkeypatch):
-    def broken(audio):
-        rows = family("logmel").compute(audio)
-        rows.values[0, 0] = np.nan
-        return rows
+    def broken(mono):
+        values = np.full((1, 40), np.nan, np.float32)
+        return FeatureRows(values=values, start_s=np.zeros(1, np.float32), channel=np.zeros(1, np.int8))
 
-    monkeypatch.setattr("pipeline.features.mfcc_mean.compute", broken)
+    monkeypatch.setattr("pipeline.features.mfcc_mean.start", whole.of_mono(broken))
     record, rows = extracted(write(), frozenset({"mfcc_mean", "logmel"}))
     assert record.family_failures[family("mfcc_mean").spec.key].kind == "unsupported"
     assert set(rows) == {family("logmel").spec.key}

@@ -19,6 +19,7 @@ COMMANDS = {
     "failures": "workers.cli.status:failures",
     "models": "workers.cli.status:models",
     "recipes": "workers.cli.status:recipes",
+    "features": "workers.cli.features:features",
     "worker": "workers.cli.worker:worker",
     "doctor": "workers.cli.doctor:doctor",
     "demo-library": "workers.cli.demo:demo_library",

@@ -3,17 +3,23 @@ import math
 import numpy as np
 import pyloudnorm
 import pytest
-from scipy.signal import lfilter
+from scipy.signal import lfilter, resample
 
 from pipeline.errors import TooShortError, UnsupportedError
 from pipeline.features import loudness
+from pipeline.features.spec import compute
+from pipeline.kernels import weighting
 
 COLUMN = {name: i for i, name in enumerate(loudness.spec.columns)}
 FULL_SCALE_SINE_LUFS = -3.01  # ITU-R BS.1770-5 annex 1: 997 Hz on the left, centre or right channel
 
 
 def integrated(samples, rate_hz=48_000):
-    return loudness.integrated_loudness(samples[np.newaxis], rate_hz)[0]
+    """Return the integrated loudness of a whole signal: windows of 0.4 s, 0.1 s apart, by the blocks' own kernels."""
+    borders = np.arange(int(len(samples) / (0.1 * rate_hz)) + 1) * (rate_hz // 10)
+    _, spans = weighting.energies(samples[np.newaxis].astype(np.float32), rate_hz, borders)
+    windows = np.lib.stride_tricks.sliding_window_view(spans, 4, axis=1).sum(axis=2) / (4 * (rate_hz // 10))
+    return loudness.gated_loudness(windows)[0]
 
 
 def oversampled_by_hand(block):
@@ -61,7 +67,7 @@ def test_the_rows_are_those_of_the_tutorials_words(audio, noise, tone, rate_hz):
     left[: rate_hz // 2] *= 1e-5  # silent
     right[rate_hz : 2 * rate_hz] *= 6e-4  # over -80 dBFS, under -70 LUFS
     sound = audio(np.stack([left, right], axis=1), rate_hz)
-    rows = loudness.compute(sound)
+    rows = compute(loudness, sound)
     expected = tutorial_rows(sound.samples.astype(np.float64), rate_hz)
     assert len(rows) == len(expected) == 15
     np.testing.assert_allclose(rows.values, [row for row, _, _ in expected], rtol=1e-5, atol=1e-12)
@@ -83,7 +89,7 @@ def test_a_full_scale_997_hz_sine_reads_minus_3_01_lufs(tone, rate_hz):
 
 
 def test_each_block_of_that_sine_reads_the_same(audio, tone):
-    rows = loudness.compute(audio(tone(frequency_hz=997, rate_hz=48_000, duration_s=3), 48_000))
+    rows = compute(loudness, audio(tone(frequency_hz=997, rate_hz=48_000, duration_s=3), 48_000))
     assert rows.values.shape == (6, 12)
     # the filters start from rest in every block
     np.testing.assert_allclose(rows.values[:, COLUMN["lufs_db"]], FULL_SCALE_SINE_LUFS, atol=0.02)
@@ -127,14 +133,14 @@ def test_minus_33_reads_minus_33(tone):
 def test_the_true_peak_of_a_quarter_rate_sine_lies_between_its_samples(audio, tone):
     signal = tone(frequency_hz=12_000, rate_hz=48_000, duration_s=0.5, phase=math.pi / 4)
     assert np.abs(signal).max() == pytest.approx(math.sqrt(0.5))
-    row = loudness.compute(audio(signal, 48_000)).values[0]
+    row = compute(loudness, audio(signal, 48_000)).values[0]
     assert row[COLUMN["true_peak_lin"]] == pytest.approx(1.0, abs=1e-5)
     assert row[COLUMN["true_peak_lin2"]] == pytest.approx(1.0, abs=1e-5)
     assert row[COLUMN["true_peak_db"]] == pytest.approx(0.0, abs=1e-4)
 
 
 def test_the_crest_of_a_sine_is_3_01_db_and_its_rms_3_01_dbfs_under_full_scale(audio, tone):
-    row = loudness.compute(audio(tone(frequency_hz=1000, rate_hz=48_000, duration_s=0.5), 48_000)).values[0]
+    row = compute(loudness, audio(tone(frequency_hz=1000, rate_hz=48_000, duration_s=0.5), 48_000)).values[0]
     assert row[COLUMN["crest_db"]] == pytest.approx(3.0103, abs=1e-3)
     assert row[COLUMN["crest_lin"]] == pytest.approx(math.sqrt(2), abs=1e-4)
     assert row[COLUMN["rms_db"]] == pytest.approx(-3.0103, abs=1e-4)
@@ -147,7 +153,7 @@ def test_the_ratio_counts_1000_hz_as_low_and_the_next_bin_as_high(audio, tone):
             tone(frequency_hz=f, rate_hz=48_000, duration_s=0.5, amplitude=a)
             for f, a in ((low_hz, 0.2), (high_hz, 0.1))
         )
-        return loudness.compute(audio(sum(parts), 48_000)).values[0, COLUMN["low_high_ratio"]]
+        return compute(loudness, audio(sum(parts), 48_000)).values[0, COLUMN["low_high_ratio"]]
 
     assert two_tones(2, 1002) == pytest.approx(4, rel=1e-4)  # bins are 2 Hz wide
     assert two_tones(1000, 5000) == pytest.approx(4, rel=1e-4)
@@ -156,13 +162,13 @@ def test_the_ratio_counts_1000_hz_as_low_and_the_next_bin_as_high(audio, tone):
 @pytest.mark.parametrize("frequency_hz", [0, 100, 23_000])
 def test_a_block_with_nothing_on_one_side_has_a_finite_ratio(audio, tone, frequency_hz):
     signal = tone(frequency_hz=frequency_hz, rate_hz=48_000, duration_s=0.5, phase=math.pi / 2)
-    assert np.isfinite(loudness.compute(audio(signal, 48_000)).values).all()
+    assert np.isfinite(compute(loudness, audio(signal, 48_000)).values).all()
 
 
 def test_a_quiet_block_keeps_its_linear_loudness_and_clamps_the_db_at_minus_70(audio, tone):
     def row(level_db):
         signal = tone(frequency_hz=1000, rate_hz=48_000, duration_s=0.5, amplitude=10 ** (level_db / 20))
-        return loudness.compute(audio(signal, 48_000)).values[0]
+        return compute(loudness, audio(signal, 48_000)).values[0]
 
     gated = row(-70)  # -73 LUFS: under the absolute gate
     assert gated[COLUMN["lufs_db"]] == -70
@@ -176,28 +182,63 @@ def test_blocks_at_or_under_minus_80_dbfs_are_skipped_and_the_others_keep_their_
     loud, quiet = (
         tone(frequency_hz=1000, rate_hz=8_000, duration_s=0.5, amplitude=math.sqrt(2) * a) for a in (0.1, 0.99e-4)
     )
-    rows = loudness.compute(audio(np.concatenate([quiet, loud, quiet, loud, loud[:3999]]), 8_000))
+    rows = compute(loudness, audio(np.concatenate([quiet, loud, quiet, loud, loud[:3999]]), 8_000))
     assert rows.start_s.tolist() == [0.5, 1.5]
 
 
 def test_a_silent_file_has_no_rows_and_that_is_no_failure(audio):
-    rows = loudness.compute(audio(np.zeros((48_000, 2)), 48_000))
+    rows = compute(loudness, audio(np.zeros((48_000, 2)), 48_000))
     assert rows.values.shape == (0, 12)
     assert len(rows.start_s) == len(rows.channel) == 0
 
 
 def test_many_blocks_and_six_channels_come_channel_by_channel(audio, noise):
-    rows = loudness.compute(audio(noise((20 * 8_000, 6)), 8_000))
+    rows = compute(loudness, audio(noise((20 * 8_000, 6)), 8_000))
     assert rows.channel.tolist() == [channel for channel in range(6) for _ in range(40)]
     assert rows.start_s.tolist() == 6 * [0.5 * i for i in range(40)]
 
 
 def test_less_than_a_block_is_too_short(audio):
     with pytest.raises(TooShortError, match="needs 24,000"):
-        loudness.compute(audio(np.ones(23_999), 48_000))
-    assert len(loudness.compute(audio(np.ones(24_000), 48_000))) == 1
+        compute(loudness, audio(np.ones(23_999), 48_000))
+    assert len(compute(loudness, audio(np.ones(24_000), 48_000))) == 1
 
 
 def test_a_rate_without_room_for_the_weighting_is_unsupported(audio):
     with pytest.raises(UnsupportedError, match="2,000 Hz"):
-        loudness.compute(audio(np.ones(8_000), 2_000))
+        compute(loudness, audio(np.ones(8_000), 2_000))
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 22_050, 44_100, 96_000, 192_000])
+@pytest.mark.parametrize("kind", ["white noise", "clipped", "clicks", "low-passed", "a square wave", "quiet steps"])
+def test_true_peaks_ratios_and_loudness_are_those_of_slow_references(noise, kind, rate_hz):
+    length = rate_hz // 2
+    white = noise((4, length), 0.2)
+    smooth = lfilter([0.05], [1, -0.95], white)
+    time = np.arange(length)
+    blocks = {
+        "white noise": white,
+        "clipped": np.clip(3 * smooth, -0.2, 0.2),
+        "clicks": smooth * 0.1 + (noise((4, length), 1) > 3.5),
+        "low-passed": smooth,
+        "a square wave": np.sign(np.sin(2 * np.pi * 441.3 * time / rate_hz + np.arange(4)[:, np.newaxis])) * 0.7,
+        "quiet steps": np.round(smooth * 300) / 32768,
+    }[kind].astype(np.float32)
+    measured = loudness.measure(blocks, rate_hz)
+    exact = blocks.astype(np.float64)
+    meter = pyloudnorm.Meter(rate_hz, filter_class="DeMan")
+    spectra = np.square(np.abs(np.fft.rfft(exact, axis=1)))
+    split = int(1000 / (rate_hz / length)) + 1
+    ratios = spectra[:, 1:split].sum(axis=1) / spectra[:, split : length // 2].sum(axis=1)
+    peaks = np.abs(resample(exact, 4 * length, axis=1)).max(axis=1)
+    np.testing.assert_allclose(measured[:, 0], peaks, rtol=1e-4)
+    np.testing.assert_allclose(measured[:, 1], np.mean(exact**2, axis=1), rtol=1e-6)
+    np.testing.assert_allclose(measured[:, 2], ratios, rtol=1e-4)
+    np.testing.assert_allclose(measured[:, 3], [meter.integrated_loudness(block) for block in exact], atol=1e-6)
+
+
+def test_the_k_filters_are_pyloudnorms():
+    for rate_hz in (8_000, 44_100, 48_000, 192_000):
+        stages = pyloudnorm.Meter(rate_hz, filter_class="DeMan")._filters.values()
+        expected = [[*stage.b, *stage.a[1:]] for stage in stages]
+        np.testing.assert_allclose(weighting.k_filters(rate_hz), expected, rtol=1e-12)

@@ -1,0 +1,147 @@
+"""Feature families of other distributions: entry points of the group `chordal.features`, named like their family.
+
+An entry point leads to an object (most simply a module) with a `spec` and a `start`, like every family here. Only
+the metadata of installed distributions is read until a family is asked for by name. Code from elsewhere is held to
+what a family promises: what it raises about a file is that family's failure on that file, never the file's.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+import numpy as np
+
+from pipeline.audio import AudioBlock, StreamInfo
+from pipeline.errors import ChordalError, UnsupportedError, UsageError
+from pipeline.features.spec import Accumulator, FeatureFamily, FeatureRows, FeatureSpec
+
+GROUP = "chordal.features"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@cache
+def plugins() -> dict[str, tuple[EntryPoint, ...]]:
+    """Return the entry points of the group by name, sorted; more than one for a name is a clash."""
+    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        # One distribution may lie on the path twice, as it does while it is worked on.
+        found.setdefault(point.name, {})[_distribution(point), point.value] = point
+    return {name: tuple(points[key] for key in sorted(points)) for name, points in sorted(found.items())}
+
+
+def check_clash(name: str, *, built_in: bool) -> None:
+    """Refuse a name that a plug-in shares with a built-in family or with another plug-in.
+
+    Raises `UsageError` that names all of them.
+    """
+    claimants = [told(point) for point in plugins().get(name, ())]
+    if built_in:
+        claimants.insert(0, "chordal itself")
+    if len(claimants) > 1:
+        raise UsageError(
+            f"feature family {name!r}: claimed by {' and by '.join(claimants)}; uninstall what you do not want"
+        )
+
+
+def load(name: str) -> FeatureFamily:
+    """Return the family of a plug-in, imported now.
+
+    Raises `UsageError` naming the distribution and the entry point when it cannot be imported or is no family.
+    """
+    check_clash(name, built_in=False)
+    point = plugins()[name][0]
+    try:
+        found = point.load()
+        spec, start = found.spec, found.start
+    except Exception as error:  # importing somebody else's code may raise anything
+        raise UsageError(
+            f"feature family {name!r}: {told(point)} cannot be loaded ({type(error).__name__}: {error}); "
+            "mend it or uninstall it"
+        ) from error
+    if fault := _fault(name, spec, start):
+        raise UsageError(f"feature family {name!r}: {told(point)} {fault}; mend it or uninstall it")
+    return _Held(found, origin=_distribution(point))
+
+
+def told(point: EntryPoint) -> str:
+    """Return a plug-in in words: its distribution and its entry point."""
+    return f"{_distribution(point)} (entry point {point.name} = {point.value})"
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else "an unknown distribution"
+
+
+def _fault(name: str, spec: object, start: object) -> str:
+    """Return what keeps an object from being a family; empty for a family."""
+    if not isinstance(spec, FeatureSpec):
+        return "has a spec that is no pipeline.features.spec.FeatureSpec"
+    if not callable(start):
+        return "has a start that cannot be called"
+    try:
+        FeatureSpec.from_wire(spec.to_wire())
+    except (UsageError, TypeError) as error:
+        return f"has a spec of wrong types ({error})"
+    if spec.name != name or not _NAME.fullmatch(name):
+        return f"describes {spec.name!r}: entry point and spec must have one name of a-z, 0-9 and _"
+    if not spec.row_shape or not len(spec.columns) == len(spec.units) == spec.row_shape[-1]:
+        return (
+            f"has {len(spec.columns)} columns and {len(spec.units)} units for rows of shape {spec.row_shape}: "
+            "one of each for every entry of the last axis"
+        )
+    return ""
+
+
+class _Held:
+    """A family of a plug-in, held to its promises."""
+
+    def __init__(self, family: FeatureFamily, *, origin: str) -> None:
+        self.spec = family.spec
+        self._family = family
+        self._origin = origin
+
+    def start(self, stream: StreamInfo) -> Accumulator:
+        """Return what computes the family's rows for one file; raises `UnsupportedError` for whatever it raises."""
+        with _surprises(self._origin):
+            return _HeldAccumulator(self._family.start(stream), self.spec, self._origin)
+
+
+class _HeldAccumulator:
+    def __init__(self, working: Accumulator, spec: FeatureSpec, origin: str) -> None:
+        self._working = working
+        self._spec = spec
+        self._origin = origin
+
+    def push(self, block: AudioBlock) -> None:
+        with _surprises(self._origin):
+            self._working.push(block)
+
+    def finish(self) -> FeatureRows:
+        with _surprises(self._origin):
+            rows = self._working.finish()
+            held = FeatureRows(
+                values=np.ascontiguousarray(rows.values, np.float32),
+                start_s=np.asarray(rows.start_s, np.float32),
+                channel=np.asarray(rows.channel, np.int8),
+            )
+            shapes = held.values.shape, held.start_s.shape, held.channel.shape
+        n = len(rows.channel)
+        if shapes != (expected := ((n, *self._spec.row_shape), (n,), (n,))):
+            raise UnsupportedError(
+                f"{self._origin} yields values, start_s and channel of shapes {shapes}, not {expected}"
+            )
+        return held
+
+
+@contextmanager
+def _surprises(origin: str) -> Iterator[None]:
+    """Raise what somebody else's code raises over a file, and is no error of ours, as `UnsupportedError`."""
+    try:
+        yield
+    except ChordalError:
+        raise
+    except Exception as error:
+        raise UnsupportedError(f"{origin} raised {type(error).__name__}: {error}") from error

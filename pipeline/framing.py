@@ -1,0 +1,42 @@
+"""Frames of the mix at 22,050 Hz as librosa cuts them, from a stream: their power spectra."""
+
+import numpy as np
+
+from pipeline.arrays import Float32
+
+N_FFT = 2048
+HOP = 512
+BINS = N_FFT // 2 + 1
+
+
+def frame_count(samples: int) -> int:
+    """Return how many centred frames a signal of so many samples has: one per hop, and one."""
+    return 1 + samples // HOP
+
+
+class FrameCutter:
+    """Cuts a signal that comes in pieces into centred frames; joined, they are those of the whole signal."""
+
+    def __init__(self) -> None:
+        self._rest = np.zeros(N_FFT // 2, np.float32)
+        self._samples = 0
+        self._frames = 0
+
+    def power(self, piece: Float32, *, last: bool) -> Float32:
+        """Return the power of the frames that the piece (n,) completes, (frames, 1025); at the end, of all others."""
+        from pipeline.kernels import spectra
+
+        self._samples += len(piece)
+        after = np.zeros(N_FFT // 2 if last else 0, np.float32)
+        signal = np.concatenate([self._rest, piece, after])
+        frames = max((len(signal) - N_FFT) // HOP + 1, 0)
+        if last:
+            frames = frame_count(self._samples) - self._frames
+        self._frames += frames
+        self._rest = signal[frames * HOP :].copy()
+        return spectra.power(signal, frames)
+
+
+def power_of_frames(signal: Float32) -> Float32:
+    """Return the power of all centred frames of a whole signal (n,), (frames, 1025)."""
+    return FrameCutter().power(signal, last=True)

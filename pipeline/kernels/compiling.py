@@ -1,0 +1,24 @@
+"""How the kernels are compiled."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+Scalar = Any
+"""A number in compiled code, of the type that Numba infers."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def kernel(function: Function) -> Function:
+    """Compile a kernel when it is first called, once per machine: the result is cached beside the module."""
+    compiled = numba.njit(
+        cache=True,
+        nogil=True,
+        boundscheck=False,
+        error_model="numpy",
+        # Sums may be reordered into lanes, and no sample is NaN: what decodes them sees to that.
+        fastmath={"reassoc", "contract", "nsz", "arcp", "nnan"},
+    )(function)
+    return cast("Function", compiled)

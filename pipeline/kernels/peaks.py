@@ -1,0 +1,304 @@
+"""True peaks of blocks, each 4x oversampled by itself as by FFT resampling, without the transforms where it can.
+
+A block's oversampled value is a sum over all its samples with Dirichlet's kernel. A short filter tells nearly the same,
+so it scans where a peak can lie, and the sum is formed for the places it finds, best first, until what the scan says
+of the rest, with thrice the error it has shown, is below the best. Where that is not safe (strong content near half
+the rate, clipped music with too many peaks alike), the block is told to be unsure, and is transformed.
+"""
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import fft
+
+from pipeline.arrays import Bool, Complex64, Float32, Float64, Int64
+from pipeline.kernels.compiling import Scalar, kernel
+
+_TAPS = 32
+_BETA = 7.5
+# Samples looked at together.
+_GROUP = 64
+# Places remembered by the scan.
+_PLACES = 24
+# Sines up to 0.42 of the rate rise between samples by no more than this, times their second difference.
+_RISE = 0.75
+TRUSTED_SHARE_OF_RATE = 0.42
+"""What lies above this (18.5 kHz at 44.1 kHz) the short filter does not hear well."""
+
+_TRUSTED_SHARE = 3e-5
+"""The share of a block's energy up there up to which the scan is trusted at all."""
+
+
+def true_peaks(blocks: Float32, spectra: Complex64, *, top_energy: Float64) -> Float32:
+    """Return the largest magnitude of each block, 4x oversampled, (blocks,).
+
+    Of blocks (blocks, samples) with their spectra (blocks, bins); `top_energy` (blocks,) is the energy of the samples'
+    part above `TRUSTED_SHARE_OF_RATE` of the rate.
+    """
+    length = blocks.shape[1]
+    peaks = np.zeros(len(blocks), np.float32)
+    sure = np.full(len(blocks), length >= 4 * _GROUP)
+    _scan(blocks, _short_filters(), _dirichlet(length), top_energy, peaks, sure)
+    unsure = np.flatnonzero(~sure)
+    if len(unsure):
+        peaks[unsure] = _by_transform(blocks[unsure], spectra[unsure])
+    return peaks
+
+
+def _by_transform(blocks: Float32, spectra: Complex64) -> Float32:
+    """Return the largest magnitude of blocks by inverse transforms of their spectra, shifted by quarters, (blocks,)."""
+    shifted = (spectra * _turns(blocks.shape[1])[:, np.newaxis]).reshape(-1, spectra.shape[1])
+    # four rows go in a vector; fewer are transformed one by one, which takes as long
+    shifted = np.concatenate([shifted, np.zeros((-len(shifted) % 4, spectra.shape[1]), np.complex64)])
+    between = fft.irfft(shifted, blocks.shape[1], axis=1)
+    peaks = np.array([_peak(row) for row in (*blocks, *between[: 3 * len(blocks)])], np.float32)
+    highest: Float32 = peaks.reshape(4, len(blocks)).max(axis=0)
+    return highest
+
+
+@lru_cache(maxsize=2)
+def _turns(length: int) -> Complex64:
+    """Return the phases that shift a spectrum by one, two and three quarters of a sample, (3, bins)."""
+    bins = np.arange(length // 2 + 1)
+    turns = [np.exp(0.5j * np.pi * quarter * bins / length) for quarter in (1, 2, 3)]
+    if length % 2 == 0:
+        for quarter, turn in enumerate(turns, 1):
+            turn[-1] = np.cos(np.pi * quarter / 4)  # half of the middle bin turns each way
+    return np.array(turns, np.complex64)
+
+
+@lru_cache(maxsize=1)
+def _short_filters() -> Float32:
+    """Return windowed sines over x for one, two and three quarters of a sample, (3, taps)."""
+    offsets = np.arange(_TAPS) - (_TAPS // 2 - 1)
+    filters = []
+    for quarter in (1, 2, 3):
+        time = quarter / 4 - offsets
+        inside = np.maximum(0, 1 - np.square(time / (_TAPS / 2)))
+        filters.append(np.sinc(time) * np.i0(_BETA * np.sqrt(inside)) / np.i0(_BETA))
+    return np.array(filters, np.float32)
+
+
+@lru_cache(maxsize=4)
+def _dirichlet(length: int) -> Float32:
+    """Return Dirichlet's kernel at quarters of samples, twice over and backwards, (3, 2 * length).
+
+    The value a quarter, a half, three quarters after sample m is the dot product of the block with the part of the
+    row from length - m on.
+    """
+    rows = []
+    for quarter in (1, 2, 3):
+        time = np.arange(length) + quarter / 4
+        slope = np.tan if length % 2 == 0 else np.sin
+        values = np.sin(np.pi * time) / slope(np.pi * time / length) / length
+        backwards = values[-np.arange(length) % length]
+        rows.append(np.concatenate([backwards, backwards]))
+    return np.array(rows, np.float32)
+
+
+@kernel
+def _scan(
+    blocks: Float32, filters: Float32, dirichlet: Float32, top_energy: Float64, peaks: Float32, sure: Bool
+) -> None:
+    length = blocks.shape[1]
+    groups = -(-length // _GROUP)
+    # the block with its other end at each end: resampling by FFT takes it for periodic
+    around = np.zeros(_TAPS + groups * _GROUP + _TAPS, np.float32)
+    bound = np.empty(length, np.float32)
+    marked = np.empty(groups, np.bool_)
+    places = np.empty(_PLACES, np.int64)
+    heights = np.empty(_PLACES, np.float32)
+    between = np.empty((3, _GROUP), np.float32)
+    for b in range(len(blocks)):
+        if not sure[b]:
+            continue
+        block = blocks[b]
+        around[:_TAPS] = block[length - _TAPS :]
+        around[_TAPS : _TAPS + length] = block
+        for i in range(len(around) - _TAPS - length):
+            around[_TAPS + length + i] = block[i]
+        step = _step(block)
+        highest = _peak(block)
+        energy = _energy(block)
+        if top_energy[b] > _TRUSTED_SHARE * energy or _is_clipped(block, highest):
+            sure[b] = False
+            continue
+        # what the short filter does not hear well is off by so much, if not seen to be off further
+        doubt = np.float32(np.sqrt(top_energy[b] / length) + 1e-5 * highest)
+        _bounds(around, bound)
+        _mark(bound, highest - _ripple(step, 1, length), length, marked)
+        marked[0] = marked[1] = marked[groups - 2] = marked[groups - 1] = True
+        lowest = np.float32(0.9) * highest
+        found, dropped = 0, np.float32(0)
+        heights[:] = 0
+        for g in range(groups):
+            if not marked[g]:
+                continue
+            ripple = _ripple(step, g, length)
+            _interpolate(around[_TAPS + g * _GROUP - (_TAPS // 2 - 1) :], filters, between)
+            for quarter in range(3):
+                row = between[quarter, : min(_GROUP, length - g * _GROUP)]
+                found, dropped = _remember(
+                    row, ripple, lowest, (g * _GROUP) * 4 + quarter, places, heights, found, dropped
+                )
+        peaks[b], error = _best(block, dirichlet, step, places[:found], heights, highest, doubt)
+        sure[b] = dropped + 3 * error < peaks[b] and error < np.float32(0.02) * highest
+
+
+@kernel
+def _step(block: Float32) -> Scalar:
+    """Return how far the end of a block is from its beginning, generously."""
+    last = len(block) - 1
+    return abs(block[0] - block[last]) + abs(block[1] - block[0]) + abs(block[last] - block[last - 1])
+
+
+@kernel
+def _ripple(step: Scalar, group: int, length: int) -> Scalar:
+    """Return how far a step from a block's end to its beginning moves the values in a group at most.
+
+    Its ripple at half the rate fades with one over the distance, which the short filter does not see.
+    """
+    distance = max(min(group * _GROUP, length - (group + 1) * _GROUP), 1)
+    return np.float32(0.25 * step / distance)
+
+
+@kernel
+def _remember(
+    row: Float32,
+    ripple: Scalar,
+    lowest: Scalar,
+    first: int,
+    places: Int64,
+    heights: Float32,
+    found: int,
+    dropped: Scalar,
+) -> tuple[int, Scalar]:
+    """Sort what is high enough in a row of interpolated values into the places; return their count, the best left out.
+
+    The heights are what the values may be at most for the ripple.
+    """
+    top = np.float32(0)
+    for i in range(len(row)):
+        magnitude = abs(row[i])
+        if magnitude > top:  # noqa: PLR1730
+            top = magnitude
+    if top + ripple < lowest:
+        return found, dropped
+    for i in range(len(row)):
+        height = abs(row[i]) + ripple
+        if height < lowest:
+            continue
+        if height <= heights[_PLACES - 1]:
+            dropped = max(dropped, height)
+            continue
+        dropped = max(dropped, heights[_PLACES - 1])
+        j = _PLACES - 1
+        while j > 0 and heights[j - 1] < height:
+            heights[j] = heights[j - 1]
+            places[j] = places[j - 1]
+            j -= 1
+        heights[j] = height
+        places[j] = first + 4 * i
+        found = min(found + 1, _PLACES)
+    return found, dropped
+
+
+@kernel
+def _best(
+    block: Float32, dirichlet: Float32, step: Scalar, places: Int64, heights: Float32, highest: Scalar, doubt: Scalar
+) -> tuple[Scalar, Scalar]:
+    """Return the highest exact value, and by how much the scan's were off."""
+    length = len(block)
+    best, error = highest, doubt
+    for j in range(len(places)):
+        if heights[j] + 3 * error < best:
+            break
+        at = places[j] // 4
+        exact = np.float32(abs(_dot(block, dirichlet[places[j] - 4 * at, length - at : 2 * length - at])))
+        ripple = _ripple(step, at // _GROUP, length)
+        error = max(error, abs(exact - (heights[j] - ripple)) - ripple)
+        best = max(best, exact)
+    return best, error
+
+
+@kernel
+def _peak(signal: Float32) -> Scalar:
+    """Return the largest magnitude: of floats without their sign, the bits have the same order."""
+    bits = signal.view(np.int32)
+    top = np.zeros(1, np.int32)
+    most = np.int32(0)
+    for i in range(len(bits)):
+        most = np.int32(max(most, bits[i] & np.int32(0x7FFFFFFF)))
+    top[0] = most
+    return top.view(np.float32)[0]
+
+
+@kernel
+def _is_clipped(block: Float32, highest: Scalar) -> bool:
+    """Tell whether the peak is met again and again: the corners of flat tops hold what no short filter hears well."""
+    nearly = np.float32(0.9999) * highest
+    count = 0
+    for i in range(len(block)):
+        count += abs(block[i]) >= nearly
+    return count > 2
+
+
+@kernel
+def _energy(block: Float32) -> Scalar:
+    total = np.float32(0)
+    for i in range(len(block)):
+        total += block[i] * block[i]
+    return total
+
+
+@kernel
+def _bounds(around: Float32, bound: Float32) -> None:
+    """Fill in what no value next to a sample rises above: its magnitude, and what its bend allows."""
+    two, rise = np.float32(2), np.float32(_RISE)
+    b, c, d = around[_TAPS - 1 :], around[_TAPS:], around[_TAPS + 1 :]
+    for i in range(len(bound)):
+        bound[i] = abs(c[i]) + rise * abs(b[i] - two * c[i] + d[i])
+
+
+@kernel
+def _mark(bound: Float32, threshold: Scalar, length: int, marked: Bool) -> None:
+    """Mark the groups next to a sample whose bound reaches the threshold."""
+    marked[:] = False
+    for start in range(0, len(bound), 256):
+        part = bound[start : start + 256]
+        reached = 0
+        for i in range(len(part)):
+            reached += part[i] >= threshold
+        if reached:
+            for i in range(start, start + len(part)):
+                if bound[i] >= threshold:
+                    marked[min(i, length - 1) // _GROUP] = True
+                    # between a group's first sample and the one before lies the group before
+                    marked[(i - 1) % length // _GROUP] = True
+
+
+@kernel
+def _interpolate(signal: Float32, filters: Float32, between: Float32) -> None:
+    """Fill in the values a quarter, a half, three quarters after each sample of a group, (3, group)."""
+    first, second, third = between[0], between[1], between[2]
+    for i in range(_GROUP):
+        first[i] = second[i] = third[i] = 0
+    for t in range(_TAPS):
+        a, b, c = filters[0, t], filters[1, t], filters[2, t]
+        part = signal[t : t + _GROUP]
+        for i in range(_GROUP):
+            first[i] += part[i] * a
+            second[i] += part[i] * b
+            third[i] += part[i] * c
+
+
+@kernel
+def _dot(block: Float32, weights: Float32) -> Scalar:
+    total = np.float64(0)
+    for start in range(0, len(block), 1024):
+        part, along = block[start : start + 1024], weights[start : start + 1024]
+        some = np.float32(0)
+        for i in range(len(part)):
+            some += part[i] * along[i]
+        total += some
+    return total
