@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.kernels import warm
 from workers.address import BrokerAddress
 from workers.app import configure
 from workers.home import prepare_home
@@ -38,6 +39,9 @@ def serve(
         # A line per file received and done: a log as long as the library.
         logging.getLogger(chatty).setLevel(logging.WARNING)
     app = configure(settings, role)
+    if role == "extract" or "extract" in queues:
+        # Once here, before the fork: every process of the pool then has the kernels and shares their memory.
+        warm()
     if end_with_parent:
         watch_parent()
     node = f"{name or '-'.join(queues)}@%h"
