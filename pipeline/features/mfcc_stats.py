@@ -6,7 +6,7 @@ from pipeline.arrays import Float32, Float64
 from pipeline.audio import AudioBlock, StreamInfo
 from pipeline.features import slopes, spectral
 from pipeline.features.growing import GrowingRows
-from pipeline.features.per_track import Moments, one_row
+from pipeline.features.per_track import Moments, in_pieces, one_row
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 from pipeline.framing import HOP
 
@@ -62,7 +62,7 @@ class _MfccStats:
         floor = np.float32(self._decibels.maximum() - spectral.TOP_DB)
         frames = Moments(COEFFICIENTS)
         changes = [_Slopes(1), _Slopes(2)]
-        for part in self._decibels.parts():
+        for part in in_pieces(self._decibels):
             coefficients = np.maximum(part, floor) @ cosines
             frames.add(coefficients)
             for change in changes:

@@ -1,12 +1,19 @@
 """For families with one vector per track: running means and deviations, and the one row."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from pipeline.arrays import Float32, Float64
+from pipeline.features.growing import GrowingRows
 from pipeline.features.spec import FeatureRows
 
 STATISTICS = ("mean", "std")
 """What `Moments.row` tells of each column, in its order."""
+
+
+# Rows worked on at once: what is computed of them stays small, however long the track.
+_AT_ONCE = 4096
 
 
 class Moments:
@@ -48,6 +55,13 @@ class Moments:
     def row(self) -> Float64:
         """Return the means of all columns, then the deviations, (2 * columns,)."""
         return np.concatenate([self.mean(), self.std()])
+
+
+def in_pieces(rows: GrowingRows) -> Iterator[Float32]:
+    """Yield all rows, a few thousand at a time; nothing is appended after this."""
+    for part in rows.parts():
+        for first in range(0, len(part), _AT_ONCE):
+            yield part[first : first + _AT_ONCE]
 
 
 def one_row(values: Float64) -> FeatureRows:

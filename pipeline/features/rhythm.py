@@ -8,7 +8,7 @@ from pipeline.arrays import Bool, Float64
 from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
 from pipeline.features import spectral
 from pipeline.features.growing import GrowingRows
-from pipeline.features.per_track import one_row
+from pipeline.features.per_track import in_pieces, one_row
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 from pipeline.framing import HOP, N_FFT
 
@@ -85,7 +85,7 @@ class _Rhythm:
         floor_db = np.float32(self._decibels.maximum() - spectral.TOP_DB)
         before = np.empty((0, spectral.MEL_BANDS), np.float32)
         found = [np.zeros(1)]
-        for part in self._decibels.parts():
+        for part in in_pieces(self._decibels):
             joined = np.concatenate([before, np.maximum(part, floor_db)])
             before = joined[-1:]
             found.append(np.maximum(joined[1:] - joined[:-1], 0).mean(axis=1, dtype=np.float64))

@@ -7,7 +7,7 @@ from pipeline.audio import AudioBlock, StreamInfo
 from pipeline.features import spectral
 from pipeline.features.frame_features import _ROLLOFF_SHARE, CONTRAST_COUNT, _contrast_bands, _SignChanges
 from pipeline.features.growing import GrowingRows
-from pipeline.features.per_track import STATISTICS, Moments, one_row
+from pipeline.features.per_track import STATISTICS, Moments, in_pieces, one_row
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 from pipeline.framing import frame_count
 
@@ -73,7 +73,7 @@ class _SpectralStats:
         crossings = self._crossings.rate(frame_count(self._samples))
         floors = self._contrast_floors()
         contrast = Moments(CONTRAST_COUNT)
-        for part in self._contrast.parts():
+        for part in in_pieces(self._contrast):
             peaks, valleys = np.split(np.maximum(_decibels_of(part), floors), 2, axis=1)
             contrast.add(peaks - valleys)
         means = [self._moments.mean(), [crossings.mean()], contrast.mean()]
@@ -82,7 +82,7 @@ class _SpectralStats:
 
     def _contrast_floors(self) -> Float64:
         """Return librosa's floors, 80 dB under the loudest peak and the loudest valley, of all 14 columns, dB."""
-        highest = np.max([part.max(axis=0) for part in self._contrast.parts() if len(part)], axis=0)
+        highest = np.max([part.max(axis=0) for part in in_pieces(self._contrast)], axis=0)
         loudest = _decibels_of(highest).reshape(2, CONTRAST_COUNT).max(axis=1)
         return np.repeat(loudest - spectral.TOP_DB, CONTRAST_COUNT)
 
