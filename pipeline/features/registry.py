@@ -6,12 +6,36 @@ Importing this is cheap: a family loads its libraries when it computes, a plug-i
 from functools import cache
 
 from pipeline.errors import UsageError
-from pipeline.features import frame_stats, logmel, loudness, mfcc_mean, mfcc_segments
+from pipeline.features import (
+    chroma,
+    ebu_r128,
+    frame_stats,
+    key,
+    logmel,
+    loudness,
+    mfcc_mean,
+    mfcc_segments,
+    mfcc_stats,
+    rhythm,
+    spectral_stats,
+)
 from pipeline.features.plugins import check_clash, load, plugins
 from pipeline.features.spec import FeatureFamily
 
 # Each module is a family: it has a `spec` and a `start`.
-_FAMILIES: tuple[FeatureFamily, ...] = (loudness, mfcc_segments, mfcc_mean, frame_stats, logmel)
+_FAMILIES: tuple[FeatureFamily, ...] = (
+    loudness,
+    mfcc_segments,
+    mfcc_mean,
+    frame_stats,
+    logmel,
+    ebu_r128,
+    spectral_stats,
+    chroma,
+    key,
+    rhythm,
+    mfcc_stats,
+)
 
 
 @cache

@@ -12,7 +12,7 @@ ALL = pytest.mark.parametrize("name", sorted(families()))
 
 
 def test_the_families_of_the_tutorials_are_there():
-    assert set(families()) == {"loudness", "mfcc_segments", "mfcc_mean", "frame_stats", "logmel"}
+    assert {"loudness", "mfcc_segments", "mfcc_mean", "frame_stats", "logmel"} <= set(families())
 
 
 def test_an_unknown_family_is_refused_with_the_names_there_are():
