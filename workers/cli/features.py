@@ -3,11 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from pipeline.tracks import printable
 from workers.cli import options
+from workers.tables import show_facts, show_rows
 
 if TYPE_CHECKING:
     from pipeline.features.spec import FeatureSpec
@@ -51,22 +50,18 @@ def _origin(name: str) -> str:
 
 
 def _list(specs: "list[FeatureSpec]") -> None:
-    table = Table("family", "what a row tells", "row", "units", "from", box=None, pad_edge=False)
+    rows = []
     for spec in specs:
         units = list(dict.fromkeys(spec.units))
         shown = ", ".join(units[:SHOWN_UNITS]) + (", ..." if len(units) > SHOWN_UNITS else "")
         origin = _origin(spec.name).partition(" ")[0]
-        table.add_row(spec.name, printable(spec.title), _shape(spec), printable(shown), origin or "chordal")
-    Console(highlight=False, markup=False).print(table)
+        rows.append((spec.name, printable(spec.title), _shape(spec), printable(shown), origin or "chordal"))
+    show_rows(("family", "what a row tells", "row", "units", "from"), rows)
 
 
 def _show(spec: "FeatureSpec") -> None:
-    console = Console(highlight=False, markup=False)
-    facts = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    facts.add_column(style="bold")
-    facts.add_column(overflow="fold")
     parameters = ", ".join(f"{key} {value}" for key, value in spec.parameters.items())
-    for key, value in (
+    facts = [
         ("family", spec.name),
         ("title", spec.title),
         ("version", str(spec.version)),
@@ -74,14 +69,11 @@ def _show(spec: "FeatureSpec") -> None:
         ("from", _origin(spec.name) or "chordal"),
         ("row", f"{_shape(spec)}, float32"),
         ("parameters", parameters or "none"),
-    ):
-        facts.add_row(key, printable(value))
-    console.print(facts)
-    console.print()
-    columns = Table("column", "unit", box=None, pad_edge=False)
-    for column, unit in zip(spec.columns, spec.units, strict=True):
-        columns.add_row(printable(column), printable(unit))
-    console.print(columns)
+    ]
+    show_facts([(name, printable(text)) for name, text in facts])
+    click.echo()
+    pairs = zip(spec.columns, spec.units, strict=True)
+    show_rows(("column", "unit"), [(printable(column), printable(unit)) for column, unit in pairs])
 
 
 def _shape(spec: "FeatureSpec") -> str:
