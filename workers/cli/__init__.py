@@ -70,7 +70,9 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(error.format_message())
         sys.exit(0)
     except click.ClickException as error:
-        _say(error.format_message())
+        context = getattr(error, "ctx", None)
+        place = context.command_path if context else "chordal"
+        _say(f"{error.format_message().rstrip('.')}; `{place} --help` tells more")
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
         _say("stopped; what was finished is kept, and the same command goes on from there")
