@@ -8,18 +8,24 @@ from pipeline.errors import PermanentError, UnsupportedError
 from pipeline.features.growing import all_finite
 from pipeline.features.registry import family
 from pipeline.features.spec import Accumulator, FeatureFamily, FeatureRows
-from pipeline.hashing import content_hash
+from pipeline.hashing import content_hash as hashed
 from pipeline.tracks import ExtractTrack, Failure, TrackRecord, printable
 
 
 def extract(
-    order: ExtractTrack, *, missing: AbstractSet[str], max_duration_s: float, host: str = ""
+    order: ExtractTrack,
+    *,
+    missing: AbstractSet[str],
+    max_duration_s: float,
+    host: str = "",
+    content_hash: str | None = None,
 ) -> tuple[TrackRecord, dict[str, FeatureRows]]:
     """Return what is to be stored of one file: its record, and the rows of the missing families by family key.
 
     `missing` names the families to compute. A `PermanentError` of the decoder is the record's `failure`; one of a
     family is an entry of `family_failures` while the other families stand; when all of them fail, so does the track,
-    with the first one's kind. Raises `TransientError` when the file may be readable later, `UsageError` for an
+    with the first one's kind. `content_hash` is the file's where the caller knows it; otherwise the file is read once
+    more for it. Raises `TransientError` when the file may be readable later, `UsageError` for an
     unknown family.
     """
     wanted = [family(name) for name in sorted(missing)]
@@ -27,7 +33,7 @@ def extract(
         track_id=order.track_id, path=order.path, stamp=order.stamp, sequence=order.sequence, content_hash=""
     )
     try:
-        record = record.replace(content_hash=content_hash(order.path))
+        record = record.replace(content_hash=content_hash or hashed(order.path))
         with open_audio(order.path, max_duration_s=max_duration_s) as reader:
             stream = AudioStream(StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels))
             computed = [_Computing(each, stream.info) for each in wanted]

@@ -39,6 +39,14 @@ def test_a_good_file_yields_its_record_and_the_rows_of_every_family(write, noise
     assert rows[family("loudness").spec.key].values.shape == (16, 12)
 
 
+def test_a_file_whose_hash_is_known_is_not_hashed_again(write, monkeypatch):
+    path = write()
+    known = content_hash(path)
+    monkeypatch.setattr(extraction, "hashed", None)
+    record, _ = extract(order(path), missing=ALL, max_duration_s=60.0, content_hash=known)
+    assert (record.content_hash, record.failure) == (known, None)
+
+
 def test_only_the_missing_families_are_computed(write):
     _, rows = extracted(write(), frozenset({"mfcc_mean"}))
     assert set(rows) == {family("mfcc_mean").spec.key}
