@@ -73,7 +73,7 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
             )
         else:
             limit_s = _plan(context, order.run_id).max_duration_s
-            record, rows = extract(order, missing=missing, max_duration_s=limit_s, host=HOST)
+            record, rows = extract(order, missing=missing, max_duration_s=limit_s, host=HOST, content_hash=content)
             if twin is not None:
                 record = _with_earlier(record, twin, has_rows=bool(rows or stored))
     except PermanentError as error:
