@@ -7,10 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.arrays import Float32, Int64
+from pipeline.arrays import Bool, Float32, Int64
+from pipeline.augmentation.plans import AugmentPlan, variations
 from pipeline.errors import UsageError
 from pipeline.features.spec import FeatureRows
-from pipeline.learning import DatasetManifest, DatasetTrack, ExcludedTrack
+from pipeline.learning import AugmentedCopy, DatasetManifest, DatasetTrack, ExcludedTrack
 from pipeline.tracks import ScannedTrack, TrackRecord, printable
 
 _TRACKS_PER_READ = 512
@@ -37,17 +38,21 @@ class Rows:
     """Rows of one family of several tracks.
 
     `x` has shape (rows, *row_shape), float32, all finite; `owner` (rows,) is each row's track as a position in
-    `DatasetManifest.tracks`; `dropped` counts the rows left out because a value was NaN or infinite.
+    `DatasetManifest.tracks`; `copied` (rows,) tells which rows are those of a track's augmented copies; `dropped`
+    counts the rows left out because a value was NaN or infinite.
     """
 
     x: Float32
     owner: Int64
+    copied: Bool
     dropped: int = 0
 
-    def of(self, positions: Sequence[int]) -> "Rows":
-        """Return the rows of some tracks only."""
+    def of(self, positions: Sequence[int], *, copies: bool = False) -> "Rows":
+        """Return the rows of some tracks only; those of their augmented copies when asked, for training."""
         chosen = np.isin(self.owner, np.asarray(positions, dtype=np.int64))
-        return Rows(x=self.x[chosen], owner=self.owner[chosen])
+        if not copies:
+            chosen &= ~self.copied
+        return Rows(x=self.x[chosen], owner=self.owner[chosen], copied=self.copied[chosen])
 
     def labels(self, manifest: DatasetManifest) -> Int64:
         """Return the class index of each row, shape (rows,): its track's label."""
@@ -61,17 +66,22 @@ def label_indices(manifest: DatasetManifest) -> Int64:
 
 
 def build_manifest(
-    run_id: str, scanned: Iterable[ScannedTrack], source: RowSource, families: Mapping[str, str]
+    run_id: str,
+    scanned: Iterable[ScannedTrack],
+    source: RowSource,
+    families: Mapping[str, str],
+    augment: AugmentPlan | None = None,
 ) -> DatasetManifest:
     """Return what can be learned from: every scanned track with a label and rows of all families.
 
-    `families` maps family names to their keys in the store. Tracks that cannot be used are listed with the reason.
+    `families` maps family names to their keys in the store; with `augment`, those of its copies of a track that have
+    all families stand beside the track. Tracks that cannot be used are listed with the reason.
     Raises `UsageError` when no classifier can be made of what is left: nothing usable, one class, a lone track.
     """
     usable: dict[str, DatasetTrack] = {}
     excluded: dict[str, ExcludedTrack] = {}
     for track in scanned:
-        found = _admit(track, source, families)
+        found = _admit(track, source, families, augment)
         if isinstance(found, DatasetTrack):
             usable[track.track_id] = found
         else:
@@ -88,11 +98,17 @@ def build_manifest(
 
 
 def load_rows(
-    manifest: DatasetManifest, family: str, source: RowSource, positions: Sequence[int] | None = None
+    manifest: DatasetManifest,
+    family: str,
+    source: RowSource,
+    positions: Sequence[int] | None = None,
+    *,
+    copies_of: Sequence[int] = (),
 ) -> Rows:
     """Return the rows of a family (by name) for the tracks at some positions, or for all tracks.
 
-    Only these tracks are asked of the source. Rows with NaN or infinite values are dropped and counted.
+    Only these tracks are asked of the source, and the augmented copies of those in `copies_of`. Rows with NaN or
+    infinite values are dropped and counted.
     Raises `UsageError` when the manifest lacks the family or not one row is left.
     """
     if family not in manifest.families:
@@ -100,29 +116,36 @@ def load_rows(
             f"feature family {printable(family)} is not in the dataset (it has {', '.join(manifest.families)}); "
             "extract it first, or correct the recipe's models.features"
         )
-    asked = list(range(len(manifest.tracks))) if positions is None else sorted(positions)
+    tracks = manifest.tracks
+    originals = range(len(tracks)) if positions is None else sorted(positions)
+    asked = [(position, tracks[position].content_hash, False) for position in originals]
+    asked += [(position, copy.content_hash, True) for position in sorted(copies_of) for copy in tracks[position].copies]
     values: list[Float32] = []
-    owners: list[Int64] = []
+    kept: list[int] = []
     dropped = 0
     for first in range(0, len(asked), _TRACKS_PER_READ):
-        batch = asked[first : first + _TRACKS_PER_READ]
-        hashes = [manifest.tracks[position].content_hash for position in batch]
-        for position, rows in zip(batch, source.rows(manifest.families[family], hashes), strict=True):
+        hashes = [content for _, content, _ in asked[first : first + _TRACKS_PER_READ]]
+        for rows in source.rows(manifest.families[family], hashes):
             sound = np.isfinite(rows.values.reshape(len(rows), -1)).all(axis=1) if len(rows) else np.zeros(0, bool)
-            kept = rows.values if sound.all() else rows.values[sound]
-            dropped += len(rows) - len(kept)
-            if len(kept):
-                values.append(np.asarray(kept, dtype=np.float32))
-                owners.append(np.full(len(kept), position, dtype=np.int64))
-    if not values:
+            values.append(np.asarray(rows.values if sound.all() else rows.values[sound], dtype=np.float32))
+            kept.append(len(values[-1]))
+            dropped += len(rows) - kept[-1]
+    if not any(kept):
         raise UsageError(
-            f"feature family {printable(family)} has no usable row in {len(asked)} tracks ({dropped} rows dropped for "
-            "NaN or infinite values); choose another family in the recipe, or other tracks"
+            f"feature family {printable(family)} has no usable row in {len(originals)} tracks ({dropped} rows dropped "
+            "for NaN or infinite values); choose another family in the recipe, or other tracks"
         )
-    return Rows(x=np.concatenate(values), owner=np.concatenate(owners), dropped=dropped)
+    return Rows(
+        x=np.concatenate([rows for rows in values if len(rows)]),
+        owner=np.repeat(np.array([position for position, _, _ in asked], np.int64), kept),
+        copied=np.repeat(np.array([copied for _, _, copied in asked], np.bool_), kept),
+        dropped=dropped,
+    )
 
 
-def _admit(track: ScannedTrack, source: RowSource, families: Mapping[str, str]) -> DatasetTrack | str:
+def _admit(
+    track: ScannedTrack, source: RowSource, families: Mapping[str, str], augment: AugmentPlan | None
+) -> DatasetTrack | str:
     """Return the track as one to learn from, or the reason why it is none."""
     if track.label is None:
         return "no label"
@@ -144,6 +167,11 @@ def _admit(track: ScannedTrack, source: RowSource, families: Mapping[str, str]) 
         label=track.label,
         group=track.group,
         fold=track.fold,
+        copies=tuple(
+            AugmentedCopy(content_hash=key, variation=variation)
+            for variation in variations(augment, record.content_hash)
+            if source.families_of(key := variation.content_key(record.content_hash)) >= set(families.values())
+        ),
     )
 
 

@@ -1,7 +1,9 @@
 """One file to features: decoded once for all families; what fails is recorded, never raised."""
 
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 
+from pipeline.arrays import Float32
 from pipeline.audio import AudioBlock, AudioStream, StreamInfo
 from pipeline.decoding import open_audio
 from pipeline.errors import PermanentError, UnsupportedError
@@ -11,6 +13,9 @@ from pipeline.features.spec import Accumulator, FeatureFamily, FeatureRows
 from pipeline.hashing import content_hash as hashed
 from pipeline.tracks import ExtractTrack, Failure, TrackRecord, printable
 
+Alter = Callable[[Iterable[Float32], StreamInfo], Iterable[Float32]]
+"""From the pieces (n, channels) of a sound to those of an altered one, of the same rate and channels."""
+
 
 def extract(
     order: ExtractTrack,
@@ -19,14 +24,15 @@ def extract(
     max_duration_s: float,
     host: str = "",
     content_hash: str | None = None,
+    alter: Alter = lambda pieces, _: pieces,
 ) -> tuple[TrackRecord, dict[str, FeatureRows]]:
     """Return what is to be stored of one file: its record, and the rows of the missing families by family key.
 
-    `missing` names the families to compute. A `PermanentError` of the decoder is the record's `failure`; one of a
-    family is an entry of `family_failures` while the other families stand; when all of them fail, so does the track,
-    with the first one's kind. `content_hash` is the file's where the caller knows it; otherwise the file is read once
-    more for it. Raises `TransientError` when the file may be readable later, `UsageError` for an
-    unknown family.
+    `missing` names the families to compute; `alter` may change the samples before any family hears them.
+    A `PermanentError` of the decoder is the record's `failure`; one of a family is an entry of `family_failures` while
+    the other families stand; when all of them fail, so does the track, with the first one's kind.
+    `content_hash` is the file's where the caller knows it; otherwise the file is read once more for it.
+    Raises `TransientError` when the file may be readable later, `UsageError` for an unknown family.
     """
     wanted = [family(name) for name in sorted(missing)]
     record = TrackRecord(
@@ -37,7 +43,7 @@ def extract(
         with open_audio(order.path, max_duration_s=max_duration_s) as reader:
             stream = AudioStream(StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels))
             computed = [_Computing(each, stream.info) for each in wanted]
-            for block in stream.blocks(reader.blocks()):
+            for block in stream.blocks(alter(reader.blocks(), stream.info)):
                 for each in computed:
                     each.push(block)
             record = record.replace(

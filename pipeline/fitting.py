@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.arrays import Float64
+from pipeline.augmentation.rows import augmented
 from pipeline.datasets import Rows, label_indices
 from pipeline.learning import DatasetManifest, TrialSpec
 from pipeline.models import Fit, Labelled, model_family
@@ -20,9 +21,9 @@ def fit_on(
     *,
     epochs: int | None = None,
 ) -> Fit:
-    """Fit one configuration on the rows of some tracks."""
+    """Fit one configuration on the rows of some tracks and of their augmented copies; only originals validate."""
     return model_family(spec.family).fit(
-        _labelled(manifest, rows.of(train)),
+        augmented(_labelled(manifest, rows.of(train, copies=True)), spec.augment, seed=spec.seed),
         None if validation is None else _labelled(manifest, rows.of(validation)),
         classes=len(manifest.classes),
         hyperparameters=spec.hyperparameters,

@@ -5,8 +5,16 @@ from typing import Literal
 
 import msgspec
 
+from pipeline.augmentation.plans import RowAugmentation, Variation
 from pipeline.recipe import Scalar
 from pipeline.wire import Value
+
+
+class AugmentedCopy(Value, frozen=True, kw_only=True):
+    """An altered copy of a track, whose features are stored under a content hash of its own."""
+
+    content_hash: str
+    variation: Variation
 
 
 class DatasetTrack(Value, frozen=True, kw_only=True):
@@ -18,6 +26,8 @@ class DatasetTrack(Value, frozen=True, kw_only=True):
     label: str
     group: str | None = None
     fold: str | None = None
+    copies: tuple[AugmentedCopy, ...] = ()
+    """Altered copies: they go wherever the track goes, and are read only where it is learned from."""
 
 
 class ExcludedTrack(Value, frozen=True, kw_only=True):
@@ -40,8 +50,10 @@ class DatasetManifest(Value, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """BLAKE2b-128 over families, classes and every track's content, label, group and fold."""
-        told = [[t.content_hash, t.label, t.group, t.fold] for t in self.tracks]
+        """BLAKE2b-128 over families, classes and every track's content, label, group, fold and copies."""
+        told = [
+            [t.content_hash, t.label, t.group, t.fold, *(copy.content_hash for copy in t.copies)] for t in self.tracks
+        ]
         blob = msgspec.json.encode([self.families, self.classes, sorted(told, key=str)], order="deterministic")
         return hashlib.blake2b(blob, digest_size=16).hexdigest()
 
@@ -79,6 +91,8 @@ class TrialSpec(Value, frozen=True, kw_only=True):
     """Feature family name."""
     hyperparameters: dict[str, Scalar]
     seed: int
+    augment: RowAugmentation | None = None
+    """Altered copies of the training rows."""
 
 
 class FitReport(Value, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from pipeline.augmentation.plans import AugmentPlan, RowAugmentation
 from pipeline.errors import UsageError
 from pipeline.tracks import printable
 from pipeline.wire import Value
@@ -46,6 +47,8 @@ class ModelChoice(Value, frozen=True, kw_only=True):
     """Hyper-parameters set by hand; the search leaves them alone."""
     weight: int = 1
     """Its share of the trials relative to the other models'; each gets at least one."""
+    augment: RowAugmentation | None = None
+    """Altered copies of the training rows, made for each fit."""
 
 
 class Recipe(Value, frozen=True, kw_only=True):
@@ -58,6 +61,8 @@ class Recipe(Value, frozen=True, kw_only=True):
     """Families to extract beside those the models need."""
     split: SplitPlan = SplitPlan()
     search: SearchPlan = SearchPlan()
+    augment: AugmentPlan | None = None
+    """Altered copies of every labelled track, extracted beside it and used for training only."""
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -111,6 +116,10 @@ def _check(recipe: Recipe, source: str) -> None:
     for model in recipe.models:
         if model.weight < 1:
             raise UsageError(f"recipe {source}: models.weight is {model.weight}; give a whole number from 1 up")
+        if model.augment is not None:
+            model.augment.check(f"recipe {source}: models.augment")
+    if recipe.augment is not None:
+        recipe.augment.check(f"recipe {source}: augment")
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "

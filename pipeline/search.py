@@ -51,6 +51,7 @@ def propose_trials(recipe: Recipe, *, run_id: str, seed: int) -> tuple[TrialSpec
                     features=choice.features,
                     hyperparameters=configuration,
                     seed=seed + len(specs),
+                    augment=choice.augment,
                 )
             )
     return tuple(specs)
@@ -65,6 +66,13 @@ def check_models(recipe: Recipe) -> None:
         _check(choice)
     for name in recipe.families:
         family(name)
+    for choice in recipe.models:
+        shape = family(choice.features).spec.row_shape
+        if choice.augment is not None and choice.augment.time_masks and len(shape) < 2:
+            raise UsageError(
+                f"recipe: models {choice.family}: augment.time_masks: the rows of {choice.features} are vectors and "
+                "have no time; leave it out, or choose features whose rows are matrices"
+            )
 
 
 def search_space_summary(recipe: Recipe) -> dict[str, tuple[Dimension, ...]]:

@@ -4,6 +4,7 @@ import hashlib
 import os
 from typing import Literal
 
+from pipeline.augmentation.plans import AugmentPlan
 from pipeline.errors import FailureKind
 from pipeline.wire import Value
 
@@ -51,6 +52,8 @@ class ExtractTrack(Value, frozen=True, kw_only=True):
     sequence: int
     """Scan sequence: of two records of one track the one with the higher sequence counts."""
     families: tuple[str, ...]
+    augment: AugmentPlan | None = None
+    """Altered copies to extract beside the file; None for none."""
 
 
 class Failure(Value, frozen=True, kw_only=True):
@@ -85,6 +88,8 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     """True when the features of this content were already stored, under another path or an older stamp."""
     note: str = ""
     """What the decoder had to say, e.g. how far a truncated file could be read."""
+    copy_of: str = ""
+    """Content hash of the original, when this is the record of an augmented copy and not of a file."""
 
 
 Outcome = Literal["extracted", "unchanged", "failed", "cancelled"]

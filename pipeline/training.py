@@ -52,7 +52,8 @@ def run_trial(
     needed = sorted({track for part in split.partitions for track in (*part.train, *part.validation)})
     fits: list[FitReport] = []
     try:
-        rows = load_rows(manifest, spec.features, source, needed)
+        learned = sorted({track for part in split.partitions for track in part.train})
+        rows = load_rows(manifest, spec.features, source, needed, copies_of=learned)
         for number, part in enumerate(split.partitions, start=1):
             fits.append(_validate(spec, manifest, part, rows))
             _tell(progress, number, len(split.partitions), f"trial {spec.index}: {part.name}")
@@ -98,8 +99,10 @@ def finish(
         reasons = [outcome.reason for outcome in ended if outcome.reason]
         raise UsageError(f"every trial failed; the first: {reasons[0] if reasons else 'there was none'}")
     folder.mkdir(parents=True, exist_ok=True)
-    bench = _Bench(manifest=manifest, source=source, cache={})
     several = len(split.partitions) > 1
+    tested = () if several else split.partitions[0].test
+    learned = sorted(set(range(len(manifest.tracks))) - set(tested))
+    bench = _Bench(manifest=manifest, source=source, learned=learned, cache={})
     chosen = {part.name: _best(completed, recipe.search.ensemble, part.name) for part in split.partitions}
     final = _best(completed, recipe.search.ensemble, None) if several else chosen[split.partitions[0].name]
     steps = len(split.partitions) + several
@@ -150,12 +153,14 @@ class _Bench:
 
     manifest: DatasetManifest
     source: RowSource
+    learned: Sequence[int]
+    """The tracks that some fit learns from."""
     cache: dict[str, Rows]
 
     def rows(self, features: str) -> Rows:
         """Return all rows of a feature family, by name."""
         if features not in self.cache:
-            self.cache[features] = load_rows(self.manifest, features, self.source)
+            self.cache[features] = load_rows(self.manifest, features, self.source, copies_of=self.learned)
         return self.cache[features]
 
 

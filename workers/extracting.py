@@ -31,8 +31,14 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
         reason = f"took its worker down or beyond {context.settings.extract_limit_s} s {attempt - 1} times"
         record = _failed(order, "crashed", reason, attempts=attempt - 1)
         context.store.commit(record, {}, {})
+        if order.augment is not None:
+            _give_up_copies(order, context, record.failure)
     else:
         record = _extract(order, context, attempt)
+        if order.augment is not None:
+            from workers.copies import extract_copies
+
+            extract_copies(order, record, context, max_duration_s=_plan(context, order.run_id).max_duration_s)
     context.counters.settled(order.run_id, order.track_id)
     receipt = _told(order, record)
     context.counters.add(order.run_id, **{receipt.outcome: 1, "audio_s": receipt.audio_s})
@@ -84,6 +90,15 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
         record = record.replace(failure=record.failure.replace(attempts=attempt, host=HOST))
     store.commit(record, rows, {spec.key: spec for spec in specs.values() if spec.key in rows})
     return record
+
+
+def _give_up_copies(order: ExtractTrack, context: Context, failure: Failure | None) -> None:
+    """Record the failure of a task for the copies it did not come to, where it was not the file that failed."""
+    from workers.copies import fail_copies
+
+    original = context.store.record(order.track_id)
+    if original is not None and original.stamp == order.stamp and failure is not None:
+        fail_copies(order, original, context, failure)
 
 
 def _with_earlier(record: TrackRecord, twin: TrackRecord, *, has_rows: bool) -> TrackRecord:

@@ -37,7 +37,7 @@ def draw_up_study(context: Context, run_id: str) -> tuple[TrialSpec, ...]:
         return known
     plan = ledger.plan(run_id)
     families = {name: family(name).spec.key for name in plan.recipe.families}
-    manifest = build_manifest(run_id, scanned(context, run_id), context.store.snapshot(), families)
+    manifest = build_manifest(run_id, scanned(context, run_id), context.store.snapshot(), families, plan.recipe.augment)
     split = make_split(manifest, plan.recipe.split, seed=plan.seed)
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipeline.augmentation.plans import AugmentPlan
 from pipeline.features.registry import family
 from pipeline.runs import RunPlan, ShardSummary
 from pipeline.tracks import ExtractTrack, ScannedTrack
 from workers.context import Context
+from workers.copies import unsettled
 from workers.extracting import settled
 
 if TYPE_CHECKING:
@@ -18,12 +20,19 @@ def family_keys(plan: RunPlan) -> frozenset[str]:
     return frozenset(family(name).spec.key for name in plan.recipe.families)
 
 
-def is_settled(track: ScannedTrack, source: "FeatureStore | Snapshot", keys: frozenset[str]) -> bool:
-    """Tell whether the store has everything a run wants of a scanned file, or its failure."""
+def copies_wanted(plan: RunPlan, track: ScannedTrack) -> AugmentPlan | None:
+    """Return which augmented copies a run wants of a file: none of a file that nothing is learned from."""
+    return plan.recipe.augment if track.label is not None else None
+
+
+def is_settled(
+    track: ScannedTrack, source: "FeatureStore | Snapshot", keys: frozenset[str], augment: AugmentPlan | None = None
+) -> bool:
+    """Tell whether the store has everything a run wants of a scanned file and its copies, or their failures."""
     record = source.record(track.track_id)
-    if record is None:
+    if record is None or not settled(record, track.stamp, keys, source.families_of(record.content_hash)):
         return False
-    return settled(record, track.stamp, keys, source.families_of(record.content_hash))
+    return not unsettled(augment, record, keys, source)
 
 
 def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], source: "Snapshot") -> list[ExtractTrack]:
@@ -38,9 +47,10 @@ def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], so
             stamp=track.stamp,
             sequence=plan.sequence,
             families=plan.recipe.families,
+            augment=copies_wanted(plan, track),
         )
         for track in tracks
-        if not is_settled(track, source, keys)
+        if not is_settled(track, source, keys, copies_wanted(plan, track))
     ]
 
 
@@ -58,7 +68,7 @@ def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
     snapshot = context.store.snapshot()
     summary = ShardSummary(shard=shard)
     for track in tracks:
-        if not is_settled(track, snapshot, keys):
+        if not is_settled(track, snapshot, keys, copies_wanted(plan, track)):
             return None
         summary = _counted(summary, track, snapshot, plan.sequence)
     context.ledger.seal(run_id, summary)

@@ -15,7 +15,7 @@ def recipe_toml(recipe: Recipe) -> str:
     tables and one list of tables.
     """
     wire: dict[str, Any] = msgspec.to_builtins(recipe)
-    lines = [f"{key} = {_value(value)}" for key, value in wire.items() if not _is_table(value)]
+    lines = [f"{key} = {_value(value)}" for key, value in wire.items() if not _is_table(value) and value is not None]
     for key, value in wire.items():
         if isinstance(value, dict):
             lines += ["", f"[{key}]", *_entries(value)]
@@ -30,7 +30,8 @@ def _is_table(value: Any) -> bool:
 
 
 def _entries(table: dict[str, Any]) -> list[str]:
-    return [f"{_key(key)} = {_value(value)}" for key, value in table.items()]
+    # TOML has no null: what is not set is left out.
+    return [f"{_key(key)} = {_value(value)}" for key, value in table.items() if value is not None]
 
 
 def _value(value: Any) -> str:

@@ -70,6 +70,7 @@ def full_record(path: str) -> TrackRecord:
         failure=Failure(kind="crashed", reason="the process died", attempts=3, host="studio"),
         family_failures={SPECTRA.key: Failure(kind="too_short", reason="0.1 s", attempts=2)},
         reused=True,
+        copy_of=content(2),
     )
     plain = TrackRecord(
         track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""

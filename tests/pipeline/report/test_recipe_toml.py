@@ -3,13 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.augmentation.plans import AugmentPlan, RowAugmentation
 from pipeline.recipe import ModelChoice, Recipe, SearchPlan, SplitPlan, parse_recipe
 from pipeline.report.recipe_toml import recipe_toml
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SCALARS = st.one_of(st.booleans(), st.integers(-(2**31), 2**31), st.floats(allow_nan=False), TEXT)
 MODELS = st.builds(
-    ModelChoice, family=TEXT, features=TEXT, fixed=st.dictionaries(TEXT.filter(bool), SCALARS, max_size=3)
+    ModelChoice,
+    family=TEXT,
+    features=TEXT,
+    fixed=st.dictionaries(TEXT.filter(bool), SCALARS, max_size=3),
+    augment=st.none() | st.builds(RowAugmentation, copies=st.integers(1, 3), noise_sd=st.floats(0.1, 1)),
 )
 RECIPES = st.builds(
     Recipe,
@@ -19,6 +24,7 @@ RECIPES = st.builds(
     features=st.lists(TEXT, max_size=3).map(tuple),
     split=st.builds(SplitPlan, strategy=st.sampled_from(["auto", "folds", "grouped"])),
     search=st.builds(SearchPlan, trials=st.integers(3, 99), refit=st.booleans()),
+    augment=st.none() | st.builds(AugmentPlan, copies=st.integers(1, 3), gain_db=st.just((-6.0, 6.5))),
 )
 
 
