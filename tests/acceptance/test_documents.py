@@ -1,4 +1,4 @@
-"""The cluster file: no engine runs here, so each service's own command is held against the real command line."""
+"""The cluster file and the README, held against the real command line: no engine runs here, and nobody may be misled."""
 
 import re
 import shlex
@@ -8,6 +8,8 @@ import click
 import pytest
 import yaml
 
+from pipeline.recipe import parse_recipe
+from pipeline.search import check_models
 from workers.cli import COMMANDS, cli
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,3 +33,9 @@ def test_the_readme_names_every_command_and_no_other():
     blocks = re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)
     used = {shlex.split(line)[1] for block in blocks for line in block.splitlines() if line.startswith("chordal ")}
     assert used <= visible
+
+
+def test_the_readmes_recipe_is_one():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    [text] = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    check_models(parse_recipe(text, "README"))
