@@ -1,4 +1,4 @@
-"""The cluster file and the README, held against the real command line: no engine runs here, and nobody may be misled."""
+"""The cluster file and the README, held against the real command line: no engine runs here to try them on."""
 
 import re
 import shlex
