@@ -47,11 +47,16 @@ class AudioBlock:
         return self._shared.mono(self)
 
     @cached_property
-    def power(self) -> Float32:
-        """The power spectra of the frames that this block completes, (frames, 1025).
+    def framed(self) -> tuple[Float32, int]:
+        """A signal at 22,050 Hz, and how many frames it has from its first sample on: those this block completes.
 
-        Frames are librosa's: 2048 samples every 512 of `mono`, a periodic Hann window, centred, zeros outside.
+        Frames are librosa's: 2048 samples every 512 of `mono`, centred, zeros outside.
         """
+        return self._shared.framed(self)
+
+    @cached_property
+    def power(self) -> Float32:
+        """The power spectra of the frames that this block completes, with a periodic Hann window, (frames, 1025)."""
         return self._shared.power(self)
 
     @cached_property

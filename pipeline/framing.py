@@ -1,4 +1,4 @@
-"""Frames of the mix at 22,050 Hz as librosa cuts them, from a stream: their power spectra."""
+"""Frames of the mix at 22,050 Hz as librosa cuts them, from a stream."""
 
 import numpy as np
 
@@ -22,10 +22,11 @@ class FrameCutter:
         self._samples = 0
         self._frames = 0
 
-    def power(self, piece: Float32, *, last: bool) -> Float32:
-        """Return the power of the frames that the piece (n,) completes, (frames, 1025); at the end, of all others."""
-        from pipeline.kernels import spectra
+    def cut(self, piece: Float32, *, last: bool) -> tuple[Float32, int]:
+        """Return a signal and how many frames it has, from its first sample on: those that the piece (n,) completes.
 
+        At the end of the stream, all others.
+        """
         self._samples += len(piece)
         after = np.zeros(N_FFT // 2 if last else 0, np.float32)
         signal = np.concatenate([self._rest, piece, after])
@@ -34,9 +35,18 @@ class FrameCutter:
             frames = frame_count(self._samples) - self._frames
         self._frames += frames
         self._rest = signal[frames * HOP :].copy()
-        return spectra.power(signal, frames)
+        return signal, frames
 
 
 def power_of_frames(signal: Float32) -> Float32:
     """Return the power of all centred frames of a whole signal (n,), (frames, 1025)."""
-    return FrameCutter().power(signal, last=True)
+    from pipeline.kernels import spectra
+
+    return spectra.power(*FrameCutter().cut(signal, last=True))
+
+
+def mel_of_frames(signal: Float32) -> Float32:
+    """Return the power in 128 mel bands of all centred frames of a whole signal (n,), (frames, 128)."""
+    from pipeline.kernels import spectra
+
+    return spectra.mel_bands(*FrameCutter().cut(signal, last=True))

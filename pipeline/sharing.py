@@ -9,7 +9,7 @@ import soxr
 from pipeline.arrays import Float32
 from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
 from pipeline.framing import FrameCutter
-from pipeline.kernels import mel, mixing
+from pipeline.kernels import mel, mixing, spectra
 
 
 class Shared:
@@ -35,15 +35,21 @@ class Shared:
         # soxr gives the same bits in pieces as in one
         return np.asarray(self._resampler.resample_chunk(mix, last=block.last), np.float32)
 
+    def framed(self, block: AudioBlock) -> tuple[Float32, int]:
+        """Return the signal of the frames that the block completes, and their number."""
+        self._follow("framed")
+        return self._cutter.cut(block.mono, last=block.last)
+
     def power(self, block: AudioBlock) -> Float32:
         """Return the power of the frames that the block completes, (frames, 1025)."""
-        self._follow("power")
-        return self._cutter.power(block.mono, last=block.last)
+        self._read.add("power")
+        return spectra.power(*block.framed)
 
     @staticmethod
     def mel(block: AudioBlock) -> Float32:
         """Return the mel bands of those frames, (frames, 128)."""
-        return mel.bands(block.power)
+        # not of `power`, which nobody else may want: this is faster, and the numbers depend on nobody else
+        return spectra.mel_bands(*block.framed)
 
     @staticmethod
     def log_mel(block: AudioBlock) -> Float32:

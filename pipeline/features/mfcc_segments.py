@@ -8,7 +8,7 @@ from pipeline.errors import TooShortError
 from pipeline.features import spectral
 from pipeline.features.growing import GrowingRows
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
-from pipeline.framing import frame_count, power_of_frames
+from pipeline.framing import frame_count, mel_of_frames
 
 SEGMENT = 66_150
 """Samples of a segment: 3 s at 22,050 Hz, a tenth of a 30 s file."""
@@ -63,7 +63,7 @@ class _MfccSegments:
         """Return the MFCC of the segment, (130, 16)."""
         from pipeline.kernels import mel
 
-        decibels = mel.decibels(mel.bands(power_of_frames(self._segment)))
+        decibels = mel.decibels(mel_of_frames(self._segment))
         np.maximum(decibels, decibels.max() - np.float32(spectral.TOP_DB), out=decibels)
         row: Float32 = decibels @ mel.cosines(spectral.MEL_BANDS, COEFFICIENTS)
         return row

@@ -78,6 +78,15 @@ def test_mel_filters_and_cosines_are_librosas(count):
     )
 
 
+def test_decibels_are_exact_to_2e_5_over_all_powers_and_stop_at_minus_100():
+    power = 10.0 ** np.random.default_rng(0).uniform(-12, 20, (301, 17))
+    power[0, :3] = 0, 1, 1e-10
+    power = power.astype(np.float32)
+    told = mel.decibels(power)
+    np.testing.assert_allclose(told, 10 * np.log10(np.maximum(power.astype(np.float64), 1e-10)), atol=2e-5)
+    assert (told.min(), told[0, 1]) == (-100, 0)
+
+
 @pytest.mark.parametrize("order", [1, 2])
 def test_slopes_are_librosas_delta(noise, order):
     frames = noise((50, 3), 5)
