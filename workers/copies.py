@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pipeline.augmentation.plans import AugmentPlan, Variation, variations
 from pipeline.tracks import ExtractTrack, Failure, TrackRecord
 from workers.context import Context
-from workers.extracting import HOST, SURPRISES
+from workers.extracting import HOST, SURPRISES, accounted_for
 
 if TYPE_CHECKING:
     from pipeline.features.spec import FeatureRows
@@ -36,8 +36,7 @@ def _settled(
     record = source.record(plan.track_id(original.track_id, variation.copy))
     if record is None or record.content_hash != variation.content_key(original.content_hash):
         return False
-    undecodable = record.failure is not None and not record.family_failures
-    return undecodable or keys <= source.families_of(record.content_hash) | record.family_failures.keys()
+    return accounted_for(record, keys, source.families_of(record.content_hash))
 
 
 def extract_copies(order: ExtractTrack, original: TrackRecord, context: Context, *, max_duration_s: float) -> None:

@@ -47,8 +47,11 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
 
 def settled(record: TrackRecord | None, stamp: FileStamp, keys: frozenset[str], stored: frozenset[str]) -> bool:
     """Tell whether nothing is left to do for a file: same stamp, and every family stored or known to be impossible."""
-    if record is None or record.stamp != stamp:
-        return False
+    return record is not None and record.stamp == stamp and accounted_for(record, keys, stored)
+
+
+def accounted_for(record: TrackRecord, keys: frozenset[str], stored: frozenset[str]) -> bool:
+    """Tell whether every family of a record's content is stored or known to be impossible."""
     # A file that could be decoded but is too short for one family may be long enough for another.
     undecodable = record.failure is not None and not record.family_failures
     return undecodable or keys <= stored | record.family_failures.keys()

@@ -11,9 +11,6 @@ from pipeline.learning import TrialSpec
 from pipeline.tracks import ExtractTrack, printable
 from workers.app import app
 
-INTERACTIVE = 0
-"""The highest priority; kombu's Redis transport counts upwards from it."""
-
 
 def publish_shard(run_id: str, shard: int, orders: Sequence[ExtractTrack]) -> None:
     """Publish a shard: a task per file, and a body that seals it; with no file to extract, the body alone."""

@@ -1,7 +1,7 @@
 """Watching a run: reads the ledger, shows the stages as they come and go, and tells when the run has ended."""
 
 from pipeline.runs import RunPlan
-from workers import sweep
+from workers import stages, sweep
 from workers.context import Context
 from workers.producer import ScanSummary
 from workers.progress import View
@@ -52,10 +52,7 @@ class Watcher:
         if not self.plan.extract:
             return
         self._enter("extract", self._files)
-        sealed = self._context.ledger.sealed(self.plan.run_id).values()
-        counts = {
-            name: sum(getattr(summary, name) for summary in sealed) for name in ("extracted", "unchanged", "failed")
-        }
+        counts = stages.track_counts(self._context, self.plan)
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "extracted")
         self._leave(done=sum(counts.values()), note=told)
 

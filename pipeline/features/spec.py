@@ -57,13 +57,6 @@ class FeatureRows:
         return len(self.values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackFeatures:
-    """The rows of several families of one track, by family key."""
-
-    families: dict[str, FeatureRows]
-
-
 class Accumulator(Protocol):
     """A family at work on one track: takes the blocks as they are decoded, and tells the rows at the end."""
 
