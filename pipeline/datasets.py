@@ -150,7 +150,7 @@ def _admit(
     if track.label is None:
         return "no label"
     record = source.record(track.track_id)
-    if record is None:
+    if record is None or record.mark is not None:
         return "not extracted"
     if record.failure is not None:
         return f"{record.failure.kind}: {record.failure.reason}"

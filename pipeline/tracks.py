@@ -65,11 +65,15 @@ class Failure(Value, frozen=True, kw_only=True):
     host: str = ""
 
 
+Mark = Literal["retry", "deleted"]
+"""What can be said of a track after it was extracted: that it shall be tried again, or that its file is gone."""
+
+
 class TrackRecord(Value, frozen=True, kw_only=True):
     """What the store knows of one track: the row of its `tracks` table.
 
     `failure` is set when the whole file failed; `family_failures` names families that this file cannot have
-    (a clip shorter than a 3 s segment, say) while the others stand.
+    (a clip shorter than a 3 s segment, say) while the others stand. A record with a `mark` is no extraction.
     """
 
     track_id: str
@@ -90,6 +94,14 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     """What the decoder had to say, e.g. how far a truncated file could be read."""
     copy_of: str = ""
     """Content hash of the original, when this is the record of an augmented copy and not of a file."""
+    mark: Mark | None = None
+    """`deleted`: a later scan, of this `sequence`, found the file gone; the rest tells what it was. `retry`: its
+    failure was taken back, and the next run extracts it again. None: the record of an extraction."""
+
+    @property
+    def extracted(self) -> bool:
+        """Whether the track was extracted and its file is still there: what may be learned from."""
+        return self.failure is None and self.mark is None
 
 
 Outcome = Literal["extracted", "unchanged", "failed", "cancelled"]

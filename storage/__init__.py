@@ -4,6 +4,7 @@ from storage.base import CompactionReport, FeatureStore, GcReport, Snapshot
 from storage.documents import Documents
 from storage.filestore import FileFeatureStore
 from storage.memory import MemoryFeatureStore
+from storage.reading import Features, open_features
 from storage.registry import ModelRegistry
 from storage.runs import Claim, RunLedger
 
@@ -12,10 +13,12 @@ __all__ = [
     "CompactionReport",
     "Documents",
     "FeatureStore",
+    "Features",
     "FileFeatureStore",
     "GcReport",
     "MemoryFeatureStore",
     "ModelRegistry",
     "RunLedger",
     "Snapshot",
+    "open_features",
 ]

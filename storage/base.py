@@ -14,6 +14,7 @@ threads, processes and hosts at once; nobody needs to hold a lock.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
@@ -21,7 +22,12 @@ from pipeline.tracks import TrackRecord
 from pipeline.wire import Value
 
 GRACE_S = 24 * 3600.0
-"""How long what nobody refers to is kept, seconds: longer than any writer, compactor or reader is at work."""
+"""How long what nobody refers to is kept, seconds: longer than any writer or compactor is at work, and than a reader
+that does not hold its snapshot."""
+
+UNUSED_S = 30 * GRACE_S
+"""How long features are kept of contents that no track has any more, seconds: a library on a disk that was not mounted
+looks deleted, and weeks of computing are worth more than the space for a month."""
 
 
 class CompactionReport(Value, frozen=True, kw_only=True):
@@ -32,7 +38,9 @@ class CompactionReport(Value, frozen=True, kw_only=True):
     segments: int = 0
     """Segments that now live in parts and were unlinked."""
     parts: int = 0
-    """Parts written."""
+    """Parts written of what was merged."""
+    dropped: int = 0
+    """Contents of families that no track had any more for so long that they were dropped."""
     damaged: tuple[str, ...] = ()
     """One line for each file whose bytes are not what was written; a damaged segment was set aside, so that its
     track counts as not extracted and heals with the next run."""
@@ -107,9 +115,22 @@ class FeatureStore(ABC):
     def snapshot(self) -> Snapshot:
         """Return the store as it is now."""
 
+    @contextmanager
+    def hold(self) -> Iterator[Snapshot]:
+        """Give the store as it is now to a reader that may need it for longer than the collection's grace.
+
+        Any snapshot can be read for a day after its store went on; one that is held can be read until it is let go.
+        Raises `StoreError` when the store cannot be written.
+        """
+        yield self.snapshot()
+
     @abstractmethod
-    def compact(self) -> CompactionReport:
-        """Pack what many commits left behind into few files; changes nothing that a reader sees."""
+    def compact(self, *, unused_s: float = UNUSED_S, grace_s: float = GRACE_S) -> CompactionReport:
+        """Pack what many commits left behind into few files; changes nothing that a reader sees.
+
+        Features of contents that no track refers to any more, as their files changed or were deleted, are given back:
+        kept for `unused_s` seconds in case a file comes back, then hidden for `grace_s`, then dropped.
+        """
 
     @abstractmethod
     def gc(self, *, grace_s: float = GRACE_S) -> GcReport:

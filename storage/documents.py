@@ -1,9 +1,14 @@
-"""Small immutable JSON documents, each a file: there whole or not at all, written by exactly one writer."""
+"""Small immutable JSON documents, each a file: there whole or not at all, written by exactly one writer.
+
+Beside its value each carries a CRC-32 of it, `crc32`, that is checked whenever the document is read; those of before
+there were any are read without.
+"""
 
 import json
 import re
+import zlib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.tracks import printable
@@ -17,15 +22,28 @@ _NAME = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*(/[A-Za-z0-9_+][A-Za-z0-9_.+-]
 
 def encode(value: Value) -> bytes:
     """Return a value as JSON; pure ASCII, so that paths that are no valid UTF-8 survive as escaped surrogates."""
-    return json.dumps(value.to_wire(), ensure_ascii=True, separators=(",", ":")).encode("ascii") + b"\n"
+    wire = value.to_wire()
+    return _text({**wire, "crc32": _crc(wire)}) + b"\n"
 
 
 def decode(data: bytes, kind: type[V], source: Path) -> V:
     """Return the value a document holds; raises `StoreError` naming the file when it holds something else."""
     try:
-        return kind.from_wire(json.loads(data))
+        wire = json.loads(data)
+        if isinstance(wire, dict) and wire.pop("crc32", told := _crc(wire)) != told:
+            raise ValueError("it fails its CRC-32")  # noqa: TRY301 - told like the others
+        return kind.from_wire(wire)
     except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError and UsageError are ValueErrors
         raise StoreError(f"{printable(str(source))}: is not a readable {kind.__name__} ({error})") from error
+
+
+def _text(wire: dict[str, Any]) -> bytes:
+    return json.dumps(wire, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+def _crc(wire: dict[str, Any]) -> str:
+    """Return the CRC-32 of a value's JSON, 8 hex digits."""
+    return f"{zlib.crc32(_text({name: told for name, told in wire.items() if name != 'crc32'})):08x}"
 
 
 class Documents:

@@ -80,7 +80,7 @@ def temporary(folder: Path, suffix: str = "") -> Path:
     return folder / f"{uuid.uuid4().hex}{suffix}"
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write a new file and flush it; leaves nothing behind when that fails."""
     try:
         with path.open("xb") as file:

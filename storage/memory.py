@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.tracks import TrackRecord
-from storage.base import GRACE_S, CompactionReport, FeatureStore, GcReport, Snapshot
-from storage.rules import check_commit, missing_rows, rank
+from storage.base import GRACE_S, UNUSED_S, CompactionReport, FeatureStore, GcReport, Snapshot
+from storage.rules import check_commit, describes, missing_rows, rank
 
 Contents = dict[str, dict[str, FeatureRows]]
 
@@ -48,7 +48,7 @@ class MemoryFeatureStore(FeatureStore):
         """Return the newest record of some track that has this content and did not fail, or None."""
         with self._lock:
             records = list(self._records.values())
-        alike = (record for record in records if record.content_hash == content_hash and record.failure is None)
+        alike = (record for record in records if record.content_hash == content_hash and describes(record))
         return next(alike, None) if content_hash else None
 
     def snapshot(self) -> Snapshot:
@@ -56,8 +56,8 @@ class MemoryFeatureStore(FeatureStore):
         with self._lock:
             return MemorySnapshot(dict(self._records), dict(self._contents))
 
-    def compact(self) -> CompactionReport:
-        """Do nothing: there are no files to pack."""
+    def compact(self, *, unused_s: float = UNUSED_S, grace_s: float = GRACE_S) -> CompactionReport:
+        """Do nothing: there are no files to pack, and what is in memory goes with the process."""
         return CompactionReport(state="nothing")
 
     def gc(self, *, grace_s: float = GRACE_S) -> GcReport:

@@ -2,31 +2,82 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import TrackRecord, printable
+from pipeline.tracks import Mark, TrackRecord, printable
 
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
+class State(IntEnum):
+    """What a record says of its track; within one sequence the greater one counts. Stored: never renumber."""
+
+    FAILED = 0
+    EXTRACTED = 1
+    RETRY = 2
+    DELETED = 3
+
+
+_MARKS: dict[Mark, State] = {"retry": State.RETRY, "deleted": State.DELETED}
+
+
 class Rank(NamedTuple):
     """Which of two records of one track counts: the greater one.
 
-    The sequence decides; within one sequence a success beats a failure, and otherwise the content hash only serves
-    to let everybody choose alike.
+    The sequence decides, so a late redelivery undoes neither a newer extraction nor a newer scan that found the file
+    gone. Within one sequence the state decides: a success beats a failure, and a mark what it was put on. Otherwise
+    the content hash only serves to let everybody choose alike.
     """
 
     sequence: int
-    succeeded: bool
+    state: State
     content_hash: str
 
 
 def rank(record: TrackRecord) -> Rank:
     """Return the rank of a record among those of its track."""
-    return Rank(record.sequence, record.failure is None, record.content_hash)
+    return Rank(record.sequence, state(record), record.content_hash)
+
+
+def state(record: TrackRecord) -> State:
+    """Return what a record says of its track."""
+    if record.mark is not None:
+        return _MARKS[record.mark]
+    return State.EXTRACTED if record.failure is None else State.FAILED
+
+
+def accounted_for(record: TrackRecord, keys: frozenset[str], stored: frozenset[str]) -> bool:
+    """Return whether every family of a record's content is stored or known to be impossible."""
+    # A file that could be decoded but is too short for one family may be long enough for another.
+    undecodable = record.failure is not None and not record.family_failures
+    return record.mark is None and (undecodable or keys <= stored | record.family_failures.keys())
+
+
+def describes(record: TrackRecord) -> bool:
+    """Return whether a record tells what decoding its content tells; that of a deleted file does."""
+    return record.failure is None and record.mark != "retry"
+
+
+def deletion(record: TrackRecord, sequence: int) -> TrackRecord:
+    """Return the mark of a track whose file the scan of a sequence found gone; it keeps what was known of the file."""
+    return record.replace(sequence=sequence, mark="deleted")
+
+
+def retry(record: TrackRecord) -> TrackRecord:
+    """Return the mark that takes a failure back, so that the next run extracts the track again."""
+    return TrackRecord(
+        track_id=record.track_id,
+        path=record.path,
+        stamp=record.stamp,
+        sequence=record.sequence,
+        content_hash="",
+        copy_of=record.copy_of,
+        mark="retry",
+    )
 
 
 def check_commit(record: TrackRecord, features: Mapping[str, FeatureRows], specs: Mapping[str, FeatureSpec]) -> None:
@@ -41,8 +92,8 @@ def check_commit(record: TrackRecord, features: Mapping[str, FeatureRows], specs
         raise UsageError(f"{where}: the content hash {record.content_hash!r} is not 32 lower-case hex digits")
     if not 0 <= record.sequence < 2**63:
         raise UsageError(f"{where}: the sequence {record.sequence} is not between 0 and 2**63")
-    if features and (record.failure is not None or not record.content_hash):
-        raise UsageError(f"{where}: a record that failed or has no content hash cannot bring features")
+    if features and not (record.extracted and record.content_hash):
+        raise UsageError(f"{where}: a record that failed, is a mark or has no content hash cannot bring features")
     for key, rows in features.items():
         _check_family(f"{where}, family {key}", key, rows, specs.get(key))
 

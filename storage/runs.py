@@ -44,6 +44,7 @@ class _Tracks(Value, frozen=True, kw_only=True):
 
 class _Scan(Value, frozen=True, kw_only=True):
     shards: int
+    left_out: int = 0
 
 
 class _Trials(Value, frozen=True, kw_only=True):
@@ -114,9 +115,14 @@ class RunLedger:
         """Return the numbers of the shards written so far, ascending."""
         return self._numbers(f"{run_id}/shards")
 
-    def close_scan(self, run_id: str, shards: int) -> bool:
-        """Say that the walk is over and how many shards it wrote."""
-        return self._documents.publish(f"{run_id}/scan", _Scan(shards=shards))
+    def close_scan(self, run_id: str, shards: int, *, left_out: int = 0) -> bool:
+        """Say that the walk is over, how many shards it wrote, and how many paths it could not look at."""
+        return self._documents.publish(f"{run_id}/scan", _Scan(shards=shards, left_out=left_out))
+
+    def scanned_all(self, run_id: str) -> bool:
+        """Return whether the walk is over and saw all there is in the run's libraries."""
+        scan = self._documents.find(f"{run_id}/scan", _Scan)
+        return scan is not None and not scan.left_out
 
     def shard_count(self, run_id: str) -> int | None:
         """Return how many shards the run has, or None while the producer still walks."""

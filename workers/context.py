@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 
 from storage import FileFeatureStore, ModelRegistry, RunLedger
+from storage.ledger import TrackLedger
 from workers.counters import Counters
 from workers.settings import Settings
 
@@ -18,6 +19,16 @@ class Doors:
     def store(self) -> FileFeatureStore:
         """The feature store of the home."""
         return FileFeatureStore.open(self.home / "store")
+
+    @property
+    def has_store(self) -> bool:
+        """Whether the home has a feature store already."""
+        return (self.home / "store").is_dir()
+
+    @cached_property
+    def tracks(self) -> TrackLedger:
+        """What became of every file ever scanned."""
+        return TrackLedger(self.store, self.ledger)
 
     @cached_property
     def ledger(self) -> RunLedger:

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.augmentation.plans import AugmentPlan, Variation, variations
 from pipeline.tracks import ExtractTrack, Failure, TrackRecord
+from storage.rules import accounted_for
 from workers.context import Context
-from workers.extracting import HOST, SURPRISES, accounted_for
+from workers.extracting import HOST, SURPRISES
 
 if TYPE_CHECKING:
     from pipeline.features.spec import FeatureRows
@@ -113,4 +114,5 @@ def _of(order: ExtractTrack, plan: AugmentPlan, variation: Variation, record: Tr
         path=order.path,
         stamp=order.stamp,
         sequence=order.sequence,
+        mark=None,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import FailureKind, PermanentError
 from pipeline.tracks import ExtractTrack, Failure, FileStamp, Outcome, Receipt, TrackRecord, printable
+from storage.rules import accounted_for
 from workers.context import Context
 
 if TYPE_CHECKING:
@@ -50,13 +51,6 @@ def settled(record: TrackRecord | None, stamp: FileStamp, keys: frozenset[str], 
     return record is not None and record.stamp == stamp and accounted_for(record, keys, stored)
 
 
-def accounted_for(record: TrackRecord, keys: frozenset[str], stored: frozenset[str]) -> bool:
-    """Tell whether every family of a record's content is stored or known to be impossible."""
-    # A file that could be decoded but is too short for one family may be long enough for another.
-    undecodable = record.failure is not None and not record.family_failures
-    return undecodable or keys <= stored | record.family_failures.keys()
-
-
 def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord:
     from pipeline.extraction import extract
     from pipeline.features.registry import family
@@ -78,7 +72,12 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
         missing = frozenset(name for name, spec in specs.items() if spec.key not in done)
         if twin is not None and not missing:
             record = twin.replace(
-                track_id=order.track_id, path=order.path, stamp=order.stamp, sequence=order.sequence, reused=True
+                track_id=order.track_id,
+                path=order.path,
+                stamp=order.stamp,
+                sequence=order.sequence,
+                reused=True,
+                mark=None,
             )
         else:
             limit_s = _plan(context, order.run_id).max_duration_s

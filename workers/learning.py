@@ -12,6 +12,7 @@ from pipeline.features.registry import family
 from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
 from pipeline.tracks import ScannedTrack
 from pipeline.versions import software_versions
+from workers import importing
 from workers.context import Context, Doors
 from workers.extracting import HOST
 
@@ -39,6 +40,8 @@ def draw_up_study(context: Context, run_id: str) -> tuple[TrialSpec, ...]:
     families = {name: family(name).spec.key for name in plan.recipe.families}
     manifest = build_manifest(run_id, scanned(context, run_id), context.store.snapshot(), families, plan.recipe.augment)
     split = make_split(manifest, plan.recipe.split, seed=plan.seed)
+    if importing.is_imported(plan.libraries):
+        split = split.replace(notes=(*split.notes, importing.SPLIT_NOTE))
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)
     ledger.put_trials(run_id, propose_trials(plan.recipe, run_id=run_id, seed=plan.seed))
@@ -60,7 +63,8 @@ def try_one(context: Context, run_id: str, index: int) -> TrialOutcome:
         outcome = TrialOutcome(spec=spec, state="failed", reason=reason)
     else:
         manifest, split = study(context, run_id)
-        outcome = run_trial(spec, ledger.plan(run_id).recipe, manifest, split, context.store.snapshot())
+        with context.store.hold() as snapshot:
+            outcome = run_trial(spec, ledger.plan(run_id).recipe, manifest, split, snapshot)
     outcome = outcome.replace(host=HOST, seconds=time.monotonic() - started)
     ledger.put_outcome(outcome)
     return ledger.outcome(run_id, index) or outcome
@@ -91,16 +95,17 @@ def finish(context: Context, run_id: str) -> EvaluationReport:
     manifest, split = study(context, run_id)
     folder = Path(tempfile.mkdtemp(prefix="model-", dir=ledger.path(run_id)))
     try:
-        report = train_winner(
-            plan.recipe,
-            manifest,
-            split,
-            ledger.outcomes(run_id),
-            context.store.snapshot(),
-            folder,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            seed=plan.seed,
-        )
+        with context.store.hold() as snapshot:
+            report = train_winner(
+                plan.recipe,
+                manifest,
+                split,
+                ledger.outcomes(run_id),
+                snapshot,
+                folder,
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                seed=plan.seed,
+            )
         draft = report.model.replace(recipe=plan.recipe.name, versions=software_versions())
         report = report.replace(model=context.registry.register(draft, folder))
     finally:

@@ -4,9 +4,10 @@ The scan writes every shard to the ledger first, so that a mistake in the labels
 memory stays flat whatever the size of the library: one shard at a time is in it.
 """
 
+import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from pipeline.errors import UsageError
@@ -15,7 +16,8 @@ from pipeline.runs import RunPlan
 from pipeline.scan import scan
 from pipeline.tracks import ScannedTrack, printable
 from pipeline.wire import Value
-from workers import flow, sealing
+from storage.ledger import Scan, TrackIds
+from workers import flow, importing, sealing
 from workers.context import Context, Doors
 from workers.settings import QUEUES
 
@@ -41,6 +43,8 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """One file without a label."""
     unreadable: tuple[str, ...] = ()
     """Folders that could not be read, with the reason."""
+    gone: int = 0
+    """Tracks that an earlier scan saw and this one marked deleted."""
     formats: dict[str, int] = {}
     """Files per extension."""
 
@@ -52,25 +56,69 @@ def write_shards(
 
     Raises `UsageError` for a library or a label rule that cannot work.
     """
+    if importing.is_imported(plan.libraries):
+        return _count(importing.write_shards(context.ledger, plan, shard_files=shard_files), seen)
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
-    unreadable: list[str] = []
+    unreadable: dict[str, str] = {}
     tracks = scan(
         plan.libraries,
         labels=sources.labels,
         groups=sources.groups,
         folds=sources.folds,
-        on_problem=lambda path, reason: unreadable.append(f"{printable(path)}: {reason}"),
+        on_problem=unreadable.__setitem__,
     )
+    seen_ids = TrackIds()
     tally = _Tally(grouped=sources.groups is not None, folded=sources.folds is not None)
     shards = 0
     for shard in _batches(tracks, shard_files):
         context.ledger.write_shard(plan.run_id, shards, shard)
         shards += 1
+        seen_ids.add(track.track_id for track in shard)
         for track in shard:
             tally.take(track)
         seen(tally.files)
-    context.ledger.close_scan(plan.run_id, shards)
-    return tally.summary(shards, tuple(unreadable))
+    gone = _mark_gone(context, plan, seen_ids, frozenset(unreadable))
+    # Only now, so that a walk that is over has marked what was gone.
+    context.ledger.close_scan(plan.run_id, shards, left_out=len(unreadable))
+    problems = tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items())
+    return tally.summary(shards, problems).replace(gone=gone)
+
+
+def _count(shards: Iterator[Sequence[ScannedTrack]], seen: Callable[[int], None]) -> ScanSummary:
+    """Return the counts of shards that are being written."""
+    tally = _Tally(grouped=False, folded=False)
+    written = 0
+    for shard in shards:
+        written += 1
+        for track in shard:
+            tally.take(track)
+        seen(tally.files)
+    return tally.summary(written, ())
+
+
+def _mark_gone(context: Doors, plan: RunPlan, seen: TrackIds, unreadable: frozenset[str]) -> int:
+    """Mark the tracks of the plan's libraries that the walk did not see any more; return how many."""
+    if len(context.ledger.run_ids()) == 1 and not context.has_store:
+        return 0  # the first scan of a home: nothing was there before, and looking makes no store
+    marks = context.tracks.gone(
+        Scan(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), seen, is_gone=_is_gone
+    )
+    tracks = 0
+    for mark in marks:
+        context.store.commit(mark, {}, {})
+        tracks += not mark.copy_of
+    return tracks
+
+
+def _is_gone(path: str) -> bool:
+    """Tell whether there is nothing at a path; when that cannot be seen, it is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event) -> None:
@@ -89,8 +137,9 @@ def check_labels(plan: RunPlan, found: ScanSummary) -> None:
 
     Raises `UsageError` naming the rule or the class, and the mend.
     """
-    source = parse_labels(plan.labels, libraries=plan.libraries)
-    check_labelled(source, scanned=found.files, labelled=sum(found.labels.values()), example=found.example)
+    if not importing.is_imported(plan.libraries):
+        source = parse_labels(plan.labels, libraries=plan.libraries)
+        check_labelled(source, scanned=found.files, labelled=sum(found.labels.values()), example=found.example)
     if len(found.labels) == 1:
         raise UsageError(
             f"labels {plan.labels}: all {found.files} files have the one label {next(iter(found.labels))!r}; "

@@ -65,5 +65,5 @@ def _records(context: Doors, run_id: str) -> Iterator[TrackRecord]:
     for shard in context.ledger.shards(run_id):
         for track in context.ledger.shard(run_id, shard):
             record = snapshot.record(track.track_id)
-            if record is not None:
+            if record is not None and record.mark is None:
                 yield record

@@ -86,6 +86,8 @@ def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
     found = producer.write_shards(context, plan, seen=lambda files: view.update("scan", files))
     for problem in found.unreadable:
         view.line(f"cannot look into {problem}")
+    if found.gone:
+        view.line(f"{found.gone} files that were there before are gone, and marked deleted")
     if plan.learn:
         producer.check_labels(plan, found)
     if found.unlabelled and plan.learn:

@@ -30,7 +30,7 @@ def track_counts(context: Doors, plan: RunPlan) -> dict[str, int]:
     for shard in context.ledger.shards(plan.run_id):
         for track in context.ledger.shard(plan.run_id, shard):
             record = snapshot.record(track.track_id)
-            if record is not None and record.failure is not None:
+            if record is not None and record.failure is not None and record.mark is None:
                 counts["failed"] += 1
             else:
                 counts["unchanged" if sealing.is_settled(track, snapshot, keys) else "missing"] += 1

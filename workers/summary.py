@@ -20,6 +20,7 @@ def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
     told: dict[str, Any] = {
         "run_id": run_id,
         "tracks": {"scanned": finished.found.files, **stages.track_counts(context, finished.plan)},
+        "deleted": finished.found.gone,
         "labels": finished.found.labels,
     }
     report = context.ledger.report(run_id)
@@ -37,6 +38,7 @@ def of_scan(home: Path, finished: "Finished") -> dict[str, Any]:
     return {
         "run_id": finished.plan.run_id,
         "tracks": {"scanned": found.files, "unlabelled": found.unlabelled},
+        "deleted": found.gone,
         "bytes": found.bytes,
         "formats": found.formats,
         "labels": found.labels,
@@ -92,6 +94,8 @@ def show(told: dict[str, Any]) -> None:
 def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     tracks = told["tracks"]
     lines = [("run", told["run_id"]), ("tracks", ", ".join(f"{count} {name}" for name, count in tracks.items()))]
+    if told["deleted"]:
+        lines.append(("deleted", f"{told['deleted']} tracks of earlier scans are gone"))
     if tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
         lines.append(("", "nothing was new or changed, so nothing was extracted"))
     if "formats" in told:

@@ -22,7 +22,7 @@ def scanned_section(content: ReportContent) -> Section:
         layout = listed([f"{_channels(channels)} ({count(n)})" for channels, n in facts.channels.items()])
         words.append(f"{counted(decoded, 'file')} decoded: {duration(facts.audio_s)} of sound at {rates}; {layout}.")
     if facts.notes:
-        words.append(f"The decoder had remarks on {counted(facts.notes, 'file')}, which were used all the same.")
+        words.append(f"There are remarks on {counted(facts.notes, 'file')}, which were used all the same.")
     blocks: list[Block] = []
     if facts.formats:
         blocks.append(

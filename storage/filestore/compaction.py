@@ -11,17 +11,20 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Literal
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from storage import durable
-from storage.base import CompactionReport, GcReport
+from storage.base import GRACE_S, UNUSED_S, CompactionReport, GcReport
+from storage.filestore import pinning
 from storage.filestore.hdf5 import DamagedError, VanishedError, reading
 from storage.filestore.index import TRACKS, Indexes, PartsIndex
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName
 from storage.filestore.parts import PartsWriter
+from storage.filestore.retiring import due, retire
 from storage.filestore.schema import FamilyTable, Tracks
-from storage.rules import Rank
+from storage.rules import Rank, State
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +34,57 @@ PART_ENTRIES = 2048
 _ATTEMPTS = 5
 
 
-def compact(layout: Layout, indexes: Indexes, *, part_entries: int = PART_ENTRIES) -> CompactionReport:
-    """Merge the inbox, and parts small enough, into parts of up to `part_entries` entries.
+class Compactor:
+    """Compacts one store from one process; safe from threads."""
+
+    def __init__(self, layout: Layout, indexes: Indexes, *, part_entries: int = PART_ENTRIES) -> None:
+        self._layout = layout
+        self._indexes = indexes
+        self._part_entries = part_entries
+        self._looked_at = -1
+
+    def compact(self, *, unused_s: float = UNUSED_S, grace_s: float = GRACE_S) -> CompactionReport:
+        """Merge the inbox, and parts small enough, into parts; give back what nobody refers to any more.
+
+        Raises `StoreError` when files cannot be read or written; the store is then as it was.
+        """
+        report, superseding = merge_all(self._layout, self._indexes, part_entries=self._part_entries)
+        if report.state == "lost":
+            return report
+        for _ in range(_ATTEMPTS):
+            segments = list(self._layout.segments())
+            base = self._indexes.newest()
+            with durable.store_errors(self._layout.tmp, "be written"):
+                now_s = durable.clock_s(self._layout.tmp)
+            # Looking costs a second for a million tracks, and a run compacts once for each of its shards.
+            come = due(base.manifest.parts, now_s=now_s, unused_s=unused_s, grace_s=grace_s)
+            if not (superseding or come or (report.state == "nothing" and base.generation != self._looked_at)):
+                break
+            try:
+                retired = retire(
+                    self._layout,
+                    self._indexes,
+                    base,
+                    segments,
+                    now_s=now_s,
+                    unused_s=unused_s,
+                    grace_s=grace_s,
+                    part_entries=self._part_entries,
+                )
+            except VanishedError:
+                continue  # another compactor is ahead
+            except DamagedError as error:
+                # What cannot be read is not given back; it is named, and `verify` sees to it.
+                log.warning("%s", error)
+                return report.replace(damaged=(*report.damaged, str(error)))
+            if retired.state != "lost":
+                self._looked_at = base.generation + (retired.state == "done")
+                return report.replace(dropped=retired.contents)
+        return report
+
+
+def merge_all(layout: Layout, indexes: Indexes, *, part_entries: int) -> tuple[CompactionReport, bool]:
+    """Merge the inbox and small parts; tell too whether a merged record superseded one, or marked a deletion.
 
     Raises `StoreError` when files cannot be read or written; the store is then as it was.
     """
@@ -48,8 +100,8 @@ def compact(layout: Layout, indexes: Indexes, *, part_entries: int = PART_ENTRIE
         finally:
             damaged.update(dict.fromkeys(merge.damaged))
         if report.state != "lost":
-            return report.replace(damaged=tuple(damaged))
-    return CompactionReport(state="lost", damaged=tuple(damaged))
+            return report.replace(damaged=tuple(damaged)), merge.superseding
+    return CompactionReport(state="lost", damaged=tuple(damaged)), False
 
 
 def small_parts(parts: Iterable[PartEntry], incoming: int, *, part_entries: int) -> list[PartEntry]:
@@ -73,6 +125,7 @@ class Merge:
 
     def __init__(self, layout: Layout, base: PartsIndex, *, part_entries: int) -> None:
         self.damaged: list[str] = []
+        self.superseding = False
         self._layout = layout
         self._base = base
         self._part_entries = part_entries
@@ -92,9 +145,11 @@ class Merge:
             written = self._writer.finish()
             if written:
                 kept = [part for part in self._base.manifest.parts if part.name not in replaced]
+                # A publication that fails may have been made all the same: the parts then stay for the collection.
+                unseen = undo.pop_all()
                 if not self._layout.publish_manifest(self._base.generation + 1, Manifest(parts=(*kept, *written))):
+                    unseen.close()
                     return CompactionReport(state="lost")
-                undo.pop_all()
                 # A compactor that slept for days could take a number that was used and collected before. Manifests
                 # are collected from the low end, so the one it built on is then gone too, and it must not unlink.
                 if not self._layout.has_manifest(self._base.generation):
@@ -119,6 +174,7 @@ class Merge:
         except DamagedError as error:
             self._set_aside(name, error)
             return False
+        self.superseding |= name.rank.state == State.DELETED or self._base.rank(name.track_id) is not None
         self._add_records(table)
         for key in sorted(rows):
             self._add_rows(key, content_hash, rows[key])
@@ -128,7 +184,8 @@ class Merge:
         """Merge the parts that are small beside what is new, and return the names of those that are replaced."""
         by_kind: dict[str, list[PartEntry]] = {}
         for part in self._base.manifest.parts:
-            by_kind.setdefault(part.kind, []).append(part)
+            if part.unused_since_s is None:
+                by_kind.setdefault(part.kind, []).append(part)
         replaced = set()
         for kind, parts in by_kind.items():
             for part in small_parts(parts, self._entries[kind], part_entries=self._part_entries):
@@ -150,10 +207,10 @@ class Merge:
                 self._add_records(table.take([row for row in range(len(table)) if self._counts(table, row)]))
                 return
             rows = FamilyTable(file, part.kind)
-            for position, content_hash in enumerate(rows.contents):
-                # A content that a lost race stored twice is kept once.
-                if (content_hash, part.kind) not in self._merged:
-                    self._add_rows(part.kind, content_hash, rows.rows_of([content_hash], first=position)[0])
+            # A content that a lost race stored twice is kept once.
+            new = [at for at, content_hash in enumerate(rows.contents) if (content_hash, part.kind) not in self._merged]
+            for content_hash, found in rows.each(new):
+                self._add_rows(part.kind, content_hash, found)
 
     def _counts(self, table: Tracks, row: int) -> bool:
         """Return whether a record of a part is not superseded, neither by another part nor by a merged segment."""
@@ -178,17 +235,20 @@ class Merge:
 
     def _set_aside(self, name: SegmentName, error: DamagedError) -> None:
         """Move a damaged segment out of the inbox, so that its track counts as not extracted and heals."""
-        path = self._layout.inbox / name.path
-        aside = self._layout.damaged / path.name
-        with durable.store_errors(path, "be set aside"), suppress(FileNotFoundError):
-            path.replace(aside)
-            durable.sync_path(self._layout.damaged)
-            durable.sync_path(path.parent)
+        set_aside(self._layout, self._layout.inbox / name.path)
         self._report(error)
 
     def _report(self, error: DamagedError) -> None:
         log.warning("%s", error)
         self.damaged.append(str(error))
+
+
+def set_aside(layout: Layout, path: Path) -> None:
+    """Move a damaged file to where nobody reads it, durably; fine when it is gone. Raises `StoreError`."""
+    with durable.store_errors(path, "be set aside"), suppress(FileNotFoundError):
+        path.replace(layout.damaged / path.name)
+        durable.sync_path(layout.damaged)
+        durable.sync_path(path.parent)
 
 
 def read_segment(layout: Layout, name: SegmentName, families: Collection[str]) -> tuple[Tracks, dict[str, FeatureRows]]:
@@ -229,11 +289,14 @@ def collect(layout: Layout, *, grace_s: float) -> GcReport:
 def _collect_manifests(layout: Layout, *, grace_s: float, now_s: float) -> int:
     """Remove manifests that have been superseded for longer than the grace, always the lowest number first."""
     removed = 0
+    # Pins are read before the manifests are listed: whoever pins later pins one that is not superseded yet.
+    held = pinning.lowest(layout, now_s=now_s)
     generations = layout.generations()
     for number, successor in itertools.pairwise(generations):
         path, newer = layout.manifest_path(number), layout.manifest_path(successor)
         # A snapshot may have pinned a manifest until its successor came.
-        if not newer.exists() or now_s - newer.stat().st_mtime <= grace_s:
+        young = not newer.exists() or now_s - newer.stat().st_mtime <= grace_s
+        if young or (held is not None and number >= held):
             break
         path.unlink(missing_ok=True)
         removed += 1

@@ -1,5 +1,6 @@
 """Writing parts: the records, or the rows of one family, of up to some thousand tracks in one file."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,16 +12,21 @@ from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.tracks import printable
 from storage import durable
+from storage.filestore import trailer
 from storage.filestore.hdf5 import LIBVER, mark
 from storage.filestore.index import TRACKS
 from storage.filestore.layout import SCHEMA, Layout, PartEntry
-from storage.filestore.schema import Tracks, describe, family_group, file_image, rows_crc, write_index
+from storage.filestore.patient import PatientFile
+from storage.filestore.schema import ARRAYS, Tracks, describe, family_group, rows_crc, tracks_part, write_index
 
 _CHUNK_BYTES = 256 << 10
 """Uncompressed chunks are read row by row where they lie; this size keeps their index small."""
 
+_ROWS_PER_CHUNK = 8192
+"""At least, of what has a few bytes per row: a hundred bytes at a time would be written as slowly as a megabyte."""
+
 _BUFFER_BYTES = 8 << 20
-"""How much is collected before it is written."""
+"""How much is collected before it is written, about."""
 
 
 class PartsWriter:
@@ -85,13 +91,14 @@ class PartsWriter:
         self._records = 0
         path = durable.temporary(self._layout.tmp, ".h5")
         with durable.store_errors(path, "be written"):
-            durable.write_whole(path, file_image(table.write))
+            durable.write_whole(path, tracks_part(table))
         self._note(path, TRACKS, len(table))
 
     def _close_family(self, key: str) -> None:
         part = self._open[key]
         with _writing(part.path):
             part.close()
+            trailer.append(part.path)
             durable.sync_path(part.path)
         del self._open[key]
         self._note(part.path, key, len(part.contents))
@@ -109,50 +116,63 @@ class _FamilyPart:
         self.contents: list[str] = []
         self._lengths: list[int] = []
         self._crcs: list[int] = []
-        self._buffer: list[FeatureRows] = []
-        self._buffered_bytes = 0
-        self._file = h5py.File(path, "x", libver=LIBVER, rdcc_nbytes=0)
+        self._disk = PatientFile(path)
+        self._file = h5py.File(self._disk, "w", libver=LIBVER, rdcc_nbytes=0)
         mark(self._file, schema=SCHEMA)
         self._group = family_group(self._file, spec)
         describe(self._group, spec)
-        row_bytes = 4 * int(np.prod(spec.row_shape))
+        row_bytes = ARRAYS["values"].itemsize * math.prod(spec.row_shape)
         chunk = max(1, _CHUNK_BYTES // max(row_bytes, 1))
-        for name, shape, dtype in (("values", spec.row_shape, "<f4"), ("start_s", (), "<f4"), ("channel", (), "i1")):
+        # Whole chunks, each written once; a buffer that is used again is faster than memory that is new.
+        capacity = chunk * max(1, _BUFFER_BYTES // (chunk * max(row_bytes, 1)))
+        self._buffer = {}
+        self._buffered = 0
+        for name, dtype in ARRAYS.items():
+            shape = spec.row_shape if name == "values" else ()
+            self._buffer[name] = np.empty((capacity, *shape), dtype)
             self._group.create_dataset(
-                name, shape=(0, *shape), maxshape=(None, *shape), chunks=(chunk, *shape), dtype=dtype
+                name,
+                shape=(0, *shape),
+                maxshape=(None, *shape),
+                chunks=(chunk if name == "values" else max(chunk, _ROWS_PER_CHUNK), *shape),
+                dtype=dtype,
             )
 
     def add(self, content_hash: str, rows: FeatureRows) -> None:
         self.contents.append(content_hash)
         self._lengths.append(len(rows))
         self._crcs.append(rows_crc(content_hash, rows))
-        self._buffer.append(rows)
-        self._buffered_bytes += rows.values.nbytes
-        if self._buffered_bytes >= _BUFFER_BYTES:
-            self._flush()
+        done = 0
+        while done < len(rows):
+            more = min(len(rows) - done, len(self._buffer["values"]) - self._buffered)
+            for name, buffer in self._buffer.items():
+                buffer[self._buffered : self._buffered + more] = getattr(rows, name)[done : done + more]
+            self._buffered += more
+            done += more
+            if self._buffered == len(self._buffer["values"]):
+                self._flush()
 
     def close(self) -> None:
         self._flush()
         write_index(self._group, self.contents, self._lengths, self._crcs)
         self._file.close()
+        self._disk.close()
+        self._disk.check()
 
     def abandon(self) -> None:
-        # HDF5 cannot close what it cannot flush, and the file goes away anyhow.
-        with suppress(OSError, RuntimeError, ValueError):
+        with suppress(OSError, RuntimeError, ValueError):  # the file goes away anyhow
             self._file.close()
+        self._disk.close()
         self.path.unlink(missing_ok=True)
 
     def _flush(self) -> None:
-        if not self._buffer:
-            return
-        for name in ("values", "start_s", "channel"):
-            more = np.concatenate([getattr(rows, name) for rows in self._buffer])
+        for name, buffer in self._buffer.items():
             dataset = self._group[name]
             begin = len(dataset)
-            dataset.resize(begin + len(more), axis=0)
-            dataset[begin:] = more
-        self._buffer.clear()
-        self._buffered_bytes = 0
+            dataset.resize(begin + self._buffered, axis=0)
+            dataset[begin:] = buffer[: self._buffered]
+        self._buffered = 0
+        self._disk.check()
 
 
 @contextmanager

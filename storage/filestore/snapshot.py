@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import h5py
+import numpy as np
 
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows
@@ -13,11 +14,8 @@ from storage.base import Snapshot
 from storage.filestore.hdf5 import DamagedError, VanishedError, naming, reading
 from storage.filestore.index import Indexes, PartsIndex, Place
 from storage.filestore.layout import Layout, SegmentName
-from storage.filestore.schema import FamilyTable, Tracks
+from storage.filestore.schema import ROW, FamilyTable, Tracks, ids, read_rows
 from storage.rules import Rank, missing_rows, rank
-
-_RUN_BYTES = 8 << 20
-"""The largest read; rows that follow each other in a part are read together up to this."""
 
 _TABLES = 16
 """How many parts' records a snapshot keeps decoded."""
@@ -59,10 +57,26 @@ class FileSnapshot(Snapshot):
         for part, rows in self._index.winners().items():
             with self._reading_part(part) as file:
                 table = Tracks.read(file)
-                found = [table.record(row) for row in rows]
+                found = list((table if len(rows) == len(table) else table.take(rows)).records())
             yield from (record for record in found if record.track_id not in self._by_track)
         for name in sorted(self._by_track.values(), key=lambda name: name.path):
             yield self._of_segment(name)
+
+    def columns(self) -> np.ndarray:
+        """Return what the record of every track has of fixed width, dtype `schema.ROW`, in no particular order.
+
+        A tenth of the time that `records` takes, where neither paths nor failures are wanted.
+        """
+        found = [np.zeros(0, ROW)]
+        for part, rows in self._index.winners().items():
+            with self._reading_part(part) as file:
+                held = read_rows(file)
+            found.append(held if len(rows) == len(held) else held[rows])
+        merged = np.concatenate(found)
+        if not self._by_track:
+            return merged
+        waiting = [Tracks.of(self._of_segment(name)).rows for name in self._by_track.values()]
+        return np.concatenate([merged[~np.isin(merged["track_id"], ids(list(self._by_track)))], *waiting])
 
     def record(self, track_id: str) -> TrackRecord | None:
         """Return the record of a track, or None when there is none."""
@@ -99,9 +113,9 @@ class FileSnapshot(Snapshot):
         for part in sorted(in_parts):
             with self._reading_part(part) as file:
                 table = FamilyTable(file, family_key)
-                for run in _runs(table, sorted(in_parts[part])):
+                for run in table.runs(sorted(in_parts[part])):
                     contents = [in_parts[part][row] for row in run]
-                    found.update(zip(contents, table.rows_of(contents, first=run[0]), strict=True))
+                    found.update(zip(contents, table.rows_at(run, contents), strict=True))
         return [found[content_hash] for content_hash in content_hashes]
 
     def _from_inbox(
@@ -169,18 +183,3 @@ def read_record(layout: Layout, name: SegmentName) -> TrackRecord:
         if record.track_id != name.track_id or rank(record) != name.rank:
             raise DamagedError("it holds another record than its name says")
         return record
-
-
-def _runs(table: FamilyTable, rows: list[int]) -> Iterator[list[int]]:
-    """Part ascending rows into runs that lie next to each other and fit in one read."""
-    run: list[int] = []
-    size = 0
-    for row in rows:
-        more = table.size_bytes(row)
-        if run and (row != run[-1] + 1 or size + more > _RUN_BYTES):
-            yield run
-            run, size = [], 0
-        run.append(row)
-        size += more
-    if run:
-        yield run

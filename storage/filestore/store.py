@@ -1,19 +1,21 @@
 """The feature store in a folder."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.tracks import TrackRecord
 from storage import durable
-from storage.base import GRACE_S, CompactionReport, FeatureStore, GcReport, Snapshot
-from storage.filestore import compaction
+from storage.base import GRACE_S, UNUSED_S, CompactionReport, FeatureStore, GcReport, Snapshot
+from storage.filestore import compaction, pinning, verifying
 from storage.filestore.index import Indexes
-from storage.filestore.layout import Layout, SegmentName, open_layout
+from storage.filestore.layout import Layout, SegmentName, find_layout, open_layout
 from storage.filestore.schema import segment
 from storage.filestore.snapshot import FileSnapshot
-from storage.rules import Rank, check_commit, rank
+from storage.filestore.verifying import VerifyReport
+from storage.rules import Rank, check_commit, describes, rank
 
 
 class FileFeatureStore(FeatureStore):
@@ -25,6 +27,7 @@ class FileFeatureStore(FeatureStore):
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._indexes = Indexes(layout)
+        self._compactor = compaction.Compactor(layout, self._indexes)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -34,6 +37,15 @@ class FileFeatureStore(FeatureStore):
         something else, or was written by a newer chordal.
         """
         return cls(open_layout(path))
+
+    @classmethod
+    def existing(cls, path: Path) -> Self:
+        """Return the store that is in a folder, to read; nothing is made or changed, so the folder may be read-only.
+
+        Raises `UsageError` naming the folder, the reason and the mend when there is none, or it was written by a
+        newer chordal.
+        """
+        return cls(find_layout(path))
 
     @property
     def path(self) -> Path:
@@ -58,7 +70,7 @@ class FileFeatureStore(FeatureStore):
         self._write(SegmentName.of(record, new), segment(record, new, specs))
         return True
 
-    def _write(self, name: SegmentName, data: bytes) -> None:
+    def _write(self, name: SegmentName, data: bytes | memoryview) -> None:
         """Put a segment into the inbox; once this returns, a power cut cannot take it away."""
         target = self._layout.inbox / name.path
         with durable.store_errors(target, "be written"):
@@ -96,10 +108,10 @@ class FileFeatureStore(FeatureStore):
         """Return the newest record of some track that has this content and did not fail, or None."""
         if not content_hash:
             return None
-        waiting = [name.track_id for name in self._layout.segments_of_content(content_hash) if name.rank.succeeded]
+        waiting = [name.track_id for name in self._layout.segments_of_content(content_hash)]
         for track_id in (*waiting, *self._indexes.newest().tracks_of(content_hash)):
             record = self.record(track_id)
-            if record is not None and record.content_hash == content_hash and record.failure is None:
+            if record is not None and record.content_hash == content_hash and describes(record):
                 return record
         return None
 
@@ -109,9 +121,23 @@ class FileFeatureStore(FeatureStore):
         segments = list(self._layout.segments())
         return FileSnapshot(self._layout, self._indexes, self._indexes.newest(), segments)
 
-    def compact(self) -> CompactionReport:
-        """Merge the inbox, and parts that are small, into parts; changes nothing that a reader sees."""
-        return compaction.compact(self._layout, self._indexes)
+    @contextmanager
+    def hold(self) -> Iterator[Snapshot]:
+        """Give the store as it is now to a reader that may need it for longer than the collection's grace."""
+        with pinning.pinned(self._layout, self._indexes.newest().generation):
+            yield self.snapshot()
+
+    def compact(self, *, unused_s: float = UNUSED_S, grace_s: float = GRACE_S) -> CompactionReport:
+        """Merge the inbox, and parts that are small, into parts; give back what nobody refers to any more."""
+        return self._compactor.compact(unused_s=unused_s, grace_s=grace_s)
+
+    def verify(self) -> VerifyReport:
+        """Read all there is and check every checksum; changes nothing."""
+        return verifying.verify(self._layout.root)
+
+    def repair(self) -> VerifyReport:
+        """Verify, and mend what can be mended; what was lost counts as not extracted, until the next run."""
+        return verifying.repair(self._layout.root)
 
     def gc(self, *, grace_s: float = GRACE_S) -> GcReport:
         """Remove what nobody refers to and is older than `grace_s` seconds."""

@@ -10,6 +10,7 @@ import pytest
 from pipeline.errors import StoreError, UsageError
 from pipeline.tracks import Failure, track_id
 from storage.base import FeatureStore
+from storage.rules import deletion, retry
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, full_record, record, rows, same_rows, spec
 
 _CRASHED = Failure(kind="crashed", reason="the process died", attempts=3, host="studio")
@@ -75,6 +76,45 @@ class FeatureStoreConformance:
         assert store.record(failed.track_id) == failed
         assert store.families_of(content(1)) == set(SPECS)
 
+    def test_a_deletion_stands_until_a_newer_scan_sees_the_file_again(self, store: FeatureStore) -> None:
+        told = record("/a", 1)
+        store.commit(told, features(1), SPECS)
+        gone = deletion(told, 5)
+        for expected in (True, False):
+            assert store.commit(gone, {}, {}) is expected
+        for late in (told, record("/a", 2, sequence=4)):
+            store.commit(late, {}, {})
+            assert store.record(told.track_id) == gone
+        store.compact()
+        assert list(store.snapshot().records()) == [gone]
+        assert not gone.extracted
+        back = record("/a", 1, sequence=6)
+        assert store.commit(back, {}, {}) is True
+        assert store.record(told.track_id) == back
+        assert same_rows(store.snapshot().rows(TONES.key, [content(1)])[0], rows(TONES, 1)), "nothing is computed again"
+
+    def test_a_deleted_file_still_tells_what_decoding_it_would_tell(self, store: FeatureStore) -> None:
+        told = record("/a", 1)
+        store.commit(told, features(1), SPECS)
+        store.commit(deletion(told, 2), {}, {})
+        for _ in range(2):
+            found = store.record_of_content(content(1))
+            assert found is not None, "a file that was moved is not decoded again"
+            assert found.duration_s == told.duration_s
+            store.compact()
+
+    def test_a_failure_that_was_taken_back_is_no_failure_until_the_next_attempt(self, store: FeatureStore) -> None:
+        failed = record("/a", 1, failure=_CRASHED)
+        store.commit(failed, {}, {})
+        again = retry(failed)
+        assert store.commit(again, {}, {}) is True
+        assert store.commit(failed, {}, {}) is False, "a late redelivery does not undo it"
+        for _ in range(2):
+            assert store.record(failed.track_id) == again
+            assert store.record_of_content(content(1)) is None
+            store.compact()
+        assert store.commit(failed.replace(sequence=2), {}, {}) is True
+
     def test_two_paths_with_one_content_share_its_features(self, store: FeatureStore) -> None:
         store.commit(record("/a", 1), features(1), SPECS)
         other = {key: rows(family, 2) for key, family in SPECS.items()}
@@ -101,7 +141,8 @@ class FeatureStoreConformance:
         assert list(store.snapshot().records()) == [told]
 
     def test_every_field_of_a_record_survives(self, store: FeatureStore) -> None:
-        for told in (full_record("/a"), full_record("/b").replace(failure=None)):
+        full = full_record("/a")
+        for told in (full, full.replace(sequence=2, mark=None), full.replace(sequence=3, failure=None)):
             store.commit(told, {}, {})
             for _ in range(2):
                 assert store.record(told.track_id) == told
@@ -190,6 +231,7 @@ class FeatureStoreConformance:
         for told, brought, specs in (
             (failed, good, SPECS),
             (record("/a", None), good, SPECS),
+            (deletion(record("/a", 1), 2), good, SPECS),
             (record("/a", 1), good, {}),
             (record("/a", 1), wide, SPECS),
             (record("/a", 1, sequence=-1), good, SPECS),

@@ -71,6 +71,7 @@ def full_record(path: str) -> TrackRecord:
         family_failures={SPECTRA.key: Failure(kind="too_short", reason="0.1 s", attempts=2)},
         reused=True,
         copy_of=content(2),
+        mark="deleted",
     )
     plain = TrackRecord(
         track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""

@@ -1,4 +1,4 @@
-"""The benchmark's command: `python -m tests.bench [extract] [commit] [flow] [--repeats N] [--audio FILE]...`."""
+"""The benchmark's command: `python -m tests.bench [extract] [commit] [store] [flow] [--repeats N] ...`."""
 
 import argparse
 import importlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workers.processes import QUIET
 
-SECTIONS = ("extract", "commit", "flow")
+SECTIONS = ("extract", "commit", "store", "flow")
 
 
 def main() -> None:
@@ -22,6 +22,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the made piece  [default: 30]")
     parser.add_argument("--folder", metavar="DIR", help="measure on this disk  [default: the system's for temporaries]")
     parser.add_argument(
+        "--tracks", type=int, action="append", metavar="N", help="store: of this many tracks  [default: 100000]"
+    )
+    parser.add_argument(
+        "--segments", type=int, default=256, metavar="N", help="store: compact this many  [default: 256]"
+    )
+    parser.add_argument(
         "--one-process", action="store_true", help="extract: all rows in one process; quicker, but peaks are shared"
     )
     given = parser.parse_args()
@@ -29,6 +35,9 @@ def main() -> None:
         parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     if given.repeats < 1 or given.seconds < 4:
         parser.error("give at least 1 repeat and 4 seconds")
+    given.tracks = given.tracks or [100_000]
+    if min(*given.tracks, given.segments) < 2:
+        parser.error("give at least 2 tracks and 2 segments")
     if missing := [file for file in given.audio if not Path(file).is_file()]:
         parser.error(f"no such file: {', '.join(missing)}")
     # Every process that is measured inherits these: one numeric thread each, as a worker has.

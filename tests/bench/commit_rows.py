@@ -28,6 +28,9 @@ def store(folder, first, count):
         channel=np.full(ROWS_PER_SEGMENT, -1, np.int8),
     )
 
+    # What a process does once, it has done before.
+    opened.commit(record(f"/warm-{first}", 10**6 + first), {spec.key: rows}, {spec.key: spec})
+
     def work():
         for number in range(first, first + count):
             if not opened.commit(record(f"/{number}", number), {spec.key: rows}, {spec.key: spec}):

@@ -10,7 +10,7 @@ import soundfile
 from pipeline.decoding import decode
 from pipeline.features.registry import family
 from pipeline.features.spec import compute
-from tests.bench import notebook
+from tests.bench import notebook, store
 from tests.bench.extract import ROWS
 from tests.bench.piece import FORMATS, RATE_HZ, piece
 
@@ -40,3 +40,11 @@ def test_the_notebook_loops_yield_the_numbers_of_the_families(short_piece):
     for name, expected in zip(names, notebook.everything(short_piece), strict=True):
         ours = compute(family(name), audio).values
         np.testing.assert_allclose(ours, expected.reshape(ours.shape), rtol=1e-4, atol=1e-2, err_msg=name)
+
+
+def test_the_command_prints_every_row_of_the_store_tables():
+    command = [sys.executable, "-m", "tests.bench", "store", "--repeats", "1", "--tracks", "50", "--segments", "3"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first_cells = {re.split(r"\s{2,}", line)[0] for line in done.stdout.splitlines()}
+    assert first_cells >= {*store.READING, *store.COMPACTING}

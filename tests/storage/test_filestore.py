@@ -14,9 +14,10 @@ import pytest
 from pipeline.errors import StoreError, UsageError
 from pipeline.tracks import Failure, track_id
 from storage import FileFeatureStore
-from storage.filestore import compaction
-from storage.filestore.compaction import small_parts
-from storage.filestore.layout import Layout, PartEntry, SegmentName
+from storage.base import GcReport
+from storage.filestore.compaction import Compactor, small_parts
+from storage.filestore.layout import SCHEMA, Layout, PartEntry, SegmentName
+from storage.rules import State
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows, same_rows
 from tests.storage import workloads
 
@@ -92,8 +93,8 @@ def test_the_name_of_a_segment_tells_what_is_in_it(store, home):
     layout = Layout(home)
     by_track = {name.track_id: name for name in layout.segments()}
     good, bad = by_track[track_id("/a")], by_track[failed.track_id]
-    assert (good.rank.sequence, good.rank.succeeded, good.rank.content_hash) == (255, True, content(1))
-    assert (bad.rank.succeeded, bad.rank.content_hash) == (False, "")
+    assert (good.rank.sequence, good.rank.state, good.rank.content_hash) == (255, State.EXTRACTED, content(1))
+    assert (bad.rank.state, bad.rank.content_hash) == (State.FAILED, "")
     assert (layout.families_in(good), layout.families_in(bad)) == ({TONES.key}, set())
     for name in by_track.values():
         assert (home / "inbox" / name.path).is_file()
@@ -123,7 +124,7 @@ def test_a_part_says_what_it_holds_to_people_with_other_tools(store, home):
         assert group.attrs["fingerprint"].decode() == SPECTRA.fingerprint
         assert json.loads(group.attrs["parameters"]) == SPECTRA.parameters
         assert json.loads(file.attrs["software"]).keys() == {"chordal", "h5py", "hdf5", "numpy"}
-        assert file.attrs["schema"] == 1
+        assert file.attrs["schema"] == SCHEMA
 
 
 def test_every_flipped_bit_in_a_segment_is_found_or_without_effect(store, home):
@@ -230,7 +231,7 @@ def test_parts_are_cut_at_their_size_and_small_ones_are_merged(store, home):
     layout = store._layout
     for begin in range(0, 60, 6):
         fill(store, range(begin, begin + 6))
-        compaction.compact(layout, store._indexes, part_entries=16)
+        Compactor(layout, store._indexes, part_entries=16).compact()
     manifest = layout.manifest(layout.generations()[-1])
     assert max(part.entries for part in manifest.parts) <= 16
     assert len(manifest.parts) < 3 * 8
@@ -255,9 +256,9 @@ def test_a_row_is_rewritten_only_as_often_as_the_store_doubles():
 def test_collection_takes_only_what_nobody_names_after_the_grace(store, home):
     for begin in (0, 2, 4):
         fill(store, range(begin, begin + 2))
-        compaction.compact(store._layout, store._indexes, part_entries=64)
+        Compactor(store._layout, store._indexes, part_entries=64).compact()
     (home / "tmp" / "left-by-a-killed-writer.h5").write_bytes(b"half")
-    assert store.gc() == compaction.GcReport()
+    assert store.gc() == GcReport()
     age(store, by_s=2 * DAY_S)
     report = store.gc()
     assert (report.manifests, report.temporary) == (3, 1)

@@ -4,17 +4,24 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pipeline.tracks import Failure, track_id
 from storage import FileFeatureStore, MemoryFeatureStore
+from storage.rules import deletion, retry
 from storage.testing.samples import SPECS, content, record, rows, same_rows
+from tests.storage.disks import watched
 
 PATHS = ("/a", "/b", "/\udcff c")
 NUMBERS = range(4)
 FAILURE = Failure(kind="unreadable", reason="no decoder makes sound of it")
+
+
+class Died(BaseException):
+    """Instead of a kill, in one process."""
 
 
 class FileStoreAgainstMemory(RuleBasedStateMachine):
@@ -44,9 +51,48 @@ class FileStoreAgainstMemory(RuleBasedStateMachine):
         told = record(path, number, sequence=sequence, failure=FAILURE)
         assert self.store.commit(told, {}, {}) is self.model.commit(told, {}, {})
 
+    @rule(path=st.sampled_from(PATHS), sequence=st.integers(0, 4))
+    def delete(self, path, sequence):
+        known = self.model.record(track_id(path)) or record(path, None)
+        mark = deletion(known, sequence)
+        assert self.store.commit(mark, {}, {}) is self.model.commit(mark, {}, {})
+
+    @rule(path=st.sampled_from(PATHS))
+    def take_back(self, path):
+        known = self.model.record(track_id(path))
+        if known is not None and known.failure is not None and known.mark is None:
+            assert self.store.commit(retry(known), {}, {}) is self.model.commit(retry(known), {}, {}) is True
+
+    @rule(step=st.integers(0, 30), number=st.sampled_from(NUMBERS), compacting=st.booleans())
+    def crash(self, step, number, compacting):
+        """Die before a change of the disk; what was not acknowledged may be there or not, but is never half there."""
+        told, brought = record("/a", number, sequence=5), {key: rows(SPECS[key], number) for key in SPECS}
+        steps = iter(range(step))
+
+        def die(_name, _arguments):
+            if next(steps, None) is None:
+                raise Died
+
+        try:
+            with pytest.MonkeyPatch.context() as patch, watched(patch, die):
+                if compacting:
+                    self.store.compact()
+                else:
+                    self.store.commit(told, brought, SPECS)
+        except Died:
+            shutil.rmtree(self.home / "store" / "tmp")  # as the clean-up of a live process would not have run
+            (self.home / "store" / "tmp").mkdir()
+        self.store = FileFeatureStore.open(self.home / "store")
+        if not compacting and self.store.record(told.track_id) == told:
+            self.model.commit(told, brought, SPECS)
+
     @rule()
     def compact(self):
         self.store.compact()
+
+    @rule()
+    def verify(self):
+        assert self.store.verify().damages == ()
 
     @rule()
     def open_again(self):
@@ -65,6 +111,8 @@ class FileStoreAgainstMemory(RuleBasedStateMachine):
         for path in PATHS:
             assert self.store.record(track_id(path)) == self.model.record(track_id(path))
         for number in NUMBERS:
+            mine, theirs = (store.record_of_content(content(number)) for store in (self.store, self.model))
+            assert (mine is None) == (theirs is None)
             assert self.store.families_of(content(number)) == self.model.families_of(content(number))
         self.compare(self.store.snapshot(), self.model.snapshot())
         self.compare(*self.pinned)

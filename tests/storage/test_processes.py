@@ -1,11 +1,10 @@
 """Real processes write, compact and die; what was acknowledged is never lost."""
 
 import itertools
+import os
 import random
 import signal
 from multiprocessing.connection import wait
-
-import pytest
 
 from storage import FileFeatureStore
 from storage.testing.samples import SPECS, TONES, content, features, record, rows, same_rows
@@ -72,24 +71,49 @@ def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(home, 
     check_whole(FileFeatureStore.open(home), acknowledged)
 
 
-@pytest.mark.parametrize("workload", [workloads.write_for_ever, workloads.compact_for_ever])
-def test_a_killed_process_loses_no_acknowledged_commit_and_leaves_nothing_unreadable(home, processes, workload):
-    store = FileFeatureStore.open(home)
+def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothing(home, processes):
+    # CHORDAL_TEST_KILLS=200 runs the long version.
+    kills = int(os.environ.get("CHORDAL_TEST_KILLS", "24"))
+    FileFeatureStore.open(home)
     chance = random.Random(7)
     acknowledged = []
-    for _ in range(20):
-        process, listening = start(processes, workload, home)
-        acknowledged.append(listening.recv())
-        # A random moment, counted in commits and in a fraction of one, as the kill meets the process at work.
-        acknowledged += [listening.recv() for _ in range(chance.randrange(6))]
-        listening.poll(chance.random() * 0.01)
+    crew = {}
+
+    def hire(role):
+        workload = workloads.compact_for_ever if role == "compactor" else workloads.write_for_ever
+        begin = 1_000_000 * len(hired)
+        hired.append(role)
+        crew[role] = start(processes, workload, home, begin)
+
+    hired = []
+    for role in ("writer", "other writer", "compactor"):
+        hire(role)
+    for kill in range(kills):
+        role = chance.choice(sorted(crew))
+        process, listening = crew[role]
+        # A random moment, counted in what was done and in a fraction of that, as the kill meets the process at work.
+        acknowledged += [listening.recv() for _ in range(1 + chance.randrange(6 if "writer" in role else 2))]
+        listening.poll(chance.random() * 0.02)
         process.kill()
         acknowledged += everything(listening)
         process.join()
-    check_whole(store, acknowledged)
+        if kill % 20 == 10:
+            check_whole(FileFeatureStore.open(home), {number for number in acknowledged if number is not None})
+        hire(role)
+    for process, listening in crew.values():
+        process.kill()
+        acknowledged += everything(listening)
+        process.join()
+    numbers = {number for number in acknowledged if number is not None}
+    assert len(numbers) > kills
+    store = FileFeatureStore.open(home)
+    check_whole(store, numbers)
     store.compact()
-    check_whole(store, acknowledged)
-    assert store.commit(record("/1", 1), features(1), SPECS) is True
+    check_whole(store, numbers)
+    report = store.verify()
+    assert report.damages == ()
+    assert report.segments == 0
+    assert store.commit(record("/999999999", 999_999_999), features(999_999_999), SPECS) is True
 
 
 def test_a_kill_at_every_step_of_commit_and_compaction_loses_nothing(home, processes):

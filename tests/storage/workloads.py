@@ -4,6 +4,7 @@ import itertools
 import os
 import resource
 import signal
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import StoreError, UsageError
@@ -27,22 +28,21 @@ def compact_until(home: Path, over) -> None:
         store.compact()
 
 
-def write_for_ever(home: Path, acknowledged) -> None:
+def write_for_ever(home: Path, begin: int, acknowledged) -> None:
     """Commit until killed; acknowledge what was stored."""
     store = FileFeatureStore.open(home)
-    for number in itertools.count(os.getpid() * 1000):
+    for number in itertools.count(begin):
         store.commit(record(f"/{number}", number), features(number), SPECS)
         acknowledged.send(number)
 
 
-def compact_for_ever(home: Path, acknowledged) -> None:
-    """Commit and compact until killed; acknowledge what was stored."""
+def compact_for_ever(home: Path, _begin: int, acknowledged) -> None:
+    """Compact and collect until killed; tell after each that it was done."""
     store = FileFeatureStore.open(home)
-    for number in itertools.count(os.getpid() * 1000):
-        store.commit(record(f"/{number}", number), features(number), SPECS)
-        acknowledged.send(number)
-        if number % 2:
-            store.compact()
+    while True:
+        store.compact()
+        store.gc()
+        acknowledged.send(None)
 
 
 def write_on_a_small_disk(home: Path, limit_bytes: int, told) -> None:
@@ -118,3 +118,33 @@ def die_at(home: Path, step: int, acknowledged) -> None:
         if number % 2:
             store.compact()
     acknowledged.send("survived")
+
+
+def wait_and_work(home: Path, number: int, going, told) -> None:
+    """Wait for a sign, then commit two tracks and compact; tell the numbers that were stored, and errors in words."""
+    store = FileFeatureStore.open(home)
+    # What is read or made for the first time is done with before anybody looks.
+    features(number)
+    told.send("ready")
+    going.recv()
+    for each in (number, number + 1):
+        with _telling(told):
+            store.commit(record(f"/{each}", each), features(each), SPECS)
+            _tell(told, each)
+    with _telling(told):
+        store.compact()
+
+
+@contextmanager
+def _telling(told):
+    try:
+        yield
+    except StoreError as error:
+        _tell(told, str(error))
+
+
+def _tell(told, what):
+    with suppress(OSError):  # the one write that fails may be this one
+        told.send(what)
+        return
+    told.send(what)

@@ -69,7 +69,10 @@ def train(**given: Any) -> None:
 @options.home
 @options.as_json
 def scan(**given: Any) -> None:
-    """Look at the libraries: how many files, which labels, groups and folds. Changes nothing but the ledger."""
+    """Look at the libraries: how many files, which labels, groups and folds. Extracts nothing.
+
+    What was there at an earlier scan of the same folder and is gone now is marked deleted.
+    """
     _carry_out({**given, "workers": None, "broker": None}, _scan_only, extract=False, learn=False)
 
 
@@ -94,7 +97,7 @@ def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn
     from pipeline.recipe import load_recipe
     from pipeline.search import check_models
     from pipeline.tracks import printable
-    from workers import interrupts, running, summary
+    from workers import importing, interrupts, running, summary
     from workers.address import BrokerAddress
     from workers.home import only_one, prepare_home
     from workers.progress import View
@@ -111,7 +114,10 @@ def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn
     home = prepare_home(given["home"])
     wanted = running.Wanted(
         command=_shown_command(),
-        libraries=tuple(os.path.abspath(library) for library in given["libraries"]),  # noqa: PTH100 - keeps odd bytes
+        libraries=tuple(
+            importing.library_of(os.path.abspath(library))  # noqa: PTH100 - keeps odd bytes
+            for library in given["libraries"]
+        ),
         recipe=recipe,
         labels=given["labels"] or "folder",
         groups=given["groups"],
@@ -125,6 +131,9 @@ def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn
     )
     if not wanted.libraries:
         wanted = _like_last_run(home, wanted, given)
+    if importing.is_imported(wanted.libraries):
+        importing.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
+        wanted = wanted.replace(labels=importing.LABELS)
     quiet = given["as_json"]
     with only_one(home), View(quiet=quiet) as view:
         told = body(home, wanted, view)

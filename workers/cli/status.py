@@ -1,13 +1,13 @@
-"""`chordal status`, `failures`, `models`, `recipes`: what a home holds."""
+"""`chordal status`, `failures`, `retry`, `models`, `recipes`: what a home holds."""
 
 import csv
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from pipeline.errors import UsageError
+from pipeline.errors import FailureKind, UsageError
 from pipeline.tracks import printable
 from workers.cli import options
 from workers.tables import console, show_facts, show_rows
@@ -53,7 +53,7 @@ def pick_run(context: "Doors", run_id: str | None) -> str:
 @options.home
 @options.as_json
 def status(run_id: str | None, home: str, *, as_json: bool) -> None:
-    """Show where a run stands: stage, files, trials, result."""
+    """Show where a run stands, and how many tracks of the home are in which state."""
     context = opened(home)
     told = _status(context, pick_run(context, run_id))
     if as_json:
@@ -86,6 +86,7 @@ def _status(context: "Doors", run_id: str) -> dict[str, Any]:
             "sealed": len(ledger.sealed_shards(run_id)),
         },
         "tracks": stages.track_counts(context, plan),
+        "ledger": context.tracks.counts(),
         "trials": {"requested": len(ledger.trials(run_id) or ()), "ended": len(outcomes)},
         "seconds": stages.seconds(context, run_id),
     }
@@ -120,6 +121,8 @@ def failures(home: str, *, as_csv: bool, as_json: bool) -> None:
 def _failures(context: "Doors") -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for record in context.store.snapshot().records():
+        if record.mark is not None:
+            continue  # its file is gone, or it will be tried again
         causes = {"": record.failure} if record.failure is not None else record.family_failures
         for family, failure in causes.items():
             if failure is not None:
@@ -138,6 +141,39 @@ def _show_failures(rows: list[dict[str, Any]]) -> None:
     show_rows(("file", "family", "kind", "reason", "attempts"), shown)
     if len(rows) > SHOWN_FAILURES:
         console().print(f"and {len(rows) - SHOWN_FAILURES} more; --csv or --json prints them all")
+
+
+@click.command()
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(get_args(FailureKind)),
+    help="Only failures of this kind; may be given more than once.  [default: all]",
+)
+@options.home
+@options.as_json
+def retry(kinds: tuple[FailureKind, ...], home: str, *, as_json: bool) -> None:
+    """Take failures back, so that the next run or extraction tries these files again.
+
+    \b
+    For example, after a codec was installed or a disk mended:
+        chordal retry --kind unreadable --kind missing
+        chordal extract MUSIC_FOLDER
+    A file that was changed is tried again without this.
+    """
+    from workers.home import only_one
+
+    context = opened(home)
+    with only_one(context.home):
+        tracks = context.tracks.retry(kinds)
+    if as_json:
+        options.emit({"retried": tracks})
+    elif tracks:
+        click.echo(f"{tracks} failed {'file' if tracks == 1 else 'files'} will be tried again by the next run")
+    else:
+        told = f" of kind {' or '.join(kinds)}" if kinds else ""
+        click.echo(f"no failures{told}, nothing to try again")
 
 
 @click.command()
