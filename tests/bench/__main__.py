@@ -1,4 +1,4 @@
-"""The benchmark's command: `python -m tests.bench [extract] [commit] [flow] [--repeats N] [--audio FILE]...`."""
+"""The benchmark's command: `python -m tests.bench [SECTION]... [--repeats N] [--audio FILE]...`."""
 
 import argparse
 import importlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workers.processes import QUIET
 
-SECTIONS = ("extract", "commit", "flow")
+SECTIONS = ("extract", "commit", "flow", "startup")
 
 
 def main() -> None:
