@@ -21,7 +21,7 @@ $(VENV)/.installed: requirements.lock ops/bootstrap.lock pyproject.toml
 		"(Debian: apt install python3 python3-venv; macOS: brew install python@3.12)" >&2; exit 2; }
 	"$(PYTHON)" -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r ops/bootstrap.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	$(BIN)/python -c 'from pipeline.kernels import warm; warm()' # compiled once here, not by the first worker
 	@touch $@

@@ -1,9 +1,9 @@
 """Decoded audio: as a whole, and as the stream of blocks that all families of a track share."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from pipeline.arrays import Float32
 
 if TYPE_CHECKING:
     from pipeline.sharing import Shared
+
+Told = TypeVar("Told")
 
 ANALYSIS_RATE_HZ = 22_050
 """The rate of every spectral family: the tutorials' (and librosa's) default."""
@@ -40,6 +42,16 @@ class AudioBlock:
         self.last = last
         """Whether the stream ends here."""
         self._shared = shared
+        self._told: dict[Callable[[AudioBlock], Any], Any] = {}
+
+    def once(self, function: Callable[["AudioBlock"], Told]) -> Told:
+        """Return what a function says of this block, computed once for all families that ask.
+
+        Nobody may change what it returns.
+        """
+        if function not in self._told:
+            self._told[function] = function(self)
+        return cast("Told", self._told[function])
 
     @cached_property
     def mono(self) -> Float32:

@@ -4,16 +4,12 @@ import hashlib
 
 from pipeline.opening import opened
 
-_BLOCK_BYTES = 1 << 20
-
 
 def content_hash(path: str) -> str:
-    """Return BLAKE2b-128 of a file's bytes as 32 hex digits, read in blocks of 1 MiB.
+    """Return the first 128 bits of SHA-256 of a file's bytes as 32 hex digits.
 
+    SHA-256 because processors compute it in hardware: of uncompressed sound, hashing is a tenth of all the work.
     Raises `MissingError`, `UnreadableError` or `TransientError`, as `pipeline.opening.opened` does.
     """
-    digest = hashlib.blake2b(digest_size=16)
     with opened(path) as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]

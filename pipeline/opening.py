@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from io import FileIO
 
 from pipeline.errors import ChordalError, MissingError, TransientError, UnreadableError
 from pipeline.tracks import printable
@@ -26,7 +26,7 @@ _PASSING = frozenset(
 )
 
 
-def open_file(path: str) -> BinaryIO:
+def open_file(path: str) -> FileIO:
     """Open a regular file for reading; `path` may hold undecodable bytes as surrogates (`os.fsdecode`).
 
     Raises `MissingError` when it is not there, `UnreadableError` when it may not be read or is no regular file,
@@ -43,7 +43,7 @@ def open_file(path: str) -> BinaryIO:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[BinaryIO]:
+def opened(path: str) -> Iterator[FileIO]:
     """Open a file as `open_file` does, and tell errors of the reads inside the block in the same way."""
     with open_file(path) as file, system_errors(path):
         yield file

@@ -81,7 +81,7 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     stamp: FileStamp
     sequence: int
     content_hash: str
-    """BLAKE2b-128 of the file's bytes, 32 hex digits; empty when the file could not be read at all."""
+    """The first 128 bits of SHA-256 of the file's bytes, 32 hex digits; empty when it could not be read at all."""
     duration_s: float = 0.0
     sample_rate_hz: int = 0
     channels: int = 0

@@ -1,9 +1,10 @@
 """The Celery application and its settings, each with the failure it prevents."""
 
+import gc
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_before_create_process, worker_process_init
 
 from workers import context
 from workers.settings import QUEUES, Role, Settings
@@ -43,7 +44,9 @@ def configure(settings: Settings, role: Role) -> Celery:
         task_retry_on_worker_lost=True,
         task_acks_on_timeout=True,
         task_reject_on_worker_lost=False,
-        task_time_limit=limit_s,
+        # By task, since a worker may do all kinds of work. A message carries the limit of whoever published it, if it
+        # has one, before the worker's own: the client, which sweeps and publishes training too, has none.
+        task_annotations=None if role == "client" else time_limits(settings),
         task_track_started=True,
         result_expires=24 * 3600,
         # Without it a broker that restarts in the wrong second loses the chord's body.
@@ -59,6 +62,18 @@ def configure(settings: Settings, role: Role) -> Celery:
     return app
 
 
+def time_limits(settings: Settings) -> dict[str, dict[str, int]]:
+    """Return the hard time limit of each task, in seconds, as Celery's annotations."""
+    limits_s = {
+        "chordal.extract.track": settings.extract_limit_s,
+        "chordal.store.seal": settings.extract_limit_s,
+        "chordal.tune.plan": settings.learn_limit_s,
+        "chordal.tune.trial": settings.learn_limit_s,
+        "chordal.train.finish": settings.learn_limit_s,
+    }
+    return {name: {"time_limit": limit_s} for name, limit_s in limits_s.items()}
+
+
 def unacked_keys(role: Role) -> dict[str, str]:
     """Return where a role keeps its unacknowledged messages.
 
@@ -72,6 +87,15 @@ def unacked_keys(role: Role) -> dict[str, str]:
         "unacked_index_key": "unacked-learn-index",
         "unacked_mutex_key": "unacked-learn-mutex",
     }
+
+
+@worker_before_create_process.connect
+def _before_fork(**_: Any) -> None:
+    """Keep the collector from what is there already.
+
+    It writes into every object it looks at; each page it does that to would be copied for one of the processes.
+    """
+    gc.freeze()
 
 
 @worker_process_init.connect

@@ -23,9 +23,22 @@ class Counters:
         self._client.expire(key, DAY_S)
         return attempts
 
+    def time_out(self, run_id: str, what: str) -> None:
+        """Remember that an attempt at a file was ended by the hard time limit."""
+        key = f"chordal:{run_id}:timeouts"
+        self._client.hincrby(key, what, 1)
+        self._client.expire(key, DAY_S)
+
+    def timed_out(self, run_id: str, what: str) -> bool:
+        """Tell whether an attempt at a file was ended by the hard time limit."""
+        return bool(self._client.hexists(f"chordal:{run_id}:timeouts", what))
+
     def settled(self, run_id: str, what: str) -> None:
         """Forget the attempts at something that has ended."""
-        self._client.hdel(f"chordal:{run_id}:attempts", what)
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hdel(f"chordal:{run_id}:attempts", what)
+            pipe.hdel(f"chordal:{run_id}:timeouts", what)
+            pipe.execute()
 
     def add(self, run_id: str, **amounts: float) -> None:
         """Add to the run's progress counts."""

@@ -28,9 +28,9 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
     if context.counters.cancelled(order.run_id):
         return _receipt(order, "cancelled")
     attempt = context.counters.attempt(order.run_id, order.track_id)
-    if attempt > context.settings.attempts:
-        reason = f"took its worker down or beyond {context.settings.extract_limit_s} s {attempt - 1} times"
-        record = _failed(order, "crashed", reason, attempts=attempt - 1)
+    given_up = _given_up(order, context, attempt)
+    if given_up is not None:
+        record = given_up
         context.store.commit(record, {}, {})
         if order.augment is not None:
             _give_up_copies(order, context, record.failure)
@@ -92,6 +92,17 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
         record = record.replace(failure=record.failure.replace(attempts=attempt, host=HOST))
     store.commit(record, rows, {spec.key: spec for spec in specs.values() if spec.key in rows})
     return record
+
+
+def _given_up(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord | None:
+    """Return the failure of a file that is not to be opened again; None for one that may be."""
+    if context.counters.timed_out(order.run_id, order.track_id):
+        # Once is enough: what did not end in that time would take the next process as long.
+        reason = f"not done after {context.settings.extract_limit_s:,} s"
+        return _failed(order, "timeout", reason, attempts=attempt - 1)
+    if attempt > context.settings.attempts:
+        return _failed(order, "crashed", f"took its worker down {attempt - 1} times", attempts=attempt - 1)
+    return None
 
 
 def _give_up_copies(order: ExtractTrack, context: Context, failure: Failure | None) -> None:

@@ -1,5 +1,6 @@
 """Being a Celery worker: settings, logging, queues, and nothing heavy before the fork."""
 
+import importlib
 import logging
 import sys
 from collections.abc import Sequence
@@ -40,8 +41,9 @@ def serve(
         logging.getLogger(chatty).setLevel(logging.WARNING)
     app = configure(settings, role)
     if role == "extract" or "extract" in queues:
-        # Once here, before the fork: every process of the pool then has the kernels and shares their memory.
+        # Once here, before the fork: every process of the pool then has what extraction needs, and shares its memory.
         warm()
+        importlib.import_module("pipeline.extraction")
     if end_with_parent:
         watch_parent()
     node = f"{name or '-'.join(queues)}@%h"

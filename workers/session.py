@@ -57,7 +57,7 @@ def session(home: Path, broker: BrokerAddress | None, workers: int | None) -> It
             broker, guard = _embedded(home)
             stack.callback(guard.stop, within_s=GRACE_S)
             children.append(guard)
-            workers = workers or os.cpu_count() or 1
+            workers = (os.cpu_count() or 1) if workers is None else workers
         else:
             broker.check()
         crew = [_worker(home, broker, role, workers).start() for role in ("extract", "learn")] if workers else []

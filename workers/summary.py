@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.learning import EvaluationReport, Scores, Split
+from pipeline.learning import DatasetManifest, EvaluationReport, Scores, Split
 from pipeline.tracks import printable
 from workers import learning, stages
 from workers.context import Doors
@@ -59,6 +59,7 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             "failed": sum(outcome.state == "failed" for outcome in outcomes),
         },
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
+        **_copies(context, run_id, manifest),
         "scores": {"validation": _scores(report.validation), "test": _scores(report.test)},
         "split": {
             "strategy": split.strategy,
@@ -68,6 +69,15 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             "excluded": len(manifest.excluded),
         },
     }
+
+
+def _copies(context: Doors, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
+    """Return how many altered copies the recipe asks for and the store has; nothing for a recipe without."""
+    augment = context.ledger.plan(run_id).recipe.augment
+    if augment is None:
+        return {}
+    asked = augment.copies * len(manifest.tracks)
+    return {"copies": {"requested": asked, "stored": sum(len(track.copies) for track in manifest.tracks)}}
 
 
 def _scores(scores: Scores) -> dict[str, Any]:
@@ -109,6 +119,10 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
             ("test", f"accuracy {test['accuracy']:.1%}, macro F1 {test['macro_f1']:.3f}, on {test['n']} tracks"),
             ("split", _split_words(told["split"])),
         ]
+    if "copies" in told:
+        copies = told["copies"]
+        mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
+        lines.append(("copies", f"{copies['stored']} of {copies['requested']} altered copies learned from{mend}"))
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in told["seconds"].items())))
     if told.get("report"):
         lines.append(("report", told["report"]))

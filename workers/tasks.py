@@ -4,6 +4,7 @@ from typing import Any
 
 import redis
 from celery import Task
+from celery.exceptions import TimeLimitExceeded
 from celery.utils.log import get_task_logger
 
 from pipeline.errors import ChordalError, StoreError, TransientError, UsageError
@@ -29,10 +30,14 @@ class RunTask(Task):  # type: ignore[misc]
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Leave a line for the command that waits, and stop the run when the store cannot be written."""
-        run_id = kwargs.get("run_id") or (args[0].get("run_id") if args and isinstance(args[0], dict) else None)
+        order = args[0] if args and isinstance(args[0], dict) else {}
+        run_id = kwargs.get("run_id") or order.get("run_id")
         if run_id is None:
             return
         counters = context.current().counters
+        if isinstance(exc, TimeLimitExceeded) and "track_id" in order:
+            # Told by the worker's parent, which has just killed the process; the next delivery records it.
+            counters.time_out(run_id, order["track_id"])
         counters.trouble(run_id, f"{self.name}: {exc}")
         if isinstance(exc, StoreError):
             counters.stop(run_id, str(exc))

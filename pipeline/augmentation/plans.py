@@ -93,6 +93,11 @@ class AugmentPlan(Value, frozen=True, kw_only=True):
             if not least <= low <= high <= most:
                 raise UsageError(f"{where}.{name} is [{low:g}, {high:g}]; give a range within [{least:g}, {most:g}]")
 
+    def __str__(self) -> str:
+        """Return the ranges in words."""
+        asked = {name: given for name in _BOUNDS if (given := getattr(self, name)) is not None}
+        return ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in asked.items())
+
     def track_id(self, track_id: str, copy: int) -> str:
         """Return the id under which the store records a copy of a track: the same when the file changes."""
         told = b"%s %d " % (track_id.encode(), copy) + msgspec.json.encode(self, order="deterministic")

@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 
 from pipeline.arrays import Float32
-from pipeline.audio import StreamInfo
+from pipeline.audio import BLOCK_S, StreamInfo
 from pipeline.augmentation.plans import Variation
 from pipeline.errors import UnsupportedError
 
@@ -100,9 +100,8 @@ def _stretched(pieces: Iterable[Float32], info: StreamInfo, factor: float) -> It
     except (av.FFmpegError, ValueError) as error:
         raise UnsupportedError(f"FFmpeg cannot stretch {info.channels} channels at {info.rate_hz:,} Hz") from error
     place = 0
-    for piece in pieces:
-        if not len(piece):
-            continue  # the resampler waits for more; FFmpeg knows no empty frames
+    # What `atempo` makes of the end depends on how large the frames were.
+    for piece in _evenly(pieces, int(BLOCK_S * info.rate_hz)):
         packed = np.ascontiguousarray(piece, np.float32).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
         frame.sample_rate, frame.time_base, frame.pts = info.rate_hz, Fraction(1, info.rate_hz), place
@@ -111,6 +110,23 @@ def _stretched(pieces: Iterable[Float32], info: StreamInfo, factor: float) -> It
         yield from _pulled(graph, info.channels)
     graph.push(None)
     yield from _pulled(graph, info.channels)
+
+
+def _evenly(pieces: Iterable[Float32], frames: int) -> Iterator[Float32]:
+    """Yield the sound in pieces of so many frames, the last one shorter; none is empty."""
+    held: list[Float32] = []
+    count = 0
+    for piece in pieces:
+        rest = piece
+        while count + len(rest) >= frames:
+            yield np.concatenate([*held, rest[: frames - count]])
+            rest = rest[frames - count :]
+            held, count = [], 0
+        if len(rest):
+            held.append(np.array(rest))  # whoever decodes will write over it
+            count += len(rest)
+    if held:
+        yield np.concatenate(held)
 
 
 def _steps(factor: float) -> list[float]:

@@ -55,16 +55,16 @@ class _Chroma:
 
     def push(self, block: AudioBlock) -> None:
         self._samples += len(block.mono)
-        self._moments.add(pitch_classes(block.power))
+        self._moments.add(block.once(pitch_classes))
 
     def finish(self) -> FeatureRows:
         spectral.check_length(self._samples)
         return one_row(self._moments.row())
 
 
-def pitch_classes(power: Float32) -> Float32:
-    """Return the strength of each pitch class from C to B, the strongest 1, of power spectra (frames, 1025)."""
-    found: Float32 = power @ filters()
+def pitch_classes(block: AudioBlock) -> Float32:
+    """Return the strength of each pitch class from C to B, the strongest 1, in a block's frames, (frames, 12)."""
+    found: Float32 = block.power @ filters()
     strongest = found.max(axis=1, keepdims=True)
     # as librosa: what is too small to divide by stays as it is
     found /= np.where(strongest > np.finfo(np.float32).tiny, strongest, np.float32(1))

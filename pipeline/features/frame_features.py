@@ -21,11 +21,15 @@ SHAPES = {"zcr": "1", "centroid": "kHz", "bandwidth": "kHz", "rolloff": "kHz", "
 """Names and units of the columns of `Frames.shape`."""
 CONTRAST_COUNT = 7
 """Bands of spectral contrast: 0 to 200 Hz, then six octaves."""
+ROLLOFF_SHARE = 0.85
+"""The roll-off is the frequency below which this share of the magnitudes lies."""
 
 _CONTRAST_FROM_HZ = 200.0
 _CONTRAST_SHARE = 0.02
-_ROLLOFF_SHARE = 0.85
 _AT_ONCE = 8192
+_LEAST_MAGNITUDE = 1e-10
+# The kernel's columns after centroid, bandwidth and roll-off.
+_FLATNESS, _RMS, _CONTRAST = 3, 4, 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +40,35 @@ class Frames:
     """128 mel bands, dB re 1."""
     mel_decibels: Float32
     """(frames, 40), mel bands, dB re 1."""
-    shape: Float64
-    """(frames, 6): see `SHAPES`."""
-    contrast: Float64
-    """(frames, 7), dB: peaks over valleys in each band."""
-    rms: Float64
-    """(frames,), full scale, of the windowed frames."""
+    shapes: Float32
+    """(frames, 19): what `spectral_shapes` tells."""
+    crossings: Float64
+    """(frames,): the share of samples at which the sign changes."""
+    flux: Float64
+    """(frames,), dB: the mean rise over the mel bands."""
+
+    @property
+    def rms(self) -> Float64:
+        """The level of the windowed frames, (frames,), full scale."""
+        return self.shapes[:, _RMS].astype(np.float64)
+
+    def shape(self, columns: slice) -> Float64:
+        """Return some of the columns that `SHAPES` names, (frames, columns)."""
+        found = np.empty((len(self.shapes), len(SHAPES)))
+        found[:, 0] = self.crossings
+        found[:, 1:4] = self.shapes[:, :_FLATNESS]
+        found[:, 1:4] /= 1000
+        found[:, 4] = self.shapes[:, _FLATNESS]
+        found[:, 5] = self.flux
+        return found[:, columns]
+
+    def contrast(self, columns: slice) -> Float64:
+        """Return peaks over valleys in some of the bands, (frames, columns), dB.
+
+        With librosa's floor, 80 dB below the loudest peak and the loudest valley of the whole signal.
+        """
+        peaks, valleys = np.split(self.shapes[:, _CONTRAST:], 2, axis=1)
+        return _floored_decibels(peaks, columns) - _floored_decibels(valleys, columns)
 
     def mfcc(self, columns: slice) -> Float32:
         """Return some of the 40 MFCCs, (frames, columns), dB."""
@@ -66,42 +93,39 @@ class FrameGatherer:
         self._decibels = GrowingRows((spectral.MEL_BANDS,))
         self._mel = GrowingRows((MEL_COUNT,))
         self._shapes = GrowingRows((5 + 2 * CONTRAST_COUNT,))
-        self._crossings = _SignChanges()
+        self._crossings = SignChanges()
 
     def push(self, block: AudioBlock) -> None:
         """Take the next block."""
-        from pipeline.kernels import mel, shapes
+        from pipeline.kernels import mel
 
         self.samples += len(block.mono)
         self._decibels.append(block.log_mel)
         self._mel.append(mel.decibels(mel.bands(block.power, MEL_COUNT)))
-        self._shapes.append(shapes.spectral_shapes(block.power, _contrast_bands(), rolloff_share=_ROLLOFF_SHARE))
+        self._shapes.append(block.once(spectral_shapes))
         self._crossings.push(block.mono)
 
     def finish(self) -> Frames:
         """Return the features of all frames."""
-        found = self._shapes.values()
         mel = self._mel.values()
-        peaks, valleys = np.split(found[:, 5:].astype(np.float64), 2, axis=1)
         return Frames(
             decibels=self._decibels,
             mel_decibels=mel,
-            shape=np.column_stack(
-                [
-                    self._crossings.rate(frame_count(self.samples)),
-                    found[:, :3].astype(np.float64) / 1000,
-                    found[:, 3],
-                    _flux(mel),
-                ]
-            ),
-            # librosa's floor, 80 dB below the loudest peak and the loudest valley of the whole signal
-            contrast=_decibels(peaks) - _decibels(valleys),
-            rms=found[:, 4].astype(np.float64),
+            shapes=self._shapes.values(),
+            crossings=self._crossings.rate(frame_count(self.samples)),
+            flux=_flux(mel),
         )
 
 
-class _SignChanges:
-    """Counts sign changes hop by hop."""
+def spectral_shapes(block: AudioBlock) -> Float32:
+    """Return the shape of the spectrum of a block's frames, (frames, 19): see `pipeline.kernels.shapes`."""
+    from pipeline.kernels import shapes
+
+    return shapes.spectral_shapes(block.power, _contrast_bands(), rolloff_share=ROLLOFF_SHARE)
+
+
+class SignChanges:
+    """Counts sign changes hop by hop, of a signal that comes in pieces."""
 
     def __init__(self) -> None:
         self._hops: list[Float32] = []
@@ -109,6 +133,7 @@ class _SignChanges:
         self._before: bool | None = None
 
     def push(self, mono: Float32) -> None:
+        """Take the next samples, (n,)."""
         signal = np.concatenate([self._rest, mono])
         whole = len(signal) // HOP * HOP
         self._rest = signal[whole:].copy()
@@ -165,11 +190,12 @@ def _contrast_bands() -> Int64:
     return np.array(bands)
 
 
-def _decibels(values: Float64) -> Float64:
-    """Return magnitudes as librosa's contrast has them: 10 log10, at most 80 dB below the largest of all."""
-    decibels: Float64 = 10 * np.log10(np.maximum(values, 1e-10))
-    floored: Float64 = np.maximum(decibels, decibels.max() - spectral.TOP_DB)
-    return floored
+def _floored_decibels(values: Float32, columns: slice) -> Float64:
+    """Return some columns of magnitudes (frames, 7) in dB, 10 log10, as librosa's contrast has them."""
+    loudest = 10 * np.log10(max(float(values.max()), _LEAST_MAGNITUDE))
+    decibels: Float64 = 10 * np.log10(np.maximum(values[:, columns].astype(np.float64), _LEAST_MAGNITUDE))
+    np.maximum(decibels, loudest - spectral.TOP_DB, out=decibels)
+    return decibels
 
 
 ColumnsOf = Callable[[Frames, slice], Float64 | Float32]

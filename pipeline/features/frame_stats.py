@@ -48,7 +48,7 @@ class Told:
 
     def of(self, frames: Frames) -> list[Float64]:
         """Return the numbers, statistic by statistic."""
-        step = max(_NUMBERS_AT_ONCE // len(frames.rms), 1)
+        step = max(_NUMBERS_AT_ONCE // len(frames.shapes), 1)
         found: dict[str, list[Float64]] = {name: [] for name in self.statistics}
         for first in range(0, len(self.units), step):
             part = np.asarray(self.columns(frames, slice(first, first + step)), np.float64, order="F")
@@ -69,12 +69,12 @@ TABLE = (
         statistics=("p10", "p90", "max"),
     ),
     Told(
-        columns=lambda frames, some: frames.shape[:, some],
+        columns=Frames.shape,
         units=frame_features.SHAPES,
         statistics=("mean", "std"),
     ),
     Told(
-        columns=lambda frames, some: frames.contrast[:, some],
+        columns=Frames.contrast,
         units={f"contrast_{i}": "dB" for i in range(frame_features.CONTRAST_COUNT)},
         statistics=("mean", "std"),
     ),
@@ -102,7 +102,7 @@ def _columns() -> dict[str, str]:
 
 spec = FeatureSpec(
     name="frame_stats",
-    version=1,
+    version=2,
     title="Statistics over time of timbre, spectrum and level",
     columns=tuple(_columns()),
     units=tuple(_columns().values()),
@@ -162,8 +162,9 @@ class _FrameStats:
 
 def _envelope_statistics(frames: Frames) -> list[Float64]:
     """Return what is told of the level's course and of the bands', in the order of the columns."""
-    level, loudest_db = envelope.relative_level(frames.rms)
-    amplitude = frames.rms / max(float(frames.rms.max()), 1e-9)
+    rms = frames.rms
+    level, loudest_db = envelope.relative_level(rms)
+    amplitude = rms / max(float(rms.max()), 1e-9)
     width = frame_features.MEL_COUNT // BAND_ENVELOPES
     bands = (
         frames.mel(slice(i * width, (i + 1) * width)).mean(axis=1, dtype=np.float64) for i in range(BAND_ENVELOPES)

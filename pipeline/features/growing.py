@@ -10,8 +10,8 @@ import numpy as np
 
 from pipeline.arrays import Float32
 
-SPILL_BYTES = 64 * 2**20
-"""Rows beyond this lie in a temporary file without a name, mapped into memory."""
+SPILL_BYTES = 16 * 2**20
+"""Rows beyond this, ten minutes of log-mel, lie in a temporary file without a name, mapped into memory."""
 
 _READ_BYTES = 16 * 2**20
 

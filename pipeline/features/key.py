@@ -56,7 +56,7 @@ class _Key:
 
     def push(self, block: AudioBlock) -> None:
         self._samples += len(block.mono)
-        self._moments.add(chroma.pitch_classes(block.power))
+        self._moments.add(block.once(chroma.pitch_classes))
 
     def finish(self) -> FeatureRows:
         spectral.check_length(self._samples)

@@ -42,11 +42,9 @@ spec = FeatureSpec(
     },
 )  # fmt: skip
 
-# Blocks measured at once: of two channels, a vector's lanes; of many channels at a high rate, what fits in 32 MB.
-_BLOCKS_AT_ONCE = 8
+# Blocks of all channels measured at once, as many as two vectors have lanes; at a high rate, what fits in 32 MB.
+_BLOCKS_AT_ONCE = 32
 _SAMPLES_AT_ONCE = 8_000_000
-# Rows are transformed four at a time in a vector; a remainder of one costs as much as three.
-_BLOCKS_TRANSFORMED = 16
 
 
 def start(stream: StreamInfo) -> Accumulator:
@@ -66,8 +64,8 @@ class _Loudness:
         self._rate_hz = stream.rate_hz
         self._length = int(BLOCK_S * stream.rate_hz)
         self._samples = 0
-        held = _SAMPLES_AT_ONCE // (self._length * stream.channels)
-        self._planes = np.empty((stream.channels, min(max(held, 1), _BLOCKS_AT_ONCE) * self._length), np.float32)
+        held = min(_SAMPLES_AT_ONCE // self._length, _BLOCKS_AT_ONCE) // stream.channels
+        self._planes = np.empty((stream.channels, max(held, 1) * self._length), np.float32)
         self._filled = 0
         self._measured: list[Float64] = []
 
@@ -90,7 +88,7 @@ class _Loudness:
         count = self._filled // self._length
         if count:
             blocks = self._planes[:, : count * self._length].reshape(-1, self._length)
-            self._measured.append(measure(blocks, self._rate_hz).reshape(len(self._planes), count, -1))
+            self._measured.append(_measured(blocks, self._rate_hz).reshape(len(self._planes), count, -1))
 
     def finish(self) -> FeatureRows:
         if self._samples < self._length:
@@ -101,7 +99,7 @@ class _Loudness:
         measured = np.concatenate(self._measured, axis=1)
         channel, number = np.nonzero(measured[..., _MEAN_SQUARE] > 10 ** (SILENCE_DB / 10))
         return FeatureRows(
-            values=features(measured[channel, number]).astype(np.float32),
+            values=features(_gated(measured[channel, number])).astype(np.float32),
             start_s=(number * (self._length / self._rate_hz)).astype(np.float32),
             channel=channel.astype(np.int8),
         )
@@ -118,29 +116,33 @@ def measure(blocks: Float32, rate_hz: int) -> Float64:
     above. The loudness is BS.1770's integrated one of the block as one front channel, -inf where all is gated. Silent
     blocks have numbers that mean nothing.
     """
-    from scipy import fft
+    return _gated(_measured(blocks, rate_hz))
 
+
+def _gated(measured: Float64) -> Float64:
+    """Return what `measure` does of what `_measured` does."""
+    return np.column_stack([measured[:, :_LOUDNESS], gated_loudness(measured[:, _LOUDNESS:])])
+
+
+def _measured(blocks: Float32, rate_hz: int) -> Float64:
+    """Return true peak, mean square, low-high ratio and the mean squares of two gating windows, (blocks, 5)."""
     from pipeline.kernels import halves, peaks, weighting
 
     length = blocks.shape[1]
+    # two windows of 0.4 s, 0.1 s apart
     borders = np.array([0, int(GATE_S * 0.25 * rate_hz), int(GATE_S * rate_hz), length])
     energy, spans = weighting.energies(blocks, rate_hz, borders)
-    # two gating windows of 0.4 s, 0.1 s apart
-    windows = np.stack([spans[:, :2].sum(axis=1), spans[:, 1:].sum(axis=1)], axis=1) / (GATE_S * rate_hz)
-    measured = np.empty((len(blocks), 4))
+    measured = np.zeros((len(blocks), 5))
     measured[:, _MEAN_SQUARE] = energy / length
-    measured[:, _LOUDNESS] = gated_loudness(windows)
+    measured[:, _LOUDNESS:] = (spans[:, :2] + spans[:, 1:]) / (GATE_S * rate_hz)
     heard = np.flatnonzero(measured[:, _MEAN_SQUARE] > 10 ** (SILENCE_DB / 10))
+    part = blocks if len(heard) == len(blocks) else blocks[heard]
     split = int(SPLIT_HZ / (rate_hz / length)) + 1
     top = max(int(peaks.TRUSTED_SHARE_OF_RATE * length), split)
-    for first in range(0, len(heard), _BLOCKS_TRANSFORMED):
-        some = heard[first : first + _BLOCKS_TRANSFORMED]
-        part = blocks[some[0] : some[-1] + 1] if some[-1] - some[0] == len(some) - 1 else blocks[some]
-        spectra = fft.rfft(part, axis=1)
-        low, middle, high = halves.band_energies(spectra, np.array([1, split, top, length // 2])).T
-        measured[some, _RATIO] = halves.ratio(part, low, middle + high, split)
-        # by Parseval's theorem the energy in bins is that of samples, times half their number
-        measured[some, _PEAK] = peaks.true_peaks(part, spectra, top_energy=high / (length / 2))
+    low, middle, high = halves.band_energies(part, np.array([1, split, top, length // 2])).T
+    measured[heard, _RATIO] = halves.ratio(part, low, middle + high, split)
+    # by Parseval's theorem the energy in bins is that of samples, times half their number
+    measured[heard, _PEAK] = peaks.true_peaks(part, top_energy=high / (length / 2))
     return measured
 
 

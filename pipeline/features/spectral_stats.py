@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.arrays import Float32, Float64
 from pipeline.audio import AudioBlock, StreamInfo
 from pipeline.features import spectral
-from pipeline.features.frame_features import _ROLLOFF_SHARE, CONTRAST_COUNT, _contrast_bands, _SignChanges
+from pipeline.features.frame_features import CONTRAST_COUNT, ROLLOFF_SHARE, SignChanges, spectral_shapes
 from pipeline.features.growing import GrowingRows
 from pipeline.features.per_track import STATISTICS, Moments, in_pieces, one_row
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
@@ -25,12 +25,12 @@ _LEAST_MAGNITUDE = 1e-10
 
 spec = FeatureSpec(
     name="spectral_stats",
-    version=1,
+    version=2,
     title="Mean and deviation of centroid, bandwidth, roll-off, flatness, contrast and zero crossings",
     columns=tuple(f"{name}_{statistic}" for statistic in STATISTICS for name in FEATURES),
     units=tuple(FEATURES.values()) * len(STATISTICS),
     row_shape=(len(STATISTICS) * len(FEATURES),),
-    parameters={**spectral.PARAMETERS, "rolloff_share": _ROLLOFF_SHARE, "top_db": spectral.TOP_DB},
+    parameters={**spectral.PARAMETERS, "rolloff_share": ROLLOFF_SHARE, "top_db": spectral.TOP_DB},
 )
 
 
@@ -39,11 +39,9 @@ def start(stream: StreamInfo) -> Accumulator:
 
     The numbers of a frame are those of librosa with its defaults (`spectral_centroid`, `spectral_bandwidth`,
     `spectral_rolloff` at 85 %, `spectral_flatness`, `zero_crossing_rate`, `spectral_contrast`), all frames count alike,
-    silent ones too. librosa transforms in float64, the shared spectra are float32: where a contrast band
-    holds next to nothing, 120 dB and more below the loudest bin of its frame, its valleys are the transform's rounding.
-    Resampling leaves such bins just below 11 kHz: `contrast_6` of music at 44.1 kHz reads 0.2 to 0.5 dB (1 %) less than
-    librosa's, its deviation is up to 6 % off, and a steep low-pass costs up to 2 dB. Raises `TooShortError` for a file
-    shorter than one hop (23 ms).
+    silent ones too. As librosa's, the transform is float64: contrast hears what lies far below the loudest bin of a
+    frame, as that just below 11 kHz which resampling leaves. Raises `TooShortError` for a file shorter than one hop
+    (23 ms).
     """
     del stream  # any rate, any channels
     return _SpectralStats()
@@ -55,13 +53,11 @@ class _SpectralStats:
         self._moments = Moments(_FLATNESS + 1)
         # The floor under the contrast depends on the loudest frame of all: until it is known, all are kept.
         self._contrast = GrowingRows((2 * CONTRAST_COUNT,), spill_bytes=_SPILL_BYTES)
-        self._crossings = _SignChanges()
+        self._crossings = SignChanges()
 
     def push(self, block: AudioBlock) -> None:
-        from pipeline.kernels import shapes
-
         self._samples += len(block.mono)
-        found = shapes.spectral_shapes(block.power, _contrast_bands(), rolloff_share=_ROLLOFF_SHARE)
+        found = block.once(spectral_shapes)
         told = found[:, : _FLATNESS + 1].astype(np.float64)
         told[:, _FLATNESS] = np.maximum(10 ** told[:, _FLATNESS] - _LEAST_FLATNESS, _LEAST_FLATNESS)
         self._moments.add(told)

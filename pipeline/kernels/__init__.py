@@ -12,11 +12,16 @@ def warm() -> None:
     """
     import numpy as np
 
-    from pipeline.audio import Audio
+    from pipeline.audio import Audio, AudioStream
     from pipeline.features.registry import built_in
-    from pipeline.features.spec import compute
 
-    sound = np.random.default_rng(0).normal(0, 0.1, (4 * 8_000, 2)).astype(np.float32)
-    for channels in (1, 2):
-        for family in built_in().values():
-            compute(family, Audio(samples=sound[:, :channels], sample_rate_hz=8_000))
+    sound = np.random.default_rng(0).normal(0, 0.1, (4 * 8_000, 3)).astype(np.float32)
+    for channels in (1, 2, 3):
+        audio = Audio(samples=sound[:, :channels], sample_rate_hz=8_000)
+        # All on one stream, which resamples and transforms once.
+        working = [family.start(audio.info) for family in built_in().values()]
+        for block in AudioStream(audio.info).blocks(audio.pieces()):
+            for each in working:
+                each.push(block)
+        for each in working:
+            each.finish()

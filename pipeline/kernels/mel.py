@@ -30,7 +30,7 @@ _LOG2 = _log2_polynomial()
 def bands(power: Float32, count: int = 128) -> Float32:
     """Return the power in each mel band, (frames, bands), of power spectra (frames, 1025)."""
     found = np.empty((len(power), count), np.float32)
-    _bands(power, *edges(count), new_tile(), found)
+    _bands(power, *edges(count), new_tile(np.float32), found)
     return found
 
 

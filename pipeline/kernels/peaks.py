@@ -29,11 +29,10 @@ _TRUSTED_SHARE = 3e-5
 """The share of a block's energy up there up to which the scan is trusted at all."""
 
 
-def true_peaks(blocks: Float32, spectra: Complex64, *, top_energy: Float64) -> Float32:
-    """Return the largest magnitude of each block, 4x oversampled, (blocks,).
+def true_peaks(blocks: Float32, *, top_energy: Float64) -> Float32:
+    """Return the largest magnitude of each of blocks (blocks, samples), 4x oversampled, (blocks,).
 
-    Of blocks (blocks, samples) with their spectra (blocks, bins); `top_energy` (blocks,) is the energy of the samples'
-    part above `TRUSTED_SHARE_OF_RATE` of the rate.
+    `top_energy` (blocks,) is the energy of the samples' part above `TRUSTED_SHARE_OF_RATE` of the rate.
     """
     length = blocks.shape[1]
     peaks = np.zeros(len(blocks), np.float32)
@@ -41,14 +40,14 @@ def true_peaks(blocks: Float32, spectra: Complex64, *, top_energy: Float64) -> F
     _scan(blocks, _short_filters(), _dirichlet(length), top_energy, peaks, sure)
     unsure = np.flatnonzero(~sure)
     if len(unsure):
-        peaks[unsure] = _by_transform(blocks[unsure], spectra[unsure])
+        peaks[unsure] = _by_transform(blocks[unsure])
     return peaks
 
 
-def _by_transform(blocks: Float32, spectra: Complex64) -> Float32:
+def _by_transform(blocks: Float32) -> Float32:
     """Return the largest magnitude of blocks by inverse transforms of their spectra, shifted by quarters, (blocks,)."""
+    spectra = fft.rfft(blocks, axis=1)
     shifted = (spectra * _turns(blocks.shape[1])[:, np.newaxis]).reshape(-1, spectra.shape[1])
-    # four rows go in a vector; fewer are transformed one by one, which takes as long
     shifted = np.concatenate([shifted, np.zeros((-len(shifted) % 4, spectra.shape[1]), np.complex64)])
     between = fft.irfft(shifted, blocks.shape[1], axis=1)
     peaks = np.array([_peak(row) for row in (*blocks, *between[: 3 * len(blocks)])], np.float32)
@@ -102,9 +101,8 @@ def _scan(
 ) -> None:
     length = blocks.shape[1]
     groups = -(-length // _GROUP)
-    # the block with its other end at each end: resampling by FFT takes it for periodic
-    around = np.zeros(_TAPS + groups * _GROUP + _TAPS, np.float32)
-    bound = np.empty(length, np.float32)
+    # a group with what the filter needs on both sides
+    around = np.empty(_TAPS + _GROUP, np.float32)
     marked = np.empty(groups, np.bool_)
     places = np.empty(_PLACES, np.int64)
     heights = np.empty(_PLACES, np.float32)
@@ -113,21 +111,15 @@ def _scan(
         if not sure[b]:
             continue
         block = blocks[b]
-        around[:_TAPS] = block[length - _TAPS :]
-        around[_TAPS : _TAPS + length] = block
-        for i in range(len(around) - _TAPS - length):
-            around[_TAPS + length + i] = block[i]
         step = _step(block)
-        highest = _peak(block)
-        energy = _energy(block)
-        if top_energy[b] > _TRUSTED_SHARE * energy or _is_clipped(block, highest):
+        highest, energy = _peak(block), _energy(block)
+        clipped = _mark(block, highest, highest - _ripple(step, 1, length), marked)
+        # the corners of flat tops hold what no short filter hears well
+        if top_energy[b] > _TRUSTED_SHARE * energy or clipped > 2:
             sure[b] = False
             continue
         # what the short filter does not hear well is off by so much, if not seen to be off further
         doubt = np.float32(np.sqrt(top_energy[b] / length) + 1e-5 * highest)
-        _bounds(around, bound)
-        _mark(bound, highest - _ripple(step, 1, length), length, marked)
-        marked[0] = marked[1] = marked[groups - 2] = marked[groups - 1] = True
         lowest = np.float32(0.9) * highest
         found, dropped = 0, np.float32(0)
         heights[:] = 0
@@ -135,7 +127,8 @@ def _scan(
             if not marked[g]:
                 continue
             ripple = _ripple(step, g, length)
-            _interpolate(around[_TAPS + g * _GROUP - (_TAPS // 2 - 1) :], filters, between)
+            _cut(block, g * _GROUP - (_TAPS // 2 - 1), around)
+            _interpolate(around, filters, between)
             for quarter in range(3):
                 row = between[quarter, : min(_GROUP, length - g * _GROUP)]
                 found, dropped = _remember(
@@ -234,16 +227,6 @@ def _peak(signal: Float32) -> Scalar:
 
 
 @kernel
-def _is_clipped(block: Float32, highest: Scalar) -> bool:
-    """Tell whether the peak is met again and again: the corners of flat tops hold what no short filter hears well."""
-    nearly = np.float32(0.9999) * highest
-    count = 0
-    for i in range(len(block)):
-        count += abs(block[i]) >= nearly
-    return count > 2
-
-
-@kernel
 def _energy(block: Float32) -> Scalar:
     total = np.float32(0)
     for i in range(len(block)):
@@ -252,29 +235,44 @@ def _energy(block: Float32) -> Scalar:
 
 
 @kernel
-def _bounds(around: Float32, bound: Float32) -> None:
-    """Fill in what no value next to a sample rises above: its magnitude, and what its bend allows."""
-    two, rise = np.float32(2), np.float32(_RISE)
-    b, c, d = around[_TAPS - 1 :], around[_TAPS:], around[_TAPS + 1 :]
-    for i in range(len(bound)):
-        bound[i] = abs(c[i]) + rise * abs(b[i] - two * c[i] + d[i])
+def _mark(block: Float32, highest: Scalar, threshold: Scalar, marked: Bool) -> Scalar:
+    """Mark the groups where a value may reach a threshold, and those near the ends; return how often the peak is met.
+
+    No value next to a sample rises above its magnitude and what its bend allows.
+    """
+    two, rise, nearly = np.float32(2), np.float32(_RISE), np.float32(0.9999) * highest
+    last = len(block) - 1
+    peaks = np.int32(abs(block[0]) >= nearly) + np.int32(abs(block[last]) >= nearly)
+    marked[:] = False
+    for g in range(len(marked)):
+        first, end = max(g * _GROUP, 1), min((g + 1) * _GROUP, last)
+        before, here, after = block[first - 1 : end - 1], block[first:end], block[first + 1 : end + 1]
+        reached, met = np.int32(0), np.int32(0)
+        for i in range(len(here)):
+            magnitude = abs(here[i])
+            met = np.int32(met + (magnitude >= nearly))
+            reached = np.int32(reached + (magnitude + rise * abs(before[i] - two * here[i] + after[i]) >= threshold))
+        peaks += met
+        if reached:
+            marked[g] = True
+            # between a group's first sample and the one before lies the group before
+            if abs(here[0]) + rise * abs(before[0] - two * here[0] + after[0]) >= threshold:
+                marked[g - 1] = True
+    marked[:2] = True
+    marked[-2:] = True
+    return peaks
 
 
 @kernel
-def _mark(bound: Float32, threshold: Scalar, length: int, marked: Bool) -> None:
-    """Mark the groups next to a sample whose bound reaches the threshold."""
-    marked[:] = False
-    for start in range(0, len(bound), 256):
-        part = bound[start : start + 256]
-        reached = 0
+def _cut(block: Float32, first: int, part: Float32) -> None:
+    """Fill in a part of a block that is taken for periodic, as resampling by FFT does."""
+    length = len(block)
+    if first >= 0 and first + len(part) <= length:
         for i in range(len(part)):
-            reached += part[i] >= threshold
-        if reached:
-            for i in range(start, start + len(part)):
-                if bound[i] >= threshold:
-                    marked[min(i, length - 1) // _GROUP] = True
-                    # between a group's first sample and the one before lies the group before
-                    marked[(i - 1) % length // _GROUP] = True
+            part[i] = block[first + i]
+    else:
+        for i in range(len(part)):
+            part[i] = block[(first + i) % length]
 
 
 @kernel

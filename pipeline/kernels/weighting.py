@@ -6,11 +6,13 @@ import numpy as np
 
 from pipeline.arrays import Float32, Float64, Int64
 from pipeline.kernels.compiling import kernel
+from pipeline.kernels.vectors import LANES, filter_tile, turn_rows
 
-# Blocks side by side in a vector.
-_LANES = 16
 # Samples turned over at once: they stay in the nearest cache.
 _TILE = 256
+# What `filter_tile` keeps from sample to sample: the filters' memories, the energies before and after them.
+_STATES = 6
+_PLAIN, _WEIGHTED = 4, 5
 
 
 @lru_cache(maxsize=16)
@@ -45,8 +47,9 @@ def energies(blocks: Float32, rate_hz: int, borders: Int64) -> tuple[Float64, Fl
     """Return the energy of each block, (blocks,), and that of its K-weighted spans, (blocks, spans).
 
     `blocks` has shape (blocks, samples). A span goes from one border to the next; the first is 0 and the last is the
-    length of a block. The filters start from rest in every block. In float64 throughout.
+    length of a block, 256 samples or more. The filters start from rest in every block. In float64 throughout.
     """
+    blocks = np.ascontiguousarray(blocks)
     plain = np.empty(len(blocks))
     weighted = np.empty((len(blocks), len(borders) - 1))
     _energies(blocks, k_filters(rate_hz), borders, plain, weighted)
@@ -55,43 +58,23 @@ def energies(blocks: Float32, rate_hz: int, borders: Int64) -> tuple[Float64, Fl
 
 @kernel
 def _energies(blocks: Float32, filters: Float64, borders: Int64, plain: Float64, weighted: Float64) -> None:
-    b0, b1, b2, a1, a2 = filters[0]
-    d0, d1, d2, c1, c2 = filters[1]
-    tile = np.zeros((_TILE, _LANES), np.float32)
-    s1, s2 = np.empty(_LANES), np.empty(_LANES)
-    s3, s4 = np.empty(_LANES), np.empty(_LANES)
-    squares, sums = np.empty(_LANES), np.empty(_LANES)
-    for start in range(0, len(blocks), _LANES):
-        lanes = min(_LANES, len(blocks) - start)
-        for j in range(_LANES):
-            s1[j] = s2[j] = s3[j] = s4[j] = squares[j] = 0
+    length = blocks.shape[1]
+    tile = np.empty(_TILE * LANES, np.float32)
+    state = np.empty((_STATES, LANES))
+    for start in range(0, len(blocks), LANES):
+        lanes = min(LANES, len(blocks) - start)
+        state[:] = 0
         for span in range(len(borders) - 1):
-            for j in range(_LANES):
-                sums[j] = 0
+            state[_WEIGHTED] = 0
             for t in range(borders[span], borders[span + 1], _TILE):
                 width = min(_TILE, borders[span + 1] - t)
-                _turn(blocks[start : start + lanes, t : t + width], tile)
-                for i in range(width):
-                    row = tile[i]
-                    for j in range(_LANES):
-                        x = np.float64(row[j])
-                        squares[j] += x * x
-                        y = b0 * x + s1[j]
-                        s1[j] = b1 * x - a1 * y + s2[j]
-                        s2[j] = b2 * x - a2 * y
-                        z = d0 * y + s3[j]
-                        s3[j] = d1 * y - c1 * z + s4[j]
-                        s4[j] = d2 * y - c2 * z
-                        sums[j] += z * z
+                # whole vectors, which at the end of the blocks begin before the first sample needed
+                whole = -(-width // LANES) * LANES
+                first = min(t, length - whole)
+                for i in range(0, whole, LANES):
+                    turn_rows(blocks, start, lanes, first + i, tile, i * LANES)
+                filter_tile(tile, (t - first) * LANES, width, filters, state)
             for j in range(lanes):
-                weighted[start + j, span] = sums[j]
+                weighted[start + j, span] = state[_WEIGHTED, j]
         for j in range(lanes):
-            plain[start + j] = squares[j]
-
-
-@kernel
-def _turn(part: Float32, tile: Float32) -> None:
-    for j in range(len(part)):
-        row = part[j]
-        for i in range(len(row)):
-            tile[i, j] = row[i]
+            plain[start + j] = state[_PLAIN, j]

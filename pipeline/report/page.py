@@ -69,7 +69,9 @@ def _sections(content: ReportContent, *, picture: Chart | None) -> list[Section 
         scanned_section(content),
         failures_section(content),
         classes_section(content),
-        split_section(manifest, split, libraries) if manifest is not None and split is not None else None,
+        split_section(manifest, split, libraries, content.plan.recipe.augment)
+        if manifest is not None and split is not None
+        else None,
         features_section(content),
         reproduce_section(content),
     ]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
+from pipeline.augmentation.plans import AugmentPlan
 from pipeline.learning import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.report.view import Column, Section, Table, cut
 from pipeline.report.wording import count, counted, reason, within
@@ -35,13 +36,17 @@ def tracks_by_side(manifest: DatasetManifest, partition: Partition) -> dict[str,
     }
 
 
-def split_section(manifest: DatasetManifest, split: Split, libraries: tuple[str, ...]) -> Section:
-    """Return the section that tells how the tracks were parted, and which were left out."""
+def split_section(
+    manifest: DatasetManifest, split: Split, libraries: tuple[str, ...], augment: AugmentPlan | None
+) -> Section:
+    """Return the section that tells how the tracks were parted, which were left out, which have altered copies."""
     partitions = split.partitions
     broken_groups = sum(straddling(manifest, partition, lambda track: track.group) for partition in partitions)
     broken_copies = sum(straddling(manifest, partition, lambda track: track.content_hash) for partition in partitions)
     words = [_how(manifest, split), _checked("group", broken_groups), _checked("set of identical files", broken_copies)]
     words += [f"Note: {printable(note)}" for note in split.notes]
+    if augment is not None:
+        words.append(_copies(manifest, augment))
     columns = (
         Column(title="Partition"),
         *(Column(title=side.capitalize(), is_number=True) for side in SIDES),
@@ -68,6 +73,14 @@ def split_section(manifest: DatasetManifest, split: Split, libraries: tuple[str,
             )
         )
     return Section(anchor="split", title="How the tracks were parted", words=tuple(words), blocks=tuple(blocks))
+
+
+def _copies(manifest: DatasetManifest, augment: AugmentPlan) -> str:
+    """Return how many altered copies there were to learn from, and how many should have been."""
+    there, asked = sum(len(track.copies) for track in manifest.tracks), augment.copies * len(manifest.tracks)
+    told = f"{counted(there, 'altered copy', 'altered copies')} ({printable(str(augment))}) went with their tracks"
+    missing = "" if there == asked else f" {count(asked - there)} of {count(asked)} are missing from the store."
+    return f"{told}: learned from with them, and read for no score.{missing}"
 
 
 def _how(manifest: DatasetManifest, split: Split) -> str:

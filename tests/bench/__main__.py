@@ -1,4 +1,4 @@
-"""The benchmark's command: `python -m tests.bench [extract] [commit] [store] [flow] [--repeats N] ...`."""
+"""The benchmark's command: `python -m tests.bench [SECTION]... [--repeats N] [--audio FILE]...`."""
 
 import argparse
 import importlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workers.processes import QUIET
 
-SECTIONS = ("extract", "commit", "store", "flow")
+SECTIONS = ("extract", "commit", "store", "read", "flow", "startup")
 
 
 def main() -> None:

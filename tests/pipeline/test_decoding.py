@@ -124,6 +124,19 @@ def test_samples_far_beyond_full_scale_are_refused_and_loud_ones_are_not(write):
         decode(write("absurd.wav", loud / 3e4 * 1e30, subtype="FLOAT"), max_duration_s=BOUND_S)
 
 
+def test_samples_are_told_by_the_highest_and_not_by_their_sum(write):
+    many = np.full(20_000, 9e8, np.float32)  # whose squares add up to more than that of any sample allowed
+    assert len(decode(write("many.wav", many, subtype="FLOAT"), max_duration_s=BOUND_S).samples) == len(many)
+
+
+@pytest.mark.parametrize("kind", ["wav", "aiff", "au", "w64", "caf", "flac"])
+def test_sixteen_bit_samples_are_exact_fractions_of_full_scale(write, kind):
+    rate_hz = 4_000
+    steps = np.tile(np.array([-32_768, -32_767, -1, 0, 1, 32_767], np.int16), (2, 10 * rate_hz // 6)).T  # ten seconds
+    path = write(f"a.{kind}", steps, rate_hz=rate_hz, subtype="PCM_16")
+    assert np.array_equal(decode(path, max_duration_s=BOUND_S).samples, steps / np.float32(32_768))
+
+
 def test_a_file_longer_than_the_bound_is_too_large(write):
     with pytest.raises(TooLargeError, match="longer than the bound of 1 s"):
         decode(write("a.wav", np.zeros(22_051)), max_duration_s=1.0)

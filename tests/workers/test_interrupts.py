@@ -35,8 +35,8 @@ import threading
 from workers import interrupts
 interrupts.listen()
 pause = threading.Event()
-print("up", flush=True)
 try:
+    print("up", flush=True)
     pause.wait(30)
 except KeyboardInterrupt:
     print("down", flush=True)

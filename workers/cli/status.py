@@ -110,7 +110,7 @@ def failures(home: str, *, as_csv: bool, as_json: bool) -> None:
         options.emit({"failures": rows})
     elif as_csv:
         writer = csv.DictWriter(
-            sys.stdout, ["path", "family", "kind", "reason", "attempts", "host"], lineterminator="\n"
+            sys.stdout, ["path", "copy", "family", "kind", "reason", "attempts", "host"], lineterminator="\n"
         )
         writer.writeheader()
         writer.writerows({**row, "path": printable(row["path"])} for row in rows)
@@ -126,8 +126,14 @@ def _failures(context: "Doors") -> list[dict[str, Any]]:
         causes = {"": record.failure} if record.failure is not None else record.family_failures
         for family, failure in causes.items():
             if failure is not None:
-                rows.append({"path": record.path, "family": family, **failure.to_wire()})
-    return sorted(rows, key=lambda row: (row["path"], row["family"]))
+                # Of an augmented copy, how it differs from the file.
+                copy = record.note if record.copy_of else ""
+                rows.append({"path": record.path, "copy": copy, "family": family, **failure.to_wire()})
+    return sorted(rows, key=lambda row: (row["path"], row["copy"], row["family"]))
+
+
+def _file(row: dict[str, Any]) -> str:
+    return printable(row["path"]) + (f" (copy: {row['copy']})" if row["copy"] else "")
 
 
 def _show_failures(rows: list[dict[str, Any]]) -> None:
@@ -135,7 +141,7 @@ def _show_failures(rows: list[dict[str, Any]]) -> None:
         console().print("no failures")
         return
     shown = [
-        (printable(row["path"]), row["family"], row["kind"], printable(row["reason"]), str(row["attempts"]))
+        (_file(row), row["family"], row["kind"], printable(row["reason"]), str(row["attempts"]))
         for row in rows[:SHOWN_FAILURES]
     ]
     show_rows(("file", "family", "kind", "reason", "attempts"), shown)

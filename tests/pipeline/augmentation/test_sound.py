@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.audio import StreamInfo
@@ -94,6 +94,7 @@ def test_half_of_a_short_track_is_always_left(shift_s):
 
 
 @settings(max_examples=25, deadline=None)
+@example([9_000, 1, 77], {"tempo": 0.9})
 @given(
     st.lists(st.integers(1, 20_000), min_size=1, max_size=6),
     st.sampled_from(

@@ -149,3 +149,21 @@ def test_a_family_that_wants_the_whole_signal_gets_it_up_to_its_bound(noise):
     for start in (whole.of_audio, whole.of_mono):
         with pytest.raises(TooLargeError, match="bound of 2 s"):
             run(start(told, max_duration_s=2))
+
+
+def test_what_two_families_hear_in_a_block_is_computed_once(noise):
+    asked = []
+
+    def loudest(block):
+        asked.append(block)
+        return block.samples.max(initial=0)
+
+    blocks = list(AudioStream(StreamInfo(rate_hz=22_050, channels=1)).blocks([noise((4_000, 1)).astype(np.float32)]))
+    assert [block.once(loudest) for block in blocks] == [block.once(loudest) for block in blocks]
+    assert asked == blocks
+
+
+def test_all_families_together_tell_what_each_tells_alone(noise):
+    audio = Audio(samples=noise((5 * 44_100, 2)).astype(np.float32), sample_rate_hz=44_100)
+    for name, rows in rows_of(audio.samples, 44_100, audio.pieces()).items():
+        np.testing.assert_array_equal(rows.values, compute(families()[name], audio).values, err_msg=name)

@@ -5,8 +5,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from pipeline.augmentation.plans import AugmentPlan, Variation
 from pipeline.errors import UsageError
-from pipeline.learning import Partition, Prediction, Split
+from pipeline.learning import AugmentedCopy, Partition, Prediction, Split
 from pipeline.report import ListedFailure, ReportContent, TrackFacts, write_report
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -168,6 +169,25 @@ def test_a_split_that_keeps_its_groups_is_confirmed_and_one_that_does_not_is_den
     torn = learned.replace(manifest=learned.manifest.replace(tracks=tuple(tracks)))
 
     assert "Warning: 1 group found on more than one side" in Page(written(torn)).text
+
+
+def test_altered_copies_are_counted_and_missing_ones_are_told(written, learned):
+    plan = AugmentPlan(copies=2, speed=(0.9, 1.1), snr_db=(10.0, 30.0))
+    first, *others = learned.manifest.tracks
+    copies = tuple(
+        AugmentedCopy(content_hash=f"{copy}" * 32, variation=Variation(copy=copy, seed=1)) for copy in (1, 2)
+    )
+    augmented = learned.replace(
+        plan=learned.plan.replace(recipe=learned.plan.recipe.replace(augment=plan)),
+        manifest=learned.manifest.replace(tracks=(first.replace(copies=copies), *others)),
+    )
+
+    text = Page(written(augmented)).text
+
+    asked = 2 * len(learned.manifest.tracks)
+    assert "2 altered copies (speed 0.9 to 1.1, snr_db 10 to 30) went with their tracks" in text
+    assert f"{asked - 2} of {asked} are missing from the store" in text
+    assert "altered copies" not in Page(written(learned)).text
 
 
 def test_folds_are_told_one_by_one(written, learned, scores_of):

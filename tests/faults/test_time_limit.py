@@ -1,0 +1,94 @@
+"""A file that would take for ever: its process is killed at the hard limit, and the file ends as that failure."""
+
+import subprocess
+import sys
+
+import pytest
+import soundfile
+from sounds import RATE_HZ, sound, write_classes
+from waiting import eventually
+
+from workers.session import session
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+
+HANGING = """
+import threading
+import numpy as np
+from pipeline.features.spec import FeatureRows, FeatureSpec
+
+spec = FeatureSpec(
+    name="hanging", version=1, title="Hangs over stereo", columns=("x",), units=("1",), row_shape=(1,), parameters={}
+)
+
+class start:
+    def __init__(self, stream):
+        if stream.channels == 2:
+            threading.Event().wait()
+
+    def push(self, block):
+        pass
+
+    def finish(self):
+        return FeatureRows(
+            values=np.zeros((1, 1), np.float32), start_s=np.zeros(1, np.float32), channel=np.full(1, -1, np.int8)
+        )
+"""
+WORKER = """
+import logging, sys
+from pipeline.kernels import warm
+from workers.address import BrokerAddress
+from workers.app import configure
+from workers.settings import Settings
+
+logging.basicConfig(level=logging.INFO)
+settings = Settings(home=sys.argv[1], broker=BrokerAddress.parse(sys.argv[2]), extract_limit_s=10)
+warm()
+configure(settings, "extract").worker_main(
+    ["worker", "--pool=prefork", "--concurrency=1", "--queues=extract,store", "--loglevel=INFO"]
+)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path) -> str:
+    """A folder with an installed distribution whose family never ends over a stereo file."""
+    folder = tmp_path / "installed"
+    facts = folder / "hanging-1.dist-info"
+    facts.mkdir(parents=True)
+    (folder / "hanging.py").write_text(HANGING, "utf-8")
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: hanging\nVersion: 1\n", "utf-8")
+    (facts / "entry_points.txt").write_text("[chordal.features]\nhanging = hanging\n", "utf-8")
+    return str(folder)
+
+
+def test_a_file_over_the_hard_time_limit_ends_as_a_timeout_and_the_others_stand(chordal, plugin, tmp_path):
+    # given a worker of short patience, and a file that hangs among harmless ones
+    library = tmp_path / "library"
+    total = write_classes(library, per_class=2, seconds=1.0)
+    endless = library / "low" / "endless.wav"
+    soundfile.write(endless, sound(1, seconds=1.0).repeat(2, axis=1), RATE_HZ)
+    chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "hanging"), "utf-8")
+    (chordal.home / "logs").mkdir(parents=True)
+    with session(chordal.home, None, 0) as running, (chordal.home / "logs" / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-c", WORKER, chordal.home, running.broker.url],
+            stdout=log,
+            stderr=log,
+            cwd=chordal.folder,
+            env=chordal.environment(PYTHONPATH=plugin),
+        )
+        try:
+            # when it is extracted
+            options = ["--broker", running.broker.url, "--recipe", chordal.recipe]
+            told = chordal("extract", library, *options, within_s=100, PYTHONPATH=plugin)
+        finally:
+            worker.terminate()
+            eventually(lambda: worker.poll() is not None, within_s=20)
+
+    # then it has the kind of failure it had, after one attempt
+    assert told.status == 0, told.err + chordal.logs()
+    [failure] = chordal("failures", "--json").json["failures"]
+    assert (failure["path"], failure["kind"], failure["attempts"]) == (str(endless), "timeout", 1)
+    assert failure["reason"] == "not done after 10 s"
+    assert chordal("status", "--json").json["tracks"] == {"extracted": total, "unchanged": 0, "failed": 1}

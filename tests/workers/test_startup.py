@@ -1,0 +1,52 @@
+"""What a worker for extraction has loaded when it forks: all that files need, nothing that they do not."""
+
+import subprocess
+import sys
+
+LOAD = """
+import sys
+import workers.serving, workers.tasks
+from pipeline.kernels import warm
+warm()
+import pipeline.extraction
+"""
+HEAVY = (
+    "av",  # only for files that libsndfile cannot open
+    "jinja2", "keras", "librosa", "matplotlib", "mutagen", "pandas", "pyarrow", "pyloudnorm", "rich",
+    "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.stats", "sklearn", "tensorflow",
+)  # fmt: skip
+
+MORE = """
+import gc
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+from pipeline.audio import Audio
+from pipeline.features.registry import built_in
+from pipeline.features.spec import compute
+
+def loaded():
+    kernels = [each for each in gc.get_objects() if isinstance(each, Dispatcher)]
+    return {f"{each.py_func.__module__}.{each.py_func.__name__}: {s}" for each in kernels for s in each.signatures}
+
+before = loaded()
+noise = np.random.default_rng(0).normal(0, 0.3, (4 * 44_100, 6)).astype(np.float32)
+sounds = [noise[:, :1], noise[:, :2], noise, np.clip(3 * noise[:, :1], -1, 1), 0 * noise[:, :1]]
+for sound in sounds:
+    for family in built_in().values():
+        compute(family, Audio(samples=np.ascontiguousarray(sound), sample_rate_hz=44_100))
+sys.exit("\\n".join(sorted(loaded() - before)) or 0)
+"""
+
+
+def told_by(program):
+    """Return what a program of its own says when it ends, empty when all is well."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    return done.stderr
+
+
+def test_a_worker_loads_nothing_before_the_fork_that_extraction_does_not_need():
+    assert told_by(f"{LOAD}sys.exit(' '.join(m for m in {HEAVY} if m in sys.modules) or 0)") == ""
+
+
+def test_a_warm_worker_has_every_kernel_that_a_file_may_need():
+    assert told_by(f"{LOAD}{MORE}") == ""
