@@ -46,15 +46,20 @@ class ScanSummary(Value, frozen=True, kw_only=True):
 
 
 def write_shards(
-    context: Doors, plan: RunPlan, *, shard_files: int = SHARD_FILES, seen: Callable[[int], None] = lambda _: None
+    context: Doors,
+    plan: RunPlan,
+    *,
+    shard_files: int = SHARD_FILES,
+    seen: Callable[[int], None] = lambda _: None,
+    tracks: Iterator[ScannedTrack] | None = None,
 ) -> ScanSummary:
-    """Walk the plan's libraries and write what is found as shards of the run.
+    """Walk the plan's libraries and write what is found, or just the tracks given, as shards of the run.
 
     Raises `UsageError` for a library or a label rule that cannot work.
     """
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
     unreadable: list[str] = []
-    tracks = scan(
+    tracks = tracks or scan(
         plan.libraries,
         labels=sources.labels,
         groups=sources.groups,
@@ -75,13 +80,19 @@ def write_shards(
 
 def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event) -> None:
     """Publish every shard of a scanned run, pausing while the queues are full."""
+    sealed = frozenset(context.ledger.sealed_shards(plan.run_id))  # of a run that is taken up again
     for shard in context.ledger.shards(plan.run_id):
+        if shard in sealed:
+            continue
         while context.counters.queued(QUEUES) > QUEUE_BOUND and not stop.wait(0.2):
             pass
         if stop.is_set():
             return
         tracks = context.ledger.shard(plan.run_id, shard)
-        flow.publish_shard(plan.run_id, shard, sealing.orders_missing(plan, shard, tracks, context.store.snapshot()))
+        orders = sealing.orders_missing(plan, shard, tracks, context.store.snapshot())
+        if len(orders) < len(tracks):
+            context.counters.add(plan.run_id, unchanged=len(tracks) - len(orders))
+        flow.publish_shard(plan, shard, orders)
 
 
 def check_labels(plan: RunPlan, found: ScanSummary) -> None:
