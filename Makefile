@@ -44,7 +44,7 @@ bench: install ## measure; prints ratios against named references on the same in
 	$(BIN)/python -m tests.bench
 
 lock: install ## resolve the dependencies again into requirements.lock
-	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --extra flower --group dev \
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --group dev \
 		--no-header --no-annotate --quiet --upgrade -o requirements.lock pyproject.toml
 	grep -A 1000 '^uv==' requirements.lock | awk 'NR > 1 && !/^    --hash/ {exit} {print}' > ops/bootstrap.lock
 

@@ -2,6 +2,7 @@
 
     ChordalError
     ├── UsageError            what was asked cannot be done: one line, exit status 2
+    ├── CancelledError        somebody ended the run: exit status 130
     ├── PermanentError        a file that can never yield features: recorded, the run goes on
     │   ├── UnreadableError   no decoder can make sound of it
     │   ├── EmptyAudioError   no samples at all
@@ -27,6 +28,10 @@ class ChordalError(Exception):
 
 class UsageError(ChordalError, ValueError):
     """What was asked cannot be done; the message names the thing, the reason and the mend."""
+
+
+class CancelledError(ChordalError):
+    """Somebody ended the run; what was done is kept."""
 
 
 class PermanentError(ChordalError):

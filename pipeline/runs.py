@@ -1,7 +1,12 @@
 """What a run was asked to do: written once at its start, read by every task of it."""
 
+from typing import Literal
+
 from pipeline.recipe import Recipe
 from pipeline.wire import Value
+
+Priority = Literal["high", "normal", "low"]
+"""Whose tasks go first where several runs share workers."""
 
 
 class RunPlan(Value, frozen=True, kw_only=True):
@@ -25,6 +30,7 @@ class RunPlan(Value, frozen=True, kw_only=True):
     learn: bool = True
     """Whether trials follow when the last shard is sealed."""
     max_duration_s: float = 4 * 3600.0
+    priority: Priority = "normal"
     versions: dict[str, str] = {}
 
 

@@ -1,7 +1,7 @@
 """Walk libraries for audio files: lazily, in a steady order, each file once, whatever the names and links are."""
 
 # pathlib is ten times slower here, and abspath is wanted where resolve would follow links.
-# ruff: noqa: PTH100, PTH116, PTH118
+# ruff: noqa: PTH100, PTH116, PTH118, PTH119
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -30,20 +30,21 @@ def scan(
     groups: LabelSource | None = None,
     folds: LabelSource | None = None,
     on_problem: OnProblem | None = None,
+    may_be_empty: bool = False,
 ) -> Iterator[ScannedTrack]:
     """Return an iterator over the audio files under some folders, with absolute paths as `os.fsdecode` gives them.
 
     The folders are checked first: `UsageError`, naming the folder and the mend, for one that is missing, is a file,
-    cannot be read or holds no audio files. Names in a folder come sorted, its files before its folders. Hidden
-    files and folders (`.x`, `._x`) are left out. Links are followed, each folder is entered once, and under its real
-    path where it has one inside the libraries; so a library inside another, or named twice, adds nothing. What could
-    not be read (a folder without permission, a broken link) goes to `on_problem`.
+    cannot be read or, unless it `may_be_empty`, holds no audio files. Names in a folder come sorted, its files before
+    its folders. Hidden files and folders (`.x`, `._x`) are left out. Links are followed, each folder is entered once,
+    and under its real path where it has one inside the libraries; so a library inside another, or named twice, adds
+    nothing. What could not be read (a folder without permission, a broken link) goes to `on_problem`.
     """
     if not libraries:
         raise UsageError("no library given; name at least one folder with audio files")
     roots = [os.path.abspath(library) for library in libraries]
     for root in roots:
-        _check_root(root)
+        _check_root(root, may_be_empty=may_be_empty)
 
     def ignored(_path: str, _reason: str) -> None:
         pass
@@ -69,7 +70,7 @@ def _tracks(
         )
 
 
-def _check_root(root: str) -> None:
+def _check_root(root: str, *, may_be_empty: bool) -> None:
     """Refuse a library that can yield nothing, before anything is yielded."""
     shown = printable(root)
     try:
@@ -79,6 +80,8 @@ def _check_root(root: str) -> None:
         raise UsageError(f"library {shown}: {reason}; name a folder with audio files") from error
     if not stat.S_ISDIR(mode):
         raise UsageError(f"library {shown}: a file, not a folder; name the folder it lies in")
+    if may_be_empty:
+        return
     problems: list[str] = []
     if next(_walk([root], lambda path, reason: problems.append(f"{printable(path)} ({reason})")), None) is None:
         left_out = f"; could not read {len(problems)}, the first {problems[0]}" if problems else ""
@@ -86,6 +89,14 @@ def _check_root(root: str) -> None:
         raise UsageError(
             f"no audio files under {shown}; looked for {looked_for} and {len(EXTENSIONS) - 5} more{left_out}"
         )
+
+
+def stamp_of(path: str) -> FileStamp | None:
+    """Return the stamp of an audio file, as a scan would find it; None for anything else, also for a hidden file."""
+    name = os.path.basename(path)
+    if name.startswith(".") or "." not in name or name.rpartition(".")[2].lower() not in EXTENSIONS:
+        return None
+    return _stamp(path, lambda _path, _reason: None)
 
 
 def _walk(roots: Sequence[str], on_problem: OnProblem) -> Iterator[tuple[str, FileStamp]]:

@@ -6,8 +6,8 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_before_create_process, worker_process_init
 
-from workers import context
-from workers.settings import QUEUES, Role, Settings
+from workers import context, rabbit
+from workers.settings import QUEUES, SCHEDULE, Role, Settings
 
 app = Celery("chordal", include=["workers.tasks"])
 
@@ -17,24 +17,28 @@ def configure(settings: Settings, role: Role) -> Celery:
 
     Roles differ in how long the broker waits before it hands an unacknowledged task to someone else.
     """
-    limit_s = settings.learn_limit_s if role == "learn" else settings.extract_limit_s
-    app.conf.update(
-        broker_url=settings.broker.url,
-        result_backend=settings.broker.url,
-        broker_connection_retry_on_startup=True,
-        broker_transport_options={
+    limits_s = {"learn": settings.learn_limit_s, "conduct": settings.conduct_limit_s}
+    limit_s = limits_s.get(role, settings.extract_limit_s)
+    where = settings.broker.celery()
+    if settings.broker.amqp is None:
+        where["broker_transport_options"] |= {
             # Above the hard limit: a task longer than this would be handed out again and again.
             "visibility_timeout": limit_s + 60,
             # Redelivery within seconds of the timeout instead of minutes.
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
             "queue_order_strategy": "priority",
-            **(unacked_keys(role)),
-        },
+            **unacked_keys(role),
+        }
+    else:
+        where["task_queues"] = rabbit.queues((*QUEUES, SCHEDULE), longest_s=settings.conduct_limit_s)
+    app.conf.update(
+        **where,
+        broker_connection_retry_on_startup=True,
         task_serializer="json",
         accept_content=["json"],
         result_serializer="json",
-        task_routes={f"chordal.{queue}.*": {"queue": queue} for queue in QUEUES},
+        task_routes={f"chordal.{queue}.*": {"queue": queue} for queue in (*QUEUES, SCHEDULE)},
         task_default_queue="store",
         task_create_missing_queues=True,
         # An early acknowledgement and a SIGKILL would lose the task.
@@ -77,15 +81,15 @@ def time_limits(settings: Settings) -> dict[str, dict[str, int]]:
 def unacked_keys(role: Role) -> dict[str, str]:
     """Return where a role keeps its unacknowledged messages.
 
-    Learning workers keep theirs apart: an extraction worker, with its shorter timeout, would otherwise hand out
-    again a training that is still running.
+    Each kind of worker with a longer timeout keeps its own: an extraction worker would otherwise hand out again a
+    training that is still running, and a run would take the nightly task that waits for it for work of its own.
     """
-    if role != "learn":
+    if role not in {"learn", "conduct"}:
         return {}
     return {
-        "unacked_key": "unacked-learn",
-        "unacked_index_key": "unacked-learn-index",
-        "unacked_mutex_key": "unacked-learn-mutex",
+        "unacked_key": f"unacked-{role}",
+        "unacked_index_key": f"unacked-{role}-index",
+        "unacked_mutex_key": f"unacked-{role}-mutex",
     }
 
 

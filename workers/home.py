@@ -3,15 +3,27 @@
 import fcntl
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from pipeline.errors import UsageError
 from pipeline.tracks import printable
 
+LOCK = ".lock"
+
+LOOK_S = 0.5
+"""How long a look at the lock may keep it."""
+
 PROBE_BYTES = 256 * 1024
 """What the check writes: about as much as the features of one file."""
+
+
+class InUseError(UsageError):
+    """Somebody else works in the home."""
 
 
 def prepare_home(home: str) -> Path:
@@ -37,21 +49,53 @@ def prepare_home(home: str) -> Path:
 
 
 @contextmanager
-def only_one(home: Path) -> Iterator[None]:
-    """Hold the home's lock while a run goes on.
+def only_one(home: Path, *, doing: str = "", shared: bool = False) -> Iterator[None]:
+    """Hold the home's lock while a run goes on; `doing` is told to whoever asks for it meanwhile.
 
-    Raises `UsageError` when another run holds it. The lock is the kernel's: it goes when its process ends.
+    Runs that work for a given broker share it with each other; one with a private broker has the home for itself.
+    Raises `InUseError` when another run holds it. The lock is the kernel's: it goes when its process ends.
     """
-    with (home / ".lock").open("a+") as lock:
+    with (home / LOCK).open("a+") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise UsageError(
-                f"home {printable(str(home))}: in use by {holder}; wait for it, stop it, or name another --home"
+            raise InUseError(
+                f"home {printable(str(home))}: in use by {_holder(lock)}; wait for it, stop it, or name another --home"
             ) from error
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}")
+        lock.write(f"process {os.getpid()}" + (f" ({doing})" if doing else ""))
         lock.flush()
         yield
+
+
+def holder(home: Path) -> str | None:
+    """Return who holds the home's lock, or None when nobody does."""
+    try:
+        with (home / LOCK).open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _holder(lock)
+            return None
+    except FileNotFoundError:
+        return None
+
+
+def _take(lock: IO[str], kind: int) -> None:
+    """Take the lock, outwaiting whoever only looks at it. Raises `BlockingIOError`."""
+    deadline = time.monotonic() + LOOK_S
+    pause = threading.Event()
+    while True:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            pause.wait(0.02)
+        else:
+            return
+
+
+def _holder(lock: IO[str]) -> str:
+    lock.seek(0)
+    return lock.read().strip() or "another process"

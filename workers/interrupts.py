@@ -6,9 +6,13 @@ remembered, and whoever waits asks for it.
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 _asked = threading.Event()
+_patient = threading.Event()
+_wished = threading.Event()
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -25,7 +29,31 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def patiently() -> Iterator[None]:
+    """In this context the first Ctrl-C is only a wish, which `wished` tells; the next one raises."""
+    _patient.set()
+    try:
+        yield
+    finally:
+        _patient.clear()
+
+
+def wished() -> bool:
+    """Tell whether somebody pressed Ctrl-C, patiently."""
+    return _wished.is_set()
+
+
+def stop() -> None:
+    """Raise `KeyboardInterrupt`; from now on further signals change nothing."""
+    _asked.set()
+    raise KeyboardInterrupt
+
+
 def _handle(number: int, frame: FrameType | None) -> None:
+    if number == signal.SIGINT and _patient.is_set() and not _wished.is_set():
+        _wished.set()
+        return
     # Further signals while things are taken down change nothing; they would only leave something behind.
     if not _asked.is_set():
         _asked.set()

@@ -59,6 +59,11 @@ class Child:
         return self
 
     @property
+    def pid(self) -> int | None:
+        """The number of the process, once it was started."""
+        return self._process.pid if self._process is not None else None
+
+    @property
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
@@ -67,6 +72,11 @@ class Child:
         """Ask the process to end."""
         if self._process is not None and self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
+
+    def finish(self) -> None:
+        """Let a worker end when its tasks have; it takes no more."""
+        if self._process is not None:
+            self._process.terminate()
 
     def stop(self, *, within_s: float = WARM_S) -> None:
         """End the process and all its children, by force after `within_s`."""
@@ -115,6 +125,9 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         children = psutil.Process().children(recursive=True)
         psutil.wait_procs(children, timeout=WARM_S)
+        if not children:
+            # A process without any ends by the signal; Flower writes down its history first.
+            threading.Event().wait(WARM_S)
         for child in psutil.Process().children(recursive=True):
             _kill(child)
         os._exit(0)

@@ -50,9 +50,14 @@ class ScanSummary(Value, frozen=True, kw_only=True):
 
 
 def write_shards(
-    context: Doors, plan: RunPlan, *, shard_files: int = SHARD_FILES, seen: Callable[[int], None] = lambda _: None
+    context: Doors,
+    plan: RunPlan,
+    *,
+    shard_files: int = SHARD_FILES,
+    seen: Callable[[int], None] = lambda _: None,
+    tracks: Iterator[ScannedTrack] | None = None,
 ) -> ScanSummary:
-    """Walk the plan's libraries and write what is found as shards of the run.
+    """Walk the plan's libraries and write what is found, or just the tracks given, as shards of the run.
 
     Raises `UsageError` for a library or a label rule that cannot work.
     """
@@ -60,7 +65,8 @@ def write_shards(
         return _count(importing.write_shards(context.ledger, plan, shard_files=shard_files), seen)
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
     unreadable: dict[str, str] = {}
-    tracks = scan(
+    walked = tracks is None
+    tracks = tracks or scan(
         plan.libraries,
         labels=sources.labels,
         groups=sources.groups,
@@ -77,9 +83,9 @@ def write_shards(
         for track in shard:
             tally.take(track)
         seen(tally.files)
-    gone = _mark_gone(context, plan, seen_ids, frozenset(unreadable))
-    # Only now, so that a walk that is over has marked what was gone.
-    context.ledger.close_scan(plan.run_id, shards, left_out=len(unreadable))
+    gone = _mark_gone(context, plan, seen_ids, frozenset(unreadable)) if walked else 0
+    # Only now, so that a walk that is over has marked what was gone. Tracks that were given are not all there is.
+    context.ledger.close_scan(plan.run_id, shards, left_out=len(unreadable) if walked else 1)
     problems = tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items())
     return tally.summary(shards, problems).replace(gone=gone)
 
@@ -123,13 +129,19 @@ def _is_gone(path: str) -> bool:
 
 def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event) -> None:
     """Publish every shard of a scanned run, pausing while the queues are full."""
+    sealed = frozenset(context.ledger.sealed_shards(plan.run_id))  # of a run that is taken up again
     for shard in context.ledger.shards(plan.run_id):
+        if shard in sealed:
+            continue
         while context.counters.queued(QUEUES) > QUEUE_BOUND and not stop.wait(0.2):
             pass
         if stop.is_set():
             return
         tracks = context.ledger.shard(plan.run_id, shard)
-        flow.publish_shard(plan.run_id, shard, sealing.orders_missing(plan, shard, tracks, context.store.snapshot()))
+        orders = sealing.orders_missing(plan, shard, tracks, context.store.snapshot())
+        if len(orders) < len(tracks):
+            context.counters.add(plan.run_id, unchanged=len(tracks) - len(orders))
+        flow.publish_shard(plan, shard, orders)
 
 
 def check_labels(plan: RunPlan, found: ScanSummary) -> None:

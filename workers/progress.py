@@ -38,6 +38,11 @@ class View:
         self._live.stop()
 
     @property
+    def is_live(self) -> bool:
+        """Whether somebody looks on at a terminal."""
+        return not self._live.disable
+
+    @property
     def _plain(self) -> bool:
         return self._live.disable
 

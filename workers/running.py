@@ -4,22 +4,25 @@ import gc
 import secrets
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import redis
 
-from pipeline.errors import StoreError
-from pipeline.recipe import Recipe
-from pipeline.runs import RunPlan
+from pipeline.errors import StoreError, UsageError
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.runs import Priority, RunPlan
+from pipeline.tracks import printable
 from pipeline.versions import software_versions
 from pipeline.wire import Value
-from workers import flow, producer
+from workers import fitness, flow, interrupts, producer, stopping
 from workers.address import BrokerAddress
 from workers.app import configure
 from workers.context import Context, Doors
+from workers.going import announced
 from workers.progress import View
 from workers.session import Session, session
 from workers.settings import Settings
@@ -28,6 +31,10 @@ from workers.watching import Watcher
 
 if TYPE_CHECKING:
     from storage import RunLedger
+
+
+STOPPED = "stopped"
+"""The claim in the ledger of a run whose command ended before it did."""
 
 
 class Wanted(Value, frozen=True, kw_only=True):
@@ -45,6 +52,9 @@ class Wanted(Value, frozen=True, kw_only=True):
     workers: int | None = None
     broker: BrokerAddress | None = None
     max_duration_s: float = 4 * 3600.0
+    priority: Priority = "normal"
+    run_id: str | None = None
+    """The id the run shall have; None for a new one."""
 
 
 class Finished(Value, frozen=True, kw_only=True):
@@ -54,12 +64,32 @@ class Finished(Value, frozen=True, kw_only=True):
     found: producer.ScanSummary
 
 
+def recipe_of(name: str, *, trials: int | None) -> Recipe:
+    """Return a recipe by name or file, with its number of trials overridden.
+
+    Raises `UsageError` naming the recipe and the mistake.
+    """
+    from pipeline.search import check_models
+
+    recipe = load_recipe(name)
+    try:
+        check_models(recipe)
+    except UsageError as error:
+        raise UsageError(f"recipe {printable(name)}: {str(error).removeprefix('recipe: ')}") from error
+    return recipe.replace(search=recipe.search.replace(trials=trials)) if trials else recipe
+
+
+def new_run_id() -> str:
+    """Return an id that no run has."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
 def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
     """Write the plan of a new run to the ledger and return it."""
     now = datetime.now(UTC)
     earlier = [ledger.plan(run_id).sequence for run_id in ledger.run_ids()[-1:]]
     plan = RunPlan(
-        run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        run_id=wanted.run_id or new_run_id(),
         command=wanted.command,
         libraries=wanted.libraries,
         recipe=wanted.recipe,
@@ -73,6 +103,7 @@ def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
         extract=wanted.extract,
         learn=wanted.learn,
         max_duration_s=wanted.max_duration_s,
+        priority=wanted.priority,
         versions=software_versions(),
     )
     ledger.create(plan)
@@ -83,13 +114,19 @@ def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
     """Plan a run and scan its libraries into the ledger."""
     plan = plan_run(wanted, context.ledger)
     view.stage("scan")
-    found = producer.write_shards(context, plan, seen=lambda files: view.update("scan", files))
-    for problem in found.unreadable:
-        view.line(f"cannot look into {problem}")
-    if found.gone:
-        view.line(f"{found.gone} files that were there before are gone, and marked deleted")
-    if plan.learn:
-        producer.check_labels(plan, found)
+
+    def seen(files: int) -> None:
+        view.update("scan", files)
+        stopping.check(context, plan.run_id)
+
+    with _told_when_stopped(context.ledger, plan.run_id), announced(context.home, plan.run_id):
+        found = producer.write_shards(context, plan, seen=seen)
+        for problem in found.unreadable:
+            view.line(f"cannot look into {problem}")
+        if found.gone:
+            view.line(f"{found.gone} files that were there before are gone, and marked deleted")
+        if plan.learn:
+            producer.check_labels(plan, found)
     if found.unlabelled and plan.learn:
         view.line(f"{found.unlabelled} of {found.files} files have no label and are not learned from")
     view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")
@@ -104,27 +141,73 @@ def execute(home: Path, wanted: Wanted, view: View) -> Finished:
     """
     if wanted.broker is not None:
         wanted.broker.check()
+        fitness.check_versions(wanted.broker)
     # Before anything is started: a mistake in the labels is told at once.
     finished = scan(Doors(home), wanted, view)
+    follow(home, finished, view, broker=wanted.broker, workers=wanted.workers)
+    return finished
+
+
+def adopt(home: Path, run_id: str, view: View, *, broker: BrokerAddress) -> Finished:
+    """Bring a scanned run whose command died to its end. Raises as `execute` does."""
+    ledger = Doors(home).ledger
+    shards = ledger.shards(run_id)
+    files = sum(len(ledger.shard(run_id, shard)) for shard in shards)
+    found = producer.ScanSummary(files=files, bytes=0, shards=len(shards), labels={})
+    finished = Finished(plan=ledger.plan(run_id), found=found)
+    follow(home, finished, view, broker=broker, workers=None)
+    return finished
+
+
+def follow(
+    home: Path,
+    finished: Finished,
+    view: View,
+    *,
+    broker: BrokerAddress | None,
+    workers: int | None,
+    within: Session | None = None,
+) -> None:
+    """Publish a scanned run and wait for its end, `within` a session if there is one. Raises as `execute` does."""
     run_id = finished.plan.run_id
-    with session(home, wanted.broker, wanted.workers) as running:
+    with (
+        _told_when_stopped(Doors(home).ledger, run_id),
+        announced(home, run_id) as announcement,
+        session(home, broker, workers) if within is None else nullcontext(within) as running,
+    ):
+        announcement.reached_by(running.broker)
         context = _client(home, running)
         stop = threading.Event()
         publisher = threading.Thread(target=_publish, args=(context, finished.plan, stop), name="publisher")
         try:
             publisher.start()
             watcher = Watcher(context, finished.plan, finished.found, view)
-            wait_for_end(context, running, watcher, publisher)
+            with interrupts.patiently() if view.is_live else nullcontext():
+                wait_for_end(context, running, watcher, publisher)
         except BaseException:
             with suppress(redis.RedisError):
                 context.counters.cancel(run_id)
+            stop.set()
+            publisher.join()
+            with suppress(redis.RedisError):
+                stopping.take_back(context.counters, run_id)
             raise
         finally:
             stop.set()
             publisher.join()
             # Results that Celery still holds ask the broker to forget them when they go: before it does.
             gc.collect()
-        return finished
+
+
+@contextmanager
+def _told_when_stopped(ledger: "RunLedger", run_id: str) -> Iterator[None]:
+    """Note in the ledger that a run's command ended before the run did: then nobody takes it up again."""
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreError):
+            ledger.claim(run_id, STOPPED)
+        raise
 
 
 def _client(home: Path, running: Session) -> Context:
@@ -140,7 +223,7 @@ def _publish(context: Context, plan: RunPlan, stop: threading.Event) -> None:
         if plan.extract:
             producer.publish_all(context, plan, stop=stop)
         elif context.ledger.claim(plan.run_id, "learning"):
-            flow.publish_plan(plan.run_id)
+            flow.publish_plan(plan)
     except StoreError as error:
         context.counters.stop(plan.run_id, str(error))
     except BROKER_ERRORS:

@@ -10,9 +10,12 @@ from pipeline.errors import UsageError
 from pipeline.kernels import warm
 from workers.address import BrokerAddress
 from workers.app import configure
+from workers.door import REFUSALS, Doorkeeper
+from workers.governor import Governor
 from workers.home import prepare_home
+from workers.mapping import PathMap
 from workers.processes import end_with_parent as watch_parent
-from workers.settings import Role, Settings
+from workers.settings import SCHEDULE, Role, Settings
 
 LEARNING = {"tune", "train"}
 FORMAT = "%(asctime)s %(processName)s %(levelname)s %(message)s"
@@ -26,15 +29,16 @@ def serve(
     concurrency: int,
     name: str | None,
     end_with_parent: bool,
+    maps: tuple[PathMap, ...] = (),
 ) -> None:
     """Work on the queues until told to stop.
 
-    Raises `UsageError` for a mixture of queues that one worker cannot keep apart, `BrokerError` when the broker
-    does not answer.
+    Raises `UsageError` for a mixture of queues that one worker cannot keep apart or when this chordal is too old for
+    the tasks that wait, `BrokerError` when the broker does not answer.
     """
     role = role_of(queues)
     broker.check()
-    settings = Settings(home=str(prepare_home(str(home))), broker=broker)
+    settings = Settings(home=str(prepare_home(str(home))), broker=broker, maps=maps)
     logging.basicConfig(level=logging.INFO, format=FORMAT, stream=sys.stderr)
     for chatty in ("celery.app.trace", "celery.worker.strategy"):
         # A line per file received and done: a log as long as the library.
@@ -46,25 +50,33 @@ def serve(
         importlib.import_module("pipeline.extraction")
     if end_with_parent:
         watch_parent()
+    app.steps["consumer"].update((Doorkeeper, Governor))
     node = f"{name or '-'.join(queues)}@%h"
     app.worker_main(
         [
             "worker",
             "--pool=prefork",
-            f"--concurrency={concurrency}",
+            # Nightly runs never overlap.
+            f"--concurrency={1 if role == 'conduct' else concurrency}",
             f"--queues={','.join(queues)}",
             f"--hostname={node}",
             "--loglevel=INFO",
             "--without-mingle",
         ]
     )
+    if REFUSALS:
+        raise UsageError(REFUSALS[0])
 
 
 def role_of(queues: Sequence[str]) -> Role:
     """Return the role of a worker on these queues; one that does both kinds of work has the patience of a learner.
 
-    Raises `UsageError` for no queue.
+    Raises `UsageError` for no queue, or for `schedule` beside others: its tasks wait for those of the others.
     """
     if not queues:
         raise UsageError("queues: none given; name at least one with --queues")
+    if SCHEDULE in queues:
+        if len(queues) > 1:
+            raise UsageError(f"queues {','.join(queues)}: {SCHEDULE} needs a worker of its own; start two workers")
+        return "conduct"
     return "learn" if LEARNING & set(queues) else "extract"

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from workers import embedded
+from workers import embedded, fitness
 from workers.address import BrokerAddress
 from workers.processes import Child
-from workers.settings import QUEUES
+from workers.settings import QUEUES, SCHEDULE
 
 START_S = 20.0
 GRACE_S = 5.0
@@ -28,6 +28,16 @@ class Session:
         """Whether this run started workers of its own."""
         return bool(self._workers)
 
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """What was started, broker first."""
+        return tuple(self._children)
+
+    def add(self, child: Child) -> None:
+        """Start a child and keep it alive with the others."""
+        self._children.append(child.start())
+        self._workers.append(child)
+
     def heal(self) -> list[str]:
         """Start again every child that died; return their names."""
         dead = [child for child in self._children if not child.alive]
@@ -35,6 +45,19 @@ class Session:
             child.stop(within_s=0)
             child.start()
         return [child.name for child in dead]
+
+    def finish(self) -> None:
+        """Let the workers of files end after what they have in hand; a training is not waited for."""
+        for child in self._workers:
+            if child.name == "extract":
+                child.finish()
+            else:
+                child.stop(within_s=0)
+
+    @property
+    def finishing(self) -> bool:
+        """Whether a worker has something in hand still, after `finish`."""
+        return any(child.alive for child in self._workers)
 
     def stop(self) -> None:
         """Stop the workers first, then the broker."""
@@ -60,7 +83,8 @@ def session(home: Path, broker: BrokerAddress | None, workers: int | None) -> It
             workers = (os.cpu_count() or 1) if workers is None else workers
         else:
             broker.check()
-        crew = [_worker(home, broker, role, workers).start() for role in ("extract", "learn")] if workers else []
+            fitness.check_versions(broker)
+        crew = [worker(home, broker, role, workers).start() for role in ("extract", "learn")] if workers else []
         opened = Session(broker, [*children, *crew], crew)
         stack.callback(opened.stop)
         yield opened
@@ -81,8 +105,9 @@ def _embedded(home: Path) -> tuple[BrokerAddress, Child]:
     return address, guard
 
 
-def _worker(home: Path, broker: BrokerAddress, role: str, processes: int) -> Child:
-    queues = ",".join(QUEUES[:2] if role == "extract" else QUEUES[2:])
+def worker(home: Path, broker: BrokerAddress, role: str, processes: int) -> Child:
+    """Return a worker for the queues of a role: extract, learn or conduct."""
+    queues = ",".join({"extract": QUEUES[:2], "learn": QUEUES[2:], "conduct": (SCHEDULE,)}[role])
     options = ["--home", str(home), "--queues", queues, "--concurrency", str(processes), "--name", role]
     child = Child(role, ["worker", *options, "--end-with-parent"], home / "logs" / f"{role}.log")
     child.environment = {"CHORDAL_BROKER": broker.url}  # not on the command line, where every user could read it

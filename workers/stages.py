@@ -5,6 +5,9 @@ from storage.times import stage_ends
 from workers import sealing
 from workers.context import Doors
 
+ENDS = ("finished", "failed", "cancelled")
+"""The stages that no other follows."""
+
 
 def seconds(context: Doors, run_id: str) -> dict[str, float]:
     """Return the wall seconds of each stage that has ended, told by when its last document was written."""
@@ -42,6 +45,8 @@ def current(context: Doors, run_id: str) -> str:
     ledger = context.ledger
     if ledger.report(run_id) is not None or ledger.failure(run_id) is not None:
         return "finished" if ledger.failure(run_id) is None else "failed"
+    if ledger.claimed(run_id, "cancelled") is not None:
+        return "cancelled"
     plan = ledger.plan(run_id)
     shards = ledger.shard_count(run_id)
     if shards is None:

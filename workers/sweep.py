@@ -65,13 +65,13 @@ def observe(context: Context, run_id: str) -> RunState:
 
 def carry_out(context: Context, run_id: str, steps: list[Step]) -> None:
     """Publish what a sweep found missing."""
+    plan = context.ledger.plan(run_id)
     for step in steps:
         if step.kind == "shard":
             shard = step.numbers[0]
-            plan = context.ledger.plan(run_id)
             tracks = context.ledger.shard(run_id, shard)
-            flow.publish_shard(run_id, shard, sealing.orders_missing(plan, shard, tracks, context.store.snapshot()))
+            flow.publish_shard(plan, shard, sealing.orders_missing(plan, shard, tracks, context.store.snapshot()))
         elif step.kind == "plan":
-            flow.publish_plan(run_id)
+            flow.publish_plan(plan)
         else:
-            flow.publish_trials(run_id, context.ledger.trials(run_id) or (), missing=step.numbers)
+            flow.publish_trials(plan, context.ledger.trials(run_id) or (), missing=step.numbers)

@@ -17,12 +17,17 @@ def console() -> Console:
 
 def show_facts(facts: Sequence[tuple[str, str]]) -> None:
     """Print names with their values."""
+    console().print(facts_table(facts))
+
+
+def facts_table(facts: Sequence[tuple[str, str]]) -> Table:
+    """Return names with their values as a table."""
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, text in facts:
         table.add_row(name, text)
-    console().print(table)
+    return table
 
 
 def show_rows(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -7,7 +7,7 @@ import redis
 from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError, ChordalError, UsageError
-from workers import interrupts, sweep
+from workers import fitness, interrupts, stopping, sweep, told
 from workers.app import app
 from workers.context import Context
 from workers.home import prepare_home
@@ -27,6 +27,8 @@ DEATHS = 10
 """Deaths of processes without any progress between them before a run is given up."""
 NO_WORKER_S = 60.0
 """How long a run waits for the first worker on the user's own broker."""
+LOOK_S = 5.0
+"""How long nothing may happen before the run looks closer at why."""
 NO_BROKER_S = 60.0
 """How long a run waits for a broker that went away to come back."""
 
@@ -39,18 +41,27 @@ def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher
     """Wait for the end of a run whose tasks a thread is publishing.
 
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
-    `RunFailedError` when sweeping does not help.
+    `RunFailedError` when sweeping does not help, `CancelledError` when somebody cancelled the run.
     """
     keeper = _Keeper(context, running, watcher, publisher)
     pause = threading.Event()
     broker_seen = time.monotonic()
+    run_id = watcher.plan.run_id
     while not watcher.ended:
         interrupts.check()
+        if stopping.is_wished(context, run_id):
+            stopping.wind_down(context, run_id, running, context.counters, watcher.view)
         try:
             watcher.look()
             keeper.look_after()
             broker_seen = time.monotonic()
         except BROKER_ERRORS as error:
+            if fitness.is_full(error):
+                # By others: a run's own tasks are bounded, and none is queued when this comes up.
+                raise BrokerError(
+                    f"broker {running.broker.shown}: {fitness.FULL}; what is committed is safe, so run the same "
+                    "command then"
+                ) from error
             if time.monotonic() - broker_seen > NO_BROKER_S:
                 raise BrokerError(
                     f"broker {running.broker.shown}: away for {NO_BROKER_S:.0f} s ({error}); what is committed is "
@@ -60,7 +71,7 @@ def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher
             prepare_home(str(context.home))  # a server that cannot write refuses every command
         if not watcher.ended:
             pause.wait(POLL_S)
-    failure = context.ledger.failure(watcher.plan.run_id)
+    failure = context.ledger.failure(run_id)
     if failure is not None:
         raise UsageError(failure)
 
@@ -76,6 +87,7 @@ class _Keeper:
         self._run_id = watcher.plan.run_id
         self._state = watcher.state
         self._changed = time.monotonic()
+        self._looked = time.monotonic()
         self._idle = 0
         self._sweeps = 0
         self._deaths = 0
@@ -106,6 +118,9 @@ class _Keeper:
             self._context.counters.forget_unacknowledged()
         if self._state != self._watcher.state:
             self._state, self._changed, self._sweeps, self._deaths = self._watcher.state, time.monotonic(), 0, 0
+        elif time.monotonic() - max(self._looked, self._changed) > LOOK_S:
+            self._looked = time.monotonic()
+            self._look_closer()
         elif not self._running.has_workers:
             self._look_for_workers()
         busy = self._publisher.is_alive() or self._context.counters.queued(QUEUES)
@@ -122,6 +137,16 @@ class _Keeper:
             logs = self._context.home / "logs"
             raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
         sweep.carry_out(self._context, self._run_id, sweep.missing_steps(self._state))
+
+    def _look_closer(self) -> None:
+        """When nothing has happened for a while, ask what only shows by asking: a full broker, a library not there."""
+        client = self._running.broker.client(timeout_s=2.0, retries=0)
+        try:
+            fitness.probe(client)
+            if len(self._state.sealed) != self._state.shards:
+                told.refuse_blind(told.told(client))
+        finally:
+            client.close()
 
     def _look_for_workers(self) -> None:
         """Make sure that somebody listens on the user's broker, when nothing has happened for long."""

@@ -1,7 +1,10 @@
 """Watching a run: reads the ledger, shows the stages as they come and go, and tells when the run has ended."""
 
+from datetime import datetime
+
+from pipeline.errors import StoreError
 from pipeline.runs import RunPlan
-from workers import stages, sweep
+from workers import controls, stages, sweep
 from workers.context import Context
 from workers.producer import ScanSummary
 from workers.progress import View
@@ -20,10 +23,12 @@ class Watcher:
         """Whether the run has come to its end, well or not."""
         self._stage = ""
         self._extracted = False
+        self._held_by = ""
 
     def look(self) -> None:
         """Read the run's state and show it."""
         self.state = sweep.observe(self._context, self.plan.run_id)
+        self._show_controls()
         if self.plan.extract and len(self.state.sealed) != self.state.shards:
             self._show_extraction()
         else:
@@ -33,6 +38,16 @@ class Watcher:
             self.ended = True
         elif self._extracted:
             self._show_learning()
+
+    def _show_controls(self) -> None:
+        try:
+            held_by = controls.held_by(controls.load(self._context.home), datetime.now().astimezone().time())
+        except StoreError:
+            return  # the workers keep the last ones known, and say so in their logs
+        if held_by != self._held_by:
+            mend = "`chordal resume`" if held_by == "paused" else "`chordal throttle --hours none`"
+            self.view.line(f"{held_by}: nothing new is started; {mend} changes that" if held_by else "work goes on")
+            self._held_by = held_by
 
     def _show_extraction(self) -> None:
         self._enter("extract", self._files)

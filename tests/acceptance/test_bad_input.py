@@ -131,5 +131,30 @@ def test_asking_a_home_that_is_not_there_does_not_make_it(chordal):
     assert not (chordal.home / "store").exists()
 
 
+def test_steering_a_home_that_is_not_there(chordal):
+    for command in (("pause",), ("resume",), ("throttle", "--nice", "1"), ("cancel",)):
+        refused(chordal(*command), "nothing here yet")
+    assert not chordal.home.exists()
+
+
+def test_steering_that_makes_no_sense(chordal, library):
+    assert chordal("scan", library).status == 0
+    refused(chordal("throttle"), "--nice", "--show")
+    refused(chordal("throttle", "--show", "--nice", "1"), "--show alone")
+    refused(chordal("throttle", "--nice", "20"), "--nice")
+    refused(chordal("throttle", "--files-per-minute", "0"), "files-per-minute 0", "1 or more", "chordal pause")
+    refused(chordal("throttle", "--files-per-minute", "many"), "many", "none")
+    refused(chordal("throttle", "--hours", "night"), "hours night", "22:00-06:00")
+    refused(chordal("throttle", "--hours", "08:00-08:00"), "08:00-08:00")
+    refused(chordal("cancel"), "no run is going on", "--home")
+    refused(chordal("cancel", "20200101-000000-0000"), "20200101-000000-0000", "not in this home")
+    refused(chordal("cancel", "--broker", "redis://127.0.0.1:1/0"), "redis://127.0.0.1:1/0", "is it running")
+    assert chordal("throttle", "--show").out == "controls: none\n"
+
+
+def test_an_unknown_priority(chordal, library):
+    refused(chordal("run", library, "--priority", "urgent"), "urgent", "high")
+
+
 def test_an_unknown_queue(chordal):
     refused(chordal("worker", "--queues", "extrakt", "--broker", "redis://127.0.0.1:1/0"), "extrakt", "extract")

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from celery import Celery
 
@@ -31,3 +33,48 @@ def test_celery_and_its_backend_find_a_socket_in_a_folder_with_an_odd_name(tmp_p
 def test_a_broker_that_does_not_answer_is_named_with_the_mend():
     with pytest.raises(BrokerError, match=r"broker redis://127.0.0.1:1/0: .*is it running"):
         BrokerAddress.parse("redis://127.0.0.1:1/0").check()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rediss://:p%40ss@host:6380/1", "rediss://:***@host:6380/1"),
+        ("redis://user:a/b:c@host/0", "redis://user:***@host/0"),
+        ("sentinel://:one@a:1;sentinel://:two@b:2/0?master_name=m&sentinel_password=three",
+         "sentinel://:***@a:1;sentinel://:***@b:2/0?master_name=m&sentinel_password=***"),
+        ("amqp://me:one@rabbit:5672//;redis://:two@host/0", "amqp://me:***@rabbit:5672//;redis://:***@host/0"),
+    ],
+)  # fmt: skip
+def test_no_password_of_any_form_is_shown(url, shown):
+    assert BrokerAddress(url=url).shown == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("amqp://guest:secret@rabbit//", "need a Redis or Valkey beside it"),
+        ("sentinel://:secret@a:26379", "which server the Sentinels shall name"),
+        ("redis://:secret@a/0;redis://b/0", "more than one server"),
+        ("rediss://:secret@a/0?ssl_ca_certs=/nowhere", "/nowhere is no file"),
+        ("rediss://:secret@a/0?ssl_cert_reqs=maybe", "none of required, optional, none"),
+        ("redis://u:sec/secret@h:x/0", "not an address"),
+    ],
+)
+def test_a_mistake_in_an_address_is_told_without_its_password(url, why):
+    with pytest.raises(UsageError, match=re.escape(why)) as caught:
+        BrokerAddress.parse(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_celery_is_told_where_sentinels_and_rabbitmq_keep_what():
+    told = BrokerAddress.parse("sentinel://:pw@a:1;sentinel://b:2/3?master_name=m&sentinel_password=x").celery()
+    assert told["broker_url"] == told["result_backend"] == "sentinel://:pw@a:1;sentinel://b:2/3"
+    assert told["broker_transport_options"] == {"master_name": "m", "sentinel_kwargs": {"password": "x"}}
+    told = BrokerAddress.parse("amqp://a:b@rabbit//;redis://host/0").celery()
+    assert (told["broker_url"], told["result_backend"]) == ("amqp://a:b@rabbit//", "redis://host/0")
+
+
+def test_tls_asks_for_a_certificate_unless_told_otherwise():
+    assert BrokerAddress.parse("rediss://host/0").celery()["broker_url"] == "rediss://host/0?ssl_cert_reqs=required"
+    told = BrokerAddress.parse("rediss://host/0?ssl_cert_reqs=none").celery()
+    assert told["broker_url"] == "rediss://host/0?ssl_cert_reqs=none"

@@ -50,3 +50,30 @@ except KeyboardInterrupt:
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30)[0] == "done\n"
     eventually(lambda: process.returncode == 0)
+
+
+PATIENT = """
+import os, signal
+from workers import interrupts
+
+interrupts.listen()
+with interrupts.patiently():
+    os.kill(os.getpid(), signal.SIGINT)
+    print("finishing", interrupts.wished(), flush=True)
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        print("never said")
+    except KeyboardInterrupt:
+        print("at once", flush=True)
+"""
+
+
+def test_to_the_patient_the_first_ctrl_c_is_a_wish_and_the_second_a_command():
+    told = subprocess.run([sys.executable, "-c", PATIENT], capture_output=True, text=True, check=False, timeout=60)
+    assert told.stdout.splitlines() == ["finishing True", "at once"], told.stderr
+
+
+def test_to_the_patient_a_termination_is_a_command():
+    code = PATIENT.replace("signal.SIGINT", "signal.SIGTERM", 1)
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert told.stdout.splitlines() == []

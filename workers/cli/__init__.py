@@ -6,27 +6,39 @@ import sys
 
 import click
 
-from pipeline.errors import ChordalError, StoreError, UsageError
+from pipeline.errors import CancelledError, ChordalError, StoreError, UsageError
 from pipeline.versions import own_version
 
 COMMANDS = {
     "run": "workers.cli.run:run",
     "scan": "workers.cli.run:scan",
     "extract": "workers.cli.run:extract",
+    "watch": "workers.cli.watch:watch",
     "train": "workers.cli.run:train",
     "report": "workers.cli.report:report",
     "status": "workers.cli.status:status",
+    "pause": "workers.cli.control:pause",
+    "resume": "workers.cli.control:resume",
+    "throttle": "workers.cli.control:throttle",
+    "cancel": "workers.cli.control:cancel",
     "failures": "workers.cli.status:failures",
     "retry": "workers.cli.status:retry",
     "models": "workers.cli.status:models",
     "recipes": "workers.cli.status:recipes",
     "features": "workers.cli.features:features",
     "store": "workers.cli.store:store",
+    "up": "workers.cli.service:up",
+    "down": "workers.cli.service:down",
+    "schedule": "workers.cli.schedule:schedule",
     "worker": "workers.cli.worker:worker",
+    "beat": "workers.cli.service:beat",
+    "flower": "workers.cli.service:flower",
+    "metrics": "workers.cli.service:metrics",
     "doctor": "workers.cli.doctor:doctor",
     "demo-library": "workers.cli.demo:demo_library",
     "completion": "workers.cli.completion:completion",
     "guard-broker": "workers.cli.worker:guard_broker",
+    "supervise": "workers.cli.service:supervise",
 }
 """Command names, in the order the help shows them, and where each is."""
 
@@ -83,6 +95,9 @@ def main(arguments: list[str] | None = None) -> None:
         # Whoever read our output has gone (`| head`): that is no error, but Python would complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except CancelledError as error:
+        _say(str(error))
+        sys.exit(130)
     except UsageError as error:
         _say(str(error))
         sys.exit(2)

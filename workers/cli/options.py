@@ -37,7 +37,8 @@ def broker(command: Command) -> Command:
         envvar="CHORDAL_BROKER",
         show_envvar=True,
         metavar="URL",
-        help="Use this Redis or Valkey (redis://HOST:PORT/DB) and its workers.  [default: a private server]",
+        help="Use this Redis or Valkey (redis://HOST:PORT/DB, rediss://, sentinel://), or RabbitMQ with a Redis for "
+        "results (amqp://...;redis://...), and its workers.  [default: a private server]",
     )(command)
 
 
@@ -80,6 +81,13 @@ def library_options(command: Command) -> Command:
 def work_options(command: Command) -> Command:
     """Add what says who does the work."""
     command = broker(command)
+    command = click.option(
+        "--priority",
+        type=click.Choice(["high", "normal", "low"]),
+        default="normal",
+        show_default=True,
+        help="Whose tasks go first where several runs share workers (--broker).",
+    )(command)
     return click.option(
         "--workers",
         type=click.IntRange(min=1),

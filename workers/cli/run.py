@@ -11,7 +11,7 @@ import click
 from workers.cli import options
 
 if TYPE_CHECKING:
-    from workers import running
+    from workers import running, service
     from workers.progress import View
 
 # Celery, NumPy and the rest are imported by the functions below: the help and the shell's completion answer at once.
@@ -73,7 +73,7 @@ def scan(**given: Any) -> None:
 
     What was there at an earlier scan of the same folder and is gone now is marked deleted.
     """
-    _carry_out({**given, "workers": None, "broker": None}, _scan_only, extract=False, learn=False)
+    _carry_out({**given, "workers": None, "broker": None, "priority": "normal"}, _scan_only, extract=False, learn=False)
 
 
 def _whole(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, Any]:
@@ -94,24 +94,47 @@ def _scan_only(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, 
 def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True) -> None:
     """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
     from pipeline.errors import UsageError
-    from pipeline.recipe import load_recipe
-    from pipeline.search import check_models
-    from pipeline.tracks import printable
-    from workers import importing, interrupts, running, summary
-    from workers.address import BrokerAddress
-    from workers.home import only_one, prepare_home
+    from workers import importing, interrupts, service, summary
+    from workers.home import only_one
     from workers.progress import View
 
     interrupts.listen()
+    home, wanted, served = prepared(given, extract=extract, learn=learn)
+    if not wanted.libraries:
+        wanted = _like_last_run(home, wanted, given)
+    if importing.is_imported(wanted.libraries):
+        importing.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
+        wanted = wanted.replace(labels=importing.LABELS)
+    quiet = given["as_json"]
+    with only_one(home, shared=wanted.broker is not None), View(quiet=quiet) as view:
+        if served is not None:
+            view.line(f"the service of this home (process {served.process.pid}) does the work")
+        elif wanted.broker is None and service.find(home) is not None:
+            raise UsageError(f"home {given['home']}: its service came up just now; the same command uses it")
+        told = body(home, wanted, view)
+    if quiet:
+        options.emit(told)
+    else:
+        summary.show(told)
+
+
+def prepared(
+    given: dict[str, Any], *, extract: bool, learn: bool
+) -> "tuple[Path, running.Wanted, service.Service | None]":
+    """Return the home and the orders that a command line stands for, and the home's service if that does the work.
+
+    Raises `UsageError` for a mistake in any of them.
+    """
+    from workers import importing, running, service
+    from workers.address import BrokerAddress
+    from workers.home import prepare_home
+
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
-    recipe = load_recipe(given["recipe"])
-    try:
-        check_models(recipe)
-    except UsageError as error:
-        raise UsageError(f"recipe {printable(given['recipe'])}: {str(error).removeprefix('recipe: ')}") from error
-    if given["trials"]:
-        recipe = recipe.replace(search=recipe.search.replace(trials=given["trials"]))
+    recipe = running.recipe_of(given["recipe"], trials=given["trials"])
     home = prepare_home(given["home"])
+    served = service.find(home) if address is None else None
+    if served is not None:
+        address = served.broker
     wanted = running.Wanted(
         command=_shown_command(),
         libraries=tuple(
@@ -125,22 +148,12 @@ def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn
         seed=given["seed"],
         extract=extract,
         learn=learn,
-        workers=given["workers"],
+        workers=given["workers"] if served is None else None,
         broker=address,
         max_duration_s=given["max_duration"],
+        priority=given["priority"],
     )
-    if not wanted.libraries:
-        wanted = _like_last_run(home, wanted, given)
-    if importing.is_imported(wanted.libraries):
-        importing.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
-        wanted = wanted.replace(labels=importing.LABELS)
-    quiet = given["as_json"]
-    with only_one(home), View(quiet=quiet) as view:
-        told = body(home, wanted, view)
-    if quiet:
-        options.emit(told)
-    else:
-        summary.show(told)
+    return home, wanted, served
 
 
 def _like_last_run(home: Path, wanted: "running.Wanted", given: dict[str, Any]) -> "running.Wanted":

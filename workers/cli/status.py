@@ -10,7 +10,7 @@ import click
 from pipeline.errors import FailureKind, UsageError
 from pipeline.tracks import printable
 from workers.cli import options
-from workers.tables import console, show_facts, show_rows
+from workers.tables import console, show_rows
 
 if TYPE_CHECKING:
     from workers.context import Doors
@@ -26,7 +26,7 @@ def opened(home: str) -> "Doors":
     from workers.context import Doors
 
     path = Path(home).expanduser().absolute()
-    if not (path / "store").is_dir():
+    if not any((path / name).is_dir() for name in ("runs", "store")):
         raise UsageError(
             f"home {printable(str(path))}: nothing here yet; `chordal run LIBRARY` makes it, --home names another"
         )
@@ -50,16 +50,25 @@ def pick_run(context: "Doors", run_id: str | None) -> str:
 
 @click.command()
 @click.option("--run", "run_id", metavar="ID", help="Which run.  [default: the last one]")
+@click.option("--watch", is_flag=True, help="On a terminal: show it again every second, until the run ends.")
 @options.home
+@options.broker
 @options.as_json
-def status(run_id: str | None, home: str, *, as_json: bool) -> None:
-    """Show where a run stands, and how many tracks of the home are in which state."""
+def status(run_id: str | None, home: str, broker: str | None, *, watch: bool, as_json: bool) -> None:
+    """Show where a run stands, and how many tracks of the home are in which state; live while it goes on."""
+    from workers import following
+
     context = opened(home)
-    told = _status(context, pick_run(context, run_id))
+    run_id = pick_run(context, run_id)
     if as_json:
-        options.emit(told)
-        return
-    show_facts([(name, _told(value)) for name, value in told.items()])
+        live = following.look(context, run_id, broker)
+        options.emit(_status(context, run_id) | ({"live": following.wire(live)} if live else {}))
+    else:
+        following.show(context, run_id, broker, lambda: _facts(context, run_id), watch=watch and sys.stdout.isatty())
+
+
+def _facts(context: "Doors", run_id: str) -> list[tuple[str, str]]:
+    return [(name, _told(value)) for name, value in _status(context, run_id).items()]
 
 
 def _told(value: Any) -> str:

@@ -17,13 +17,30 @@ from workers.processes import QUIET
     default="extract,store,tune,train",
     show_default=True,
     metavar="LIST",
-    help="Queues to work on: extract, store, tune, train.",
+    help="Queues to work on: extract, store, tune, train; or schedule alone.",
 )
 @click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one per core]")
 @click.option("--name", metavar="NAME", help="Shown in Flower.  [default: made from the queues]")
+@click.option(
+    "--map",
+    "maps",
+    type=click.Path(),  # so that the variable's value is cut at colons
+    multiple=True,
+    envvar="CHORDAL_MAP",
+    show_envvar=True,
+    metavar="THERE=HERE",
+    help="Where a folder of the scanning host lies on this one, as /music=/mnt/nas/music; may be repeated.",
+)
 @click.option("--end-with-parent", is_flag=True, hidden=True)
 def worker(
-    home: str, broker: str | None, queues: str, concurrency: int | None, name: str | None, *, end_with_parent: bool
+    home: str,
+    broker: str | None,
+    queues: str,
+    concurrency: int | None,
+    name: str | None,
+    maps: tuple[str, ...],
+    *,
+    end_with_parent: bool,
 ) -> None:
     """Work for runs that use the same broker and home, until stopped with Ctrl-C.
 
@@ -39,10 +56,11 @@ def worker(
 
     from workers import serving
     from workers.address import BrokerAddress
-    from workers.settings import QUEUES
+    from workers.mapping import parse_all
+    from workers.settings import QUEUES, SCHEDULE
 
     wanted = [queue.strip() for queue in queues.split(",") if queue.strip()]
-    unknown = sorted(set(wanted) - set(QUEUES))
+    unknown = sorted(set(wanted) - {*QUEUES, SCHEDULE})
     if unknown or not wanted:
         raise UsageError(f"queues {queues}: {', '.join(unknown) or 'none given'}; choose from {', '.join(QUEUES)}")
     if not broker:
@@ -54,6 +72,7 @@ def worker(
         concurrency=concurrency or os.cpu_count() or 1,
         name=name,
         end_with_parent=end_with_parent,
+        maps=parse_all(maps),
     )
 
 

@@ -1,0 +1,102 @@
+"""Whole runs over each kind of broker, with workers that were started by hand."""
+
+import signal
+
+import brokers
+import pytest
+import redis
+from sounds import write_classes
+from waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+
+def runs_whole(chordal, tmp_path, url: str, *, hidden: str = "secret", command: str = "extract") -> None:
+    """Carry out a run with one worker for its queues; check its end, and that the password is nowhere to be read."""
+    library = tmp_path / "library"
+    total = write_classes(library, per_class=4)
+    queues = "extract,store" if command == "extract" else "extract,store,tune,train"
+    worker = chordal.start("worker", "--concurrency", "1", "--queues", queues, CHORDAL_BROKER=url)
+    told = chordal(command, library, "--recipe", chordal.recipe, "--json", CHORDAL_BROKER=url)
+    assert told.status == 0, told.err
+    assert told.json["tracks"]["extracted"] == total
+    assert command == "extract" or told.json["trials"]["completed"] == 2
+    worker.send_signal(signal.SIGTERM)
+    out, err = worker.communicate(timeout=60)
+    assert worker.returncode == 0, err
+    written = [path.read_bytes() for path in chordal.home.rglob("*") if path.is_file()]
+    for text in (out, err, told.out, told.err):
+        assert hidden not in text
+    assert not any(hidden.encode() in each for each in written)
+
+
+def test_a_run_over_tls_with_a_password(chordal, tmp_path):
+    made = brokers.certificate(tmp_path / "tls")
+    if made is None:
+        pytest.skip("needs openssl to make a certificate")
+    with brokers.valkey(tmp_path / "server", wanting="secret") as plain, brokers.tls_before(plain, *made) as port:
+        runs_whole(chordal, tmp_path, f"rediss://:secret@127.0.0.1:{port}/0?ssl_ca_certs={made[0]}")
+
+
+def test_a_run_over_sentinels(chordal, tmp_path):
+    with (
+        brokers.valkey(tmp_path / "server", wanting="secret") as server,
+        brokers.sentinel(tmp_path / "sentinel", master_port=server, wanting="secret") as port,
+    ):
+        silent = brokers.free_port()
+        url = f"sentinel://:secret@127.0.0.1:{port};sentinel://127.0.0.1:{silent}/0?master_name=music"
+        runs_whole(chordal, tmp_path, url)
+
+
+@pytest.mark.skipif(brokers.RABBIT is None, reason="needs an installed RabbitMQ")
+def test_a_run_over_rabbitmq(chordal, tmp_path):
+    with brokers.valkey(tmp_path / "server") as store, brokers.rabbit(tmp_path / "rabbit") as port:
+        beside = f"redis://127.0.0.1:{store}/0"
+        wrong = chordal("worker", "--broker", f"amqp://guest:secret@127.0.0.1:{port}//;{beside}")
+        assert wrong.status == 2
+        assert "RabbitMQ refuses the user or password" in wrong.err
+        assert "secret" not in wrong.err
+        wrong = chordal("worker", "--broker", f"amqp://guest:guest@127.0.0.1:{port}/songs;{beside}")
+        assert (wrong.status, "no such vhost" in wrong.err) == (2, True), wrong.err
+        runs_whole(
+            chordal, tmp_path, f"amqp://guest:guest@127.0.0.1:{port}//;{beside}", hidden="guest:guest@", command="run"
+        )
+
+
+@pytest.mark.skipif(brokers.RABBIT is None, reason="needs an installed RabbitMQ")
+def test_a_worker_killed_over_rabbitmq_costs_no_file(chordal, tmp_path):
+    library = tmp_path / "library"
+    total = write_classes(library, per_class=16, seconds=10.0)
+    with brokers.valkey(tmp_path / "server") as store, brokers.rabbit(tmp_path / "rabbit") as port:
+        url = f"amqp://guest:guest@127.0.0.1:{port}//;redis://127.0.0.1:{store}/0"
+        running = chordal.start("extract", library, "--recipe", chordal.recipe, "--workers", "2", CHORDAL_BROKER=url)
+        eventually(lambda: any((chordal.home / "store" / "inbox").rglob("*.h5")), within_s=60)
+        found = [p for p in chordal.left_running() if p.info["cmdline"][-2:] == ["extract", "--end-with-parent"]]
+        min(found, key=lambda process: process.create_time()).kill()
+        out, err = running.communicate(timeout=240)
+        assert running.returncode == 0, err + chordal.logs()
+        status = chordal("status", "--json").json
+        assert status["tracks"] == {"extracted": total, "unchanged": 0, "failed": 0}, out
+
+
+def test_a_broker_that_fills_up_during_a_run_is_named(chordal, tmp_path):
+    # given a run whose worker has not come yet
+    library = tmp_path / "library"
+    write_classes(library, per_class=4)
+    with brokers.valkey(tmp_path / "server") as port:
+        url = f"redis://127.0.0.1:{port}/0"
+        running = chordal.start("extract", library, "--recipe", chordal.recipe, CHORDAL_BROKER=url)
+        with redis.Redis(port=port) as client:
+            eventually(lambda: sum(client.llen(key) for key in client.scan_iter("extract*", _type="list")) == 12)
+            # when somebody else fills the broker
+            client.set("somebody else's", bytes(2_000_000))
+            client.config_set("maxmemory", "1mb")
+            out, err = running.communicate(timeout=60)
+            # then the run says so, and goes on when there is room
+            assert (running.returncode, out) == (2, ""), err
+            assert f"broker {url}: its memory is full; raise its maxmemory" in err.splitlines()[-1]
+            client.config_set("maxmemory", "0")
+        again = chordal("extract", library, "--recipe", chordal.recipe, "--workers", "1", "--json", CHORDAL_BROKER=url)
+        assert again.status == 0, again.err + chordal.logs()
+        assert again.json["tracks"]["failed"] == 0
+        assert again.json["tracks"]["extracted"] + again.json["tracks"]["unchanged"] == 12

@@ -1,0 +1,201 @@
+"""`chordal watch` with real files and real processes."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+import soundfile
+from sounds import RATE_HZ, sound, write_classes
+from waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+ALL = ("--settle", "1", "--workers", "1")
+
+
+@pytest.fixture
+def library(tmp_path):
+    """A library of six files."""
+    write_classes(tmp_path / "library", per_class=2)
+    return tmp_path / "library"
+
+
+class Watch:
+    """A watch that goes on, and what it said so far."""
+
+    def __init__(self, chordal, process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._chordal = chordal
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stderr:
+            self.lines.append(line.rstrip())
+
+    def says(self, *words: str, within_s: float = 90.0) -> str:
+        """Wait for a line with these words and return it."""
+        try:
+            return eventually(
+                lambda: next((x for x in self.lines if all(w in x for w in words)), None), within_s=within_s
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{words} not in {self.lines}\n{self._chordal.logs()}") from error
+
+    def end(self) -> None:
+        """End it by Ctrl-C, and check that nothing is left behind."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(60) == 0
+        self._reader.join(10)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        assert "stopped watching" in self.lines[-1]
+        assert self._chordal.left_running() == []
+
+
+@pytest.fixture
+def watching(chordal):
+    """Start a watch of some libraries, which is up when this returns."""
+
+    def start(*arguments, prefix=()) -> Watch:
+        words = ["watch", *arguments, "--recipe", chordal.recipe, *ALL]
+        if prefix:
+            process = subprocess.Popen(
+                [*prefix, *chordal.command(*words)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=chordal.environment(),
+                cwd=chordal.folder,
+                start_new_session=True,
+            )
+            chordal.started.append(process)
+        else:
+            process = chordal.start(*words)
+        watch = Watch(chordal, process)
+        watch.says("watching")
+        return watch
+
+    return start
+
+
+def runs(chordal) -> int:
+    """Return how many runs the home has."""
+    return len(list(chordal.home.glob("runs/*/plan.json")))
+
+
+def paths(chordal) -> set[str]:
+    """Return the paths of all files that the store knows."""
+    from storage import FileFeatureStore
+
+    return {record.path for record in FileFeatureStore.open(chordal.home / "store").snapshot().records()}
+
+
+def test_what_comes_is_extracted_once_and_whole(chordal, watching, library, tmp_path):
+    # given a library that is caught up with
+    watch = watching(library)
+    watch.says("6 files: 6 extracted")
+
+    # when a file is written slowly, in pieces with pauses longer than it takes to settle
+    whole = tmp_path / "whole.wav"
+    soundfile.write(whole, sound(77, seconds=3.0), RATE_HZ)
+    data = whole.read_bytes()
+    slow = library / "low" / "slow.wav"
+    pause = threading.Event()
+    with slow.open("wb") as file:
+        for piece in range(4):
+            file.write(data[piece * len(data) // 4 : (piece + 1) * len(data) // 4])
+            file.flush()
+            pause.wait(1.5)
+        assert runs(chordal) == 1
+    watch.says("1 file: 1 extracted")
+    assert runs(chordal) == 2
+
+    # and fifty come at once
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    for number in range(50):
+        soundfile.write(drop / f"{number}.wav", sound(100 + number), RATE_HZ)
+    shutil.copytree(drop, library / "dropped")
+    watch.says("50 files: 50 extracted")
+    assert runs(chordal) == 3
+
+    # and one is renamed, one changed, one hidden, one no sound, one removed
+    (library / "low" / "slow.wav").rename(library / "low" / "renamed.wav")
+    watch.says("1 file: 1 unchanged")
+    soundfile.write(library / "dropped" / "7.wav", sound(500), RATE_HZ)
+    eventually(lambda: sum("1 file: 1 extracted" in line for line in watch.lines) == 2)
+    (library / "dropped" / ".8.wav").write_bytes(data)
+    (library / "dropped" / "notes.txt").write_text("no sound", "ascii")
+    (library / "dropped" / "9.wav").unlink()
+    watch.says("1 file removed")
+    watch.end()
+
+    # then everything is there, once
+    assert str(library / "low" / "renamed.wav") in paths(chordal)
+    assert str(library / "dropped" / ".8.wav") not in paths(chordal)
+    assert runs(chordal) == 5
+    assert chordal("failures", "--json").json["failures"] == []
+
+
+def test_what_was_missed_is_caught_up_with_also_while_it_begins(chordal, watching, library):
+    # given a watch that has ended
+    watching(library).end()
+
+    # when files come while nobody watches, and more while the next watch starts
+    write_classes(library / "missed", per_class=2)
+    process = threading.Thread(target=lambda: write_classes(library / "burst", per_class=5))
+    process.start()
+    watch = watching(library)
+    process.join()
+
+    # then all are there
+    eventually(lambda: len(paths(chordal)) == 6 + 6 + 15, within_s=120, ignoring=(OSError,))
+    watch.end()
+    assert chordal("failures", "--json").json["failures"] == []
+    again = chordal("extract", library, "--recipe", chordal.recipe, "--workers", "1", "--json")
+    assert again.json["tracks"] == {"scanned": 27, "extracted": 0, "unchanged": 27, "failed": 0}
+
+
+def test_an_empty_library_may_be_watched_by_looking(chordal, watching, tmp_path):
+    library = tmp_path / "library"
+    library.mkdir()
+    watch = watching(library, "--poll", "0.5")
+    watch.says("by looking every 0.5 s")
+    write_classes(library / "new", per_class=1)
+    watch.says("3 files: 3 extracted")
+    watch.end()
+
+
+def test_learning_starts_when_enough_is_new(chordal, watching, library):
+    write_classes(library, per_class=4)
+    watch = watching(library, "--learn-after", "10")
+    watch.says("12 files: 12 extracted")
+    watch.says("learned model v0001", within_s=240)
+    watch.end()
+    assert len(chordal("models", "--json").json["models"]) == 1
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's limit on watches is Linux's")
+def test_a_kernel_that_watches_no_more_folders_is_replaced_by_looking(watching, library):
+    limit = "echo 3 > /proc/sys/user/max_inotify_watches"
+    prefix = ["unshare", "--user", "--map-root-user", "sh", "-c", f'{limit} && exec "$@"', "sh"]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("no user namespaces here")
+    watch = watching(library, prefix=prefix)
+    watch.says("by looking every 10 s (the kernel watches no more folders; raise fs.inotify.max_user_watches")
+    watch.says("6 files: 6 extracted")
+    watch.end()
+
+
+def test_a_library_that_is_not_there_is_refused(chordal):
+    told = chordal("watch", "nowhere", "--recipe", chordal.recipe)
+    assert (told.status, told.out) == (2, "")
+    assert "nowhere: no such folder" in told.err

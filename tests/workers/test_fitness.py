@@ -1,0 +1,162 @@
+"""What is wrong with a broker, caused with real servers: one line with the thing, the reason and the mend."""
+
+import socket
+import threading
+
+import brokers
+import pytest
+import redis
+from waiting import eventually
+
+from pipeline.errors import BrokerError, UsageError
+from workers import fitness, told
+from workers.address import BrokerAddress
+from workers.told import Told
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def refusal(url: str) -> str:
+    """Return the line with which a broker is refused."""
+    with pytest.raises(BrokerError) as caught:
+        BrokerAddress.parse(url).check()
+    line = str(caught.value)
+    assert line.startswith("broker ")
+    assert "secret" not in line
+    assert "\n" not in line
+    return line
+
+
+def test_a_broker_with_the_right_password_is_fit(tmp_path):
+    with brokers.valkey(tmp_path, wanting="secret") as port:
+        BrokerAddress.parse(f"redis://:secret@127.0.0.1:{port}/0").check()
+
+
+def test_a_wrong_password_is_told_and_not_shown(tmp_path):
+    with brokers.valkey(tmp_path, wanting="right") as port:
+        line = refusal(f"redis://:secret@127.0.0.1:{port}/0")
+        assert f"redis://:***@127.0.0.1:{port}/0: the password or user is wrong" in line
+        assert "wants a password" in refusal(f"redis://127.0.0.1:{port}/0")
+
+
+def test_a_database_that_is_not_there(tmp_path):
+    with brokers.valkey(tmp_path) as port:
+        assert "no such database" in refusal(f"redis://127.0.0.1:{port}/99")
+
+
+def test_nobody_listens():
+    assert "is it running" in refusal(f"redis://127.0.0.1:{brokers.free_port()}/0")
+    assert "is it running" in refusal("redis://no-such-host.invalid:6379/0")
+
+
+def test_another_program_listens_there():
+    # given a web server
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            caller, _ = listener.accept()
+            with caller:
+                caller.recv(1000)
+                caller.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert "no Redis or Valkey" in refusal(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+        thread.join(10)
+
+
+def test_a_broker_whose_memory_is_full(tmp_path):
+    with brokers.valkey(tmp_path) as port:
+        fill(port)
+        assert "memory is full; raise its maxmemory" in refusal(f"redis://127.0.0.1:{port}/0")
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+def test_a_broker_that_drops_keys(tmp_path, policy):
+    with brokers.valkey(tmp_path, maxmemory="100mb", maxmemory_policy=policy) as port:
+        assert f"maxmemory-policy {policy}" in refusal(f"redis://127.0.0.1:{port}/0")
+
+
+def test_a_policy_without_a_bound_drops_nothing(tmp_path):
+    with brokers.valkey(tmp_path, maxmemory_policy="allkeys-lru") as port:
+        BrokerAddress.parse(f"redis://127.0.0.1:{port}/0").check()
+
+
+def test_a_replica(tmp_path):
+    with (
+        brokers.valkey(tmp_path / "primary") as primary,
+        brokers.valkey(tmp_path / "replica", replicaof=f"127.0.0.1 {primary}") as port,
+    ):
+        assert "replica" in refusal(f"redis://127.0.0.1:{port}/0")
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A certificate and its key."""
+    found = brokers.certificate(tmp_path / "tls")
+    if found is None:
+        pytest.skip("needs openssl to make a certificate")
+    return found
+
+
+def test_tls_is_verified(tmp_path, made):
+    with brokers.valkey(tmp_path / "server", wanting="secret") as plain, brokers.tls_before(plain, *made) as port:
+        BrokerAddress.parse(f"rediss://:secret@127.0.0.1:{port}/0?ssl_ca_certs={made[0]}").check()
+        assert "certificate is not trusted" in refusal(f"rediss://:secret@127.0.0.1:{port}/0")
+        BrokerAddress.parse(f"rediss://:secret@127.0.0.1:{port}/0?ssl_cert_reqs=none").check()
+        assert "rediss://" in refusal(f"redis://:secret@127.0.0.1:{port}/0")
+        assert "write redis:// instead" in refusal(f"rediss://:secret@127.0.0.1:{plain}/0")
+
+
+def test_sentinels_name_the_server(tmp_path):
+    with (
+        brokers.valkey(tmp_path / "server", wanting="secret") as server,
+        brokers.sentinel(tmp_path / "sentinel", master_port=server, wanting="secret") as port,
+    ):
+        silent = brokers.free_port()
+        where = f"sentinel://:secret@127.0.0.1:{silent};sentinel://127.0.0.1:{port}/1?master_name"
+        eventually(lambda: not BrokerAddress.parse(f"{where}=music").check(), ignoring=(BrokerError,))
+        BrokerAddress.parse(f"{where}=music").client().set("here", "1")
+        with redis.Redis(port=server, db=1, password="secret") as client:  # noqa: S106 - of a server of this test
+            assert client.get("here") == b"1"
+        assert "is master_name right?" in refusal(f"{where}=songs")
+        wrong = where.replace("secret", "secret2")
+        assert "password or user is wrong" in refusal(f"{wrong}=music")
+
+
+def test_a_worker_of_another_version_is_named_with_both(tmp_path):
+    with brokers.valkey(tmp_path) as port:
+        address = BrokerAddress.parse(f"redis://127.0.0.1:{port}/0")
+        client = address.client()
+        told.tell(client, "extract@nas", Told(version=told.mine()))
+        fitness.check_versions(address)
+        told.tell(client, "extract@attic", Told(version="99.1"))
+        with pytest.raises(UsageError, match=rf"extract@attic is chordal 99.1, this is chordal {told.mine()}"):
+            fitness.check_versions(address)
+        told.leave(client, "extract@attic")
+        fitness.check_versions(address)
+
+
+def test_what_a_newer_version_tells_beside_can_be_read(tmp_path):
+    with brokers.valkey(tmp_path) as port:
+        client = BrokerAddress.parse(f"redis://127.0.0.1:{port}/0").client()
+        told.tell(client, "extract@attic", Told(version="99.1", held=2))
+        client.set("chordal:version:extract@attic", '{"version":"99.1","held":2,"mood":"good"}')
+        assert told.told(client) == {"extract@attic": Told(version="99.1", held=2)}
+
+
+def test_libraries_that_no_worker_sees_are_named_with_the_hosts():
+    sees = Told(version="1", extracts=True)
+    blind = Told(version="1", extracts=True, unseen="/music is empty at /mnt/nas")
+    learner = Told(version="1")
+    told.refuse_blind({"a@one": sees, "a@two": blind, "l@one": learner})
+    told.refuse_blind({"l@one": learner})
+    with pytest.raises(UsageError, match=r"library /music is empty at /mnt/nas on host two: .*--map"):
+        told.refuse_blind({"a@two": blind, "l@one": learner})
+
+
+def fill(port: int) -> None:
+    """Fill a server's memory with somebody else's keys."""
+    with redis.Redis(port=port) as client:
+        client.set("somebody else's", bytes(2_000_000))
+        client.config_set("maxmemory", "1mb")

@@ -1,0 +1,176 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import UsageError
+from workers.beat import RESEND_S, Memory, orders
+from workers.schedule import (
+    Attempt,
+    NightResult,
+    Nights,
+    Schedule,
+    Tidied,
+    check_cron,
+    night_due,
+    slot_after,
+    slot_before,
+    tidy_due,
+    zone,
+)
+
+THREE = "0 3 * * *"
+BERLIN = "Europe/Berlin"
+MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - given one
+
+
+def at(text: str) -> datetime:
+    """Return a moment given in Berlin's time."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(BERLIN)).astimezone(UTC)
+
+
+def wanted(**more) -> Schedule:
+    """Return a schedule that was asked for long ago."""
+    return Schedule(**{"nightly": THREE, "timezone": BERLIN, "since": "2020-01-01T00:00:00+00:00", **more})
+
+
+def test_three_at_night_is_meant_where_the_owner_lives():
+    assert slot_after(THREE, BERLIN, at("2026-07-24T12:00")) == datetime(2026, 7, 25, 1, tzinfo=UTC)
+    assert slot_after(THREE, BERLIN, at("2026-12-24T12:00")) == datetime(2026, 12, 25, 2, tzinfo=UTC)
+
+
+def test_a_slot_is_due_at_its_very_second():
+    assert slot_before(THREE, BERLIN, at("2026-07-24T03:00")) == at("2026-07-24T03:00")
+    assert slot_before(THREE, BERLIN, at("2026-07-24T02:59:59")) == at("2026-07-23T03:00")
+
+
+def test_an_hour_that_is_skipped_in_spring_still_has_its_night():
+    # 29 March 2026: after 01:59 comes 03:00
+    slot = slot_after("30 2 * * *", BERLIN, at("2026-03-28T12:00"))
+    assert at("2026-03-29T03:00") <= slot <= at("2026-03-29T03:30")
+
+
+def test_an_hour_that_comes_twice_in_autumn_has_one_night():
+    # 25 October 2026: 02:00 to 03:00 comes twice
+    first = slot_after("30 2 * * *", BERLIN, at("2026-10-24T12:00"))
+    assert slot_after("30 2 * * *", BERLIN, first).date() == datetime(2026, 10, 26, tzinfo=UTC).date()
+
+
+@given(now=MOMENTS, cron=st.sampled_from([THREE, "30 2 * * *", "*/20 * * * *", "15 4 1 * *"]))
+def test_the_slot_before_a_moment_is_the_last_one_of_those_that_came(now, cron):
+    before, after = slot_before(cron, BERLIN, now), slot_after(cron, BERLIN, now)
+    assert before <= now < after
+
+
+def test_a_night_is_due_once():
+    now = at("2026-07-24T03:00:01")
+    due = night_due(wanted(), None, now)
+    assert due is not None
+    assert (due.slot, due.missed) == (at("2026-07-24T03:00"), False)
+    assert night_due(wanted(), due.slot, now) is None
+    assert night_due(wanted(), due.slot, now + timedelta(days=1)) is not None
+
+
+def test_of_several_missed_nights_the_newest_is_due():
+    due = night_due(wanted(), at("2026-07-20T03:00"), at("2026-07-24T09:00"))
+    assert due is not None
+    assert (due.slot, due.missed) == (at("2026-07-24T03:00"), True)
+
+
+def test_hours_before_the_schedule_was_asked_for_are_not_due():
+    assert night_due(wanted(since=at("2026-07-24T04:00").isoformat()), None, at("2026-07-24T09:00")) is None
+
+
+def test_a_schedule_that_is_off_has_no_night():
+    assert night_due(wanted(nightly=None), None, at("2026-07-24T03:00:01")) is None
+
+
+def test_the_store_is_tidied_up_once_a_day():
+    now = at("2026-07-24T12:00")
+    assert tidy_due(wanted(), None, now)
+    assert not tidy_due(wanted(), now - timedelta(hours=1), now)
+    assert tidy_due(wanted(), now - timedelta(hours=1), now + timedelta(days=1))
+
+
+@pytest.mark.parametrize("expression", ["", "3", "61 * * * *", "0 3 * * * *", "a b c d e", "0 0 30 2 *"])
+def test_what_is_no_cron_expression_is_refused(expression):
+    with pytest.raises(UsageError, match="nightly"):
+        check_cron(expression)
+
+
+def test_a_cron_expression_is_told_in_words():
+    assert check_cron(THREE) == "At 03:00 every day"
+
+
+def test_an_unknown_time_zone_is_refused():
+    with pytest.raises(UsageError, match="Europe/Rostok"):
+        zone("Europe/Rostok")
+
+
+def test_a_night_is_begun_and_settled_by_one(tmp_path):
+    nights = Nights(tmp_path)
+    slot = at("2026-07-24T03:00")
+    attempt = Attempt(run_id="r1", host="studio", pid=1, started="2026-07-24T01:00:00+00:00")
+    assert nights.begin(slot, 1, attempt)
+    assert not nights.begin(slot, 1, attempt.replace(pid=2))
+    assert nights.attempts(slot) == [attempt]
+    assert nights.unsettled() == slot
+    assert nights.settled() is None
+    result = NightResult(slot=slot.isoformat(), state="finished", run_id="r1", ended="2026-07-24T02:00:00+00:00")
+    assert nights.settle(slot, result)
+    assert not nights.settle(slot, result.replace(state="failed"))
+    assert (nights.result(slot), nights.settled(), nights.unsettled()) == (result, slot, None)
+    assert nights.results(last=3) == [result]
+
+
+class Ticks:
+    """A beat's decisions, a tick at a time."""
+
+    def __init__(self, home, **schedule) -> None:
+        self.nights = Nights(home)
+        self.nights.ask_for(wanted(reconcile_s=300.0, **schedule))
+        self.nights.put_tidied(Tidied(ended="2100-01-01T00:00:00+00:00", compaction="nothing", segments=0, removed=0))
+        self.memory = Memory(now_s=0.0)
+        self.now_s = 0.0
+
+    def tick(self, after_s: float = 1.0, *, busy: bool = False, conducting: bool = False) -> list[str]:
+        """Return the names of what is sent `after_s` seconds later."""
+        self.now_s += after_s
+        now = at("2026-07-24T03:00") + timedelta(seconds=self.now_s)
+        found = orders(self.nights, self.memory, busy=busy, conducting=conducting, now=now, now_s=self.now_s)
+        self.sent = found
+        return [order.task for order in found]
+
+
+def test_a_night_is_asked_for_once_and_again_only_when_it_was_not_begun(tmp_path):
+    ticks = Ticks(tmp_path)
+    assert ticks.tick() == ["nightly"]
+    assert ticks.tick() == []
+    assert ticks.tick(RESEND_S) == ["nightly"]  # its message was lost
+    assert ticks.tick(RESEND_S, busy=True, conducting=True) == []  # it is being done
+    slot = at("2026-07-24T03:00")
+    ticks.nights.settle(slot, NightResult(slot=slot.isoformat(), state="finished", ended=slot.isoformat()))
+    assert ticks.tick(RESEND_S) == []
+
+
+def test_a_night_waits_for_the_run_before_it_and_is_not_missed_for_that(tmp_path):
+    ticks = Ticks(tmp_path)
+    assert ticks.tick(busy=True) == []
+    assert ticks.tick(4 * 3600, busy=True, conducting=True) == []
+    assert ticks.tick() == ["nightly", "reconcile"]
+    assert ticks.sent[0].kwargs["missed"] is False
+
+
+def test_runs_left_behind_are_looked_for_now_and_then(tmp_path):
+    ticks = Ticks(tmp_path, nightly=None)
+    assert ticks.tick() == []
+    assert ticks.tick(300) == ["reconcile"]
+    assert ticks.tick() == []
+
+
+def test_a_home_without_a_schedule_asks_for_nothing(tmp_path):
+    memory = Memory(now_s=0.0)
+    now = at("2026-07-24T03:00")
+    assert orders(Nights(tmp_path), memory, busy=False, conducting=False, now=now, now_s=1.0) == []

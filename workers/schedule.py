@@ -1,0 +1,239 @@
+"""When what recurs is due: the nightly run, the healing of runs that nobody waits for, tidying up.
+
+    <home>/schedule.json                        what was asked for
+    <home>/nightly/<slot>/attempt-1.json        who began the night, and the run it became
+    <home>/nightly/<slot>/result.json           what came of it
+    <home>/nightly/tidied.json                  the last time the store was tidied up
+
+A *slot* is the moment a night is due. Both documents of a night are published by exactly one process, so it does not
+matter how often a task for it is sent, or by how many schedulers. Pure functions decide what is due.
+"""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from cronsim.explain import explain
+
+from pipeline.errors import UsageError
+from pipeline.tracks import printable
+from pipeline.wire import Value
+from storage import Documents
+
+LOCK_FOLDER = "nightly"
+"""The folder in which whoever conducts holds a lock."""
+
+LATE_S = 600.0
+"""A night found due later than this was missed: nothing was up at its hour."""
+
+TIDY = "30 5 * * *"
+"""When the store is compacted and collected, every day."""
+
+
+class Schedule(Value, frozen=True, kw_only=True):
+    """What recurs in a home, as stored in `schedule.json`."""
+
+    nightly: str | None = None
+    """Cron expression of five fields; None for no nightly run."""
+    timezone: str = "UTC"
+    """IANA name."""
+    missed: Literal["run", "skip"] = "run"
+    """What becomes of a night whose hour passed while nothing was up."""
+    since: str
+    """ISO 8601: nights before this were never asked for."""
+    libraries: tuple[str, ...] = ()
+    recipe: str = "default"
+    """A recipe's name, or the absolute path of its file, which is read anew each night."""
+    labels: str = "folder"
+    groups: str | None = None
+    folds: str | None = None
+    seed: int = 1
+    trials: int | None = None
+    max_duration_s: float = 4 * 3600.0
+    reconcile_s: float = 300.0
+    """Seconds between two looks for a run that nobody waits for."""
+
+
+class Attempt(Value, frozen=True, kw_only=True):
+    """Who began a night, and the run it became."""
+
+    run_id: str
+    host: str
+    pid: int
+    started: str
+    """ISO 8601, UTC."""
+
+
+class NightResult(Value, frozen=True, kw_only=True):
+    """What came of a night."""
+
+    slot: str
+    """When it was due, ISO 8601, UTC."""
+    state: Literal["finished", "failed", "skipped"]
+    run_id: str | None = None
+    model: str | None = None
+    test_accuracy: float | None = None
+    tracks: dict[str, int] = {}
+    reason: str = ""
+    """Why it failed or was skipped."""
+    started: str | None = None
+    ended: str
+    """ISO 8601, UTC."""
+
+
+class Tidied(Value, frozen=True, kw_only=True):
+    """The last time the store was tidied up."""
+
+    ended: str
+    compaction: str
+    segments: int
+    removed: int
+    """Files that nobody referred to."""
+
+
+class Due(Value, frozen=True, kw_only=True):
+    """A night whose hour has come."""
+
+    slot: datetime
+    missed: bool
+    """Whether its hour passed while nothing was up."""
+
+
+def zone(name: str) -> tzinfo:
+    """Return a time zone by its IANA name.
+
+    Raises `UsageError` for an unknown one.
+    """
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(f"timezone {printable(name)}: not known here; give a name such as Europe/Berlin") from error
+
+
+def check_cron(expression: str) -> str:
+    """Return a cron expression in words.
+
+    Raises `UsageError` for what is none, or has not five fields.
+    """
+    mend = "give minute, hour, day, month and weekday, e.g. '0 3 * * *' for 03:00 every night"
+    if len(expression.split()) != 5:
+        raise UsageError(f"nightly {printable(expression)!r}: has not five fields; {mend}")
+    try:
+        next(CronSim(expression, datetime.now(UTC)))
+        words: str = explain(expression)
+    except (CronSimError, StopIteration) as error:
+        reason = f"{error}".lower() or "never comes"
+        raise UsageError(f"nightly {printable(expression)!r}: {reason}; {mend}") from error
+    return words
+
+
+def slot_before(expression: str, timezone: str, moment: datetime) -> datetime:
+    """Return the newest moment at or before `moment` at which an expression is due, UTC.
+
+    In the hour that is skipped in spring a fixed time is due when the hour ends; in the one that comes twice, once.
+    """
+    local = moment.astimezone(zone(timezone)) + timedelta(seconds=1)  # the simulation never returns its start
+    found: datetime = next(CronSim(expression, local, reverse=True))
+    return found.astimezone(UTC)
+
+
+def slot_after(expression: str, timezone: str, moment: datetime) -> datetime:
+    """Return the first moment after `moment` at which an expression is due, UTC."""
+    found: datetime = next(CronSim(expression, moment.astimezone(zone(timezone))))
+    return found.astimezone(UTC)
+
+
+def night_due(schedule: Schedule, settled: datetime | None, now: datetime) -> Due | None:
+    """Return the night that has to be dealt with now, if there is one; of several that were missed, the newest.
+
+    `settled` is the slot of the newest night with a result.
+    """
+    if schedule.nightly is None:
+        return None
+    slot = slot_before(schedule.nightly, schedule.timezone, now)
+    begin = datetime.fromisoformat(schedule.since)
+    if slot < begin or (settled is not None and slot <= settled):
+        return None
+    return Due(slot=slot, missed=(now - slot).total_seconds() > LATE_S)
+
+
+def tidy_due(schedule: Schedule, tidied: datetime | None, now: datetime) -> bool:
+    """Tell whether the store has to be tidied up."""
+    slot = slot_before(TIDY, schedule.timezone, now)
+    return slot >= (tidied or datetime.fromisoformat(schedule.since))
+
+
+class Nights:
+    """The schedule of a home and the records of its nights; safe from threads and processes, holds nothing open."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = Documents(home, scratch="nightly/.tmp")
+
+    def schedule(self) -> Schedule | None:
+        """Return what was asked for, or None when nobody asked for anything."""
+        return self._home.find("schedule", Schedule)
+
+    def ask_for(self, schedule: Schedule) -> None:
+        """Write what recurs from now on."""
+        self._home.replace("schedule", schedule)
+
+    def begin(self, slot: datetime, number: int, attempt: Attempt) -> bool:
+        """Begin a night for the `number`th time, counted from 1; of all processes exactly one gets True."""
+        return self._home.publish(f"nightly/{_name(slot)}/attempt-{number}", attempt)
+
+    def attempts(self, slot: datetime) -> list[Attempt]:
+        """Return who began a night, first attempt first."""
+        names = [name for name in self._home.names(f"nightly/{_name(slot)}") if "/attempt-" in name]
+        return [self._home.read(name, Attempt) for name in names]
+
+    def settle(self, slot: datetime, result: NightResult) -> bool:
+        """Say what came of a night; the first to say so is believed."""
+        return self._home.publish(f"nightly/{_name(slot)}/result", result)
+
+    def result(self, slot: datetime) -> NightResult | None:
+        """Return what came of a night, or None while it is not known."""
+        return self._home.find(f"nightly/{_name(slot)}/result", NightResult)
+
+    def results(self, *, last: int) -> list[NightResult]:
+        """Return what came of the newest nights, newest first."""
+        found: list[NightResult] = []
+        for slot in self._slots():
+            if (result := self.result(slot)) is not None:
+                found.append(result)
+            if len(found) == last:
+                break
+        return found
+
+    def settled(self) -> datetime | None:
+        """Return the slot of the newest night with a result."""
+        return next((slot for slot in self._slots() if self.result(slot) is not None), None)
+
+    def unsettled(self) -> datetime | None:
+        """Return the slot of the newest night that was begun and has no result, if no later one has any."""
+        newest = next(iter(self._slots()), None)
+        return newest if newest is not None and self.result(newest) is None else None
+
+    def tidied(self) -> Tidied | None:
+        """Return when the store was last tidied up."""
+        return self._home.find("nightly/tidied", Tidied)
+
+    def put_tidied(self, tidied: Tidied) -> None:
+        """Say that the store was tidied up."""
+        self._home.replace("nightly/tidied", tidied)
+
+    def _slots(self) -> list[datetime]:
+        """Return the slots of all nights that were begun or settled, newest first."""
+        folder = self._home.root / "nightly"
+        names = (path.name for path in folder.glob("*Z") if path.is_dir())
+        return sorted((datetime.strptime(name, _SLOT).replace(tzinfo=UTC) for name in names), reverse=True)
+
+
+_SLOT = "%Y%m%dT%H%M%SZ"
+
+
+def _name(slot: datetime) -> str:
+    return slot.astimezone(UTC).strftime(_SLOT)
