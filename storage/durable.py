@@ -80,11 +80,11 @@ def temporary(folder: Path, suffix: str = "") -> Path:
     return folder / f"{uuid.uuid4().hex}{suffix}"
 
 
-def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a new file and flush it; leaves nothing behind when that fails."""
+def write_whole(path: Path, *pieces: bytes | memoryview) -> None:
+    """Write a new file, its bytes in pieces, and flush it; leaves nothing behind when that fails."""
     try:
         with path.open("xb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             sync(file.fileno())
     except OSError:

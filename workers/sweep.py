@@ -59,7 +59,9 @@ def observe(context: Context, run_id: str) -> RunState:
         learn=plan.learn,
         trials=None if trials is None else frozenset(trial.index for trial in trials),
         outcomes=frozenset(ledger.ended_trials(run_id)),
-        ended=ledger.report(run_id) is not None or ledger.failure(run_id) is not None,
+        # The page comes after the figures: a command that left in between would stop the worker that writes it.
+        ended=(ledger.report(run_id) is not None and (ledger.path(run_id) / "report.html").exists())
+        or ledger.failure(run_id) is not None,
     )
 
 

@@ -57,7 +57,7 @@ class Compactor:
             with durable.store_errors(self._layout.tmp, "be written"):
                 now_s = durable.clock_s(self._layout.tmp)
             # Looking costs a second for a million tracks, and a run compacts once for each of its shards.
-            come = due(base.manifest.parts, now_s=now_s, unused_s=unused_s, grace_s=grace_s)
+            come = due(base.manifest.parts, now_s=now_s, unused_s=unused_s)
             if not (superseding or come or (report.state == "nothing" and base.generation != self._looked_at)):
                 break
             try:

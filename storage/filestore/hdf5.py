@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,14 @@ from h5py import h5a, h5d, h5f, h5fd, h5g, h5p, h5s, h5t
 from pipeline.errors import StoreError
 from pipeline.tracks import printable
 from storage import durable
+from storage.filestore.image import Image
 
 LIBVER = ("v110", "v110")
 """Guards HDF5's own structures with checksums; readable since HDF5 1.10."""
 
 _COMPACT_BYTES = 8 << 10
+# Copying less costs less than another piece.
+_LAID_BYTES = 32 * 1024
 """Up to this size a dataset lies in its own header, which saves a write and has HDF5's checksum."""
 
 
@@ -73,19 +75,19 @@ def _damaged(path: Path, error: Exception) -> DamagedError:
     return DamagedError(f"{printable(str(path))}: is damaged ({' '.join(str(error).split())})")
 
 
-def file_image(fill: Callable[[h5py.File], None]) -> memoryview:
-    """Return the bytes of a small file.
+def file_image(fill: Callable[[h5py.File, Image], None]) -> list[bytes | memoryview]:
+    """Return the bytes of a file in pieces; `fill` writes small things into it and lays large ones by `write`.
 
     It is built in memory, so that a full disk meets a plain write: HDF5 cannot close a file that it cannot flush.
     """
     # Not HDF5's own memory driver: the images it gives away fail the checksum of their superblock.
-    buffer = BytesIO()
+    image = Image()
     access = _access()
     access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
-    access.set_fileobj_driver(h5fd.fileobj_driver, buffer)
+    access.set_fileobj_driver(h5fd.fileobj_driver, image)
     with h5py.File(h5f.create(b"in memory", h5f.ACC_TRUNC, fapl=access)) as file:
-        fill(file)
-    return buffer.getbuffer()
+        fill(file, image)
+    return image.pieces()
 
 
 def mark(file: h5py.File, *, schema: int) -> None:
@@ -133,8 +135,8 @@ def group(file: h5py.File, *names: str) -> h5py.Group:
     return h5py.Group(h5g.open(file.id, "/".join(names).encode()))
 
 
-def write(holder: h5py.Group, name: str, array: np.ndarray, *, apart: bool = False) -> None:
-    """Write an array of fixed size as a dataset.
+def write(holder: h5py.Group, name: str, array: np.ndarray, *, apart: bool = False, image: Image | None = None) -> None:
+    """Write an array of fixed size as a dataset; in an image, a large one is laid where HDF5 keeps room for it.
 
     What concerns several tracks lies `apart` from its header: HDF5's checksum of a header that a bit flipped in would
     refuse all of it, where ours tell which track it is.
@@ -142,7 +144,9 @@ def write(holder: h5py.Group, name: str, array: np.ndarray, *, apart: bool = Fal
     kind = _hdf5_type(array.dtype)
     plan = _compact() if array.nbytes <= _COMPACT_BYTES and not apart else _contiguous()
     dataset = h5d.create(holder.id, name.encode(), kind, h5s.create_simple(array.shape), plan)
-    if array.size:
+    if image is not None and array.nbytes > _LAID_BYTES:
+        image.lay(dataset.get_offset(), np.ascontiguousarray(array))
+    elif array.size:
         dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(array), kind)
 
 

@@ -91,7 +91,7 @@ class PartsWriter:
         self._records = 0
         path = durable.temporary(self._layout.tmp, ".h5")
         with durable.store_errors(path, "be written"):
-            durable.write_whole(path, tracks_part(table))
+            durable.write_whole(path, *tracks_part(table))
         self._note(path, TRACKS, len(table))
 
     def _close_family(self, key: str) -> None:

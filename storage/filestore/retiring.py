@@ -12,7 +12,7 @@ What is used again at any step is moved back. A part is parted into what is used
 is unused, so that a row is rewritten a few times at most; records that were superseded go with half of their part.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Literal, NamedTuple
 
@@ -161,14 +161,13 @@ def _used(snapshot: FileSnapshot) -> Ids:
     return np.unique(rows["content_hash"][(rows["state"] != State.DELETED) & (rows["has_content"] != 0)])
 
 
-def due(parts: Sequence[PartEntry], *, now_s: float, unused_s: float, grace_s: float) -> bool:
-    """Return whether the time of some part has come, whatever was merged."""
+def due(parts: Iterable[PartEntry], *, now_s: float, unused_s: float) -> bool:
+    """Return whether the time of some part has come, whatever was merged.
+
+    What is condemned is always looked at: a writer that saw it before may just have referred to it.
+    """
     return any(
         part.unused_since_s is not None
-        and (
-            now_s - part.unused_since_s > unused_s
-            if part.condemned_since_s is None
-            else now_s - part.condemned_since_s > grace_s
-        )
+        and (part.condemned_since_s is not None or now_s - part.unused_since_s > unused_s)
         for part in parts
     )

@@ -28,6 +28,7 @@ from pipeline.arrays import Int64
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.tracks import FileStamp, TrackRecord
 from storage.filestore.hdf5 import DamagedError, Stored, file_image, group, make_group, mark, number, put, read, write
+from storage.filestore.image import Image
 from storage.filestore.layout import SCHEMA
 from storage.rules import Rank, State, state
 
@@ -307,25 +308,27 @@ def read_rows(file: h5py.File) -> np.ndarray:
     return rows
 
 
-def segment(record: TrackRecord, features: Mapping[str, FeatureRows], specs: Mapping[str, FeatureSpec]) -> memoryview:
-    """Return the bytes of a segment."""
+def segment(
+    record: TrackRecord, features: Mapping[str, FeatureRows], specs: Mapping[str, FeatureSpec]
+) -> list[bytes | memoryview]:
+    """Return the bytes of a segment, in pieces: the rows themselves are among them and are not copied."""
 
-    def fill(file: h5py.File) -> None:
+    def fill(file: h5py.File, image: Image) -> None:
         mark(file, schema=SCHEMA)
         Tracks.of(record).write(file)
         for key, rows in features.items():
             family = family_group(file, specs[key])
             for name, dtype in ARRAYS.items():
-                write(family, name, getattr(rows, name).astype(dtype, copy=False))
+                write(family, name, getattr(rows, name).astype(dtype, copy=False), image=image)
             write_index(family, [record.content_hash], [len(rows)], [rows_crc(record.content_hash, rows)])
 
     return file_image(fill)
 
 
-def tracks_part(table: Tracks) -> memoryview:
-    """Return the bytes of a part that holds records."""
+def tracks_part(table: Tracks) -> list[bytes | memoryview]:
+    """Return the bytes of a part that holds records, in pieces."""
 
-    def fill(file: h5py.File) -> None:
+    def fill(file: h5py.File, _: Image) -> None:
         mark(file, schema=SCHEMA)
         table.write(file)
         # Of thousands of records, checking them one by one takes most of the time that reading them does.

@@ -1,6 +1,6 @@
 """The feature store in a folder."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -70,13 +70,13 @@ class FileFeatureStore(FeatureStore):
         self._write(SegmentName.of(record, new), segment(record, new, specs))
         return True
 
-    def _write(self, name: SegmentName, data: bytes | memoryview) -> None:
+    def _write(self, name: SegmentName, pieces: Iterable[bytes | memoryview]) -> None:
         """Put a segment into the inbox; once this returns, a power cut cannot take it away."""
         target = self._layout.inbox / name.path
         with durable.store_errors(target, "be written"):
             durable.make_folder(target.parent)
             written = durable.temporary(self._layout.tmp, ".h5")
-            durable.write_whole(written, data)
+            durable.write_whole(written, *pieces)
             try:
                 # Equal names mean equal content: replacing what a redelivered task wrote a moment ago is harmless.
                 written.replace(target)

@@ -33,9 +33,9 @@ def watched(monkeypatch, before: Callable[[str, tuple], None], *, after=lambda *
 
         return call
 
-    def write_whole(path, data):
+    def write_whole(path, *pieces):
         before("write", (path,))
-        real_write_whole(path, data)
+        real_write_whole(path, *pieces)
 
     real_write_whole = durable.write_whole
     with monkeypatch.context() as patch:

@@ -94,6 +94,12 @@ def register(home: Path, draft, source: Path, start, told) -> None:
         told.send(repr(error))
 
 
+def write_half(path: Path, *pieces: bytes | memoryview) -> None:
+    """Write the first half of a file."""
+    data = b"".join(pieces)
+    path.write_bytes(data[: len(data) // 2])
+
+
 def die_at(home: Path, step: int, acknowledged) -> None:
     """Commit and compact; be killed before system call number `step`, or in the middle of it where it writes."""
     steps = itertools.count()
@@ -110,7 +116,7 @@ def die_at(home: Path, step: int, acknowledged) -> None:
     store = FileFeatureStore.open(home)
     for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "hardlink_to"), (Path, "unlink"), (Path, "mkdir")):
         setattr(owner, name, killing(getattr(owner, name), lambda *_: None))
-    durable.write_whole = killing(durable.write_whole, lambda path, data: path.write_bytes(data[: len(data) // 2]))
+    durable.write_whole = killing(durable.write_whole, write_half)
     begin = 10 * step
     for number in range(begin, begin + 4):
         store.commit(record(f"/{number}", number), features(number), SPECS)
