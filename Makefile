@@ -31,7 +31,7 @@ demo: install ## synthesise a small labelled library and run the whole pipeline 
 	$(BIN)/chordal run $(DEMO)/library --home $(DEMO)/home
 
 test: install ## pass the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile # most of them wait for processes of their own
 
 check: install ## lint, types, layers, unused dependencies
 	$(BIN)/ruff check .
