@@ -74,6 +74,9 @@ def time_limits(settings: Settings) -> dict[str, dict[str, int]]:
         "chordal.tune.plan": settings.learn_limit_s,
         "chordal.tune.trial": settings.learn_limit_s,
         "chordal.train.finish": settings.learn_limit_s,
+        "chordal.schedule.nightly": settings.conduct_limit_s,
+        "chordal.schedule.reconcile": settings.conduct_limit_s,
+        "chordal.schedule.tidy": settings.conduct_limit_s,
     }
     return {name: {"time_limit": limit_s} for name, limit_s in limits_s.items()}
 

@@ -154,9 +154,9 @@ def test_failures_are_listed_as_a_table_as_csv_and_as_json(doors, library, capsy
     store(doors, path, failure=failure)
     store(doors, library / "low" / "low 1.flac", failure=failure, mark="deleted")
     (row,) = csv.DictReader(io.StringIO(chordal(capsys, "failures", "--csv")[1]))
-    assert row == {"path": str(path), "family": "", **{k: str(v) for k, v in failure.to_wire().items()}}
+    assert row == {"path": str(path), "copy": "", "family": "", **{k: str(v) for k, v in failure.to_wire().items()}}
     assert json.loads(chordal(capsys, "failures", "--json")[1])["failures"] == [
-        {"path": str(path), "family": "", **failure.to_wire()}
+        {"path": str(path), "copy": "", "family": "", **failure.to_wire()}
     ]
     assert "crashed" in chordal(capsys, "failures")[1]
 
