@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.audio import Audio
+from pipeline.audio import BLOCK_S, Audio
 from pipeline.decoders.base import Source, UnknownFormatError
 from pipeline.decoders.continued import ContinuedSource
 from pipeline.decoders.junk import start_of_sound
@@ -15,8 +15,6 @@ from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, Unre
 from pipeline.opening import open_file, system_errors
 from pipeline.tracks import printable
 
-BLOCK_S = 4.0
-"""Seconds of sound in a block: long enough to hide the cost of a call, short enough to stay in the cache."""
 MAX_SAMPLE = 1e9
 """180 dB over full scale: beyond it squares no longer fit the store's 32-bit floats, and nothing is sound."""
 

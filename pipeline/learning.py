@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from pipeline.augmentation.plans import RowAugmentation, Variation
+from pipeline.augmentation.plans import AugmentPlan, RowAugmentation, Variation
 from pipeline.recipe import Scalar
 from pipeline.wire import Value
 
@@ -47,6 +47,10 @@ class DatasetManifest(Value, frozen=True, kw_only=True):
     """Sorted label names; a class index is a position here."""
     tracks: tuple[DatasetTrack, ...]
     excluded: tuple[ExcludedTrack, ...] = ()
+
+    def copies(self, augment: AugmentPlan) -> tuple[int, int]:
+        """Return how many altered copies stand beside the tracks, and how many a plan asks for."""
+        return sum(len(track.copies) for track in self.tracks), augment.copies * len(self.tracks)
 
     @property
     def digest(self) -> str:

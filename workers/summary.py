@@ -76,8 +76,8 @@ def _copies(context: Doors, run_id: str, manifest: DatasetManifest) -> dict[str,
     augment = context.ledger.plan(run_id).recipe.augment
     if augment is None:
         return {}
-    asked = augment.copies * len(manifest.tracks)
-    return {"copies": {"requested": asked, "stored": sum(len(track.copies) for track in manifest.tracks)}}
+    stored, asked = manifest.copies(augment)
+    return {"copies": {"requested": asked, "stored": stored}}
 
 
 def _scores(scores: Scores) -> dict[str, Any]:

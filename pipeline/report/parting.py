@@ -77,7 +77,7 @@ def split_section(
 
 def _copies(manifest: DatasetManifest, augment: AugmentPlan) -> str:
     """Return how many altered copies there were to learn from, and how many should have been."""
-    there, asked = sum(len(track.copies) for track in manifest.tracks), augment.copies * len(manifest.tracks)
+    there, asked = manifest.copies(augment)
     told = f"{counted(there, 'altered copy', 'altered copies')} ({printable(str(augment))}) went with their tracks"
     missing = "" if there == asked else f" {count(asked - there)} of {count(asked)} are missing from the store."
     return f"{told}: learned from with them, and read for no score.{missing}"

@@ -11,13 +11,11 @@ from sounds import RATE_HZ, sound
 from pipeline.augmentation.plans import AugmentPlan, variations
 from pipeline.errors import UnsupportedError
 from pipeline.features.registry import family
-from pipeline.recipe import parse_recipe
 from pipeline.runs import RunPlan
 from pipeline.tracks import ExtractTrack, FileStamp, ScannedTrack, track_id
 from workers import sealing
 from workers.context import Context
 from workers.extracting import extract_one
-from workers.settings import Settings
 
 RECIPE = """
 name = "t"
@@ -36,28 +34,9 @@ SLOWER = AugmentPlan(copies=1, speed=(1.3, 1.3))
 
 
 @pytest.fixture
-def plan() -> RunPlan:
-    """A run with a recipe that asks for copies."""
-    return RunPlan(
-        run_id="r1",
-        command=(),
-        libraries=(),
-        recipe=parse_recipe(RECIPE, "test"),
-        labels="folder",
-        groups=None,
-        folds=None,
-        seed=1,
-        sequence=1,
-        created="2026-01-01T00:00:00+00:00",
-    )
-
-
-@pytest.fixture
-def context(running, tmp_path, plan) -> Context:
-    """The doors of a worker."""
-    opened = Context(Settings(home=str(tmp_path), broker=running.broker))
-    opened.ledger.create(plan)
-    return opened
+def recipe() -> str:
+    """A recipe that asks for copies."""
+    return RECIPE
 
 
 @pytest.fixture

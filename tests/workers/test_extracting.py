@@ -8,36 +8,12 @@ import soundfile
 from sounds import RATE_HZ, sound
 
 from pipeline.features.registry import family
-from pipeline.recipe import parse_recipe
-from pipeline.runs import RunPlan
 from pipeline.tracks import ExtractTrack, FileStamp, track_id
 from workers.context import Context
 from workers.extracting import extract_one
-from workers.settings import Settings
 
-RECIPE = 'name = "t"\ntitle = "t"\n[[models]]\nfamily = "svm"\nfeatures = "mfcc_mean"'
 SHORT, LONG = "mfcc_mean", "mfcc_segments"
 """A family that needs hardly any sound, and one that needs 3 s."""
-
-
-@pytest.fixture
-def context(running, tmp_path) -> Context:
-    """The doors of a worker."""
-    opened = Context(Settings(home=str(tmp_path), broker=running.broker))
-    plan = RunPlan(
-        run_id="r1",
-        command=(),
-        libraries=(),
-        recipe=parse_recipe(RECIPE, "test"),
-        labels="folder",
-        groups=None,
-        folds=None,
-        seed=1,
-        sequence=1,
-        created="2026-01-01T00:00:00+00:00",
-    )
-    opened.ledger.create(plan)
-    return opened
 
 
 @pytest.fixture
