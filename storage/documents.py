@@ -112,10 +112,17 @@ class Documents:
                 return 0
             return durable.unlink_older(self._tmp, than_s=grace_s, now_s=durable.clock_s(self._tmp))
 
+    def keep(self, target: Path, data: bytes) -> None:
+        """Write something else than a document beside them, whole or not at all. Raises `OSError`."""
+        self._write_bytes(target, data).replace(target)
+
     def _write(self, target: Path, value: Value) -> Path:
-        """Write a value under a temporary name, flushed, with its folder made."""
+        return self._write_bytes(target, encode(value))
+
+    def _write_bytes(self, target: Path, data: bytes) -> Path:
+        """Write under a temporary name, flushed, with the target's folder made."""
         durable.make_folder(self._tmp)
         durable.make_folder(target.parent)
         written = durable.temporary(self._tmp)
-        durable.write_whole(written, encode(value))
+        durable.write_whole(written, data)
         return written

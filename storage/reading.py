@@ -155,10 +155,11 @@ class Features:
         nothing = Said()
         for record in self._snapshot.records():
             if record.mark != "deleted" and not record.copy_of:
-                yield _track(record, self._labels.of(record.track_id) or nothing)
+                yield _track(record, self.labels.of(record.track_id) or nothing)
 
     @cached_property
-    def _labels(self) -> TrackLabels:
+    def labels(self) -> TrackLabels:
+        """What the newest scans say of all tracks, by track id; quick, as no record is read."""
         return read_labels(self._ledger)
 
     def with_family(self, family: str) -> tuple[Track, ...]:

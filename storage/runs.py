@@ -6,6 +6,7 @@
     runs/<run_id>/sealed/00000.json     what became of each shard
     runs/<run_id>/claims/<name>.json    who may take a step that must be taken once
     runs/<run_id>/dataset.json, split.json, trials.json, outcomes/0000.json, report.json, failure.json
+    runs/<run_id>/labels.npz            the tracks' labels once more, quick to read; see `labelling`
     runs/<run_id>/logs/                 whatever processes write
 
 Everything is written once: a redelivered task that writes the same again changes nothing and is told so. The ledger
@@ -15,6 +16,7 @@ owns what a run is; the broker only carries hints about it.
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -212,6 +214,18 @@ class RunLedger:
         """Return why the run cannot go on, or None while it can."""
         failure = self._documents.find(f"{run_id}/failure", _RunFailure)
         return failure.reason if failure is not None else None
+
+    def keep(self, run_id: str, name: str, data: bytes) -> None:
+        """Keep a copy of what can be made again from a run's documents; not where the home cannot be written."""
+        with suppress(OSError):
+            self._documents.keep(self.path(run_id) / name, data)
+
+    def kept(self, run_id: str, name: str) -> bytes | None:
+        """Return what was kept, or None; it is not known to be whole."""
+        try:
+            return (self.path(run_id) / name).read_bytes()
+        except OSError:
+            return None
 
     def _numbers(self, folder: str) -> list[int]:
         return sorted(int(name.rpartition("/")[2]) for name in self._documents.names(folder))

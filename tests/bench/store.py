@@ -31,6 +31,7 @@ APPENDED = "reference: append to one file, unlink"
 READING = {
     "open, snapshot, count": Row(does="opening", reference="reference: ids of one HDF5 file, sorted"),
     "columns of all records": Row(does="columns", reference=ONE_FILE),
+    "labels of all tracks": Row(does="labels", reference="reference: np.load of the columns"),
     "all records as values": Row(does="listing"),
     f"rows of {SAMPLE:,} contents": Row(does="sampling", reference="reference: the same of one HDF5 file"),
     f"families of {SAMPLE:,} contents": Row(does="knowing"),

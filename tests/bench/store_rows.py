@@ -12,6 +12,9 @@ import numpy as np
 
 ROWS_PER_TRACK = 4
 ROW_COLUMNS = 8
+SHARD = 1_000
+"""Tracks in a document of the scan."""
+
 SAMPLE = 1_000
 """Contents that are asked for, drawn at random."""
 
@@ -60,9 +63,55 @@ def build(folder, tracks):
             columns.append(np.concatenate([Tracks.of(each).rows for each in records]))
             values += [each.values for each in rows]
         layout.publish_manifest(1, Manifest(parts=tuple(writer.finish())))
+        _write_scan(folder, tracks)
         _write_reference(folder, np.concatenate(columns), np.concatenate(values))
 
     return work
+
+
+def _write_scan(folder, tracks):
+    """Write the run that tells the tracks' labels, ten of them, and an artist for every twelve tracks."""
+    from pipeline.recipe import load_recipe
+    from pipeline.runs import RunPlan
+    from pipeline.tracks import ScannedTrack
+    from storage import RunLedger
+    from storage.testing.samples import record
+
+    ledger = RunLedger(folder)
+    plan = RunPlan(
+        run_id="bench",
+        command=("chordal", "extract", "/music"),
+        libraries=("/music",),
+        recipe=load_recipe("quick"),
+        labels="folder",
+        groups=None,
+        folds=None,
+        seed=1,
+        sequence=2,
+        created="2026-01-01T00:00:00+00:00",
+    )
+    ledger.create(plan)
+    shards = range(0, tracks, SHARD)
+    for shard, first in enumerate(shards):
+        told = [
+            (number, record(f"/music/artist {number // 12}/{number}.flac", number))
+            for number in range(first, min(first + SHARD, tracks))
+        ]
+        ledger.write_shard(
+            plan.run_id,
+            shard,
+            [
+                ScannedTrack(
+                    track_id=each.track_id,
+                    path=each.path,
+                    stamp=each.stamp,
+                    label=f"genre {number % 10}",
+                    group=f"artist {number // 12}",
+                )
+                for number, each in told
+            ],
+        )
+    ledger.close_scan(plan.run_id, len(shards))
 
 
 def _write_reference(folder, columns, values):
@@ -111,6 +160,16 @@ def columns(folder, tracks):
     """Read what all records have of fixed width, from an open snapshot."""
     snapshot = _store(folder).snapshot()
     return lambda: _expect(len(snapshot.columns()), tracks)
+
+
+def labels(folder, tracks):
+    """Read the labels of all tracks, as a new process would when another has read them before."""
+    from storage.reading import open_features
+
+    home = Path(folder)
+    _expect(len(open_features(home).labels), tracks)
+    features = open_features(home)
+    return lambda: _expect(len(features.labels.column("label")), tracks)
 
 
 def columns_reference(folder, tracks):

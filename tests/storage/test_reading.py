@@ -35,6 +35,30 @@ def test_each_set_of_libraries_has_the_labels_of_its_own_newest_scan(tmp_path):
     assert found.classes == ("even", "odd", "other")
 
 
+def test_labels_come_as_columns_in_the_order_of_the_track_ids(tmp_path):
+    small_home(tmp_path)
+    labels = open_features(tmp_path).labels
+    by_id = {track_id(f"/music/{n:02d}.wav"): ("odd" if n % 2 else "even", f"artist {n // 2}") for n in range(6)}
+    assert labels.track_ids == sorted(by_id)
+    told = list(zip(labels.column("label").tolist(), labels.column("group").tolist(), strict=True))
+    assert told == [by_id[each] for each in labels.track_ids]
+    assert labels.column("fold").tolist() == [None] * 6
+
+
+def test_labels_are_kept_once_read_and_read_again_when_their_copy_is_damaged(tmp_path):
+    small_home(tmp_path)
+    first = open_features(tmp_path).labels
+    copy = tmp_path / "runs" / "run-1" / "labels.npz"
+    kept = copy.read_bytes()
+    for damaged in (b"", kept[: len(kept) // 2], kept[:100] + bytes([kept[100] ^ 1]) + kept[101:]):
+        copy.write_bytes(damaged)
+        again = open_features(tmp_path).labels
+        assert (again.track_ids, again.column("label").tolist()) == (first.track_ids, first.column("label").tolist())
+    # the copy alone is what is read from then on
+    (tmp_path / "runs" / "run-1" / "shards" / "00000.json").unlink()
+    assert open_features(tmp_path).labels.column("label").tolist() == first.column("label").tolist()
+
+
 def test_an_unfinished_scan_tells_nothing_yet(tmp_path):
     small_home(tmp_path)
     scan(tmp_path, {"/music/00.wav": ("changed", None)}, number=2)
