@@ -22,7 +22,7 @@ from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.tracks import FileStamp, ScannedTrack, TrackRecord, printable, track_id
 from storage import durable
 from storage.filestore.adopting import adopt
-from storage.filestore.layout import open_layout
+from storage.filestore.founding import open_layout
 
 PREFIX = "npz:"
 """Begins the name of an imported library, and the paths of its tracks; no file of a real library is named so."""

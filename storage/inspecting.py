@@ -12,7 +12,7 @@ from storage import durable
 from storage.filestore.extents import locate
 from storage.filestore.hdf5 import reading
 from storage.filestore.layout import SCHEMA
-from storage.filestore.schema import Ids
+from storage.filestore.packing import Ids
 from storage.reading import Features, Track, pack_contents
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.arrays import Int32
 from pipeline.tracks import ScannedTrack
-from storage.filestore.schema import Ids, ids, pack, unpack
+from storage.filestore.packing import Ids, ids, pack, unpack
 from storage.runs import RunLedger
 
 _BLOCK = 10_000

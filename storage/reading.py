@@ -22,9 +22,10 @@ from pipeline.features.spec import FeatureSpec
 from pipeline.tracks import Failure, TrackRecord, printable
 from storage import durable
 from storage.filestore.extents import Extents, locate
-from storage.filestore.layout import Layout, find_layout
+from storage.filestore.founding import find_layout
+from storage.filestore.layout import Layout
+from storage.filestore.packing import Ids, ids, pack
 from storage.filestore.pieces import blocks
-from storage.filestore.schema import Ids, ids, pack
 from storage.filestore.store import FileFeatureStore
 from storage.labelling import Said, TrackLabels, read_labels
 from storage.runs import RunLedger

@@ -14,8 +14,8 @@ from pipeline.arrays import Float32, Int32, Int64
 from pipeline.features.spec import FeatureSpec
 from storage.filestore.extents import Extents, locate
 from storage.filestore.layout import Layout
+from storage.filestore.packing import Ids
 from storage.filestore.pieces import PieceReader, Pieces, bytes_of_row
-from storage.filestore.schema import Ids
 
 RUN_ROWS = 64
 """The longest run; a longer content is cut into equal runs."""

@@ -14,7 +14,7 @@ from storage.filestore.compaction import PART_ENTRIES
 from storage.filestore.index import Indexes
 from storage.filestore.layout import Layout, PartEntry
 from storage.filestore.parts import PartsWriter
-from storage.filestore.schema import Tracks
+from storage.filestore.records import Tracks
 from storage.filestore.snapshot import FileSnapshot
 from storage.rules import check_commit, rank
 

@@ -18,12 +18,13 @@ from pipeline.features.spec import FeatureRows, FeatureSpec
 from storage import durable
 from storage.base import GRACE_S, UNUSED_S, CompactionReport, GcReport
 from storage.filestore import pinning
+from storage.filestore.families import FamilyTable
 from storage.filestore.hdf5 import DamagedError, VanishedError, reading
 from storage.filestore.index import TRACKS, Indexes, PartsIndex
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName
 from storage.filestore.parts import PartsWriter
+from storage.filestore.records import Tracks
 from storage.filestore.retiring import due, retire
-from storage.filestore.schema import FamilyTable, Tracks
 from storage.rules import Rank, State
 
 log = logging.getLogger(__name__)

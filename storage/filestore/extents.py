@@ -19,9 +19,10 @@ from pipeline.arrays import Float32, Int32, Int64
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows
 from pipeline.tracks import printable
+from storage.filestore.families import read_contents
 from storage.filestore.hdf5 import DamagedError, VanishedError, reading
 from storage.filestore.layout import Layout
-from storage.filestore.schema import Ids, read_contents, unpack
+from storage.filestore.packing import Ids, unpack
 from storage.rules import missing_rows
 
 _ATTEMPTS = 5

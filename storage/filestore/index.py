@@ -13,9 +13,11 @@ import numpy as np
 from pipeline.arrays import Int32, Int64
 from pipeline.errors import StoreError
 from pipeline.tracks import printable
+from storage.filestore.families import read_contents
 from storage.filestore.hdf5 import DamagedError, reading
 from storage.filestore.layout import Layout, Manifest, PartEntry
-from storage.filestore.schema import ROW, Ids, pack, read_contents, read_rows, unpack
+from storage.filestore.packing import Ids, pack, unpack
+from storage.filestore.records import ROW, read_rows
 from storage.rules import Rank, State
 
 TRACKS = "tracks"

@@ -13,11 +13,13 @@ from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.tracks import printable
 from storage import durable
 from storage.filestore import trailer
+from storage.filestore.families import ARRAYS, describe, family_group, rows_crc, write_index
 from storage.filestore.hdf5 import LIBVER, mark
 from storage.filestore.index import TRACKS
 from storage.filestore.layout import SCHEMA, Layout, PartEntry
 from storage.filestore.patient import PatientFile
-from storage.filestore.schema import ARRAYS, Tracks, describe, family_group, rows_crc, tracks_part, write_index
+from storage.filestore.records import Tracks
+from storage.filestore.schema import tracks_part
 
 _CHUNK_BYTES = 256 << 10
 """Uncompressed chunks are read row by row where they lie; this size keeps their index small."""

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import h5py
 
 from pipeline.features.spec import FeatureRows
+from storage.filestore.families import rows_crc
 from storage.filestore.hdf5 import DamagedError
-from storage.filestore.schema import Tracks, rows_crc, unpack
+from storage.filestore.packing import unpack
+from storage.filestore.records import Tracks
 
 
 class Rescued:

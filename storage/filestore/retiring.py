@@ -18,11 +18,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from storage.filestore.families import FamilyTable, read_contents
 from storage.filestore.hdf5 import reading
 from storage.filestore.index import TRACKS, Indexes, PartsIndex
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName
+from storage.filestore.packing import Ids
 from storage.filestore.parts import PartsWriter
-from storage.filestore.schema import FamilyTable, Ids, Tracks, read_contents
+from storage.filestore.records import Tracks
 from storage.filestore.snapshot import FileSnapshot
 from storage.rules import State
 

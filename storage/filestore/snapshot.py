@@ -11,10 +11,12 @@ from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows
 from pipeline.tracks import TrackRecord, printable
 from storage.base import Snapshot
+from storage.filestore.families import FamilyTable
 from storage.filestore.hdf5 import DamagedError, VanishedError, naming, reading
 from storage.filestore.index import Indexes, PartsIndex, Place
 from storage.filestore.layout import Layout, SegmentName
-from storage.filestore.schema import ROW, FamilyTable, Tracks, ids, read_rows
+from storage.filestore.packing import ids
+from storage.filestore.records import ROW, Tracks, read_rows
 from storage.rules import Rank, missing_rows, rank
 
 _TABLES = 16

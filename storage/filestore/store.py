@@ -9,9 +9,10 @@ from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.tracks import TrackRecord
 from storage import durable
 from storage.base import GRACE_S, UNUSED_S, CompactionReport, FeatureStore, GcReport, Snapshot
-from storage.filestore import compaction, pinning, verifying
+from storage.filestore import compaction, pinning, repairing, verifying
+from storage.filestore.founding import find_layout, open_layout
 from storage.filestore.index import Indexes
-from storage.filestore.layout import Layout, SegmentName, find_layout, open_layout
+from storage.filestore.layout import Layout, SegmentName
 from storage.filestore.schema import segment
 from storage.filestore.snapshot import FileSnapshot
 from storage.filestore.verifying import VerifyReport
@@ -137,7 +138,7 @@ class FileFeatureStore(FeatureStore):
 
     def repair(self) -> VerifyReport:
         """Verify, and mend what can be mended; what was lost counts as not extracted, until the next run."""
-        return verifying.repair(self._layout.root)
+        return repairing.repair(self._layout.root)
 
     def gc(self, *, grace_s: float = GRACE_S) -> GcReport:
         """Remove what nobody refers to and is older than `grace_s` seconds."""

@@ -17,7 +17,7 @@ def fill(folder) -> None:
     from pipeline.features.spec import FeatureRows
     from storage import FileFeatureStore
     from storage.filestore.adopting import adopt
-    from storage.filestore.layout import find_layout
+    from storage.filestore.founding import find_layout
     from storage.testing.samples import record
 
     FileFeatureStore.open(Path(folder))
@@ -52,7 +52,7 @@ def shuffled(folder, number):
     """Take an epoch of shuffled batches, checked, with what it takes to begin."""
     from pipeline.features import mfcc_segments
     from storage.filestore.extents import locate
-    from storage.filestore.layout import find_layout
+    from storage.filestore.founding import find_layout
     from storage.streaming import RowStream
 
     layout, spec = find_layout(Path(folder)), mfcc_segments.spec

@@ -46,7 +46,7 @@ def build(folder, tracks):
         from storage.filestore.compaction import PART_ENTRIES
         from storage.filestore.layout import Layout, Manifest
         from storage.filestore.parts import PartsWriter
-        from storage.filestore.schema import Tracks
+        from storage.filestore.records import Tracks
         from storage.testing.samples import record
 
         layout = Layout(FileFeatureStore.open(folder / "store").path)

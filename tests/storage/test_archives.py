@@ -9,7 +9,8 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.tracks import track_id
 from storage import FileFeatureStore
-from storage.filestore.layout import SCHEMA, find_layout
+from storage.filestore.founding import find_layout
+from storage.filestore.layout import SCHEMA
 from storage.rules import deletion
 from storage.testing.samples import SPECS, content, features, record, rows, same_rows
 

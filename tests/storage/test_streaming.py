@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
 from storage.filestore.extents import Sums, whole_crc
-from storage.filestore.layout import find_layout
+from storage.filestore.families import rows_crc
+from storage.filestore.founding import find_layout
+from storage.filestore.packing import ids, pack
 from storage.filestore.pieces import blocks
-from storage.filestore.schema import ids, pack, rows_crc
 from storage.streaming import RowStream
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows
 
