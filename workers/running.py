@@ -3,7 +3,6 @@
 import gc
 import secrets
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -87,7 +86,6 @@ def new_run_id() -> str:
 def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
     """Write the plan of a new run to the ledger and return it."""
     now = datetime.now(UTC)
-    earlier = [ledger.plan(run_id).sequence for run_id in ledger.run_ids()[-1:]]
     plan = RunPlan(
         run_id=wanted.run_id or new_run_id(),
         command=wanted.command,
@@ -97,8 +95,7 @@ def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
         groups=wanted.groups,
         folds=wanted.folds,
         seed=wanted.seed,
-        # A clock that was set back must not make this run's records look older than the last one's.
-        sequence=max([time.time_ns() // 1_000_000, *(sequence + 1 for sequence in earlier)]),
+        sequence=ledger.next_sequence(),
         created=now.isoformat(timespec="seconds"),
         extract=wanted.extract,
         learn=wanted.learn,
