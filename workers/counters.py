@@ -79,12 +79,12 @@ class Counters:
         """Tell whether an attempt at a file was ended by the hard time limit."""
         return bool(self._client.hexists(f"chordal:{run_id}:timeouts", what))
 
-    def settled(self, run_id: str, what: str) -> None:
-        """Forget the attempts at something that has ended."""
+    def settled(self, run_id: str, what: str) -> bool:
+        """Forget the attempts at something that has ended; of several that end at once, one is told that it did it."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hdel(f"chordal:{run_id}:attempts", what)
             pipe.hdel(f"chordal:{run_id}:timeouts", what)
-            pipe.execute()
+            return bool(pipe.execute()[0])
 
     def add(self, run_id: str, **amounts: float) -> None:
         """Add to the run's progress counts."""
@@ -121,7 +121,7 @@ class Counters:
         return {name.removeprefix(FAILED): int(n) for name, n in sorted(progress.items()) if name.startswith(FAILED)}
 
     def progress(self, run_id: str) -> dict[str, float]:
-        """Return the run's progress counts; a redelivered task may have counted twice here."""
+        """Return the run's progress counts; for the eye, since they go with the broker."""
         found = cast("dict[str, str]", self._client.hgetall(_progress(run_id)))
         return {name: float(amount) for name, amount in found.items()}
 

@@ -12,6 +12,7 @@ from pipeline.errors import ChordalError, StoreError, TransientError, UsageError
 from pipeline.tracks import ExtractTrack
 from workers import context, extracting, flow, learning, sealing, shown
 from workers.app import app
+from workers.settings import BACKOFF_S
 from workers.shown import Shown
 
 log = get_task_logger(__name__)
@@ -19,7 +20,7 @@ log = get_task_logger(__name__)
 RETRY: dict[str, Any] = {
     "autoretry_for": (TransientError, redis.RedisError),
     "retry_backoff": True,
-    "retry_backoff_max": 30,
+    "retry_backoff_max": BACKOFF_S,
     "max_retries": 5,
     "default_retry_delay": 1,  # seconds; of a task whose worker was lost, 180 otherwise
 }
