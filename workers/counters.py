@@ -6,7 +6,7 @@ None of them decides whether work is done; the store does.
 import base64
 import json
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import redis
 
@@ -181,6 +181,17 @@ class Counters:
             pipe.hlen("unacked-learn")
             return int(sum(pipe.execute()))
 
+    def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
+        """Tell whether any message of a run waits in the queues or is with a worker."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hvals("unacked")
+            pipe.hvals("unacked-learn")
+            taken = [value for values in pipe.execute() for value in values]
+        if any(_is_of(json.loads(value)[0], run_id) for value in taken):
+            return True
+        keys = [key_of(queue, step) for queue in queues for step in STEPS]
+        return any(_is_of(json.loads(message), run_id) for key in keys for message in self._waiting(key))
+
     def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
         """Take a run's waiting messages out of the queues; return how many there were.
 
@@ -190,7 +201,7 @@ class Counters:
         for queue in queues:
             for step in STEPS:
                 key = key_of(queue, step)
-                own = [message for message in self._waiting(key) if _is_of(message, run_id)]
+                own = [message for message in self._waiting(key) if _is_of(json.loads(message), run_id)]
                 for page in range(0, len(own), PAGE):
                     with self._client.pipeline(transaction=False) as pipe:
                         for message in own[page : page + PAGE]:
@@ -215,6 +226,6 @@ def _pace(run_id: str) -> str:
     return f"chordal:{run_id}:pace:"
 
 
-def _is_of(message: str, run_id: str) -> bool:
+def _is_of(message: dict[str, Any], run_id: str) -> bool:
     """Tell whether a message, as kombu keeps it, is a task of a run; every task has its run's id in its arguments."""
-    return run_id.encode("ascii") in base64.b64decode(json.loads(message)["body"])
+    return run_id.encode("ascii") in base64.b64decode(message["body"])

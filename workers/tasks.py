@@ -35,6 +35,9 @@ class RunTask(Task):  # type: ignore[misc]
     """A task that, when it fails for good, tells the run why; the waiting command shows it."""
 
     abstract = True
+    # Nobody asks the broker for a receipt: Flower is shown it by an event, a chord counts arrivals by itself. A command
+    # would subscribe to each, and stumble over that when the broker goes away.
+    ignore_result = True
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Leave a line for the command that waits, and stop the run when the store cannot be written."""
