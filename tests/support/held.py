@@ -40,15 +40,16 @@ class Held:
 
     def worker(self, name: str, *, processes: int = 1, first_on_path: str = "") -> subprocess.Popen[str]:
         """Start a worker for files; `first_on_path` is a folder that it imports from before any other."""
-        path = os.pathsep.join(filter(None, (first_on_path, self._environment["PYTHONPATH"])))
         words = ("worker", "--queues", "extract,store", "--concurrency", str(processes), "--name", name)
-        started: subprocess.Popen[str] = self.chordal.start(*words, **{**self._environment, "PYTHONPATH": path})
-        return started
+        return self._start(words, first_on_path)
 
-    def extract(self) -> subprocess.Popen[str]:
+    def extract(self, *, first_on_path: str = "") -> subprocess.Popen[str]:
         """Start the command."""
-        words = ("extract", self.library, "--recipe", self.chordal.recipe, "--json")
-        started: subprocess.Popen[str] = self.chordal.start(*words, **self._environment)
+        return self._start(("extract", self.library, "--recipe", self.chordal.recipe, "--json"), first_on_path)
+
+    def _start(self, words: tuple[Any, ...], first_on_path: str) -> subprocess.Popen[str]:
+        path = os.pathsep.join(filter(None, (first_on_path, self._environment["PYTHONPATH"])))
+        started: subprocess.Popen[str] = self.chordal.start(*words, **{**self._environment, "PYTHONPATH": path})
         return started
 
     @property
