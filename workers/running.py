@@ -2,7 +2,6 @@
 
 import gc
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -18,15 +17,16 @@ from pipeline.runs import Priority, RunPlan
 from pipeline.tracks import printable
 from pipeline.versions import software_versions
 from pipeline.wire import Value
-from workers import fitness, flow, interrupts, producer, stopping
+from workers import fitness, interrupts, producer, stopping
 from workers.address import BrokerAddress
 from workers.app import configure
 from workers.context import Context, Doors
 from workers.going import announced
 from workers.progress import View
+from workers.publishing import Publisher
 from workers.session import Session, session
 from workers.settings import Settings
-from workers.waiting import BROKER_ERRORS, wait_for_end
+from workers.waiting import wait_for_end
 from workers.watching import Watcher
 
 if TYPE_CHECKING:
@@ -177,8 +177,7 @@ def follow(
     ):
         announcement.reached_by(running.broker)
         context = _client(home, running)
-        stop = threading.Event()
-        publisher = threading.Thread(target=_publish, args=(context, finished.plan, stop), name="publisher")
+        publisher = Publisher(context, finished.plan)
         try:
             publisher.start()
             watcher = Watcher(context, finished.plan, finished.found, view)
@@ -187,14 +186,12 @@ def follow(
         except BaseException:
             with suppress(redis.RedisError):
                 context.counters.cancel(run_id)
-            stop.set()
-            publisher.join()
+            publisher.stop()
             with suppress(redis.RedisError):
                 stopping.take_back(context.counters, run_id)
             raise
         finally:
-            stop.set()
-            publisher.join()
+            publisher.stop()
             # Results that Celery still holds ask the broker to forget them when they go: before it does.
             gc.collect()
 
@@ -215,16 +212,3 @@ def _client(home: Path, running: Session) -> Context:
 
     configure(Settings(home=str(home), broker=running.broker), "client")
     return context.current()
-
-
-def _publish(context: Context, plan: RunPlan, stop: threading.Event) -> None:
-    """Publish the run; a broker or store that fails here is told to the waiting thread and healed by its sweep."""
-    try:
-        if plan.extract:
-            producer.publish_all(context, plan, stop=stop)
-        elif context.ledger.claim(plan.run_id, "learning"):
-            flow.publish_plan(plan)
-    except StoreError as error:
-        context.counters.stop(plan.run_id, str(error))
-    except BROKER_ERRORS:
-        return  # the sweep publishes the rest when the broker is back

@@ -51,7 +51,9 @@ class RunTask(Task):  # type: ignore[misc]
         return again.set(argsrepr=asked.argsrepr, kwargsrepr=asked.kwargsrepr)
 
 
-@app.task(name="chordal.extract.track", base=RunTask, **RETRY)
+# Nobody asks the broker for a receipt: Flower is shown it by an event, the chord counts arrivals by itself. Kept for a
+# day, as results are, those of a million files would fill gigabytes of it.
+@app.task(name="chordal.extract.track", base=RunTask, ignore_result=True, **RETRY)
 def extract_track(order: dict[str, Any]) -> Shown:
     """Extract one file; returns its receipt, also for a file that has no features."""
     return shown.receipt(extracting.extract_one(ExtractTrack.from_wire(order), context.current()))

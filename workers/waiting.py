@@ -3,20 +3,16 @@
 import threading
 import time
 
-import redis
-from kombu.exceptions import OperationalError
-
 from pipeline.errors import BrokerError, ChordalError, UsageError
 from workers import fitness, interrupts, stopping, sweep, told
 from workers.app import app
 from workers.context import Context
+from workers.fitness import BROKER_ERRORS
 from workers.home import prepare_home
+from workers.publishing import Publisher
 from workers.session import Session
 from workers.settings import QUEUES
 from workers.watching import Watcher
-
-BROKER_ERRORS = (redis.RedisError, OperationalError)
-"""What redis-py and kombu raise while the broker is away."""
 
 POLL_S = 0.25
 IDLE_POLLS = 8
@@ -37,8 +33,8 @@ class RunFailedError(ChordalError):
     """The run could not be brought to its end."""
 
 
-def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
-    """Wait for the end of a run whose tasks a thread is publishing.
+def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
+    """Wait for the end of a run that is being published.
 
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
     `RunFailedError` when sweeping does not help, `CancelledError` when somebody cancelled the run.
@@ -79,7 +75,7 @@ def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher
 class _Keeper:
     """Keeps a run going: one look after it per poll."""
 
-    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
+    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
         self._context = context
         self._running = running
         self._watcher = watcher
@@ -123,7 +119,7 @@ class _Keeper:
             self._look_closer()
         elif not self._running.has_workers:
             self._look_for_workers()
-        busy = self._publisher.is_alive() or self._context.counters.queued(QUEUES)
+        busy = self._publisher.at_work or self._context.counters.queued(QUEUES)
         self._idle = 0 if busy else self._idle + 1
         if self._idle >= IDLE_POLLS:
             self._idle = 0
@@ -136,7 +132,11 @@ class _Keeper:
             why = troubles[0] if troubles else "its tasks end without a result"
             logs = self._context.home / "logs"
             raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
-        sweep.carry_out(self._context, self._run_id, sweep.missing_steps(self._state))
+        steps = sweep.missing_steps(self._state)
+        if any(step.kind == "shard" for step in steps):
+            self._publisher.start()  # which leaves the broker no more at a time than it did before
+        else:
+            sweep.carry_out(self._context, self._run_id, steps)
 
     def _look_closer(self) -> None:
         """When nothing has happened for a while, ask what only shows by asking: a full broker, a library not there."""
