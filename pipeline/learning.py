@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation, Variation
-from pipeline.recipe import Scalar
+from pipeline.recipe import Scalar, Strategy
 from pipeline.wire import Value
 
 
@@ -84,6 +84,39 @@ class Split(Value, frozen=True, kw_only=True):
     """What the reader of a report should know, e.g. duplicates that were kept together."""
 
 
+class PlannedModel(Value, frozen=True, kw_only=True):
+    """What a study tries of one model of its recipe."""
+
+    name: str
+    """`00-svm`: its place in the recipe and its family."""
+    family: str
+    features: str
+    oracle: Strategy
+    """Who chooses its configurations."""
+    trials: tuple[int, ...]
+    """Indices of its trials, ascending."""
+    configurations: int | None = None
+    """How many different ones its search space has; None where they are too many to count."""
+    note: str = ""
+    """What is special about its search, for people."""
+
+
+class StudyPlan(Value, frozen=True, kw_only=True):
+    """How many trials a study has, and which model each of them tries; their configurations come later."""
+
+    strategy: Strategy
+    models: tuple[PlannedModel, ...]
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The indices of all trials, ascending."""
+        return tuple(sorted(index for model in self.models for index in model.trials))
+
+    def model_of(self, index: int) -> int:
+        """Return the place in the recipe of the model that a trial tries."""
+        return next(place for place, model in enumerate(self.models) if index in model.trials)
+
+
 class TrialSpec(Value, frozen=True, kw_only=True):
     """One configuration to try."""
 
@@ -97,12 +130,15 @@ class TrialSpec(Value, frozen=True, kw_only=True):
     seed: int
     augment: RowAugmentation | None = None
     """Altered copies of the training rows."""
+    origin: dict[str, Scalar] = {}
+    """Where an adaptive search has it from: Hyperband's bracket and round, and which trial it continues."""
 
 
 class FitReport(Value, frozen=True, kw_only=True):
     """One fit of one configuration on one partition."""
 
     partition: str
+    execution: int = 0
     validation_accuracy: float
     """Of tracks, rows aggregated."""
     validation_log_loss: float = 0.0
@@ -118,16 +154,39 @@ class FitReport(Value, frozen=True, kw_only=True):
     """Per epoch: loss, accuracy, val_loss, val_accuracy; empty for models that are not fitted in epochs."""
 
 
-class TrialOutcome(Value, frozen=True, kw_only=True):
-    """How a trial ended."""
+class Execution(Value, frozen=True, kw_only=True):
+    """One execution of a trial: its configuration fitted on every partition, from one seed."""
 
-    spec: TrialSpec
+    trial: int
+    number: int
+    seed: int
     state: Literal["completed", "failed"]
     objective: float = 0.0
     """Mean validation accuracy over the partitions."""
     fits: tuple[FitReport, ...] = ()
+    """Empty inside a `TrialOutcome`, which holds those of all its executions."""
     seconds: float = 0.0
     host: str = ""
+    attempts: int = 1
+    """Fits that fail are tried again from another seed."""
+    reason: str = ""
+
+
+class TrialOutcome(Value, frozen=True, kw_only=True):
+    """How a trial ended."""
+
+    spec: TrialSpec
+    """As handed out; with the seed of the first execution, should its own have failed."""
+    state: Literal["completed", "failed", "skipped"]
+    """Skipped: the search had no configuration left for it."""
+    objective: float = 0.0
+    """Mean validation accuracy over the executions and partitions."""
+    fits: tuple[FitReport, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    seconds: float = 0.0
+    host: str = ""
+    attempts: int = 1
+    """How often it was begun: once more for every time its worker died or it took too long."""
     reason: str = ""
 
 

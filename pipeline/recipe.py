@@ -28,14 +28,38 @@ class SplitPlan(Value, frozen=True, kw_only=True):
     """Share of the rest that selects between trials; with folds, another fold does."""
 
 
-class SearchPlan(Value, frozen=True, kw_only=True):
-    """How many trials, shared out over the models in turn."""
+Strategy = Literal["random", "bayesian", "hyperband"]
 
+
+class SearchPlan(Value, frozen=True, kw_only=True):
+    """How configurations are chosen, how many are tried, shared out over the models in turn, and how often each."""
+
+    strategy: Strategy = "random"
+    """`bayesian` learns from the trials that have ended; `hyperband` gives many configurations few epochs and the best
+    of them more. A model without epochs is searched at random in a study by `hyperband`."""
     trials: int = 8
+    """A model searched by `hyperband` takes the trials of one whole sweep instead of its share."""
+    executions: int = 1
+    """How often each configuration is fitted, each time from another seed; a trial's score is the mean."""
+    retries: int = 1
+    """How often more a fit that fails, or a trial that hangs, is tried before that is recorded."""
+    factor: int = 3
+    """Of `hyperband`: one of so many configurations goes on, with so many times the epochs."""
+    limit_s: int | None = None
+    """Seconds after which a trial, all its fits together, is ended by force; None leaves that to the workers' limit."""
     refit: bool = True
     """Fit the chosen configuration again on training and validation tracks before the test."""
     ensemble: int = 1
     """How many of the best trials vote (mean of their probabilities)."""
+
+
+class Span(Value, frozen=True, kw_only=True):
+    """A range of a hyper-parameter, both ends included."""
+
+    min: float
+    max: float
+    step: float | None = None
+    scale: Literal["linear", "log"] = "linear"
 
 
 class ModelChoice(Value, frozen=True, kw_only=True):
@@ -45,6 +69,8 @@ class ModelChoice(Value, frozen=True, kw_only=True):
     features: str
     fixed: dict[str, Scalar] = {}
     """Hyper-parameters set by hand; the search leaves them alone."""
+    space: dict[str, tuple[Scalar, ...] | Span] = {}
+    """Hyper-parameters to search over other values than the family's own: a list of values, or a range."""
     weight: int = 1
     """Its share of the trials relative to the other models'; each gets at least one."""
     augment: RowAugmentation | None = None
@@ -120,6 +146,7 @@ def _check(recipe: Recipe, source: str) -> None:
             model.augment.check(f"recipe {source}: models.augment")
     if recipe.augment is not None:
         recipe.augment.check(f"recipe {source}: augment")
+    _check_search(recipe.search, source)
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "
@@ -128,3 +155,15 @@ def _check(recipe: Recipe, source: str) -> None:
     for key, share in (("test", recipe.split.test), ("validation", recipe.split.validation)):
         if not 0 < share < 1:
             raise UsageError(f"recipe {source}: split.{key} is {share}; give a share between 0 and 1")
+
+
+def _check_search(search: SearchPlan, source: str) -> None:
+    """Refuse numbers that no search could work with."""
+    for key, number, least in (
+        ("executions", search.executions, 1),
+        ("retries", search.retries, 0),
+        ("factor", search.factor, 2),
+        ("limit_s", 1 if search.limit_s is None else search.limit_s, 1),
+    ):
+        if number < least:
+            raise UsageError(f"recipe {source}: search.{key} is {number}; give a whole number from {least} up")

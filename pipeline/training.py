@@ -1,6 +1,5 @@
 """Running a trial, and finishing a study: choose by validation, fit again, test once, deliver."""
 
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -13,10 +12,13 @@ from pipeline.arrays import Float64
 from pipeline.datasets import Rows, RowSource, label_indices, load_rows
 from pipeline.errors import UsageError
 from pipeline.evaluation import score, score_counts
+from pipeline.event_logs import TrialLog
+from pipeline.executions import execute
 from pipeline.fitting import class_shares, fit_on, predict_tracks
 from pipeline.learning import (
     DatasetManifest,
     EvaluationReport,
+    Execution,
     FitReport,
     ModelVersion,
     Partition,
@@ -41,34 +43,41 @@ def run_trial(
     split: Split,
     source: RowSource,
     progress: Progress | None = None,
+    *,
+    done: Sequence[Execution] = (),
+    keep: Callable[[Execution], object] = lambda _: None,
+    logs: Path | None = None,
 ) -> TrialOutcome:
     """Return how one configuration does on the validation tracks of every partition.
 
     Rows of test tracks are never asked for with one partition, and never shown to a fit that is tested on them.
     A configuration that cannot be fitted is a failed outcome with the reason; a store that does not answer raises.
+    `done` are executions of an earlier attempt, `keep` is given each new one as it ends; `logs` is a folder for
+    TensorBoard.
     """
-    started = time.monotonic()
-    host = platform.node()
     needed = sorted({track for part in split.partitions for track in (*part.train, *part.validation)})
-    fits: list[FitReport] = []
-    try:
-        learned = sorted({track for part in split.partitions for track in part.train})
-        rows = load_rows(manifest, spec.features, source, needed, copies_of=learned)
-        for number, part in enumerate(split.partitions, start=1):
-            fits.append(_validate(spec, manifest, part, rows))
-            _tell(progress, number, len(split.partitions), f"trial {spec.index}: {part.name}")
-    except (ValueError, MemoryError) as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0][:500]
-        seconds = time.monotonic() - started
-        return TrialOutcome(spec=spec, state="failed", reason=reason, seconds=seconds, host=host)
-    return TrialOutcome(
-        spec=spec,
-        state="completed",
-        objective=statistics.fmean(fit.validation_accuracy for fit in fits),
-        fits=tuple(fits),
-        seconds=time.monotonic() - started,
-        host=host,
-    )
+    learned = sorted({track for part in split.partitions for track in part.train})
+    loaded: list[Rows] = []
+    log = TrialLog(logs, spec)
+    log.begin()
+    for execution in done:
+        log.scored(execution)
+
+    def fit(seeded: TrialSpec, number: int) -> tuple[FitReport, ...]:
+        if not loaded:
+            loaded.append(load_rows(manifest, spec.features, source, needed, copies_of=learned))
+        fits = []
+        for place, part in enumerate(split.partitions, start=1):
+            with log.fitting(number, part.name):
+                fits.append(_validate(seeded, manifest, part, loaded[0]))
+            _tell(progress, place, len(split.partitions), f"trial {spec.index}: {part.name}")
+        return tuple(fits)
+
+    def ended(execution: Execution) -> None:
+        log.scored(execution)
+        keep(execution)
+
+    return execute(spec, recipe.search, fit, done=done, keep=ended)
 
 
 def finish(

@@ -1,16 +1,21 @@
 """What a command tells at its end, for people and for machines: read from the ledger, never from the broker."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.learning import DatasetManifest, EvaluationReport, Scores, Split
 from pipeline.tracks import printable
+from storage.times import trials_wall_s
 from workers import learning, stages
 from workers.context import Doors
 from workers.tables import show_facts
 
 if TYPE_CHECKING:
     from workers.running import Finished
+
+BEST = 5
+"""How many of the best trials a summary lists; `chordal status --trials` has them all."""
 
 
 def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
@@ -49,14 +54,24 @@ def of_scan(home: Path, finished: "Finished") -> dict[str, Any]:
 
 
 def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str, Any]:
-    requested = len(context.ledger.trials(run_id) or ())
+    from pipeline.ranking import pace, rank
+
+    drawn_up = context.ledger.study(run_id)
     outcomes = context.ledger.outcomes(run_id)
+    counts = Counter(outcome.state for outcome in outcomes)
+    gained = pace(outcomes, trials_wall_s(context.ledger, run_id))
     manifest, split = learning.study(context, run_id)
     return {
         "trials": {
-            "requested": requested,
-            "completed": sum(outcome.state == "completed" for outcome in outcomes),
-            "failed": sum(outcome.state == "failed" for outcome in outcomes),
+            "requested": len(drawn_up.indices) if drawn_up is not None else 0,
+            "completed": counts["completed"],
+            "failed": counts["failed"],
+            **({"skipped": counts["skipped"]} if counts["skipped"] else {}),
+        },
+        "search": {
+            "strategy": drawn_up.strategy if drawn_up is not None else "random",
+            "best": [row.to_wire() for row in rank(outcomes)[:BEST]],
+            **({} if gained is None else {**gained.to_wire(), "speed_up": round(gained.speed_up, 3)}),
         },
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
         **_copies(context, run_id, manifest),
@@ -115,6 +130,7 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
         trials, model, test = told["trials"], told["model"], told["scores"]["test"]
         lines += [
             ("trials", ", ".join(f"{count} {name}" for name, count in trials.items())),
+            *_search_lines(told["search"]),
             ("model", f"{model['version']}  {model['family']}"),
             ("test", f"accuracy {test['accuracy']:.1%}, macro F1 {test['macro_f1']:.3f}, on {test['n']} tracks"),
             ("split", _split_words(told["split"])),
@@ -127,6 +143,28 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     if told.get("report"):
         lines.append(("report", told["report"]))
     return lines
+
+
+def _search_lines(search: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how the search was done, and its best trials."""
+    how = f"{search['strategy']}"
+    if "speed_up" in search:
+        how += f"; {search['trial_s']:.1f} s of trials in {search['wall_s']:.1f} s, speed-up {search['speed_up']:.2f}"
+    lines = [("search", how)]
+    for row in search["best"]:
+        if row["rank"] is None:
+            continue
+        spread = "" if row["spread"] is None else f" \u00b1 {100 * row['spread']:.1f}"
+        values = ", ".join(f"{name} {_short(value)}" for name, value in row["hyperparameters"].items())
+        score = f"{row['score']:.1%}{spread}"
+        lines.append(
+            (f"  {row['rank']}.", f"{score}  trial {row['trial']}: {row['model']} on {row['features']}, {values}")
+        )
+    return lines
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _split_words(split: dict[str, Any]) -> str:

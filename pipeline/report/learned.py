@@ -1,6 +1,7 @@
 """The parts of a report that are there when a run has learned: trials, curves, scores, mistakes."""
 
 from pipeline.learning import ClassScores, EvaluationReport, Prediction, Scores, TrialOutcome
+from pipeline.ranking import rank
 from pipeline.report.charts import MOST_BARS, MOST_CELLS, MOST_CURVES, confusion_chart, curves_chart, trials_chart
 from pipeline.report.content import ReportContent
 from pipeline.report.view import Block, Chart, Column, Section, Table, cut
@@ -28,13 +29,14 @@ def trials_section(content: ReportContent) -> Section | None:
         return None
     done = ranked(content)
     failed = sorted((o for o in content.outcomes if o.state == "failed"), key=lambda outcome: outcome.spec.index)
+    skipped = sorted((o for o in content.outcomes if o.state == "skipped"), key=lambda outcome: outcome.spec.index)
     told = {outcome.spec.index for outcome in content.outcomes}
     missing = [spec for spec in content.trials if spec.index not in told]
     chosen = _chosen(content)
-    rows = [_trial_row(outcome, is_chosen=outcome.spec.index in chosen) for outcome in [*done, *failed]]
+    rows = [_trial_row(outcome, is_chosen=outcome.spec.index in chosen) for outcome in [*done, *failed, *skipped]]
     rows += [
         (str(s.index), "not run", printable(s.family), printable(s.features), MISSING, pairs(s.hyperparameters))
-        + (MISSING,) * 3
+        + (MISSING,) * 4
         for s in missing
     ]
     shown, note = cut(rows)
@@ -50,16 +52,23 @@ def trials_section(content: ReportContent) -> Section | None:
             Column(title="Parameters", is_number=True),
             Column(title="Epochs", is_number=True),
             Column(title="Time", is_number=True),
+            Column(title="Host"),
         ),
         rows=shown,
         note=note,
     )
-    asked = max(len(content.trials), len(content.outcomes))
+    asked = max(len(content.trials), len(content.outcomes), len(content.study.indices) if content.study else 0)
+    unrun = asked - len(content.outcomes)
     words = [
         f"{counted(asked, 'trial')} asked for, {count(len(done))} completed, {count(len(failed))} failed"
-        + (f", {count(len(missing))} not run" if missing else "")
+        + (f", {count(len(skipped))} skipped" if skipped else "")
+        + (f", {count(unrun)} not run" if unrun else "")
         + ". Trials are compared by validation accuracy over whole tracks; no test track is looked at."
     ]
+    if any(len(outcome.executions) > 1 for outcome in done):
+        words.append(
+            "Behind \u00b1 stands the standard deviation over the executions of a trial, in percentage points."
+        )
     blocks: list[Block] = [table]
     if done:
         largest = majority_share(content.evaluation.validation) if content.evaluation else None
@@ -247,7 +256,13 @@ def _chosen(content: ReportContent) -> set[int]:
 def _trial_row(outcome: TrialOutcome, *, is_chosen: bool) -> tuple[str, ...]:
     spec = outcome.spec
     is_done = outcome.state == "completed"
-    state = ("chosen" if is_chosen else "completed") if is_done else f"failed: {reason(outcome.reason)}"
+    state = ("chosen" if is_chosen else "completed") if is_done else f"{outcome.state}: {reason(outcome.reason)}"
+    if outcome.attempts > 1:
+        state += f" ({outcome.attempts} attempts)"
+    (row,) = rank([outcome])
+    validation = percent(outcome.objective) if is_done else MISSING
+    if row.spread is not None:
+        validation += f" \u00b1 {100 * row.spread:.1f}"
     parameters = max((fit.parameters for fit in outcome.fits), default=0)
     epochs = sorted({fit.epochs for fit in outcome.fits if fit.epochs})
     span = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}" if epochs else MISSING
@@ -256,11 +271,12 @@ def _trial_row(outcome: TrialOutcome, *, is_chosen: bool) -> tuple[str, ...]:
         state,
         printable(spec.family),
         printable(spec.features),
-        percent(outcome.objective) if is_done else MISSING,
-        pairs(spec.hyperparameters),
+        validation,
+        pairs({**spec.hyperparameters, **spec.origin}),
         count(parameters) if parameters else MISSING,
         span,
         duration(outcome.seconds),
+        printable(outcome.host) or MISSING,
     )
 
 

@@ -11,6 +11,7 @@ from pipeline.report.learned import (
     trials_section,
 )
 from pipeline.report.parting import split_section
+from pipeline.report.searching import search_section
 from pipeline.report.sections import (
     classes_section,
     failures_section,
@@ -65,6 +66,7 @@ def _sections(content: ReportContent, *, picture: Chart | None) -> list[Section 
     return [
         *learned,
         trials_section(content),
+        search_section(content),
         curves_section(content),
         scanned_section(content),
         failures_section(content),
