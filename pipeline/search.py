@@ -52,6 +52,7 @@ def propose_trials(recipe: Recipe, *, run_id: str, seed: int) -> tuple[TrialSpec
                     hyperparameters=configuration,
                     seed=seed + len(specs),
                     augment=choice.augment,
+                    balance=recipe.training.balance,
                 )
             )
     return tuple(specs)
