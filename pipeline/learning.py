@@ -6,7 +6,8 @@ from typing import Literal
 import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation, Variation
-from pipeline.recipe import Scalar, Strategy
+from pipeline.findings import Calibration, DuplicateSet, Flaw, Interval, Sentinel
+from pipeline.recipe import Balance, Scalar, Strategy
 from pipeline.wire import Value
 
 
@@ -28,6 +29,8 @@ class DatasetTrack(Value, frozen=True, kw_only=True):
     fold: str | None = None
     copies: tuple[AugmentedCopy, ...] = ()
     """Altered copies: they go wherever the track goes, and are read only where it is learned from."""
+    row: int | None = None
+    """Which of the file's rows this stands for, where rows are parted and not tracks."""
 
 
 class ExcludedTrack(Value, frozen=True, kw_only=True):
@@ -47,6 +50,10 @@ class DatasetManifest(Value, frozen=True, kw_only=True):
     """Sorted label names; a class index is a position here."""
     tracks: tuple[DatasetTrack, ...]
     excluded: tuple[ExcludedTrack, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    """Rows of `tracks` that are left out for NaN or infinite values."""
+    constant: dict[str, tuple[str, ...]] = {}
+    """Columns with one value in all rows, by feature family: they say nothing, and are scaled to 0."""
 
     def copies(self, augment: AugmentPlan) -> tuple[int, int]:
         """Return how many altered copies stand beside the tracks, and how many a plan asks for."""
@@ -66,22 +73,56 @@ class Partition(Value, frozen=True, kw_only=True):
     """One parting of the tracks: positions in `DatasetManifest.tracks`, disjoint."""
 
     name: str
-    """`holdout`, or the name of the fold that is tested."""
+    """`holdout`, or the name of the fold that is tested; `1.2` for the second inner fold within the first."""
+    of: str = ""
+    """The fold that is tested, where several partitions validate what is chosen for it."""
     train: tuple[int, ...]
     validation: tuple[int, ...]
     test: tuple[int, ...]
 
 
-class Split(Value, frozen=True, kw_only=True):
-    """How the tracks were parted; one partition, or one per fold."""
+class Round(Value, frozen=True, kw_only=True):
+    """One reading of test tracks: something is chosen by one partition, or by several with the same test."""
 
-    strategy: Literal["folds", "grouped"]
+    name: str
+    partitions: tuple[Partition, ...]
+
+    @property
+    def test(self) -> tuple[int, ...]:
+        """The tracks that are tested."""
+        return self.partitions[0].test
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its partitions."""
+        return frozenset(part.name for part in self.partitions)
+
+    @property
+    def learned(self) -> tuple[int, ...]:
+        """The tracks that train or validate, ascending."""
+        return tuple(sorted({track for part in self.partitions for track in (*part.train, *part.validation)}))
+
+
+class Split(Value, frozen=True, kw_only=True):
+    """How the tracks were parted; one partition, one per fold, or one per inner fold of each fold."""
+
+    strategy: Literal["folds", "grouped", "kfold", "nested", "rows"]
     seed: int
     groups: int
     """How many groups there were that had to stay whole."""
     partitions: tuple[Partition, ...]
     notes: tuple[str, ...] = ()
     """What the reader of a report should know, e.g. duplicates that were kept together."""
+    duplicates: tuple[DuplicateSet, ...] = ()
+    """Tracks that are one recording."""
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """The partitions by what they test, in order: one each, but for nested cross-validation."""
+        by_test: dict[str, list[Partition]] = {}
+        for part in self.partitions:
+            by_test.setdefault(part.of or part.name, []).append(part)
+        return tuple(Round(name=name, partitions=tuple(parts)) for name, parts in by_test.items())
 
 
 class PlannedModel(Value, frozen=True, kw_only=True):
@@ -132,6 +173,8 @@ class TrialSpec(Value, frozen=True, kw_only=True):
     """Altered copies of the training rows."""
     origin: dict[str, Scalar] = {}
     """Where an adaptive search has it from: Hyperband's bracket and round, and which trial it continues."""
+    balance: Balance = "weights"
+    """What is done about classes of different size."""
 
 
 class FitReport(Value, frozen=True, kw_only=True):
@@ -145,6 +188,8 @@ class FitReport(Value, frozen=True, kw_only=True):
     """Of tracks, natural logarithm; breaks ties of accuracy."""
     validation_confusion: tuple[tuple[int, ...], ...] = ()
     """Of validation tracks, as in `Scores.confusion`."""
+    validation_probabilities: tuple[tuple[float, ...], ...] = ()
+    """Of each validation track, in the order of `Partition.validation`: what calibration is settled by."""
     epochs: int
     """Epochs that made the kept weights (the best one's with early stopping); 0 for models without epochs."""
     seconds: float
@@ -208,6 +253,8 @@ class Scores(Value, frozen=True, kw_only=True):
     per_class: dict[str, ClassScores]
     confusion: tuple[tuple[int, ...], ...]
     """Rows: true class, columns: predicted class, counts, in the order of `classes`."""
+    accuracy_interval: Interval | None = None
+    macro_f1_interval: Interval | None = None
 
 
 class Prediction(Value, frozen=True, kw_only=True):
@@ -219,7 +266,11 @@ class Prediction(Value, frozen=True, kw_only=True):
     truth: str | None
     partition: str
     probabilities: tuple[float, ...]
-    """In the order of the model's classes."""
+    """In the order of the model's classes, calibrated where the model is."""
+    unsure: bool = False
+    """Whether the model abstains: `label` is only what it would say if it had to."""
+    row: int | None = None
+    """Which of the file's rows is meant, where rows are scored and not tracks."""
 
 
 class ModelVersion(Value, frozen=True, kw_only=True):
@@ -257,5 +308,11 @@ class EvaluationReport(Value, frozen=True, kw_only=True):
     """Per partition, the indices of the trials that were chosen by validation."""
     predictions: tuple[Prediction, ...]
     """Of the test tracks."""
+    scored: Literal["tracks", "rows"] = "tracks"
+    """What `validation` and `test` count."""
+    segments: dict[str, Scores] = {}
+    """Test scores of single rows, by feature family; empty where every track has one row."""
+    calibration: Calibration | None = None
+    sentinel: Sentinel | None = None
     seconds: float
     model: ModelVersion

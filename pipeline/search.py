@@ -78,7 +78,7 @@ def propose(
     search = _search(recipe, study, place, seed=seed)
     after, answer = advance(search, state or OracleState(), outcomes, index)
     specs = tuple(
-        _spec(choice, after, number, space=[p.name for p in search.space], run_id=run_id, seed=seed)
+        _spec(recipe, choice, after, number, space=[p.name for p in search.space], run_id=run_id, seed=seed)
         for number in sorted(after.handed)
     )
     return Proposal(answer=answer, state=state if after == state and state is not None else after, specs=specs)
@@ -187,7 +187,7 @@ def _search(recipe: Recipe, study: StudyPlan, place: int, *, seed: int) -> Searc
 
 
 def _spec(
-    choice: ModelChoice, state: OracleState, index: int, *, space: Sequence[str], run_id: str, seed: int
+    recipe: Recipe, choice: ModelChoice, state: OracleState, index: int, *, space: Sequence[str], run_id: str, seed: int
 ) -> TrialSpec:
     """Return a trial that an oracle handed out."""
     values, origin = state.values(index), state.noted(index)
@@ -207,5 +207,6 @@ def _spec(
         hyperparameters={name: values[name] for name in space if name in values},
         seed=seed + ancestor,
         augment=choice.augment,
+        balance=recipe.training.balance,
         origin=origin,
     )

@@ -39,8 +39,9 @@ def draw_up_study(context: Doors, run_id: str) -> StudyPlan:
         return known
     plan = ledger.plan(run_id)
     families = {name: family(name).spec.key for name in plan.recipe.families}
-    manifest = build_manifest(run_id, scanned(context, run_id), context.store.snapshot(), families, plan.recipe.augment)
-    split = make_split(manifest, plan.recipe.split, seed=plan.seed)
+    with context.store.hold() as snapshot:
+        manifest = build_manifest(run_id, scanned(context, run_id), snapshot, families, plan.recipe.augment)
+        split = make_split(manifest, plan.recipe.split, seed=plan.seed, source=snapshot)
     if importing.is_imported(plan.libraries):
         split = split.replace(notes=(*split.notes, importing.SPLIT_NOTE))
     ledger.put_manifest(manifest)
