@@ -40,7 +40,7 @@ class Boosting:
             max_leaf_nodes=int(hyperparameters["leaves"]),
             min_samples_leaf=int(hyperparameters["leaf"]),
             l2_regularization=float(hyperparameters["l2"]),
-            class_weight="balanced",
+            class_weight=train.class_weight,
             early_stopping=False,
             random_state=seed % 2**32,
         )

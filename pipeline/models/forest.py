@@ -36,7 +36,7 @@ class Forest:
             n_estimators=int(hyperparameters["trees"]),
             max_features=float(hyperparameters["column_share"]),
             min_samples_leaf=int(hyperparameters["leaf"]),
-            class_weight="balanced",
+            class_weight=train.class_weight,
             random_state=seed % 2**32,
             n_jobs=1,
         )
