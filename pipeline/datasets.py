@@ -12,6 +12,7 @@ from pipeline.augmentation.plans import AugmentPlan, variations
 from pipeline.errors import UsageError
 from pipeline.features.spec import FeatureRows
 from pipeline.learning import AugmentedCopy, DatasetManifest, DatasetTrack, ExcludedTrack
+from pipeline.soundness import look_through
 from pipeline.tracks import ScannedTrack, TrackRecord, printable
 
 _TRACKS_PER_READ = 512
@@ -75,8 +76,9 @@ def build_manifest(
     """Return what can be learned from: every scanned track with a label and rows of all families.
 
     `families` maps family names to their keys in the store; with `augment`, those of its copies of a track that have
-    all families stand beside the track. Tracks that cannot be used are listed with the reason.
-    Raises `UsageError` when no classifier can be made of what is left: nothing usable, one class, a lone track.
+    all families stand beside the track. Tracks that cannot be used are listed with the reason, rows that cannot with
+    track and column.
+    Raises `UsageError` when no classifier can be made of what is left: nothing usable, or one class.
     """
     usable: dict[str, DatasetTrack] = {}
     excluded: dict[str, ExcludedTrack] = {}
@@ -86,7 +88,11 @@ def build_manifest(
             usable[track.track_id] = found
         else:
             excluded[track.track_id] = ExcludedTrack(path=track.path, reason=found)
-    tracks = tuple(sorted(usable.values(), key=lambda track: (track.path, track.track_id)))
+    listed = sorted(usable.values(), key=lambda track: (track.path, track.track_id))
+    found_out = look_through(listed, families, source)
+    for position, reason in found_out.hopeless.items():
+        excluded[listed[position].track_id] = ExcludedTrack(path=listed[position].path, reason=reason)
+    tracks = tuple(track for position, track in enumerate(listed) if position not in found_out.hopeless)
     _check_classes(tracks, tuple(excluded.values()))
     return DatasetManifest(
         run_id=run_id,
@@ -94,6 +100,8 @@ def build_manifest(
         classes=tuple(sorted({track.label for track in tracks})),
         tracks=tracks,
         excluded=tuple(sorted(excluded.values(), key=lambda track: track.path)),
+        flaws=found_out.flaws,
+        constant=found_out.constant,
     )
 
 
@@ -193,9 +201,3 @@ def _check_classes(tracks: Sequence[DatasetTrack], excluded: Sequence[ExcludedTr
             f"all {len(tracks)} labelled tracks are of one class, {only}; a classifier needs at least two: "
             "add tracks of another class, or choose other --labels"
         )
-    for track in tracks:
-        if counts[track.label] == 1:
-            raise UsageError(
-                f"class {printable(track.label)} has one track only ({printable(track.path)}), which cannot be both "
-                "learned from and tested; add tracks of the class, or leave that one out of the library"
-            )

@@ -6,7 +6,8 @@ from typing import Literal
 import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation, Variation
-from pipeline.recipe import Scalar
+from pipeline.findings import Calibration, DuplicateSet, Flaw, Interval, Sentinel
+from pipeline.recipe import Balance, Scalar, Strategy
 from pipeline.wire import Value
 
 
@@ -28,6 +29,8 @@ class DatasetTrack(Value, frozen=True, kw_only=True):
     fold: str | None = None
     copies: tuple[AugmentedCopy, ...] = ()
     """Altered copies: they go wherever the track goes, and are read only where it is learned from."""
+    row: int | None = None
+    """Which of the file's rows this stands for, where rows are parted and not tracks."""
 
 
 class ExcludedTrack(Value, frozen=True, kw_only=True):
@@ -47,6 +50,10 @@ class DatasetManifest(Value, frozen=True, kw_only=True):
     """Sorted label names; a class index is a position here."""
     tracks: tuple[DatasetTrack, ...]
     excluded: tuple[ExcludedTrack, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    """Rows of `tracks` that are left out for NaN or infinite values."""
+    constant: dict[str, tuple[str, ...]] = {}
+    """Columns with one value in all rows, by feature family: they say nothing, and are scaled to 0."""
 
     def copies(self, augment: AugmentPlan) -> tuple[int, int]:
         """Return how many altered copies stand beside the tracks, and how many a plan asks for."""
@@ -66,22 +73,89 @@ class Partition(Value, frozen=True, kw_only=True):
     """One parting of the tracks: positions in `DatasetManifest.tracks`, disjoint."""
 
     name: str
-    """`holdout`, or the name of the fold that is tested."""
+    """`holdout`, or the name of the fold that is tested; `1.2` for the second inner fold within the first."""
+    of: str = ""
+    """The fold that is tested, where several partitions validate what is chosen for it."""
     train: tuple[int, ...]
     validation: tuple[int, ...]
     test: tuple[int, ...]
 
 
-class Split(Value, frozen=True, kw_only=True):
-    """How the tracks were parted; one partition, or one per fold."""
+class Round(Value, frozen=True, kw_only=True):
+    """One reading of test tracks: something is chosen by one partition, or by several with the same test."""
 
-    strategy: Literal["folds", "grouped"]
+    name: str
+    partitions: tuple[Partition, ...]
+
+    @property
+    def test(self) -> tuple[int, ...]:
+        """The tracks that are tested."""
+        return self.partitions[0].test
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its partitions."""
+        return frozenset(part.name for part in self.partitions)
+
+    @property
+    def learned(self) -> tuple[int, ...]:
+        """The tracks that train or validate, ascending."""
+        return tuple(sorted({track for part in self.partitions for track in (*part.train, *part.validation)}))
+
+
+class Split(Value, frozen=True, kw_only=True):
+    """How the tracks were parted; one partition, one per fold, or one per inner fold of each fold."""
+
+    strategy: Literal["folds", "grouped", "kfold", "nested", "rows"]
     seed: int
     groups: int
     """How many groups there were that had to stay whole."""
     partitions: tuple[Partition, ...]
     notes: tuple[str, ...] = ()
     """What the reader of a report should know, e.g. duplicates that were kept together."""
+    duplicates: tuple[DuplicateSet, ...] = ()
+    """Tracks that are one recording."""
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """The partitions by what they test, in order: one each, but for nested cross-validation."""
+        by_test: dict[str, list[Partition]] = {}
+        for part in self.partitions:
+            by_test.setdefault(part.of or part.name, []).append(part)
+        return tuple(Round(name=name, partitions=tuple(parts)) for name, parts in by_test.items())
+
+
+class PlannedModel(Value, frozen=True, kw_only=True):
+    """What a study tries of one model of its recipe."""
+
+    name: str
+    """`00-svm`: its place in the recipe and its family."""
+    family: str
+    features: str
+    oracle: Strategy
+    """Who chooses its configurations."""
+    trials: tuple[int, ...]
+    """Indices of its trials, ascending."""
+    configurations: int | None = None
+    """How many different ones its search space has; None where they are too many to count."""
+    note: str = ""
+    """What is special about its search, for people."""
+
+
+class StudyPlan(Value, frozen=True, kw_only=True):
+    """How many trials a study has, and which model each of them tries; their configurations come later."""
+
+    strategy: Strategy
+    models: tuple[PlannedModel, ...]
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The indices of all trials, ascending."""
+        return tuple(sorted(index for model in self.models for index in model.trials))
+
+    def model_of(self, index: int) -> int:
+        """Return the place in the recipe of the model that a trial tries."""
+        return next(place for place, model in enumerate(self.models) if index in model.trials)
 
 
 class TrialSpec(Value, frozen=True, kw_only=True):
@@ -97,18 +171,25 @@ class TrialSpec(Value, frozen=True, kw_only=True):
     seed: int
     augment: RowAugmentation | None = None
     """Altered copies of the training rows."""
+    origin: dict[str, Scalar] = {}
+    """Where an adaptive search has it from: Hyperband's bracket and round, and which trial it continues."""
+    balance: Balance = "weights"
+    """What is done about classes of different size."""
 
 
 class FitReport(Value, frozen=True, kw_only=True):
     """One fit of one configuration on one partition."""
 
     partition: str
+    execution: int = 0
     validation_accuracy: float
     """Of tracks, rows aggregated."""
     validation_log_loss: float = 0.0
     """Of tracks, natural logarithm; breaks ties of accuracy."""
     validation_confusion: tuple[tuple[int, ...], ...] = ()
     """Of validation tracks, as in `Scores.confusion`."""
+    validation_probabilities: tuple[tuple[float, ...], ...] = ()
+    """Of each validation track, in the order of `Partition.validation`: what calibration is settled by."""
     epochs: int
     """Epochs that made the kept weights (the best one's with early stopping); 0 for models without epochs."""
     seconds: float
@@ -118,16 +199,39 @@ class FitReport(Value, frozen=True, kw_only=True):
     """Per epoch: loss, accuracy, val_loss, val_accuracy; empty for models that are not fitted in epochs."""
 
 
-class TrialOutcome(Value, frozen=True, kw_only=True):
-    """How a trial ended."""
+class Execution(Value, frozen=True, kw_only=True):
+    """One execution of a trial: its configuration fitted on every partition, from one seed."""
 
-    spec: TrialSpec
+    trial: int
+    number: int
+    seed: int
     state: Literal["completed", "failed"]
     objective: float = 0.0
     """Mean validation accuracy over the partitions."""
     fits: tuple[FitReport, ...] = ()
+    """Empty inside a `TrialOutcome`, which holds those of all its executions."""
     seconds: float = 0.0
     host: str = ""
+    attempts: int = 1
+    """Fits that fail are tried again from another seed."""
+    reason: str = ""
+
+
+class TrialOutcome(Value, frozen=True, kw_only=True):
+    """How a trial ended."""
+
+    spec: TrialSpec
+    """As handed out; with the seed of the first execution, should its own have failed."""
+    state: Literal["completed", "failed", "skipped"]
+    """Skipped: the search had no configuration left for it."""
+    objective: float = 0.0
+    """Mean validation accuracy over the executions and partitions."""
+    fits: tuple[FitReport, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    seconds: float = 0.0
+    host: str = ""
+    attempts: int = 1
+    """How often it was begun: once more for every time its worker died or it took too long."""
     reason: str = ""
 
 
@@ -149,6 +253,8 @@ class Scores(Value, frozen=True, kw_only=True):
     per_class: dict[str, ClassScores]
     confusion: tuple[tuple[int, ...], ...]
     """Rows: true class, columns: predicted class, counts, in the order of `classes`."""
+    accuracy_interval: Interval | None = None
+    macro_f1_interval: Interval | None = None
 
 
 class Prediction(Value, frozen=True, kw_only=True):
@@ -160,7 +266,11 @@ class Prediction(Value, frozen=True, kw_only=True):
     truth: str | None
     partition: str
     probabilities: tuple[float, ...]
-    """In the order of the model's classes."""
+    """In the order of the model's classes, calibrated where the model is."""
+    unsure: bool = False
+    """Whether the model abstains: `label` is only what it would say if it had to."""
+    row: int | None = None
+    """Which of the file's rows is meant, where rows are scored and not tracks."""
 
 
 class ModelVersion(Value, frozen=True, kw_only=True):
@@ -179,6 +289,7 @@ class ModelVersion(Value, frozen=True, kw_only=True):
     dataset_digest: str
     created: str
     test_accuracy: float
+    test_accuracy_interval: Interval | None = None
     seed: int
     path: str = ""
     """Folder of the version, absolute."""
@@ -198,5 +309,11 @@ class EvaluationReport(Value, frozen=True, kw_only=True):
     """Per partition, the indices of the trials that were chosen by validation."""
     predictions: tuple[Prediction, ...]
     """Of the test tracks."""
+    scored: Literal["tracks", "rows"] = "tracks"
+    """What `validation` and `test` count."""
+    segments: dict[str, Scores] = {}
+    """Test scores of single rows, by feature family; empty where every track has one row."""
+    calibration: Calibration | None = None
+    sentinel: Sentinel | None = None
     seconds: float
     model: ModelVersion

@@ -12,30 +12,86 @@ from pipeline.tracks import printable
 from pipeline.wire import Value
 
 Scalar = bool | int | float | str
+Balance = Literal["weights", "sampling", "none"]
 
 
 class SplitPlan(Value, frozen=True, kw_only=True):
     """How tracks are parted into training, validation and test.
 
     `auto` is `folds` where folds are known, else `grouped`: whole groups, stratified by label; a track without a
-    group is a group of its own.
+    group is a group of its own. `folds` tests every predefined fold once, or trains on some and tests on others;
+    `kfold` makes k folds of whole groups; `nested` chooses anew for each of them, by inner folds. `rows` deals out
+    single rows, whatever track they are of: for repeating what others did, and every report says so.
     """
 
-    strategy: Literal["auto", "folds", "grouped"] = "auto"
+    strategy: Literal["auto", "folds", "grouped", "kfold", "nested", "rows"] = "auto"
     test: float = 0.25
-    """Share of the tracks held out for the test; unused with folds."""
+    """Share of the tracks (or rows) held out for the test; unused with folds."""
     validation: float = 0.2
-    """Share of the rest that selects between trials; with folds, another fold does."""
+    """Share of the rest that selects between trials; with predefined folds that are each tested once, another fold
+    does; with `nested`, the inner folds do."""
+    k: int = 5
+    """Folds of `kfold`, outer folds of `nested`."""
+    inner: int = 3
+    """Inner folds of `nested`."""
+    train_folds: tuple[str | int, ...] = ()
+    """Predefined folds that train, the others (or `test_folds`) testing; empty: every fold is tested once."""
+    test_folds: tuple[str | int, ...] = ()
+    near_duplicates: bool = True
+    """Whether tracks that sound the same are looked for and kept together."""
+
+
+class TrainingPlan(Value, frozen=True, kw_only=True):
+    """How models are fitted, whatever their family."""
+
+    balance: Balance = "weights"
+    """What is done about classes of different size: `weights` lets each class count the same in the loss, `sampling`
+    repeats rows of the smaller ones, `none` leaves it."""
+
+
+class AnswerPlan(Value, frozen=True, kw_only=True):
+    """When the classifier answers, and when it says "unsure"; both are settled on validation tracks."""
+
+    calibrate: bool = True
+    """Whether the probabilities are scaled by a temperature."""
+    accuracy: float = 0.9
+    """What the answers should reach: the lowest threshold is taken at which they do on the validation tracks."""
+    coverage: float = 0.5
+    """Least share of the validation tracks that get an answer, whatever their accuracy; 1 answers always."""
+
+
+Strategy = Literal["random", "bayesian", "hyperband"]
 
 
 class SearchPlan(Value, frozen=True, kw_only=True):
-    """How many trials, shared out over the models in turn."""
+    """How configurations are chosen, how many are tried, shared out over the models in turn, and how often each."""
 
+    strategy: Strategy = "random"
+    """`bayesian` learns from the trials that have ended; `hyperband` gives many configurations few epochs and the best
+    of them more. A model without epochs is searched at random in a study by `hyperband`."""
     trials: int = 8
+    """A model searched by `hyperband` takes the trials of one whole sweep instead of its share."""
+    executions: int = 1
+    """How often each configuration is fitted, each time from another seed; a trial's score is the mean."""
+    retries: int = 1
+    """How often more a fit that fails, or a trial that hangs, is tried before that is recorded."""
+    factor: int = 3
+    """Of `hyperband`: one of so many configurations goes on, with so many times the epochs."""
+    limit_s: int | None = None
+    """Seconds after which a trial, all its fits together, is ended by force; None leaves that to the workers' limit."""
     refit: bool = True
     """Fit the chosen configuration again on training and validation tracks before the test."""
     ensemble: int = 1
     """How many of the best trials vote (mean of their probabilities)."""
+
+
+class Span(Value, frozen=True, kw_only=True):
+    """A range of a hyper-parameter, both ends included."""
+
+    min: float
+    max: float
+    step: float | None = None
+    scale: Literal["linear", "log"] = "linear"
 
 
 class ModelChoice(Value, frozen=True, kw_only=True):
@@ -45,6 +101,8 @@ class ModelChoice(Value, frozen=True, kw_only=True):
     features: str
     fixed: dict[str, Scalar] = {}
     """Hyper-parameters set by hand; the search leaves them alone."""
+    space: dict[str, tuple[Scalar, ...] | Span] = {}
+    """Hyper-parameters to search over other values than the family's own: a list of values, or a range."""
     weight: int = 1
     """Its share of the trials relative to the other models'; each gets at least one."""
     augment: RowAugmentation | None = None
@@ -61,6 +119,8 @@ class Recipe(Value, frozen=True, kw_only=True):
     """Families to extract beside those the models need."""
     split: SplitPlan = SplitPlan()
     search: SearchPlan = SearchPlan()
+    training: TrainingPlan = TrainingPlan()
+    answer: AnswerPlan = AnswerPlan()
     augment: AugmentPlan | None = None
     """Altered copies of every labelled track, extracted beside it and used for training only."""
 
@@ -120,11 +180,69 @@ def _check(recipe: Recipe, source: str) -> None:
             model.augment.check(f"recipe {source}: models.augment")
     if recipe.augment is not None:
         recipe.augment.check(f"recipe {source}: augment")
+    _check_search(recipe.search, source)
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "
             "give each model at least one trial"
         )
-    for key, share in (("test", recipe.split.test), ("validation", recipe.split.validation)):
+    _check_split(recipe, source)
+    for key, wanted in (("accuracy", recipe.answer.accuracy), ("coverage", recipe.answer.coverage)):
+        if not 0 <= wanted <= 1:
+            raise UsageError(f"recipe {source}: answer.{key} is {wanted}; give a share from 0 to 1")
+
+
+def _check_split(recipe: Recipe, source: str) -> None:
+    """Refuse partings that cannot be."""
+    plan = recipe.split
+    for key, share in (("test", plan.test), ("validation", plan.validation)):
         if not 0 < share < 1:
             raise UsageError(f"recipe {source}: split.{key} is {share}; give a share between 0 and 1")
+    for key, folds in (("k", plan.k), ("inner", plan.inner)):
+        if folds < 2:
+            raise UsageError(f"recipe {source}: split.{key} is {folds}; give at least 2 folds")
+    named = {str(fold) for fold in plan.train_folds}
+    if both := named & {str(fold) for fold in plan.test_folds}:
+        raise UsageError(
+            f"recipe {source}: split: fold {', '.join(map(printable, sorted(both)))} is in train_folds and in "
+            "test_folds; a fold cannot do both"
+        )
+    if (plan.train_folds or plan.test_folds) and plan.strategy not in {"auto", "folds"}:
+        raise UsageError(
+            f"recipe {source}: split.train_folds and test_folds are predefined folds; "
+            f'with strategy "{plan.strategy}" there are none: leave them out, or set strategy = "folds"'
+        )
+    _check_strategy(recipe, source)
+
+
+def _check_strategy(recipe: Recipe, source: str) -> None:
+    """Refuse what cannot go with some strategies."""
+    plan = recipe.split
+    if plan.strategy == "nested" and not recipe.search.refit:
+        raise UsageError(
+            f"recipe {source}: search.refit is false; with nested cross-validation what is chosen must be fitted again "
+            "on all tracks that its fold does not test: leave refit out"
+        )
+    if plan.strategy == "rows":
+        if len({model.features for model in recipe.models}) > 1:
+            raise UsageError(
+                f'recipe {source}: split.strategy "rows" deals out the rows of one feature family, and the models read '
+                "several; give all models the same features"
+            )
+        if recipe.augment is not None:
+            raise UsageError(
+                f'recipe {source}: split.strategy "rows" cannot say on which side an altered copy of a whole track '
+                "belongs; leave [augment] out, or part whole tracks"
+            )
+
+
+def _check_search(search: SearchPlan, source: str) -> None:
+    """Refuse numbers that no search could work with."""
+    for key, number, least in (
+        ("executions", search.executions, 1),
+        ("retries", search.retries, 0),
+        ("factor", search.factor, 2),
+        ("limit_s", 1 if search.limit_s is None else search.limit_s, 1),
+    ):
+        if number < least:
+            raise UsageError(f"recipe {source}: search.{key} is {number}; give a whole number from {least} up")

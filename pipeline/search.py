@@ -1,69 +1,114 @@
-"""Which configurations to try: spaces declared by model families, drawn by KerasTuner's random oracle."""
+"""Which configurations a study tries: how many of each model, who chooses them, and what the search spaces are."""
 
-import tempfile
-import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
-from pipeline.learning import TrialSpec
-from pipeline.models import model_family
-from pipeline.models.runtime import prepare
-from pipeline.recipe import ModelChoice, Recipe, Scalar
-from pipeline.tracks import printable
-from pipeline.wire import Value
+from pipeline.learning import PlannedModel, StudyPlan, TrialOutcome, TrialSpec
+from pipeline.oracles import Answer, OracleState, Search, advance, sweep_sizes
+from pipeline.recipe import ModelChoice, Recipe, Strategy
+from pipeline.spaces import Dimension, configurations, describe, space_of
+
+EPOCHS = "epochs"
+"""The hyper-parameter that Hyperband rations."""
 
 
-class Dimension(Value, frozen=True, kw_only=True):
-    """One hyper-parameter of a search space, in words for people."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What the oracle of a model says when it is asked for a trial."""
 
-    name: str
-    values: str
-    default: Scalar
-    when: str = ""
-    """The condition under which it counts, empty when it always does."""
+    answer: Answer
+    state: OracleState
+    """What it has become by being told and asked; the same object where nothing was new."""
+    specs: tuple[TrialSpec, ...]
+    """All trials it has handed out, by index."""
+
+
+def plan_study(recipe: Recipe) -> StudyPlan:
+    """Return how many trials a study has and which model each of them tries, without importing TensorFlow.
+
+    Trials are shared out by weight, every model once before any twice, none more often than it has configurations; a
+    model searched by Hyperband takes those of one whole sweep. Raises `UsageError` as `check_models` does.
+    """
+    oracles = [_oracle_of(choice, recipe) for choice in recipe.models]
+    sizes = [configurations(space_of(choice)) for choice in recipe.models]
+    weights = [choice.weight for choice in recipe.models]
+    swept = [place for place, (oracle, _) in enumerate(oracles) if oracle == "hyperband"]
+    most = {place: 0 if place in swept else size or recipe.search.trials for place, size in enumerate(sizes)}
+    counts = Counter(_turns(weights, most, recipe.search.trials))
+    for place in swept:
+        counts[place] = weights[place] = _sweep_trials(recipe, recipe.models[place])
+    turns = _turns(weights, counts, counts.total())
+    return StudyPlan(
+        strategy=recipe.search.strategy,
+        models=tuple(
+            PlannedModel(
+                name=f"{place:02d}-{choice.family}",
+                family=choice.family,
+                features=choice.features,
+                oracle=oracles[place][0],
+                trials=tuple(index for index, turn in enumerate(turns) if turn == place),
+                configurations=sizes[place],
+                note=oracles[place][1],
+            )
+            for place, choice in enumerate(recipe.models)
+        ),
+    )
+
+
+def propose(
+    recipe: Recipe,
+    study: StudyPlan,
+    state: OracleState | None,
+    outcomes: Iterable[TrialOutcome],
+    index: int,
+    *,
+    run_id: str,
+    seed: int,
+) -> Proposal:
+    """Tell the oracle of a trial's model the outcomes it does not know yet, and ask it for that trial.
+
+    `state` is the newest there is, None before anybody asked. The first trial of a model is its default
+    configuration. A trial that continues another has its seed, and so repeats it as far as that went.
+    """
+    place = study.model_of(index)
+    choice = recipe.models[place]
+    search = _search(recipe, study, place, seed=seed)
+    after, answer = advance(search, state or OracleState(), outcomes, index)
+    specs = tuple(
+        _spec(recipe, choice, after, number, space=[p.name for p in search.space], run_id=run_id, seed=seed)
+        for number in sorted(after.handed)
+    )
+    return Proposal(answer=answer, state=state if after == state and state is not None else after, specs=specs)
 
 
 def propose_trials(recipe: Recipe, *, run_id: str, seed: int) -> tuple[TrialSpec, ...]:
-    """Return the trials of a study, shared out over the recipe's models by weight.
+    """Return the trials of a study whose configurations do not depend on outcomes, for use without workers.
 
     The first trial of each model is its family's default configuration; the others are drawn at random, without
-    repeats; where a space has fewer configurations than asked for, there are fewer trials. Equal seeds give equal
-    trials. Raises `UsageError` for an unknown model family, or a fixed hyper-parameter that is unknown or mistyped.
+    repeats. Equal seeds give equal trials. Raises `UsageError` as `check_models` does, and for another strategy.
     """
-    turns = _turns([choice.weight for choice in recipe.models], recipe.search.trials)
-    drawn = [
-        iter(_draw(_space(choice), turns.count(number), seed=seed + number))
-        for number, choice in enumerate(recipe.models)
-    ]
+    if recipe.search.strategy != "random":
+        raise UsageError(
+            f"recipe {recipe.name}: search.strategy {recipe.search.strategy} chooses by outcomes; ask `propose` "
+            "whenever a trial has ended"
+        )
+    study = plan_study(recipe)
     specs: list[TrialSpec] = []
-    for turn in turns:
-        configuration = next(drawn[turn], None)
-        if configuration is not None:
-            choice = recipe.models[turn]
-            specs.append(
-                TrialSpec(
-                    run_id=run_id,
-                    index=len(specs),
-                    family=choice.family,
-                    features=choice.features,
-                    hyperparameters=configuration,
-                    seed=seed + len(specs),
-                    augment=choice.augment,
-                )
-            )
-    return tuple(specs)
+    for model in study.models:
+        specs += propose(recipe, study, None, (), model.trials[-1], run_id=run_id, seed=seed).specs
+    return tuple(sorted(specs, key=lambda spec: spec.index))
 
 
 def check_models(recipe: Recipe) -> None:
-    """Refuse models, features and fixed hyper-parameters that do not exist, before anything costly begins.
+    """Refuse models, features and hyper-parameters that do not exist, before anything costly begins.
 
     Imports neither TensorFlow nor scikit-learn. Raises `UsageError` that names the key and what there is.
     """
     for choice in recipe.models:
-        _check(choice)
+        space_of(choice)
     for name in recipe.families:
         family(name)
     for choice in recipe.models:
@@ -73,142 +118,95 @@ def check_models(recipe: Recipe) -> None:
                 f"recipe: models {choice.family}: augment.time_masks: the rows of {choice.features} are vectors and "
                 "have no time; leave it out, or choose features whose rows are matrices"
             )
+    plan_study(recipe)
 
 
 def search_space_summary(recipe: Recipe) -> dict[str, tuple[Dimension, ...]]:
     """Return the search space of each model of a recipe, by `family on features`."""
-    return {
-        f"{choice.family} on {choice.features}": tuple(_describe(parameter) for parameter in _space(choice).space)
-        for choice in recipe.models
-    }
+    return {f"{choice.family} on {choice.features}": describe(space_of(choice)) for choice in recipe.models}
 
 
-def _turns(weights: Sequence[int], trials: int) -> list[int]:
-    """Return whose turn each trial is: every model once, then whoever lags most behind its share."""
+def _turns(weights: Sequence[int], most: Mapping[int, int], trials: int) -> list[int]:
+    """Return whose turn each trial is: every model once, then whoever lags most behind its share and has any left."""
     counts = [0] * len(weights)
-    turns = []
-    for _ in range(trials):
-        turn = min(range(len(weights)), key=lambda number: counts[number] / weights[number])
+    turns: list[int] = []
+    while len(turns) < trials:
+        left = [number for number in range(len(weights)) if counts[number] < most[number]]
+        if not left:
+            break
+        turn = min(left, key=lambda number: counts[number] / weights[number])
         counts[turn] += 1
         turns.append(turn)
     return turns
 
 
-def _space(choice: ModelChoice) -> Any:
-    """Return the `HyperParameters` of one model, with the recipe's fixed values in place."""
-    _check(choice)
-    keras_tuner = _keras_tuner()
-    declared = keras_tuner.HyperParameters()
-    model_family(choice.family).space(declared)
-    space = keras_tuner.HyperParameters()
-    for parameter in declared.space:
-        if parameter.name in choice.fixed:
-            fixed = keras_tuner.engine.hyperparameters.Fixed(
-                parameter.name, choice.fixed[parameter.name], conditions=parameter.conditions
-            )
-            space.merge([fixed])
-        else:
-            space.merge([parameter])
-    return space
+def _oracle_of(choice: ModelChoice, recipe: Recipe) -> tuple[Strategy, str]:
+    """Return who chooses the configurations of a model, and what a person should know about that."""
+    space, strategy = space_of(choice), recipe.search.strategy
+    found = configurations(space)
+    if found == 1:
+        return "random", "every hyper-parameter is fixed: one configuration, nothing to search"
+    if strategy != "hyperband":
+        return strategy, ""
+    epochs = next((parameter for parameter in space if parameter.name == EPOCHS), None)
+    if epochs is None:
+        return "random", "it has no epochs to ration: searched at random"
+    if epochs.kind != "fixed":
+        raise UsageError(
+            f"recipe: models {choice.family}: space.{EPOCHS}: Hyperband rations the epochs itself; set their most by "
+            f"fixed.{EPOCHS}, or take another search.strategy"
+        )
+    needed = sum(bracket[0][0] for bracket in sweep_sizes(int(epochs.default), recipe.search.factor))
+    if found is not None and found < needed:
+        return "random", f"Hyperband begins with {needed} configurations and there are {found}: searched at random"
+    return "hyperband", ""
 
 
-def _check(choice: ModelChoice) -> None:
-    """Refuse an unknown model family, and a fixed value it does not know or of another kind than its default."""
-    names = _Names()
-    model_family(choice.family).space(names)
-    # Exact types below: a bool is an int to `isinstance`.
-    kinds: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
-    for name, value in choice.fixed.items():
-        where = f"recipe: models {choice.family}: fixed.{printable(name)}"
-        if name not in names.defaults:
-            raise UsageError(f"{where}: unknown; {choice.family} has {', '.join(names.defaults)}")
-        default = names.defaults[name]
-        if type(value) not in kinds[type(default)]:
-            raise UsageError(f"{where}: {value!r} is not of the kind of its default, {default!r}; correct the recipe")
-        if isinstance(value, int | float) and value < 0:
-            raise UsageError(f"{where}: {value!r} is negative; correct the recipe")
+def _sweep_trials(recipe: Recipe, choice: ModelChoice) -> int:
+    """Return how many trials one sweep of Hyperband has."""
+    sizes = sweep_sizes(_most_epochs(choice), recipe.search.factor)
+    return sum(size for bracket in sizes for size, _ in bracket)
 
 
-class _Names:
-    """Stands in for `HyperParameters` where only names and defaults are wanted, without importing TensorFlow."""
-
-    def __init__(self) -> None:
-        self.defaults: dict[str, Scalar] = {}
-
-    def Int(self, name: str, min_value: int, max_value: int, *, step: int = 1, default: int | None = None) -> None:  # noqa: N802 - KerasTuner's names
-        self.defaults[name] = min_value if default is None else default
-
-    def Float(  # noqa: N802
-        self, name: str, min_value: float, max_value: float, *, sampling: str = "linear", default: float | None = None
-    ) -> None:
-        self.defaults[name] = min_value if default is None else default
-
-    def Choice(self, name: str, values: Sequence[Scalar], *, default: Scalar | None = None) -> None:  # noqa: N802
-        self.defaults[name] = values[0] if default is None else default
-
-    def Fixed(self, name: str, value: Scalar) -> None:  # noqa: N802
-        self.defaults[name] = value
-
-    def conditional_scope(self, parent: str, values: Sequence[Scalar]) -> "nullcontext[None]":
-        return nullcontext()
+def _most_epochs(choice: ModelChoice) -> int:
+    """Return the epochs of a model that were set by hand or by its family; 1 for a model without."""
+    return next((int(parameter.default) for parameter in space_of(choice) if parameter.name == EPOCHS), 1)
 
 
-def _draw(space: Any, count: int, *, seed: int) -> list[dict[str, Scalar]]:
-    """Return up to `count` different configurations: the defaults, then random ones."""
-    default = _active(space, space.values)
-    if count == 1:
-        return [default]
-    keras_tuner = _keras_tuner()
-    oracle = keras_tuner.oracles.RandomSearchOracle(
-        objective=keras_tuner.Objective("validation_accuracy", "max"),
-        max_trials=count,
-        # The oracle takes a seed of 0 for none.
-        seed=seed % 2**32 + 1,
-        hyperparameters=space.copy(),
+def _search(recipe: Recipe, study: StudyPlan, place: int, *, seed: int) -> Search:
+    """Return what the oracle of a model is to search."""
+    choice, model = recipe.models[place], study.models[place]
+    return Search(
+        oracle=model.oracle,
+        space=space_of(choice),
+        trials=model.trials,
+        seed=seed + place,
+        epochs=_most_epochs(choice),
+        factor=recipe.search.factor,
     )
-    oracle.verbose = 0
-    configurations = [default]
-    with tempfile.TemporaryDirectory(prefix="chordal-oracle-") as folder, warnings.catch_warnings():
-        # KerasTuner 1.4 asks `threading` for names that Python has deprecated.
-        warnings.filterwarnings("ignore", r"(currentThread|getName)\(\) is deprecated", DeprecationWarning)
-        # Private, but the only way without a Tuner, which would build models.
-        oracle._set_project_dir(folder, "draw")
-        for number in range(count):
-            trial = oracle.create_trial(f"draw-{number}")
-            if trial.status != "RUNNING":
-                break
-            drawn = _active(space, trial.hyperparameters.values)
-            if drawn != default:
-                configurations.append(drawn)
-    return configurations[:count]
 
 
-def _active(space: Any, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Return the values that count under each other, in the order of declaration."""
-    return {parameter.name: values[parameter.name] for parameter in space.space if parameter.name in values}
-
-
-def _describe(parameter: Any) -> Dimension:
-    """Return a hyper-parameter in words."""
-    config = parameter.get_config()
-    kind = type(parameter).__name__
-    if kind == "Fixed":
-        values = f"{config['value']} (fixed)"
-    elif kind == "Choice":
-        values = ", ".join(str(value) for value in config["values"])
-    elif kind == "Boolean":
-        values = "true, false"
-    else:
-        step = f", step {config['step']}" if config.get("step") else ""
-        scale = ", logarithmic" if config.get("sampling") == "log" else ""
-        values = f"{config['min_value']} to {config['max_value']}{step}{scale}"
-    conditions = [f"{c.name} in {', '.join(str(v) for v in c.values)}" for c in parameter.conditions]
-    return Dimension(name=parameter.name, values=values, default=parameter.default, when=" and ".join(conditions))
-
-
-def _keras_tuner() -> Any:
-    """Return the module, TensorFlow set up first: importing it imports TensorFlow."""
-    prepare()
-    import keras_tuner
-
-    return keras_tuner
+def _spec(
+    recipe: Recipe, choice: ModelChoice, state: OracleState, index: int, *, space: Sequence[str], run_id: str, seed: int
+) -> TrialSpec:
+    """Return a trial that an oracle handed out."""
+    values, origin = state.values(index), state.noted(index)
+    if EPOCHS in origin:
+        values[EPOCHS] = origin.pop(EPOCHS)
+    ancestor = index
+    while (parent := state.noted(ancestor).get("trial_id")) is not None:
+        ancestor = state.trials[str(parent)].index
+    if (parent := origin.pop("trial_id", None)) is not None:
+        origin["continues"] = state.trials[str(parent)].index
+    origin.pop("initial_epoch", None)
+    return TrialSpec(
+        run_id=run_id,
+        index=index,
+        family=choice.family,
+        features=choice.features,
+        hyperparameters={name: values[name] for name in space if name in values},
+        seed=seed + ancestor,
+        augment=choice.augment,
+        balance=recipe.training.balance,
+        origin=origin,
+    )

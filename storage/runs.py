@@ -5,9 +5,17 @@
     runs/<run_id>/scan.json             how many shards there are, written when the walk is over
     runs/<run_id>/sealed/00000.json     what became of each shard
     runs/<run_id>/claims/<name>.json    who may take a step that must be taken once
-    runs/<run_id>/dataset.json, split.json, trials.json, outcomes/0000.json, report.json, failure.json
+    runs/<run_id>/dataset.json, split.json, report.json, failure.json
+    runs/<run_id>/study.json            how many trials there are, and which model each tries
+    runs/<run_id>/oracle/<model>/00001.json  what the search of a model was, version by version
+    runs/<run_id>/trials/0000.json      the configuration of each trial that was handed out
+    runs/<run_id>/starts/0000-01.json   every time a trial was begun, and where
+    runs/<run_id>/executions/0000-00.json    how each execution of a trial ended
+    runs/<run_id>/outcomes/0000.json    how each trial ended
     runs/<run_id>/labels.npz            the tracks' labels once more, quick to read; see `labelling`
-    runs/<run_id>/logs/                 whatever processes write
+    runs/<run_id>/logs/                 whatever processes write; TensorBoard's below `tensorboard/`
+
+Runs of before there were oracles have all their trials in one `trials.json`, and no study, starts or executions.
 
 Everything is written once: a redelivered task that writes the same again changes nothing and is told so. The ledger
 owns what a run is; the broker only carries hints about it.
@@ -22,13 +30,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
+from pipeline.learning import DatasetManifest, EvaluationReport, Split
 from pipeline.runs import RunPlan, ShardSummary
 from pipeline.tracks import ScannedTrack, printable
 from pipeline.wire import Value
 from storage import durable
 from storage.base import GRACE_S
 from storage.documents import Documents
+from storage.trials import TrialLedger
 
 
 class Claim(Value, frozen=True, kw_only=True):
@@ -50,23 +59,19 @@ class _Scan(Value, frozen=True, kw_only=True):
     left_out: int = 0
 
 
-class _Trials(Value, frozen=True, kw_only=True):
-    specs: tuple[TrialSpec, ...]
-
-
 class _RunFailure(Value, frozen=True, kw_only=True):
     reason: str
 
 
-class RunLedger:
-    """The runs of one home; safe from threads and processes, holds nothing open.
+class RunLedger(TrialLedger):
+    """The runs of one home, with their trials; safe from threads and processes, holds nothing open.
 
     Every method raises `StoreError` naming the file when it cannot be written or read; those that return a bool
     return False when the same was written before, and leave what is there alone.
     """
 
     def __init__(self, home: Path) -> None:
-        self._documents = Documents(home / "runs")
+        super().__init__(Documents(home / "runs"))
 
     def path(self, run_id: str) -> Path:
         """Return the folder of a run. Raises `UsageError` for an id that cannot be one."""
@@ -178,33 +183,6 @@ class RunLedger:
         """Return how the run's tracks are parted, or None when that is not settled."""
         return self._documents.find(f"{run_id}/split", Split)
 
-    def put_trials(self, run_id: str, specs: Sequence[TrialSpec]) -> bool:
-        """Write the configurations the run tries."""
-        return self._documents.publish(f"{run_id}/trials", _Trials(specs=tuple(specs)))
-
-    def trials(self, run_id: str) -> tuple[TrialSpec, ...] | None:
-        """Return the configurations the run tries, or None when they are not settled."""
-        trials = self._documents.find(f"{run_id}/trials", _Trials)
-        return trials.specs if trials is not None else None
-
-    def put_outcome(self, outcome: TrialOutcome) -> bool:
-        """Write how a trial ended."""
-        return self._documents.publish(f"{outcome.spec.run_id}/outcomes/{outcome.spec.index:04d}", outcome)
-
-    def outcome(self, run_id: str, index: int) -> TrialOutcome | None:
-        """Return how a trial ended, or None when it has not."""
-        return self._documents.find(f"{run_id}/outcomes/{index:04d}", TrialOutcome)
-
-    def outcomes(self, run_id: str) -> list[TrialOutcome]:
-        """Return how the trials that have ended did, by index."""
-        names = self._documents.names(f"{run_id}/outcomes")
-        found = [self._documents.read(name, TrialOutcome) for name in names]
-        return sorted(found, key=lambda outcome: outcome.spec.index)
-
-    def ended_trials(self, run_id: str) -> list[int]:
-        """Return the indices of the trials that have ended, ascending, without reading their outcomes."""
-        return self._numbers(f"{run_id}/outcomes")
-
     def put_report(self, report: EvaluationReport) -> bool:
         """Write how the winner does."""
         return self._documents.publish(f"{report.run_id}/report", report)
@@ -233,6 +211,3 @@ class RunLedger:
             return (self.path(run_id) / name).read_bytes()
         except OSError:
             return None
-
-    def _numbers(self, folder: str) -> list[int]:
-        return sorted(int(name.rpartition("/")[2]) for name in self._documents.names(folder))

@@ -21,3 +21,11 @@ def stage_ends(ledger: RunLedger, run_id: str) -> dict[str, float]:
     }
     ends = {stage: [path.stat().st_mtime for path in paths if path.exists()] for stage, paths in documents.items()}
     return {stage: max(times) for stage, times in ends.items() if times}
+
+
+def trials_wall_s(ledger: RunLedger, run_id: str) -> float | None:
+    """Return the seconds from the start of a run's first trial to the end of its last; None where that is not known."""
+    folder = ledger.path(run_id)
+    began = [path.stat().st_mtime for path in (folder / "starts").glob("*.json")]
+    ended = [path.stat().st_mtime for path in (folder / "outcomes").glob("*.json")]
+    return max(ended) - min(began) if began and ended else None

@@ -3,13 +3,14 @@
 Published here and nowhere else, by the command, by a chord's body or by the sweep; each may be published again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from celery import Signature, uuid
 
-from pipeline.learning import TrialSpec
+from pipeline.learning import StudyPlan
 from pipeline.runs import RunPlan
 from pipeline.tracks import ExtractTrack, printable
+from workers import context
 from workers.app import app
 from workers.priorities import of_bodies, of_headers
 
@@ -40,24 +41,32 @@ def publish_plan(plan: RunPlan) -> None:
     plan_trials.si(run_id=plan.run_id).apply_async(argsrepr="(the study)", priority=of_bodies(plan.priority))
 
 
-def publish_trials(plan: RunPlan, trials: Iterable[TrialSpec], *, missing: Sequence[int]) -> None:
+def publish_trials(plan: RunPlan, study: StudyPlan, *, missing: Sequence[int]) -> None:
     """Publish the learning chord: the trials that have no outcome yet, then the final training."""
-    from workers.tasks import finish_run, run_trial
+    from workers.tasks import finish_run
 
-    wanted = set(missing)
-    header = [
-        run_trial.si(run_id=plan.run_id, index=trial.index).set(
-            argsrepr=f"(trial {trial.index}: {trial.family} on {trial.features} {trial.hyperparameters})",
-            priority=of_headers(plan.priority),
-        )
-        for trial in trials
-        if trial.index in wanted
-    ]
+    header = [_trial(plan, study, index) for index in sorted(missing)]
     body = finish_run.si(run_id=plan.run_id).set(argsrepr="(final training)", priority=of_bodies(plan.priority))
     if header:
         _publish_chord(header, body)
     else:
         body.apply_async()
+
+
+def publish_trial(plan: RunPlan, study: StudyPlan, index: int) -> None:
+    """Publish one trial again, beside the chord whose task for it is lost; the sweep publishes the end then."""
+    _trial(plan, study, index).apply_async()
+
+
+def _trial(plan: RunPlan, study: StudyPlan, index: int) -> Signature:
+    """Return the task of a trial, which ends by force at the recipe's limit if that is below the worker's."""
+    from workers.tasks import run_trial
+
+    model, limit_s = study.models[study.model_of(index)], plan.recipe.search.limit_s
+    options = {} if limit_s is None else {"time_limit": min(limit_s, context.current().settings.learn_limit_s)}
+    return run_trial.si(run_id=plan.run_id, index=index).set(
+        argsrepr=f"(trial {index}: {model.family} on {model.features})", priority=of_headers(plan.priority), **options
+    )
 
 
 def _publish_chord(header: Sequence[Signature], body: Signature) -> None:

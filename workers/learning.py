@@ -2,72 +2,166 @@
 
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from pipeline.errors import StoreError
 from pipeline.features.registry import family
-from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
+from pipeline.learning import DatasetManifest, EvaluationReport, Split, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.tracks import ScannedTrack
 from pipeline.versions import software_versions
-from workers import importing
+from workers import importing, memory, searching
 from workers.context import Context, Doors
 from workers.extracting import HOST
 
 
-def scanned(context: Context, run_id: str) -> Iterator[ScannedTrack]:
+def scanned(context: Doors, run_id: str) -> Iterator[ScannedTrack]:
     """Yield every file the run's scan found, shard by shard."""
     for shard in context.ledger.shards(run_id):
         yield from context.ledger.shard(run_id, shard)
 
 
-def draw_up_study(context: Context, run_id: str) -> tuple[TrialSpec, ...]:
-    """Write the run's dataset manifest, split and trials, and return the trials.
+def draw_up_study(context: Doors, run_id: str) -> StudyPlan:
+    """Write the run's dataset manifest, split and study, and return the study.
 
-    Written once: a second call returns what the first wrote. Raises `UsageError` when the labelled tracks cannot
-    be learned from or split.
+    Written once: a second call returns what the first wrote. Trials that do not depend on outcomes are handed out at
+    once; so only one process imports TensorFlow for a study of scikit-learn's models. Raises `UsageError` when the
+    labelled tracks cannot be learned from or split.
     """
     from pipeline.datasets import build_manifest
-    from pipeline.search import propose_trials
+    from pipeline.search import plan_study
     from pipeline.splits import make_split
 
     ledger = context.ledger
-    if (known := ledger.trials(run_id)) is not None:
+    if (known := ledger.study(run_id)) is not None:
         return known
     plan = ledger.plan(run_id)
     families = {name: family(name).spec.key for name in plan.recipe.families}
-    manifest = build_manifest(run_id, scanned(context, run_id), context.store.snapshot(), families, plan.recipe.augment)
-    split = make_split(manifest, plan.recipe.split, seed=plan.seed)
+    with context.store.hold() as snapshot:
+        manifest = build_manifest(run_id, scanned(context, run_id), snapshot, families, plan.recipe.augment)
+        split = make_split(manifest, plan.recipe.split, seed=plan.seed, source=snapshot)
     if importing.is_imported(plan.libraries):
         split = split.replace(notes=(*split.notes, importing.SPLIT_NOTE))
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)
-    ledger.put_trials(run_id, propose_trials(plan.recipe, run_id=run_id, seed=plan.seed))
-    return ledger.trials(run_id) or ()
+    drawn_up = plan_study(plan.recipe)
+    for model in drawn_up.models:
+        if model.oracle == "random" and model.trials:
+            searching.hand_out(context, run_id, drawn_up, model.trials[-1])
+    ledger.put_study(run_id, drawn_up)
+    return ledger.study(run_id) or drawn_up
 
 
-def try_one(context: Context, run_id: str, index: int) -> TrialOutcome:
-    """Run one trial and record how it ended; a trial that has ended is not run again."""
+def try_one(context: Context, run_id: str, index: int) -> TrialOutcome | None:
+    """Run one trial and record how it ended; a trial that has ended is not run again.
+
+    Executions that ended before the process of an earlier attempt died are not run again either. None when there is
+    no configuration for it until other trials have ended.
+    """
+    from pipeline.executions import reason_of
     from pipeline.training import run_trial
 
     ledger = context.ledger
     if (done := ledger.outcome(run_id, index)) is not None:
         return done
-    spec = (ledger.trials(run_id) or ())[index]
-    attempt = context.counters.attempt(run_id, f"trial-{index}")
-    started = time.monotonic()
+    spec = searching.ask(context, run_id, index)
+    if spec == "wait":
+        return None
+    if spec == "exhausted":
+        return _record(context, run_id, index, "skipped", "the search has no configuration left for it")
+    attempt = ledger.start_trial(run_id, index)
     if attempt > context.settings.attempts:
-        reason = f"took its worker down or beyond {context.settings.learn_limit_s} s {attempt - 1} times"
-        outcome = TrialOutcome(spec=spec, state="failed", reason=reason)
-    else:
-        manifest, split = study(context, run_id)
-        with context.store.hold() as snapshot:
-            outcome = run_trial(spec, ledger.plan(run_id).recipe, manifest, split, snapshot)
-    outcome = outcome.replace(host=HOST, seconds=time.monotonic() - started)
+        reason = (
+            f"took its worker down {attempt - 1} times, or was killed with it; most often because memory ran out: "
+            "see logs/"
+        )
+        return _record(context, run_id, index, "failed", reason, attempts=attempt - 1)
+    manifest, split = study(context, run_id)
+    logs = ledger.logs(run_id) / "tensorboard" / f"trial-{index:04d}"
+    try:
+        with memory.bounded(), context.store.hold() as snapshot:
+            outcome = run_trial(
+                spec,
+                ledger.plan(run_id).recipe,
+                manifest,
+                split,
+                snapshot,
+                done=ledger.executions(run_id, index),
+                keep=lambda execution: ledger.put_execution(run_id, execution),
+                logs=logs,
+            )
+    except MemoryError as error:
+        # Celery would end the whole worker over it.
+        return _record(context, run_id, index, "failed", reason_of(error), attempts=attempt)
+    ledger.put_outcome(outcome.replace(host=HOST, attempts=attempt))
+    return ledger.outcome(run_id, index)
+
+
+def lost_trial(context: Context, run_id: str, index: int, reason: str, *, is_timeout: bool) -> bool:
+    """Say whether a trial whose task ended without an outcome should be tried again; if not, record why.
+
+    Told by a worker's parent, which has killed the trial's process, or by a task that raised what it should not. One
+    that hangs has the recipe's retries, one that was lost in another way the worker's attempts.
+    """
+    ledger = context.ledger
+    begun = len(ledger.starts(run_id, index))
+    if ledger.outcome(run_id, index) is not None or not begun:
+        return False  # it has ended after all, or never got as far as a model: the sweep sees to it
+    allowed = ledger.plan(run_id).recipe.search.retries + 1 if is_timeout else context.settings.attempts
+    if begun < allowed:
+        return True
+    _record(context, run_id, index, "failed", reason, attempts=begun)
+    return False
+
+
+def unended(context: Doors, run_id: str) -> list[int]:
+    """Return the indices of the trials without an outcome, ascending."""
+    planned = context.ledger.study(run_id)
+    return sorted(set(planned.indices if planned else ()) - set(context.ledger.ended_trials(run_id)))
+
+
+def _record(
+    context: Doors,
+    run_id: str,
+    index: int,
+    state: Literal["failed", "skipped"],
+    reason: str,
+    *,
+    attempts: int = 0,
+) -> TrialOutcome:
+    """Record the end of a trial that no model was fitted for to the end, and return how it ended."""
+    ledger = context.ledger
+    spec = ledger.trial(run_id, index) or _unknown(context, run_id, index)
+    done = tuple(execution.replace(fits=()) for execution in ledger.executions(run_id, index))
+    outcome = TrialOutcome(
+        spec=spec,
+        state=state,
+        executions=done,
+        seconds=sum(execution.seconds for execution in done),
+        host=HOST,
+        attempts=attempts,
+        reason=reason,
+    )
     ledger.put_outcome(outcome)
     return ledger.outcome(run_id, index) or outcome
+
+
+def _unknown(context: Doors, run_id: str, index: int) -> TrialSpec:
+    """Return what is known of a trial that was handed no configuration."""
+    planned, plan = context.ledger.study(run_id), context.ledger.plan(run_id)
+    if planned is None:
+        raise StoreError(f"run {run_id}: its study is missing from the ledger")
+    model = planned.models[planned.model_of(index)]
+    return TrialSpec(
+        run_id=run_id,
+        index=index,
+        family=model.family,
+        features=model.features,
+        hyperparameters={},
+        seed=plan.seed + index,
+    )
 
 
 def study(context: Doors, run_id: str) -> tuple[DatasetManifest, Split]:

@@ -107,8 +107,12 @@ class HomeCollector(Collector):
             [({"state": "sealed"}, sealed), ({"state": "open"}, written - sealed)],
         )
         states = Counter(self._state(run_id, index) for index in ledger.ended_trials(run_id))
-        planned = len(ledger.trials(run_id) or ())
-        counts = {**{name: states[name] for name in ("completed", "failed")}, "open": planned - states.total()}
+        study = ledger.study(run_id)
+        planned = len(study.indices) if study is not None else 0
+        counts = {
+            **{name: states[name] for name in ("completed", "failed", "skipped")},
+            "open": planned - states.total(),
+        }
         yield _gauge(
             "run_trials", "Trials of the newest run, by state.", [({"state": name}, n) for name, n in counts.items()]
         )

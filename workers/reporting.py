@@ -11,6 +11,7 @@ from pipeline.features.registry import family
 from pipeline.report.content import ReportContent, RunCounts, gather_facts
 from pipeline.tracks import TrackRecord
 from pipeline.versions import software_versions
+from storage.times import trials_wall_s
 from workers import stages
 from workers.context import Doors
 
@@ -44,9 +45,11 @@ def content(context: Doors, run_id: str) -> ReportContent:
         specs=tuple(family(name).spec for name in plan.recipe.families),
         manifest=ledger.manifest(run_id),
         split=ledger.split(run_id),
-        trials=ledger.trials(run_id) or (),
+        study=ledger.study(run_id),
+        trials=ledger.trials(run_id),
         outcomes=tuple(ledger.outcomes(run_id)),
         evaluation=ledger.report(run_id),
+        trials_wall_s=trials_wall_s(ledger, run_id),
         seconds=stages.seconds(context, run_id),
         versions=software_versions(),
         host={

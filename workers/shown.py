@@ -59,9 +59,12 @@ def trial(outcome: TrialOutcome) -> Shown:
 
 
 def finished(report: EvaluationReport) -> Shown:
-    """Return what a run learned: `model v0003 (svm), test accuracy 90.8% on 400 tracks`."""
+    """Return what a run learned: `model v0003 (svm), test accuracy 90.8% (87.1% to 93.4%) on 400 tracks`."""
     model, test = report.model, report.test
-    words = f"model {model.version} ({model.family}), test accuracy {test.accuracy:.1%} on {test.n} tracks"
+    interval = test.accuracy_interval
+    between = f" ({interval.low:.1%} to {interval.high:.1%})" if interval else ""
+    accuracy = f"test accuracy {test.accuracy:.1%}{between} on {test.n} {report.scored}"
+    words = f"model {model.version} ({model.family}), {accuracy}"
     wire = {"run": report.run_id, "model": model.version, "test_accuracy": round(test.accuracy, 4)}
     return Shown(words, wire)
 

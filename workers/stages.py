@@ -60,5 +60,5 @@ def current(context: Doors, run_id: str) -> str:
         return "extract"
     if not plan.learn:
         return "finished"
-    trials = ledger.trials(run_id)
-    return "trials" if trials is None or len(ledger.ended_trials(run_id)) < len(trials) else "final"
+    study = ledger.study(run_id)
+    return "trials" if study is None or len(ledger.ended_trials(run_id)) < len(study.indices) else "final"

@@ -1,5 +1,6 @@
 """What a command tells at its end, for people and for machines: read from the ledger, never from the broker."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +9,16 @@ import numpy as np
 from pipeline.learning import DatasetManifest, EvaluationReport, Scores, Split
 from pipeline.runs import RunPlan
 from pipeline.tracks import printable
+from storage.times import trials_wall_s
 from workers import learning, stages
 from workers.context import Doors
 from workers.tables import show_facts
 
 if TYPE_CHECKING:
     from workers.running import Finished
+
+BEST = 5
+"""How many of the best trials a summary lists; `chordal status --trials` has them all."""
 
 
 def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
@@ -64,24 +69,46 @@ def of_scan(home: Path, finished: "Finished") -> dict[str, Any]:
 
 
 def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str, Any]:
-    requested = len(context.ledger.trials(run_id) or ())
+    from pipeline.ranking import pace, rank
+
+    drawn_up = context.ledger.study(run_id)
     outcomes = context.ledger.outcomes(run_id)
+    counts = Counter(outcome.state for outcome in outcomes)
+    gained = pace(outcomes, trials_wall_s(context.ledger, run_id))
     manifest, split = learning.study(context, run_id)
     return {
         "trials": {
-            "requested": requested,
-            "completed": sum(outcome.state == "completed" for outcome in outcomes),
-            "failed": sum(outcome.state == "failed" for outcome in outcomes),
+            "requested": len(drawn_up.indices) if drawn_up is not None else 0,
+            "completed": counts["completed"],
+            "failed": counts["failed"],
+            **({"skipped": counts["skipped"]} if counts["skipped"] else {}),
+        },
+        "search": {
+            "strategy": drawn_up.strategy if drawn_up is not None else "random",
+            "best": [row.to_wire() for row in rank(outcomes)[:BEST]],
+            **({} if gained is None else {**gained.to_wire(), "speed_up": round(gained.speed_up, 3)}),
         },
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
         **_copies(context, run_id, manifest),
-        "scores": {"validation": _scores(report.validation), "test": _scores(report.test)},
+        "scores": {
+            "of": report.scored,
+            "validation": _scores(report.validation),
+            "test": _scores(report.test),
+            "segments": {family: _scores(scores) for family, scores in report.segments.items()},
+        },
+        "answers": _answers(report),
+        "leakage": _leakage(report),
         "split": {
             "strategy": split.strategy,
             "groups": split.groups,
             "seed": split.seed,
             "sizes": _sizes(split),
             "excluded": len(manifest.excluded),
+            "duplicates": {
+                "same": sum(len(found.tracks) for found in split.duplicates if found.kind == "same"),
+                "near": sum(len(found.tracks) for found in split.duplicates if found.kind == "near"),
+            },
+            "notes": list(split.notes),
         },
     }
 
@@ -97,7 +124,38 @@ def _copies(context: Doors, run_id: str, manifest: DatasetManifest) -> dict[str,
 
 def _scores(scores: Scores) -> dict[str, Any]:
     wire = scores.to_wire()
-    return {name: wire[name] for name in ("accuracy", "macro_f1", "n", "per_class")}
+    return {
+        name: wire[name]
+        for name in ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "n", "per_class")
+    }
+
+
+def _answers(report: EvaluationReport) -> dict[str, Any] | None:
+    """Return what calibration and threshold do on the test; None for a report of an older chordal."""
+    found = report.calibration
+    if found is None:
+        return None
+    return {
+        "temperature": found.delivered.temperature,
+        "threshold": found.delivered.threshold,
+        "coverage": found.coverage,
+        "accuracy": found.accuracy,
+        "ece_before": found.before.ece,
+        "ece_after": found.after.ece,
+    }
+
+
+def _leakage(report: EvaluationReport) -> dict[str, Any] | None:
+    """Return what the sentinel found; None for a report of an older chordal."""
+    found = report.sentinel
+    if found is None:
+        return None
+    return {
+        "model": found.family,
+        "random_rows": found.random.accuracy if found.random else None,
+        "whole_groups": found.honest.accuracy if found.honest else None,
+        "gap": found.gap.gap if found.gap else None,
+    }
 
 
 def _sizes(split: Split) -> dict[str, dict[str, int]]:
@@ -132,10 +190,16 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
         trials, model, test = told["trials"], told["model"], told["scores"]["test"]
         lines += [
             ("trials", ", ".join(f"{count} {name}" for name, count in trials.items())),
+            *_search_lines(told["search"]),
             ("model", f"{model['version']}  {model['family']}"),
-            ("test", f"accuracy {test['accuracy']:.1%}, macro F1 {test['macro_f1']:.3f}, on {test['n']} tracks"),
+            ("test", _test_words(test, told["scores"]["of"])),
             ("split", _split_words(told["split"])),
         ]
+        if (answers := told["answers"]) and answers["threshold"]:
+            accuracy = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
+            lines.append(("answers", f"{answers['coverage']:.1%} of the test{accuracy}; the rest is unsure"))
+        if (leakage := told["leakage"]) and leakage["gap"] is not None:
+            lines.append(("leakage", _leakage_words(leakage)))
     if "copies" in told:
         copies = told["copies"]
         mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
@@ -146,9 +210,47 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     return lines
 
 
+def _search_lines(search: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how the search was done, and its best trials."""
+    how = f"{search['strategy']}"
+    if "speed_up" in search:
+        how += f"; {search['trial_s']:.1f} s of trials in {search['wall_s']:.1f} s, speed-up {search['speed_up']:.2f}"
+    lines = [("search", how)]
+    for row in search["best"]:
+        if row["rank"] is None:
+            continue
+        spread = "" if row["spread"] is None else f" \u00b1 {100 * row['spread']:.1f}"
+        values = ", ".join(f"{name} {_short(value)}" for name, value in row["hyperparameters"].items())
+        score = f"{row['score']:.1%}{spread}"
+        lines.append(
+            (f"  {row['rank']}.", f"{score}  trial {row['trial']}: {row['model']} on {row['features']}, {values}")
+        )
+    return lines
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _test_words(test: dict[str, Any], scored: str) -> str:
+    interval = test["accuracy_interval"]
+    between = f" ({interval['low']:.1%} to {interval['high']:.1%})" if interval else ""
+    return f"accuracy {test['accuracy']:.1%}{between}, macro F1 {test['macro_f1']:.3f}, on {test['n']} {scored}"
+
+
+def _leakage_words(leakage: dict[str, Any]) -> str:
+    return (
+        f"a random split of rows would have said {leakage['random_rows']:.1%} where whole groups say "
+        f"{leakage['whole_groups']:.1%} ({leakage['model']})"
+    )
+
+
 def _split_words(split: dict[str, Any]) -> str:
     parts = split["sizes"]
-    if split["strategy"] == "folds":
-        return f"cross-validated over {len(parts)} folds, {split['groups']} groups kept whole"
+    if split["strategy"] == "rows":
+        return "single rows at random: segments of one track stand on both sides"
+    if len(parts) > 1:
+        nested = " (nested)" if split["strategy"] == "nested" else ""
+        return f"cross-validated over {len(parts)} partitions{nested}, {split['groups']} groups kept whole"
     size = next(iter(parts.values()))
     return f"{size['train']} train, {size['validation']} validation, {size['test']} test; groups kept whole"

@@ -51,13 +51,13 @@ def observe(context: Context, run_id: str) -> RunState:
     """Read a run's state from the ledger."""
     ledger = context.ledger
     plan = ledger.plan(run_id)
-    trials = ledger.trials(run_id)
+    study = ledger.study(run_id)
     return RunState(
         shards=ledger.shard_count(run_id),
         sealed=frozenset(ledger.sealed_shards(run_id)),
         extract=plan.extract,
         learn=plan.learn,
-        trials=None if trials is None else frozenset(trial.index for trial in trials),
+        trials=None if study is None else frozenset(study.indices),
         outcomes=frozenset(ledger.ended_trials(run_id)),
         # The page comes after the figures: a command that left in between would stop the worker that writes it.
         ended=(ledger.report(run_id) is not None and (ledger.path(run_id) / "report.html").exists())
@@ -71,5 +71,5 @@ def carry_out(context: Context, run_id: str, steps: list[Step]) -> None:
     for step in steps:
         if step.kind == "plan":
             flow.publish_plan(plan)
-        elif step.kind != "shard":
-            flow.publish_trials(plan, context.ledger.trials(run_id) or (), missing=step.numbers)
+        elif step.kind != "shard" and (study := context.ledger.study(run_id)) is not None:
+            flow.publish_trials(plan, study, missing=step.numbers)

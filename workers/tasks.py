@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import redis
 from celery import Task
-from celery.exceptions import TimeLimitExceeded
+from celery.exceptions import Retry, TimeLimitExceeded
 from celery.utils.log import get_task_logger
 
 from pipeline.errors import ChordalError, StoreError, TransientError, UsageError
@@ -60,6 +60,33 @@ class RunTask(Task):  # type: ignore[misc]
         return again.set(argsrepr=asked.argsrepr, kwargsrepr=asked.kwargsrepr)
 
 
+class TrialTask(RunTask):
+    """A trial's task: the study waits for its outcome, so however it is lost, it is tried again or recorded."""
+
+    abstract = True
+
+    def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Publish the trial again, or record why it failed; a store or broker that failed ends the run elsewhere."""
+        super().on_failure(exc, task_id, args, kwargs, einfo)
+        if isinstance(exc, (TransientError, redis.RedisError)):
+            return
+        here, run_id, index = context.current(), kwargs["run_id"], kwargs["index"]
+        is_timeout = isinstance(exc, TimeLimitExceeded)
+        reason = f"not done after {exc.args[0]} s" if is_timeout else f"{type(exc).__name__}: {exc}"
+        study = here.ledger.study(run_id)
+        if study and learning.lost_trial(here, run_id, index, reason, is_timeout=is_timeout):
+            flow.publish_trial(here.ledger.plan(run_id), study, index)
+
+    def later(self, countdown_s: float, **kwargs: Any) -> Retry:
+        """Send the task again, to be run after a countdown, and return what it has to raise.
+
+        Unlike a retry it is none of the attempts that errors are allowed; no process waits with it.
+        """
+        again = self.signature_from_request(kwargs=kwargs, countdown=countdown_s, retries=self.request.retries)
+        again.apply_async()
+        return Retry(when=countdown_s, sig=again)
+
+
 def ending_without_memory(work: Callable[P, R]) -> Callable[P, R]:
     """Let a task's process end when memory runs out where that is nobody's failure, as if the kernel had ended it.
 
@@ -110,22 +137,32 @@ def plan_trials(*, run_id: str) -> Shown:
     if here.counters.cancelled(run_id):
         return Shown("cancelled", {"trials": 0})
     try:
-        trials = learning.draw_up_study(here, run_id)
+        study = learning.draw_up_study(here, run_id)
     except UsageError as error:
         here.ledger.fail(run_id, str(error))
         return Shown(f"refused: {error}", {"trials": 0, "refused": str(error)})
-    flow.publish_trials(here.ledger.plan(run_id), trials, missing=[trial.index for trial in trials])
-    return Shown(f"{len(trials)} trials", {"trials": len(trials)})
+    flow.publish_trials(here.ledger.plan(run_id), study, missing=learning.unended(here, run_id))
+    return Shown(f"{len(study.indices)} trials", {"trials": len(study.indices)})
 
 
-@app.task(name="chordal.tune.trial", base=RunTask, **RETRY)
+LONGEST_WAIT_S = 15
+MOST_WAITS = 400
+"""Times a trial waits for others, an hour and a half in all, before it leaves that to the sweep."""
+
+
+@app.task(name="chordal.tune.trial", base=TrialTask, bind=True, **RETRY)
 @ending_without_memory
-def run_trial(*, run_id: str, index: int) -> Shown:
+def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> Shown:
     """Run one trial; returns its objective, also for a trial that failed."""
     here = context.current()
     if here.counters.cancelled(run_id):
         return Shown("cancelled", {"trial": index, "state": "cancelled"})
     outcome = learning.try_one(here, run_id, index)
+    if outcome is None and waited < MOST_WAITS:
+        pause_s = min(2**waited, LONGEST_WAIT_S)
+        raise self.later(pause_s, run_id=run_id, index=index, waited=waited + 1)
+    if outcome is None:
+        return Shown("waits for other trials", {"trial": index, "state": "waits"})
     here.counters.add(run_id, trials=1)
     return shown.trial(outcome)
 
@@ -139,6 +176,9 @@ def finish_run(*, run_id: str) -> Shown:
     here = context.current()
     if here.counters.cancelled(run_id):
         return Shown("cancelled", {"run": run_id, "state": "cancelled"})
+    if missing := learning.unended(here, run_id):
+        # A body may run early; the sweep publishes what is missing, and the end again.
+        return Shown(f"not yet: {len(missing)} trials have not ended", {"run": run_id, "state": "waits"})
     if here.counters.attempt(run_id, "finish") > here.settings.attempts:
         reason = f"the final training ended its worker {here.settings.attempts} times; see logs/"
         here.ledger.fail(run_id, reason)
@@ -148,6 +188,11 @@ def finish_run(*, run_id: str) -> Shown:
         reporting.write(here, run_id)
     except TransientError:
         raise
+    except MemoryError as error:
+        # Celery would end the whole worker over it.
+        reason = f"the final training needs more memory than there is ({error})"
+        here.ledger.fail(run_id, reason)
+        return Shown(f"failed: {reason}", {"run": run_id, "state": "failed", "reason": reason})
     except ChordalError as error:
         here.ledger.fail(run_id, str(error))
         return Shown(f"failed: {error}", {"run": run_id, "state": "failed", "reason": str(error)})

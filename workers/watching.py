@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from pipeline.errors import StoreError
+from pipeline.ranking import lines_of, summarise
 from pipeline.runs import RunPlan
 from workers import controls, stages, sweep
 from workers.context import Context
@@ -25,6 +26,7 @@ class Watcher:
         """Files that its tasks were counted to have dealt with."""
         self._stage = ""
         self._extracted = False
+        self._told_search = False
         self._held_by = ""
 
     def look(self) -> None:
@@ -77,11 +79,21 @@ class Watcher:
         if trials is None or len(self.state.outcomes) < len(trials):
             total = len(trials or ()) or None
             self._enter("trials", total)
+            self._tell_search()
             note = "" if self.state.outcomes else "the first ones load TensorFlow" if trials else "being drawn up"
             self.view.update("trials", len(self.state.outcomes), total=total, note=note)
         else:
             self._enter("final training", None)
             self.view.update("final training", 0, note="fitting the winner, reading the test tracks once")
+
+    def _tell_search(self) -> None:
+        """Say once what is searched, as soon as that is settled."""
+        study = self._context.ledger.study(self.plan.run_id) if not self._told_search else None
+        if study is None:
+            return
+        self._told_search = True
+        for line in lines_of(summarise(self.plan.recipe, study)):
+            self.view.line(line)
 
     def _enter(self, stage: str, total: int | None) -> None:
         if stage == self._stage:

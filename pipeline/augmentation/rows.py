@@ -1,5 +1,7 @@
 """Augmentation of training rows: masks, noise, gain."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline.arrays import Float32
@@ -20,7 +22,7 @@ def augmented(train: Labelled, plan: RowAugmentation | None, *, seed: int) -> La
     # The second number keeps these draws apart from those of a model with the same seed.
     random = np.random.default_rng([seed % 2**64, 0x617567])
     copies = [_altered(train.x, plan, mean, deviation, random) for _ in range(plan.copies)]
-    return Labelled(x=np.concatenate([train.x, *copies]), y=np.tile(train.y, plan.copies + 1))
+    return replace(train, x=np.concatenate([train.x, *copies]), y=np.tile(train.y, plan.copies + 1))
 
 
 def _altered(

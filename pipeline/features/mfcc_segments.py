@@ -1,19 +1,13 @@
 """MFCC images of 3 s segments: the input of a small convolutional net (the tutorial `gtzan-cnn`)."""
 
-import numpy as np
-
 from pipeline.arrays import Float32
-from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
-from pipeline.errors import TooShortError
+from pipeline.audio import StreamInfo
 from pipeline.features import spectral
-from pipeline.features.growing import GrowingRows
-from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
-from pipeline.framing import frame_count, mel_of_frames
+from pipeline.features.segmented import FRAMES, SEGMENT, SegmentRows, clipped
+from pipeline.features.spec import Accumulator, FeatureSpec
+from pipeline.framing import mel_of_frames
 
-SEGMENT = 66_150
-"""Samples of a segment: 3 s at 22,050 Hz, a tenth of a 30 s file."""
 COEFFICIENTS = 16
-FRAMES = frame_count(SEGMENT)
 
 spec = FeatureSpec(
     name="mfcc_segments",
@@ -39,44 +33,12 @@ def start(stream: StreamInfo) -> Accumulator:
     reach over the cuts. Raises `TooShortError` for a file shorter than one segment.
     """
     del stream  # any rate, any channels
-    return _MfccSegments()
+    return SegmentRows(spec.row_shape, _row)
 
 
-class _MfccSegments:
-    def __init__(self) -> None:
-        self._segment = np.empty(SEGMENT, np.float32)
-        self._filled = 0
-        self._rows = GrowingRows(spec.row_shape)
+def _row(segment: Float32) -> Float32:
+    """Return the MFCC of a segment, (130, 16)."""
+    from pipeline.kernels import mel
 
-    def push(self, block: AudioBlock) -> None:
-        rest = block.mono
-        while len(rest):
-            taken = rest[: SEGMENT - self._filled]
-            self._segment[self._filled : self._filled + len(taken)] = taken
-            self._filled += len(taken)
-            rest = rest[len(taken) :]
-            if self._filled == SEGMENT:
-                self._rows.append(self._row()[np.newaxis])
-                self._filled = 0
-
-    def _row(self) -> Float32:
-        """Return the MFCC of the segment, (130, 16)."""
-        from pipeline.kernels import mel
-
-        decibels = mel.decibels(mel_of_frames(self._segment))
-        np.maximum(decibels, decibels.max() - np.float32(spectral.TOP_DB), out=decibels)
-        row: Float32 = decibels @ mel.cosines(spectral.MEL_BANDS, COEFFICIENTS)
-        return row
-
-    def finish(self) -> FeatureRows:
-        count = len(self._rows)
-        if not count:
-            raise TooShortError(
-                f"{self._filled:,} samples at {ANALYSIS_RATE_HZ:,} Hz; a segment needs {SEGMENT:,} "
-                f"({SEGMENT / ANALYSIS_RATE_HZ:.0f} s)"
-            )
-        return FeatureRows(
-            values=self._rows.values(),
-            start_s=(np.arange(count) * (SEGMENT / ANALYSIS_RATE_HZ)).astype(np.float32),
-            channel=np.full(count, -1, np.int8),
-        )
+    row: Float32 = clipped(mel.decibels(mel_of_frames(segment))) @ mel.cosines(spectral.MEL_BANDS, COEFFICIENTS)
+    return row

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -16,6 +16,17 @@ class Labelled:
 
     x: Float32
     y: Int64
+    is_weighted: bool = True
+    """Whether classes of different size count the same in the loss."""
+
+    @property
+    def class_weight(self) -> Literal["balanced"] | None:
+        """What scikit-learn calls it."""
+        return "balanced" if self.is_weighted else None
+
+    def weights(self, classes: int) -> Float32:
+        """Return the weight of each class in the loss, shape (classes,)."""
+        return balanced_weights(self.y, classes) if self.is_weighted else np.ones(classes, np.float32)
 
 
 class TrainedModel(Protocol):
@@ -64,7 +75,7 @@ class ModelFamily(Protocol):
         seed: int,
         epochs: int | None = None,
     ) -> Fit:
-        """Fit one configuration; inputs are standardised by statistics of `train` alone, classes weigh the same.
+        """Fit one configuration; inputs are standardised by statistics of `train` alone, classes weigh as it says.
 
         `validation` steers early stopping where the family has it; without it, `epochs` says how long to train.
         Raises `ValueError` when the rows' shape or a hyper-parameter is nothing the family can use.
@@ -79,12 +90,12 @@ CLIP_SD = 5.0
 def standardising(x: Float32) -> tuple[Float64, Float64]:
     """Return mean and standard deviation of each column (entry of the last axis), shapes (columns,).
 
-    A column that hardly varies gets deviation 1, so that it stays small whatever comes later.
+    A column that hardly varies, next to its size in float32, gets deviation 1: it stays small whatever comes later.
     """
     columns = x.reshape(-1, x.shape[-1])
     mean = columns.mean(axis=0, dtype=np.float64)
     deviation = columns.std(axis=0, dtype=np.float64)
-    return mean, np.where(deviation < 1e-8, 1.0, deviation)
+    return mean, np.where(deviation < np.maximum(1e-8, 1e-6 * np.abs(mean)), 1.0, deviation)
 
 
 def balanced_weights(y: Int64, classes: int) -> Float32:

@@ -13,6 +13,12 @@ from pipeline.tracks import printable
 
 FILE_NAME = "model.skops"
 
+_TREES = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+)
+"""Types of scikit-learn's that skops wants named by whoever trusts them: the trees of our forests, all numbers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassicModel:
@@ -73,12 +79,12 @@ def load_classic(folder: Path) -> ClassicModel:
     import skops.io
 
     path = folder / FILE_NAME
-    strangers = skops.io.get_untrusted_types(file=path)
+    strangers = set(skops.io.get_untrusted_types(file=path)) - set(_TREES)
     if strangers:
         raise UsageError(
             f"model {printable(str(path))}: holds unknown types ({', '.join(sorted(strangers))}); it is not one of ours"
         )
-    parts = skops.io.load(path, trusted=[])
+    parts = skops.io.load(path, trusted=list(_TREES))
     return ClassicModel(**parts)
 
 

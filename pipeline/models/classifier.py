@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from pipeline.arrays import Float32, Float64, Int64
+from pipeline.arrays import Bool, Float32, Float64, Int64
 from pipeline.errors import UsageError
+from pipeline.findings import Answering
 from pipeline.learning import TrialSpec
 from pipeline.models import classic, networks
 from pipeline.models.base import TrainedModel
@@ -16,6 +17,8 @@ from pipeline.tracks import printable
 from pipeline.wire import Value
 
 CARD_NAME = "classifier.json"
+FORMAT = 2
+"""Of the cards that are written; cards of lower formats are read too."""
 
 
 class Member(Value, frozen=True, kw_only=True):
@@ -35,6 +38,10 @@ class ClassifierCard(Value, frozen=True, kw_only=True):
     prior: tuple[float, ...]
     """Share of the training tracks in each class: what is said of a track without a usable row."""
     members: tuple[Member, ...]
+    answering: Answering = Answering()
+    """How the votes become an answer."""
+    format: int = 1
+    """1: without `answering`; 2: with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +66,26 @@ class Classifier:
         """Return the class probabilities of several tracks, shape (tracks, classes).
 
         `rows` holds, for each key in `features`, one array (rows, *row_shape) per track. Rows are averaged to tracks,
-        members are averaged; rows with NaN or infinite values are passed over.
+        members are averaged, and the mean is calibrated by the card's temperature; rows with NaN or infinite values are
+        passed over.
         """
         votes = [
             _of_tracks(model, rows[member.features], np.array(self.card.prior))
             for model, member in zip(self.models, self.card.members, strict=True)
         ]
         mean: Float64 = np.mean(votes, axis=0)
-        return mean
+        heard = np.any([_heard(rows[key]) for key in self.features], axis=0)
+        # Of a track without a usable row the class shares are told as they are.
+        return np.where(heard[:, None], self.card.answering.calibrated(mean), mean)
+
+    def unsure(self, probabilities: Float64) -> Bool:
+        """Tell for each row of `probabilities` (tracks, classes) whether the answer should be "unsure", (tracks,)."""
+        return self.card.answering.unsure(probabilities)
 
 
 def save_classifier(card: ClassifierCard, folder: Path) -> None:
     """Write the card beside the members' files; the members saved themselves."""
-    text = msgspec.json.format(msgspec.json.encode(card.to_wire()), indent=2)
+    text = msgspec.json.format(msgspec.json.encode(card.replace(format=FORMAT).to_wire()), indent=2)
     (folder / CARD_NAME).write_bytes(text + b"\n")
 
 
@@ -79,11 +93,18 @@ def load_model(folder: Path) -> Classifier:
     """Return the classifier saved in a folder; raises `UsageError` when there is none or it is damaged."""
     shown = printable(str(folder))
     try:
-        card = ClassifierCard.from_wire(msgspec.json.decode((folder / CARD_NAME).read_bytes()))
+        wire = msgspec.json.decode((folder / CARD_NAME).read_bytes())
     except OSError as error:
         raise UsageError(f"model {shown}: no {CARD_NAME} in it; name the folder of a registered model") from error
     except msgspec.DecodeError as error:
         raise UsageError(f"model {shown}: {CARD_NAME} is not valid JSON ({error}); train again") from error
+    told = wire.get("format", 1) if isinstance(wire, dict) else None
+    if isinstance(told, int) and told > FORMAT:
+        raise UsageError(
+            f"model {shown}: {CARD_NAME} is of format {told}, this chordal reads up to {FORMAT}; use the chordal that "
+            "trained it, or a newer one"
+        )
+    card = ClassifierCard.from_wire(wire)
     return Classifier(card=card, models=tuple(_load_member(folder / member.folder) for member in card.members))
 
 
@@ -108,6 +129,11 @@ def _of_tracks(model: TrainedModel, per_track: Sequence[Float32], prior: Float64
     if not sound.any():
         return np.tile(prior, (len(per_track), 1))
     return mean_by_track(model.probabilities(x[sound]), owner[sound], range(len(per_track)), prior)
+
+
+def _heard(per_track: Sequence[Float32]) -> Bool:
+    """Tell which tracks have a row without NaN or infinite values, shape (tracks,)."""
+    return np.array([any(np.isfinite(row).all() for row in rows) for rows in per_track], np.bool_)
 
 
 def _load_member(folder: Path) -> TrainedModel:

@@ -31,7 +31,7 @@ class Logistic:
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        model = LogisticRegression(C=float(hyperparameters["c"]), class_weight="balanced", max_iter=300)
+        model = LogisticRegression(C=float(hyperparameters["c"]), class_weight=train.class_weight, max_iter=300)
         with warnings.catch_warnings():
             # A fit that stops short is still a trial: its validation score says what it is worth.
             warnings.simplefilter("ignore", ConvergenceWarning)

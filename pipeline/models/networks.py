@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.arrays import Float32, Float64
-from pipeline.models.base import CLIP_SD, Fit, Labelled, balanced_weights, standardising
+from pipeline.models.base import CLIP_SD, Fit, Labelled, standardising
+from pipeline.models.listening import tell_epoch
 from pipeline.models.runtime import fresh_keras, prepare
 
 FILE_NAME = "model.keras"
@@ -93,12 +94,13 @@ def fit_network(
     )
     stops = validation is not None and schedule.patience is not None
     stopper = keras.callbacks.EarlyStopping("val_loss", patience=schedule.patience or 0, restore_best_weights=True)
+    teller = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, values: tell_epoch(epoch, values or {}))
     try:
         history = network.fit(
-            _batches(tf, train, batch=schedule.batch, weights=balanced_weights(train.y, classes), seed=seed),
+            _batches(tf, train, batch=schedule.batch, weights=train.weights(classes), seed=seed),
             validation_data=None if validation is None else _batches(tf, validation, batch=_ROWS_PER_CALL),
             epochs=schedule.epochs,
-            callbacks=[stopper] if stops else [],
+            callbacks=[teller, stopper] if stops else [teller],
             shuffle=False,  # the batches are
             verbose=0,
         ).history

@@ -34,7 +34,7 @@ class Svm:
         model = SVC(
             C=float(hyperparameters["c"]),
             gamma=float(hyperparameters["gamma"]) / columns,
-            class_weight="balanced",
+            class_weight=train.class_weight,
             random_state=seed % 2**32,
         )
         return fit_classic(model, train, classes=classes)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from pipeline.features.spec import FeatureSpec
-from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
+from pipeline.learning import DatasetManifest, EvaluationReport, Split, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.runs import RunPlan
 from pipeline.tracks import Failure, TrackRecord
 from pipeline.wire import Value
@@ -84,10 +84,14 @@ class ReportContent(Value, frozen=True, kw_only=True):
     specs: tuple[FeatureSpec, ...] = ()
     manifest: DatasetManifest | None = None
     split: Split | None = None
+    study: StudyPlan | None = None
+    """How many trials were asked for, of which models."""
     trials: tuple[TrialSpec, ...] = ()
-    """All that were asked for; one without an outcome is shown as not run."""
+    """All that were handed out; one without an outcome is shown as not run."""
     outcomes: tuple[TrialOutcome, ...] = ()
     evaluation: EvaluationReport | None = None
+    trials_wall_s: float | None = None
+    """Seconds from the start of the first trial to the end of the last."""
     seconds: dict[str, float] = {}
     """Wall seconds by stage, in the order of the stages."""
     versions: dict[str, str] = {}

@@ -1,10 +1,12 @@
 """The parts of a report that are there when a run has learned: trials, curves, scores, mistakes."""
 
 from pipeline.learning import ClassScores, EvaluationReport, Prediction, Scores, TrialOutcome
+from pipeline.ranking import order, rank
 from pipeline.report.charts import MOST_BARS, MOST_CELLS, MOST_CURVES, confusion_chart, curves_chart, trials_chart
 from pipeline.report.content import ReportContent
+from pipeline.report.trust import SEGMENTS, scores_table
 from pipeline.report.view import Block, Chart, Column, Section, Table, cut
-from pipeline.report.wording import MISSING, count, counted, duration, listed, pairs, percent, reason, within
+from pipeline.report.wording import MISSING, between, count, counted, duration, listed, pairs, percent, reason, within
 from pipeline.tracks import printable
 
 WORST_MISTAKES = 20
@@ -19,7 +21,7 @@ def majority_share(scores: Scores) -> float:
 def ranked(content: ReportContent) -> list[TrialOutcome]:
     """Return the completed trials, best validation accuracy first."""
     done = [outcome for outcome in content.outcomes if outcome.state == "completed"]
-    return sorted(done, key=lambda outcome: (-outcome.objective, outcome.spec.index))
+    return sorted(done, key=order)
 
 
 def trials_section(content: ReportContent) -> Section | None:
@@ -28,13 +30,14 @@ def trials_section(content: ReportContent) -> Section | None:
         return None
     done = ranked(content)
     failed = sorted((o for o in content.outcomes if o.state == "failed"), key=lambda outcome: outcome.spec.index)
+    skipped = sorted((o for o in content.outcomes if o.state == "skipped"), key=lambda outcome: outcome.spec.index)
     told = {outcome.spec.index for outcome in content.outcomes}
     missing = [spec for spec in content.trials if spec.index not in told]
     chosen = _chosen(content)
-    rows = [_trial_row(outcome, is_chosen=outcome.spec.index in chosen) for outcome in [*done, *failed]]
+    rows = [_trial_row(outcome, is_chosen=outcome.spec.index in chosen) for outcome in [*done, *failed, *skipped]]
     rows += [
         (str(s.index), "not run", printable(s.family), printable(s.features), MISSING, pairs(s.hyperparameters))
-        + (MISSING,) * 3
+        + (MISSING,) * 4
         for s in missing
     ]
     shown, note = cut(rows)
@@ -50,16 +53,23 @@ def trials_section(content: ReportContent) -> Section | None:
             Column(title="Parameters", is_number=True),
             Column(title="Epochs", is_number=True),
             Column(title="Time", is_number=True),
+            Column(title="Host"),
         ),
         rows=shown,
         note=note,
     )
-    asked = max(len(content.trials), len(content.outcomes))
+    asked = max(len(content.trials), len(content.outcomes), len(content.study.indices) if content.study else 0)
+    unrun = asked - len(content.outcomes)
     words = [
         f"{counted(asked, 'trial')} asked for, {count(len(done))} completed, {count(len(failed))} failed"
-        + (f", {count(len(missing))} not run" if missing else "")
+        + (f", {count(len(skipped))} skipped" if skipped else "")
+        + (f", {count(unrun)} not run" if unrun else "")
         + ". Trials are compared by validation accuracy over whole tracks; no test track is looked at."
     ]
+    if any(len(outcome.executions) > 1 for outcome in done):
+        words.append(
+            "Behind \u00b1 stands the standard deviation over the executions of a trial, in percentage points."
+        )
     blocks: list[Block] = [table]
     if done:
         largest = majority_share(content.evaluation.validation) if content.evaluation else None
@@ -113,7 +123,7 @@ def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Se
     `picture` is the confusion matrix, unless it is shown elsewhere.
     """
     blocks: list[Block] = [picture] if picture else []
-    blocks.append(_class_table(evaluation))
+    blocks += [scores_table(evaluation), _class_table(evaluation)]
     wrong = _confused(evaluation.test)
     if wrong:
         blocks.append(_confused_table(evaluation, wrong))
@@ -123,7 +133,8 @@ def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Se
         "Precision: of the tracks given this label, how many truly have it. Recall: of the tracks that have it, how "
         "many were given it. F1: the harmonic mean of the two."
     )
-    return Section(anchor="scores", title="Scores", words=(words,), blocks=tuple(blocks))
+    told = (words, SEGMENTS) if evaluation.segments else (words,)
+    return Section(anchor="scores", title="Scores", words=told, blocks=tuple(blocks))
 
 
 def _class_table(evaluation: EvaluationReport) -> Table:
@@ -185,7 +196,7 @@ def _fold_table(evaluation: EvaluationReport) -> Table:
         caption="Test scores per fold",
         columns=(
             Column(title="Fold"),
-            *(Column(title=title, is_number=True) for title in ("Accuracy", "Macro F1", "Tracks")),
+            *(Column(title=title, is_number=True) for title in ("Accuracy", "Macro F1", "Tracks", "95% interval")),
             Column(title="Trial chosen"),
         ),
         rows=tuple(
@@ -194,6 +205,7 @@ def _fold_table(evaluation: EvaluationReport) -> Table:
                 percent(s.accuracy),
                 percent(s.macro_f1),
                 count(s.n),
+                between(s.accuracy_interval),
                 _trials(evaluation.chosen.get(name, ())),
             )
             for name, s in folds.items()
@@ -207,7 +219,8 @@ def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -
     wrong = [p for p in evaluation.predictions if p.truth is not None and p.label != p.truth]
     if not wrong:
         return None
-    classes = evaluation.classes
+    classes, one = evaluation.classes, evaluation.scored.removesuffix("s")
+    unsure = sum(p.unsure for p in wrong)
     worst = sorted(wrong, key=lambda p: (-_probability(p, p.label, classes), p.path))[:WORST_MISTAKES]
     table = Table(
         caption="Wrong with the greatest confidence",
@@ -221,7 +234,7 @@ def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -
         ),
         rows=tuple(
             (
-                within(p.path, libraries),
+                within(p.path, libraries) + (f" row {p.row}" if p.row is not None else ""),
                 printable(p.truth or MISSING),
                 printable(p.label),
                 percent(_probability(p, p.label, classes)),
@@ -233,8 +246,10 @@ def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -
         note=f"{count(len(worst))} of {count(len(wrong))} shown." if len(wrong) > len(worst) else "",
     )
     words = (
-        f"{counted(len(wrong), 'test track')} of {count(len(evaluation.predictions))} got a wrong label. Listen to "
-        "those at the top first: the model was sure, so either the label is wrong or there is something to learn."
+        f"{counted(len(wrong), f'test {one}')} of {count(len(evaluation.predictions))} got a wrong label"
+        + (f", {count(unsure)} of them unsure" if unsure else "")
+        + ". Listen to those at the top first: the model was sure, so either the label is wrong or there is something "
+        "to learn."
     )
     return Section(anchor="mistakes", title="Worst mistakes", words=(words,), blocks=(table,))
 
@@ -247,7 +262,13 @@ def _chosen(content: ReportContent) -> set[int]:
 def _trial_row(outcome: TrialOutcome, *, is_chosen: bool) -> tuple[str, ...]:
     spec = outcome.spec
     is_done = outcome.state == "completed"
-    state = ("chosen" if is_chosen else "completed") if is_done else f"failed: {reason(outcome.reason)}"
+    state = ("chosen" if is_chosen else "completed") if is_done else f"{outcome.state}: {reason(outcome.reason)}"
+    if outcome.attempts > 1:
+        state += f" ({outcome.attempts} attempts)"
+    (row,) = rank([outcome])
+    validation = percent(outcome.objective) if is_done else MISSING
+    if row.spread is not None:
+        validation += f" \u00b1 {100 * row.spread:.1f}"
     parameters = max((fit.parameters for fit in outcome.fits), default=0)
     epochs = sorted({fit.epochs for fit in outcome.fits if fit.epochs})
     span = str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}" if epochs else MISSING
@@ -256,11 +277,12 @@ def _trial_row(outcome: TrialOutcome, *, is_chosen: bool) -> tuple[str, ...]:
         state,
         printable(spec.family),
         printable(spec.features),
-        percent(outcome.objective) if is_done else MISSING,
-        pairs(spec.hyperparameters),
+        validation,
+        pairs({**spec.hyperparameters, **spec.origin}),
         count(parameters) if parameters else MISSING,
         span,
         duration(outcome.seconds),
+        printable(outcome.host) or MISSING,
     )
 
 

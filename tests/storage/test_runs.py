@@ -1,5 +1,6 @@
 """The ledger keeps each fact of a run once, whoever tells it how often."""
 
+import os
 import time
 
 import pytest
@@ -10,13 +11,17 @@ from pipeline.learning import (
     DatasetManifest,
     DatasetTrack,
     EvaluationReport,
+    Execution,
     ModelVersion,
     Partition,
+    PlannedModel,
     Scores,
     Split,
+    StudyPlan,
     TrialOutcome,
     TrialSpec,
 )
+from pipeline.oracles import OracleState
 from pipeline.recipe import ModelChoice, Recipe
 from pipeline.runs import RunPlan, ShardSummary
 from pipeline.tracks import FileStamp, ScannedTrack, track_id
@@ -135,7 +140,7 @@ def test_of_many_processes_exactly_one_gets_each_claim(tmp_path, processes):
 
 
 def test_what_learning_settles_is_read_back(ledger):
-    assert (ledger.manifest("run"), ledger.split("run"), ledger.trials("run")) == (None, None, None)
+    assert (ledger.manifest("run"), ledger.split("run"), ledger.study("run")) == (None, None, None)
     manifest = DatasetManifest(
         run_id="run",
         families={"tones": "tones-0123456789ab"},
@@ -148,12 +153,69 @@ def test_what_learning_settles_is_read_back(ledger):
         groups=1,
         partitions=(Partition(name="holdout", train=(0,), validation=(), test=()),),
     )
-    specs = (trial(0), trial(1))
+    model = PlannedModel(name="00-dense", family="dense", features="tones", oracle="random", trials=(0, 1))
+    study = StudyPlan(strategy="random", models=(model,))
     for _ in range(2):
         ledger.put_manifest(manifest)
         ledger.put_split("run", split)
-        ledger.put_trials("run", specs)
-    assert (ledger.manifest("run"), ledger.split("run"), ledger.trials("run")) == (manifest, split, specs)
+        ledger.put_study("run", study)
+    assert (ledger.manifest("run"), ledger.split("run"), ledger.study("run")) == (manifest, split, study)
+
+
+def test_a_trial_is_handed_out_once(ledger):
+    assert (ledger.trial("run", 1), ledger.trials("run")) == (None, ())
+    assert ledger.put_trial(trial(1)) is True
+    assert ledger.put_trial(trial(1).replace(seed=9)) is False
+    ledger.put_trial(trial(0))
+    assert ledger.trial("run", 1) == trial(1)
+    assert ledger.trials("run") == (trial(0), trial(1))
+
+
+def test_the_next_version_of_an_oracle_is_written_once_and_the_newest_is_read(ledger):
+    assert ledger.oracle("run", "00-dense") is None
+    for version in range(1, 12):
+        assert ledger.put_oracle("run", "00-dense", OracleState(version=version, state={"seed": version})) is True
+    assert ledger.put_oracle("run", "00-dense", OracleState(version=11)) is False
+    assert ledger.oracle("run", "00-dense").state == {"seed": 11}
+    assert ledger.oracle("run", "01-dense") is None
+
+
+def test_every_start_of_a_trial_is_kept_and_numbered(ledger):
+    assert [ledger.start_trial("run", 3) for _ in range(3)] == [1, 2, 3]
+    assert ledger.start_trial("run", 4) == 1
+    first, *_ = ledger.starts("run", 3)
+    assert (first.trial, first.attempt, first.pid) == (3, 1, os.getpid())
+    assert len(ledger.starts("run", 3)) == 3
+    assert ledger.starts("run", 5) == []
+
+
+def test_an_execution_ends_once(ledger):
+    first = Execution(trial=3, number=1, seed=5, state="completed", objective=0.5)
+    assert ledger.put_execution("run", first) is True
+    assert ledger.put_execution("run", first.replace(objective=0.9)) is False
+    ledger.put_execution("run", first.replace(number=0))
+    ledger.put_execution("run", first.replace(trial=4))
+    assert ledger.executions("run", 3) == [first.replace(number=0), first]
+
+
+def test_a_run_of_before_there_were_oracles_still_opens(tmp_path, ledger):
+    # given a ledger as it was written then: all trials in one document, no study
+    folder = tmp_path / "runs" / "run"
+    folder.mkdir(parents=True)
+    spec = '{"run_id":"run","index":%d,"family":"%s","features":"tones","hyperparameters":{"c":0.5},"seed":%d}'
+    specs = ",".join(spec % (index, family, index) for index, family in enumerate(("dense", "svm", "dense")))
+    (folder / "trials.json").write_text('{"specs":[' + specs + "]}", "utf-8")
+    (folder / "outcomes").mkdir()
+    outcome = '{"spec":' + spec % (0, "dense", 0) + ',"state":"completed","objective":0.5,"fits":[],"seconds":1.0}'
+    (folder / "outcomes" / "0000.json").write_text(outcome, "utf-8")
+    # then
+    study = ledger.study("run")
+    assert (study.strategy, study.indices) == ("random", (0, 1, 2))
+    assert [(model.family, model.trials) for model in study.models] == [("dense", (0, 2)), ("svm", (1,))]
+    assert [spec.family for spec in ledger.trials("run")] == ["dense", "svm", "dense"]
+    assert ledger.trial("run", 1).seed == 1
+    assert ledger.trial("run", 7) is None
+    assert (ledger.outcome("run", 0).attempts, ledger.outcome("run", 0).executions) == (1, ())
 
 
 def test_a_trial_ends_once(ledger):

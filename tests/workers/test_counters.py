@@ -3,7 +3,7 @@
 import pytest
 from waiting import eventually
 
-from pipeline.learning import TrialSpec
+from pipeline.learning import PlannedModel, StudyPlan
 from pipeline.recipe import load_recipe
 from pipeline.runs import RunPlan
 from workers import flow
@@ -40,11 +40,8 @@ def plan(run_id: str, priority="normal") -> RunPlan:
 
 
 def publish_trials(of: RunPlan, count: int) -> None:
-    trials = [
-        TrialSpec(run_id=of.run_id, index=index, family="svm", features="mfcc_mean", hyperparameters={}, seed=1)
-        for index in range(count)
-    ]
-    flow.publish_trials(of, trials, missing=range(count))
+    model = PlannedModel(name="00-svm", family="svm", features="mfcc_mean", oracle="random", trials=tuple(range(count)))
+    flow.publish_trials(of, StudyPlan(strategy="random", models=(model,)), missing=range(count))
 
 
 def test_tasks_of_every_priority_are_counted(client):

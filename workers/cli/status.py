@@ -10,6 +10,7 @@ import click
 from pipeline.errors import FailureKind, UsageError
 from pipeline.tracks import printable
 from workers.cli import options
+from workers.cli.trials import show_search, show_trials, trials_told
 from workers.tables import console, show_rows
 
 if TYPE_CHECKING:
@@ -50,11 +51,12 @@ def pick_run(context: "Doors", run_id: str | None) -> str:
 
 @click.command()
 @click.option("--run", "run_id", metavar="ID", help="Which run.  [default: the last one]")
+@click.option("--trials", "with_trials", is_flag=True, help="Also every trial: what it tried, its score, time, host.")
 @click.option("--watch", is_flag=True, help="On a terminal: show it again every second, until the run ends.")
 @options.home
 @options.broker
 @options.as_json
-def status(run_id: str | None, home: str, broker: str | None, *, watch: bool, as_json: bool) -> None:
+def status(run_id: str | None, home: str, broker: str | None, *, with_trials: bool, watch: bool, as_json: bool) -> None:
     """Show where a run stands, and how many tracks of the home are in which state; live while it goes on."""
     from workers import following
 
@@ -62,9 +64,12 @@ def status(run_id: str | None, home: str, broker: str | None, *, watch: bool, as
     run_id = pick_run(context, run_id)
     if as_json:
         live = following.look(context, run_id, broker)
-        options.emit(_status(context, run_id) | ({"live": following.wire(live)} if live else {}))
+        trials = {"search": trials_told(context, run_id)} if with_trials else {}
+        options.emit(_status(context, run_id) | trials | ({"live": following.wire(live)} if live else {}))
     else:
         following.show(context, run_id, broker, lambda: _facts(context, run_id), watch=watch and sys.stdout.isatty())
+        if with_trials:
+            show_trials(context, run_id)
 
 
 def _facts(context: "Doors", run_id: str) -> list[tuple[str, str]]:
@@ -84,7 +89,7 @@ def _status(context: "Doors", run_id: str) -> dict[str, Any]:
 
     ledger = context.ledger
     plan = ledger.plan(run_id)
-    outcomes = ledger.outcomes(run_id)
+    study, ended = ledger.study(run_id), ledger.ended_trials(run_id)
     told: dict[str, Any] = {
         "run_id": run_id,
         "stage": stages.current(context, run_id),
@@ -96,7 +101,7 @@ def _status(context: "Doors", run_id: str) -> dict[str, Any]:
         },
         "tracks": stages.track_counts(context, plan),
         "ledger": context.tracks.counts(),
-        "trials": {"requested": len(ledger.trials(run_id) or ()), "ended": len(outcomes)},
+        "trials": {"requested": len(study.indices) if study is not None else 0, "ended": len(ended)},
         "seconds": stages.seconds(context, run_id),
     }
     if (failure := ledger.failure(run_id)) is not None:
@@ -211,17 +216,21 @@ def models(home: str, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("recipe", required=False, metavar="[NAME|FILE]")
 @options.as_json
-def recipes(*, as_json: bool) -> None:
-    """List the recipes that come with chordal."""
+def recipes(recipe: str | None, *, as_json: bool) -> None:
+    """List the recipes that come with chordal; of one, or of a file, tell what it would search."""
     from pipeline.recipe import load_recipe, recipe_names
 
+    if recipe is not None:
+        show_search(recipe, as_json=as_json)
+        return
     found = {name: load_recipe(name) for name in recipe_names()}
     if as_json:
-        options.emit({name: recipe.to_wire() for name, recipe in found.items()})
+        options.emit({name: each.to_wire() for name, each in found.items()})
         return
     shown = [
-        (name, recipe.title, ", ".join(recipe.families), ", ".join(dict.fromkeys(m.family for m in recipe.models)))
-        for name, recipe in found.items()
+        (name, each.title, ", ".join(each.families), ", ".join(dict.fromkeys(m.family for m in each.models)))
+        for name, each in found.items()
     ]
     show_rows(("recipe", "what it does", "features", "models"), shown)

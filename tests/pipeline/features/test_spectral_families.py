@@ -4,7 +4,7 @@ import pytest
 from scipy.fft import dct
 
 from pipeline.errors import TooShortError
-from pipeline.features import logmel, mfcc_mean, mfcc_segments
+from pipeline.features import logmel, logmel_segments, mfcc_mean, mfcc_segments
 from pipeline.features.spec import compute
 
 RATE_HZ = 22_050
@@ -62,9 +62,18 @@ def test_a_stereo_file_of_another_rate_has_as_many_segments(audio, noise):
     assert compute(mfcc_segments, audio(noise((30 * 44_100, 2)), 44_100)).values.shape == (10, 130, 16)
 
 
-def test_less_than_a_segment_is_too_short(audio):
+def test_log_mel_pictures_are_the_mel_bands_of_each_3_s_alone_in_decibels(audio, music):
+    rows = compute(logmel_segments, audio(music, RATE_HZ))
+    assert rows.values.shape == (2, 130, 64)
+    for i in range(2):
+        decibels = 10 * np.log10(np.maximum(slow_mel_power(music[i * 66_150 : (i + 1) * 66_150], 64), 1e-10))
+        np.testing.assert_allclose(rows.values[i], np.maximum(decibels, decibels.max() - 80).T, atol=1e-2)
+
+
+@pytest.mark.parametrize("family", [mfcc_segments, logmel_segments])
+def test_less_than_a_segment_is_too_short(audio, family):
     with pytest.raises(TooShortError, match="66,149 samples"):
-        compute(mfcc_segments, audio(np.zeros(66_149), RATE_HZ))
+        compute(family, audio(np.zeros(66_149), RATE_HZ))
 
 
 def test_the_mean_row_is_the_mean_of_40_mfccs_of_the_whole_file(audio, music):

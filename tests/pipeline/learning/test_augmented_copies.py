@@ -83,7 +83,9 @@ track_rows = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=track_rows, strategy=st.sampled_from(["grouped", "folds"]), seed=st.integers(0, 2**32))
-def test_no_copy_ever_leaves_its_originals_side_and_none_is_ever_tested(library, monkeypatch, rows, strategy, seed):
+def test_no_copy_ever_leaves_its_originals_side_and_none_is_ever_tested(
+    library, recipe, monkeypatch, rows, strategy, seed
+):
     library.scanned.clear()
     library.source.stored.clear()
     for number, (label, group, fold, content, _) in enumerate(rows):
@@ -101,7 +103,7 @@ def test_no_copy_ever_leaves_its_originals_side_and_none_is_ever_tested(library,
     seen = _spy(monkeypatch)
     spec = TrialSpec(run_id="run-1", index=0, family="spied", features="frame_stats", hyperparameters={}, seed=1)
     library.source.asked.clear()
-    outcome = run_trial(spec, None, manifest, split, library.source)
+    outcome = run_trial(spec, recipe("svm"), manifest, split, library.source)
     assert outcome.state == "completed", outcome.reason
     for part, (train, validation, predicted) in zip(split.partitions, seen, strict=True):
         assert len(train) == sum(1 + len(manifest.tracks[position].copies) for position in part.train)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.datasets import load_rows
+from pipeline.datasets import build_manifest, load_rows
 from pipeline.errors import UsageError
+from pipeline.features.registry import family
 
 ROWS = np.ones((2, 3))
 
@@ -76,14 +77,6 @@ def test_a_library_of_one_class_is_refused_naming_the_class(library):
         library.manifest()
 
 
-def test_a_class_with_a_single_track_is_refused_naming_class_and_track(library):
-    two_classes(library)
-    library.add("lonely.wav", "c", ROWS)
-
-    with pytest.raises(UsageError, match=r"class c has one track only \(/library/lonely.wav\)"):
-        library.manifest()
-
-
 def test_equal_data_has_equal_digests_and_another_label_another(library):
     two_classes(library)
     manifest = library.manifest()
@@ -124,6 +117,7 @@ def test_rows_with_nan_or_infinite_values_are_dropped_and_counted(library):
 def test_only_the_rows_of_the_tracks_asked_for_are_read(library):
     two_classes(library)
     manifest = library.manifest()
+    library.source.asked.clear()
 
     rows = load_rows(manifest, "frame_stats", library.source, [2, 0])
 
@@ -141,12 +135,71 @@ def test_a_track_without_rows_stays_in_the_dataset(library):
     assert 4 not in rows.owner
 
 
-def test_a_family_without_a_single_usable_row_is_refused(library):
+def test_a_family_without_a_single_row_is_refused(library):
+    for number in range(4):
+        library.add(f"{number}.wav", "ab"[number % 2], np.zeros((0, 3)))
+
+    with pytest.raises(UsageError, match=r"frame_stats has no usable row in 4 tracks \(0 rows dropped"):
+        load_rows(library.manifest(), "frame_stats", library.source)
+
+
+def test_a_track_with_no_row_but_of_nan_is_left_out_naming_family_and_column(library):
+    two_classes(library)
+    library.add("bad.wav", "a", [[1, np.nan, 1], [np.inf, 1, 1]])
+
+    manifest = library.manifest()
+
+    assert len(manifest.tracks) == 4
+    assert reasons(manifest) == {"bad.wav": "NaN or infinite values: in every row of frame_stats (column 0, column 1)"}
+    assert manifest.flaws == ()
+
+
+def test_a_library_of_nothing_but_nan_is_refused(library):
     for number in range(4):
         library.add(f"{number}.wav", "ab"[number % 2], [[np.nan]])
 
-    with pytest.raises(UsageError, match=r"frame_stats has no usable row in 4 tracks \(4 rows dropped"):
-        load_rows(library.manifest(), "frame_stats", library.source)
+    with pytest.raises(UsageError, match=r"none of 4 tracks can be learned from \(4 NaN or infinite values\)"):
+        library.manifest()
+
+
+def test_rows_that_are_left_out_are_told_by_track_column_and_number(library):
+    two_classes(library)
+    library.add("odd.wav", "a", [[1, np.nan, 1], [1, 1, 1], [np.inf, 0, 0]])
+
+    (flaw,) = library.manifest().flaws
+
+    assert (flaw.path, flaw.features, flaw.columns) == ("/library/odd.wav", "frame_stats", ("column 0", "column 1"))
+    assert (flaw.rows, flaw.of) == (2, 3)
+
+
+def test_of_many_columns_five_are_named_and_the_rest_counted(library):
+    for number in range(4):
+        library.add(f"{number}.wav", "ab"[number % 2], np.full((1, 8), number))
+    library.add("odd.wav", "a", np.stack([np.full(8, 1.0), np.full(8, np.nan)]))
+
+    (flaw,) = library.manifest().flaws
+
+    assert flaw.columns == ("column 0", "column 1", "column 2", "column 3", "column 4", "and 3 more")
+
+
+def test_columns_that_never_vary_are_named(library):
+    for number in range(4):
+        library.add(f"{number}.wav", "ab"[number % 2], [[7.0, number, 0.0]])
+
+    assert library.manifest().constant == {"frame_stats": ("column 0", "column 2")}
+
+
+def test_the_columns_of_a_family_have_their_names(library):
+    names = family("mfcc_mean").spec.columns
+    for number in range(4):
+        values = np.full((1, len(names)), float(number))
+        values[0, 3] = 5.0
+        library.add(f"{number}.wav", "ab"[number % 2], values)
+    library.source.stored = {("mfcc_mean-0", content): rows for (_, content), rows in library.source.stored.items()}
+
+    manifest = build_manifest("run-1", library.scanned, library.source, {"mfcc_mean": "mfcc_mean-0"})
+
+    assert manifest.constant == {"mfcc_mean": (names[3],)}
 
 
 def test_a_family_that_is_not_in_the_dataset_is_refused(library):

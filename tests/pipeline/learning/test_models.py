@@ -14,13 +14,17 @@ from pipeline.models.networks import load_network
 from pipeline.recipe import ModelChoice, Recipe
 from pipeline.search import propose_trials
 
-CLASSIC = {"svm", "logistic"}
+CLASSIC = {"svm", "logistic", "forest", "boosting"}
 SHORT = {
     "dense_search": {"epochs": 3},
     "dense_mean": {"epochs": 3},
     "dense_stats": {"epochs": 3},
     "cnn_segments": {"epochs": 1},
+    "cnn_logmel": {"epochs": 1},
+    "forest": {"trees": 10},
+    "boosting": {"rounds": 10},
 }
+PICTURES = {"cnn_segments": (130, 16), "cnn_logmel": (40, 16)}
 
 
 def defaults(name):
@@ -38,7 +42,7 @@ def made(shape, *, rows=60, classes=3, seed=0):
 
 
 def fitted(name, *, seed=0, data=None, validation="same", **changes):
-    data = data or made((130, 16) if name == "cnn_segments" else (8,))
+    data = data or made(PICTURES.get(name, (8,)))
     return model_family(name).fit(
         data,
         data if validation == "same" else validation,
@@ -63,14 +67,14 @@ def test_a_family_fits_and_its_model_says_the_same_after_saving_and_loading(name
     assert [path.suffix for path in tmp_path.iterdir()] == [".skops" if name in CLASSIC else ".keras"]
 
 
-@pytest.mark.parametrize("name", ["svm", "logistic", "dense_stats"])
+@pytest.mark.parametrize("name", ["svm", "logistic", "forest", "boosting", "dense_stats"])
 def test_a_family_learns_classes_that_lie_apart(name):
     fit, data = fitted(name, **({} if name in CLASSIC else {"epochs": 30}))
 
     assert (fit.model.probabilities(data.x).argmax(axis=1) == data.y).mean() > 0.95
 
 
-@pytest.mark.parametrize("name", ["dense_search", "svm"])
+@pytest.mark.parametrize("name", ["dense_search", "svm", "forest", "boosting"])
 def test_the_same_seed_gives_the_same_model(name):
     first, data = fitted(name, seed=5)
     again, _ = fitted(name, seed=5)
@@ -104,9 +108,15 @@ def test_the_segment_network_with_l2_is_penalised_on_every_kernel():
     assert len(fit.model.network.losses) == 7
 
 
-def test_the_segment_network_refuses_rows_that_are_vectors():
+@pytest.mark.parametrize("name", ["cnn_segments", "cnn_logmel"])
+def test_a_network_for_pictures_refuses_rows_that_are_vectors(name):
     with pytest.raises(ValueError, match=r"needs rows that are matrices .*not of shape \(8,\)"):
-        fitted("cnn_segments", data=made((8,)))
+        fitted(name, data=made((8,)))
+
+
+def test_the_log_mel_network_refuses_rows_too_small_for_its_blocks():
+    with pytest.raises(ValueError, match=r"rows of shape \(6, 16\) cannot be halved 3 times; use fewer blocks"):
+        fitted("cnn_logmel", data=made((6, 16)))
 
 
 def test_early_stopping_keeps_the_best_epoch_and_says_which():

@@ -6,7 +6,7 @@ from pipeline.errors import UsageError
 from pipeline.features.registry import families
 from pipeline.models import model_names
 from pipeline.recipe import load_recipe, parse_recipe, recipe_names
-from pipeline.search import propose_trials
+from pipeline.search import plan_study
 
 MINIMAL = """
 name = "mine"
@@ -28,7 +28,7 @@ def test_a_recipe_that_comes_along_can_be_run(name):
     assert recipe.name == name
     assert {model.family for model in recipe.models} <= set(model_names())
     assert set(recipe.families) <= set(families())
-    assert len(propose_trials(recipe, run_id="run-1", seed=0)) == recipe.search.trials
+    assert len(plan_study(recipe).indices) == recipe.search.trials
 
 
 def test_a_minimal_file_is_enough(tmp_path):
@@ -49,6 +49,39 @@ def test_a_minimal_file_is_enough(tmp_path):
         (("[[models]]", "[search]\ntrails = 3\n[[models]]"), r"unknown field `trails` - at `\$\.search`"),
         (("[[models]]", "[search]\ntrials = 0\n[[models]]"), r"search\.trials is 0 for 1 models"),
         (("[[models]]", "[split]\ntest = 1.5\n[[models]]"), r"split\.test is 1\.5"),
+        (("[[models]]", '[search]\nstrategy = "grid"\n[[models]]'), r"Invalid enum value 'grid' - at `\$\.search"),
+        (("[[models]]", "[search]\nexecutions = 0\n[[models]]"), r"search\.executions is 0; .* from 1 up"),
+        (("[[models]]", "[search]\nfactor = 1\n[[models]]"), r"search\.factor is 1; .* from 2 up"),
+        (("[[models]]", "[search]\nlimit_s = 0\n[[models]]"), r"search\.limit_s is 0; .* from 1 up"),
+        (("[[models]]", "[split]\nk = 1\n[[models]]"), r"split\.k is 1; give at least 2 folds"),
+        (("[[models]]", "[split]\ninner = 0\n[[models]]"), r"split\.inner is 0"),
+        (("[[models]]", '[split]\nstrategy = "random"\n[[models]]'), r"Invalid enum value 'random'"),
+        (
+            ("[[models]]", "[split]\ntrain_folds = [1, 2]\ntest_folds = ['2']\n[[models]]"),
+            r"fold 2 is in train_folds and in test_folds",
+        ),
+        (
+            ("[[models]]", '[split]\nstrategy = "kfold"\ntest_folds = [1]\n[[models]]'),
+            r"train_folds and test_folds are predefined folds",
+        ),
+        (
+            ("[[models]]", '[split]\nstrategy = "nested"\n[search]\nrefit = false\n[[models]]'),
+            r"search\.refit is false; with nested cross-validation",
+        ),
+        (
+            (
+                "[[models]]",
+                '[split]\nstrategy = "rows"\n[[models]]\nfamily = "svm"\nfeatures = "loudness"\n[[models]]',
+            ),
+            r'"rows" deals out the rows of one feature family',
+        ),
+        (
+            ("[[models]]", '[split]\nstrategy = "rows"\n[augment]\ngain_db = [-3, 3]\n[[models]]'),
+            r"leave \[augment\] out",
+        ),
+        (("[[models]]", '[training]\nbalance = "often"\n[[models]]'), r"Invalid enum value 'often'"),
+        (("[[models]]", "[answer]\naccuracy = 90\n[[models]]"), r"answer\.accuracy is 90"),
+        (("[[models]]", "[answer]\ncoverage = -0.1\n[[models]]"), r"answer\.coverage is -0\.1"),
         (('features = "mfcc_mean"', 'features = "mfcc_mean"\nweight = 0'), r"models\.weight is 0"),
         (('title = "Mine"', "title = Mine"), r"not valid TOML"),
     ],

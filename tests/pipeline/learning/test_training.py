@@ -22,6 +22,7 @@ class Study:
         self.manifest = library.manifest()
         self.split = make_split(self.manifest, recipe.split, seed=seed)
         self.trials = propose_trials(recipe, run_id="run-1", seed=seed)
+        self.source.asked.clear()
 
     def run(self, spec):
         return run_trial(spec, self.recipe, self.manifest, self.split, self.source)

@@ -5,6 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.findings import DuplicateSet, Flaw, Interval
 from pipeline.learning import (
     ClassScores,
     DatasetManifest,
@@ -46,6 +47,17 @@ fits = st.builds(
     seconds=floats,
     parameters=counts,
     curves=st.dictionaries(words, st.lists(floats, max_size=3).map(tuple), max_size=2),
+    validation_probabilities=st.lists(st.lists(shares, max_size=2).map(tuple), max_size=2).map(tuple),
+)
+intervals = st.none() | st.builds(
+    Interval,
+    low=shares,
+    high=shares,
+    level=shares,
+    method=st.sampled_from(["bootstrap", "wilson"]),
+    units=counts,
+    resamples=counts,
+    seed=counts,
 )
 class_scores = st.builds(ClassScores, precision=shares, recall=shares, f1=shares, n=counts)
 values = st.one_of(
@@ -70,14 +82,32 @@ values = st.one_of(
             max_size=3,
         ).map(tuple),
         excluded=st.lists(st.builds(ExcludedTrack, path=words, reason=words), max_size=2).map(tuple),
+        flaws=st.lists(
+            st.builds(
+                Flaw, path=words, features=words, columns=st.lists(words, max_size=2).map(tuple), rows=counts, of=counts
+            ),
+            max_size=2,
+        ).map(tuple),
+        constant=st.dictionaries(words, st.lists(words, max_size=2).map(tuple), max_size=2),
     ),
     st.builds(
         Split,
-        strategy=st.sampled_from(["folds", "grouped"]),
+        strategy=st.sampled_from(["folds", "grouped", "kfold", "nested", "rows"]),
         seed=counts,
         groups=counts,
         partitions=st.lists(
-            st.builds(Partition, name=words, train=positions, validation=positions, test=positions), max_size=2
+            st.builds(Partition, name=words, of=words, train=positions, validation=positions, test=positions),
+            max_size=2,
+        ).map(tuple),
+        duplicates=st.lists(
+            st.builds(
+                DuplicateSet,
+                kind=st.sampled_from(["same", "near"]),
+                tracks=positions,
+                distance=shares,
+                kept=st.booleans(),
+            ),
+            max_size=2,
         ).map(tuple),
         notes=st.lists(words, max_size=2).map(tuple),
     ),
@@ -98,6 +128,8 @@ values = st.one_of(
         n=counts,
         per_class=st.dictionaries(words, class_scores, max_size=2),
         confusion=confusions,
+        accuracy_interval=intervals,
+        macro_f1_interval=intervals,
     ),
     st.builds(
         Prediction,
@@ -107,6 +139,8 @@ values = st.one_of(
         truth=st.none() | words,
         partition=words,
         probabilities=st.lists(shares, max_size=3).map(tuple),
+        unsure=st.booleans(),
+        row=st.none() | counts,
     ),
     st.builds(
         ModelVersion,

@@ -7,8 +7,10 @@ import pytest
 
 from pipeline.augmentation.plans import AugmentPlan, Variation
 from pipeline.errors import UsageError
-from pipeline.learning import AugmentedCopy, Partition, Prediction, Split
+from pipeline.learning import AugmentedCopy, Execution, Partition, PlannedModel, Prediction, Split, StudyPlan
+from pipeline.recipe import ModelChoice, SearchPlan
 from pipeline.report import ListedFailure, ReportContent, TrackFacts, write_report
+from pipeline.search import plan_study
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = "/music/demo/<script>alert(1)</script>\n\"quoted\" 'single' & \udcff.wav"
@@ -130,8 +132,57 @@ def test_trials_are_told_best_first_then_the_failed_then_those_not_run(written, 
     assert [row[1] for row in rows[:2]] == ["chosen", "completed"]
     assert rows[4][1] == "failed: ResourceExhausted: no memory"
     assert rows[5][1] == "not run"
-    assert rows[0][5:] == ["layers 2, units 64, learning_rate 0.001, scaled yes", "14,596", "25", "2.5 s"]
+    assert rows[0][5:] == ["layers 2, units 64, learning_rate 0.001, scaled yes", "14,596", "25", "2.5 s", "here"]
     assert "6 trials asked for, 4 completed, 1 failed, 1 not run" in page.text
+
+
+def test_the_executions_attempts_and_origin_of_a_trial_are_told(written, learned):
+    first, second, *others = learned.outcomes
+    executions = tuple(
+        Execution(trial=1, number=number, seed=number, state="completed", objective=score)
+        for number, score in enumerate((0.85, 0.9))
+    )
+    second = second.replace(
+        executions=executions, attempts=2, spec=second.spec.replace(origin={"bracket": 1, "continues": 0})
+    )
+    skipped = first.replace(state="skipped", reason="the search has no configuration left for it", fits=())
+    page = Page(written(learned.replace(outcomes=(skipped, second, *others))))
+
+    row = page.row("1")
+    assert row[1] == "chosen (2 attempts)"
+    assert row[4] == "87.5% \u00b1 3.5"
+    assert row[5].endswith("bracket 1, continues 0")
+    assert page.row("0")[1] == "skipped: the search has no configuration left for it"
+    assert "6 trials asked for, 3 completed, 1 failed, 1 skipped, 1 not run" in page.text
+
+
+def test_the_search_is_told_before_and_after(written, learned):
+    models = (
+        ModelChoice(family="svm", features="timbre", fixed={"gamma": 0.5}),
+        ModelChoice(family="forest", features="timbre"),
+    )
+    search = SearchPlan(strategy="bayesian", trials=6, executions=2, retries=1)
+    recipe = learned.plan.recipe.replace(models=models, search=search)
+    content = learned.replace(plan=learned.plan.replace(recipe=recipe), study=plan_study(recipe), trials_wall_s=6.25)
+    page = Page(written(content))
+
+    assert "A Gaussian process fitted to the trials that have ended" in page.text
+    assert (
+        "6 trials; each configuration is fitted 2 times, from different seeds, and its score is the mean" in page.text
+    )
+    assert "Speed-up 2.00: 12.5 s of trials in 6.2 s" in page.text
+    assert ["svm", "timbre", "bayesian", "3", "too many to count"] in page.cells
+    assert ["svm", "c", "2 to 30, logarithmic", "8", "\u2013"] in page.cells
+    assert ["svm", "gamma", "0.5 (fixed)", "0.5", "\u2013"] in page.cells
+    assert ["forest", "leaf", "1 to 6, step 1", "1", "\u2013"] in page.cells
+
+
+def test_a_recipe_whose_model_is_gone_has_a_report_without_its_search(written, learned):
+    gone = learned.plan.recipe.replace(models=(ModelChoice(family="gone", features="timbre"),))
+    model = PlannedModel(name="00-gone", family="gone", features="timbre", oracle="random", trials=(0,))
+    study = StudyPlan(strategy="random", models=(model,))
+
+    assert 'id="search"' not in written(learned.replace(plan=learned.plan.replace(recipe=gone), study=study))
 
 
 def test_counts_formats_rates_and_stages_are_those_of_the_run(written, learned):
@@ -210,8 +261,8 @@ def test_folds_are_told_one_by_one(written, learned, scores_of):
     page = Page(written(learned.replace(evaluation=evaluation, split=split)))
 
     assert "by a model that never saw its fold: 2 folds" in page.text
-    assert ["1", "75.0%", f"{learned.evaluation.test.macro_f1:.1%}", "12", "1"] in page.cells
-    assert ["2", "66.7%", f"{weak.macro_f1:.1%}", "12", "1 and 2"] in page.cells
+    assert ["1", "75.0%", f"{learned.evaluation.test.macro_f1:.1%}", "12", "\u2013", "1"] in page.cells
+    assert ["2", "66.7%", f"{weak.macro_f1:.1%}", "12", "\u2013", "1 and 2"] in page.cells
     assert ["1", "24", "12", "12", "12"] in page.cells
     assert "Accuracy from 66.7% to 75.0%" in page.text
 

@@ -1,0 +1,60 @@
+"""What families of whole 3 s segments have in common: the mix is cut, each segment becomes one row by itself."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pipeline.arrays import Float32
+from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock
+from pipeline.errors import TooShortError
+from pipeline.features import spectral
+from pipeline.features.growing import GrowingRows
+from pipeline.features.spec import FeatureRows
+from pipeline.framing import frame_count
+
+SEGMENT = 66_150
+"""Samples of a segment: 3 s at 22,050 Hz, a tenth of a 30 s file."""
+FRAMES = frame_count(SEGMENT)
+
+
+def clipped(decibels: Float32) -> Float32:
+    """Return decibels with all that is further than 80 dB below their maximum raised to that; changes the array."""
+    np.maximum(decibels, decibels.max() - np.float32(spectral.TOP_DB), out=decibels)
+    return decibels
+
+
+class SegmentRows:
+    """Gathers one row per whole segment of the mix at 22,050 Hz; a rest is dropped."""
+
+    def __init__(self, shape: tuple[int, ...], row: Callable[[Float32], Float32]) -> None:
+        """Begin; `row` turns a segment (66150,) into a row of a shape."""
+        self._segment = np.empty(SEGMENT, np.float32)
+        self._filled = 0
+        self._row = row
+        self._rows = GrowingRows(shape)
+
+    def push(self, block: AudioBlock) -> None:
+        """Take the next block."""
+        rest = block.mono
+        while len(rest):
+            taken = rest[: SEGMENT - self._filled]
+            self._segment[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            rest = rest[len(taken) :]
+            if self._filled == SEGMENT:
+                self._rows.append(self._row(self._segment)[np.newaxis])
+                self._filled = 0
+
+    def finish(self) -> FeatureRows:
+        """Return the rows. Raises `TooShortError` for a file shorter than one segment."""
+        count = len(self._rows)
+        if not count:
+            raise TooShortError(
+                f"{self._filled:,} samples at {ANALYSIS_RATE_HZ:,} Hz; a segment needs {SEGMENT:,} "
+                f"({SEGMENT / ANALYSIS_RATE_HZ:.0f} s)"
+            )
+        return FeatureRows(
+            values=self._rows.values(),
+            start_s=(np.arange(count) * (SEGMENT / ANALYSIS_RATE_HZ)).astype(np.float32),
+            channel=np.full(count, -1, np.int8),
+        )

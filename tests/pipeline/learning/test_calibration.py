@@ -1,0 +1,179 @@
+"""Temperatures undo a known miscalibration, thresholds do as they say, and cards carry both."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import UsageError
+from pipeline.evaluation.calibration import BINS, answering, reliability, temperature, threshold
+from pipeline.findings import Answering
+from pipeline.models import load_model
+from pipeline.models.classifier import ClassifierCard, save_classifier
+
+
+def drawn(count, *, sharpened, classes=5, seed=0):
+    """Return (probabilities, truth): truth is drawn from honest probabilities, which are then sharpened."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(count, classes)) * 1.5
+    honest = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    truth = np.array([random.choice(classes, p=row) for row in honest])
+    loud = np.exp(logits * sharpened)
+    return loud / loud.sum(axis=1, keepdims=True), truth
+
+
+@pytest.mark.parametrize("sharpened", [0.5, 1.0, 2.5, 6.0])
+def test_a_temperature_finds_by_how_much_a_model_is_too_sure_of_itself(sharpened):
+    probabilities, truth = drawn(4000, sharpened=sharpened)
+
+    assert temperature(probabilities, truth) == pytest.approx(sharpened, rel=0.08)
+
+
+def test_what_was_settled_on_validation_calibrates_other_data():
+    validation, test = (drawn(3000, sharpened=4.0, seed=seed) for seed in (1, 2))
+    settled = answering(*validation, calibrate=True, accuracy=0.9, coverage=0.5)
+
+    before, after = reliability(*test), reliability(settled.calibrated(test[0]), test[1])
+
+    assert before.ece > 0.2
+    assert after.ece < 0.04
+    assert after.log_loss < before.log_loss
+
+
+def test_a_few_tracks_without_a_mistake_do_not_ask_for_certainty():
+    probabilities = np.tile([0.9, 0.1], (8, 1))
+
+    found = temperature(probabilities, np.zeros(8, np.int64))
+
+    assert 0.3 < found < 1
+
+
+def test_probabilities_of_0_and_1_can_be_calibrated():
+    probabilities = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
+    settled = answering(probabilities, np.array([0, 1, 1, 0]), calibrate=True, accuracy=0.9, coverage=0.0)
+
+    calibrated = settled.calibrated(probabilities)
+
+    assert settled.temperature > 1
+    assert np.isfinite(calibrated).all()
+    np.testing.assert_allclose(calibrated.sum(axis=1), 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 50), warmth=st.floats(0.06, 18))
+def test_a_temperature_never_changes_the_likeliest_class(seed, warmth):
+    probabilities, _ = drawn(50, sharpened=1.0, seed=seed)
+
+    calibrated = Answering(temperature=warmth).calibrated(probabilities)
+
+    assert calibrated.argmax(axis=1).tolist() == probabilities.argmax(axis=1).tolist()
+    np.testing.assert_allclose(calibrated.sum(axis=1), 1)
+
+
+def test_without_data_nothing_is_settled():
+    nothing = np.zeros((0, 3)), np.zeros(0, np.int64)
+
+    assert answering(*nothing, calibrate=True, accuracy=0.9, coverage=0.5) == Answering()
+    assert reliability(*nothing).bins == ()
+
+
+def test_the_calibration_error_is_that_of_fifteen_equal_bins():
+    probabilities = np.array([[0.95, 0.05]] * 4 + [[0.62, 0.38]] * 2)
+    truth = np.array([0, 0, 0, 1, 0, 1])
+
+    found = reliability(probabilities, truth)
+
+    assert BINS == 15
+    assert [(b.confidence, b.accuracy, b.n) for b in found.bins] == [
+        (pytest.approx(0.62), 0.5, 2),
+        (pytest.approx(0.95), 0.75, 4),
+    ]
+    assert found.ece == pytest.approx(2 / 6 * 0.12 + 4 / 6 * 0.2)
+
+
+def tracks(*sure_and_right):
+    """Return (probabilities, truth) of two classes from (confidence, right) pairs."""
+    sure = np.array([confidence for confidence, _ in sure_and_right])
+    return np.stack([sure, 1 - sure], axis=1), np.array([0 if right else 1 for _, right in sure_and_right])
+
+
+GRADED = tracks((0.95, True), (0.9, True), (0.85, True), (0.8, True), (0.75, False), (0.7, True), (0.65, False))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "coverage", "expected"),
+    [
+        (0.5, 0.0, 0.0),
+        (0.8, 0.0, (0.7 + 0.65) / 2),
+        (1.0, 0.0, (0.8 + 0.75) / 2),
+        (1.0, 1.0, 0.0),
+        (1.0, 5 / 7, (0.7 + 0.65) / 2),
+    ],
+)
+def test_the_threshold_is_the_lowest_that_reaches_the_accuracy_without_falling_below_the_coverage(
+    accuracy, coverage, expected
+):
+    assert threshold(*GRADED, accuracy=accuracy, coverage=coverage) == pytest.approx(expected)
+
+
+def test_a_threshold_never_parts_equal_confidences():
+    equal = tracks((0.8, True), (0.8, False), (0.8, True), (0.6, False))
+
+    assert threshold(*equal, accuracy=1.0, coverage=0.25) == pytest.approx(0.7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    graded=st.lists(st.tuples(st.floats(0.5, 1.0), st.booleans()), min_size=1, max_size=30),
+    accuracy=st.floats(0, 1),
+    coverage=st.floats(0, 1),
+)
+def test_a_threshold_keeps_the_coverage_and_reaches_the_accuracy_where_any_does(graded, accuracy, coverage):
+    probabilities, truth = tracks(*graded)
+    settled = Answering(threshold=threshold(probabilities, truth, accuracy=accuracy, coverage=coverage))
+
+    answered = ~settled.unsure(probabilities)
+
+    assert answered.mean() >= coverage
+    right = probabilities.argmax(axis=1) == truth
+    if right.mean() >= accuracy:
+        assert answered.all()
+    possible = [
+        right[probabilities.max(axis=1) >= least].mean()
+        for least in probabilities.max(axis=1)
+        if (probabilities.max(axis=1) >= least).mean() >= coverage
+    ]
+    assert right[answered].mean() >= min(accuracy, max(possible))
+
+
+def card(**more):
+    return ClassifierCard(classes=("a", "b"), prior=(0.5, 0.5), members=(), **more)
+
+
+def test_a_card_keeps_temperature_and_threshold(tmp_path):
+    save_classifier(card(answering=Answering(temperature=2.0, threshold=0.6)), tmp_path)
+
+    classifier = load_model(tmp_path)
+
+    assert classifier.card.answering == Answering(temperature=2.0, threshold=0.6)
+    assert classifier.unsure(np.array([[0.55, 0.45], [0.7, 0.3]])).tolist() == [True, False]
+
+
+def test_a_card_of_an_older_chordal_is_read_as_uncalibrated_and_always_answering(tmp_path):
+    old = card().to_wire()
+    del old["answering"], old["format"]
+    (tmp_path / "classifier.json").write_text(json.dumps(old), "utf-8")
+
+    classifier = load_model(tmp_path)
+
+    assert classifier.card.answering == Answering()
+    assert not classifier.unsure(np.array([[0.51, 0.49]])).any()
+
+
+def test_a_card_of_a_newer_chordal_is_refused_naming_both_formats(tmp_path):
+    (tmp_path / "classifier.json").write_text(json.dumps({"format": 3, "something": "new"}), "utf-8")
+
+    with pytest.raises(UsageError, match="is of format 3, this chordal reads up to 2"):
+        load_model(tmp_path)

@@ -1,0 +1,111 @@
+"""Search spaces as values: what a recipe makes of a family's, counted and described without TensorFlow."""
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.models import model_names
+from pipeline.recipe import ModelChoice, Span, parse_recipe
+from pipeline.report.recipe_toml import recipe_toml
+from pipeline.spaces import configurations, declared, default_configuration, describe, space_of, to_keras_tuner
+
+
+def space(family, **tables):
+    return space_of(ModelChoice(family=family, features="frame_stats", **tables))
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_keras_tuner_gets_the_space_that_is_described(name):
+    import keras_tuner
+
+    parameters = declared(name)
+    theirs = to_keras_tuner(parameters, keras_tuner.HyperParameters())
+
+    assert [hp.name for hp in theirs.space] == [parameter.name for parameter in parameters]
+    assert {hp.name: hp.default for hp in theirs.space} == {p.name: p.default for p in parameters}
+    assert theirs.values == default_configuration(parameters)
+    for ours, hp in zip(parameters, theirs.space, strict=True):
+        if ours.kind == "choice":
+            assert tuple(hp.values) == ours.values
+        elif ours.kind != "fixed":
+            assert (hp.min_value, hp.max_value, hp.sampling) == (ours.min, ours.max, ours.scale)
+        assert [(c.name, tuple(c.values)) for c in hp.conditions] == [(c.name, c.values) for c in ours.conditions]
+
+
+def test_a_space_is_told_in_ranges_defaults_conditions_and_fixed_values():
+    told = {dimension.name: dimension for dimension in describe(space("dense_search", fixed={"epochs": 20}))}
+
+    assert told["layers"].values == "1 to 5, step 1"
+    assert told["units_3"].values == "2 to 16, step 2"
+    assert told["units_3"].when == "layers in 3, 4, 5"
+    assert (told["epochs"].values, told["epochs"].default) == ("20 (fixed)", 20)
+    assert describe(space("svm"))[0].values == "2 to 30, logarithmic"
+
+
+def test_only_configurations_that_can_be_had_are_counted():
+    fixed = {"layers": 2, "units_1": 8, "learning_rate": 0.1}
+
+    assert configurations(space("cnn_segments")) == 6
+    assert configurations(space("dense_search", fixed=fixed)) == 8
+    assert configurations(space("dense_search")) is None  # 37,448 of them
+    assert configurations(space("svm")) is None
+    assert configurations(space("svm", fixed={"c": 1.0, "gamma": 1})) == 1
+
+
+def test_a_recipe_can_open_what_a_family_fixes_and_narrow_what_it_leaves_open():
+    chosen = space("dense_search", space={"learning_rate": Span(min=1e-4, max=1e-2, scale="log"), "layers": (1, 3)})
+    rate, layers = (next(p for p in chosen if p.name == name) for name in ("learning_rate", "layers"))
+
+    assert (rate.kind, rate.default, rate.words()) == ("float", 1e-3, "0.0001 to 0.01, logarithmic")
+    assert (layers.kind, layers.default, layers.everything()) == ("choice", 1, (1, 3))
+    assert configurations(space("svm", space={"c": (1, 2.5), "gamma": (0.5,)})) == 2
+
+
+def test_a_default_outside_a_range_is_moved_into_it():
+    (c, _) = space("svm", space={"c": Span(min=10, max=20)})
+    assert c.default == 10
+    units = space("dense_search", space={"units_1": Span(min=32, max=64, step=16)})[1]
+    assert (units.default, units.everything()) == (32, (32, 48, 64))
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"space": {"c": ()}}, r"recipe: models svm: space\.c: empty, there is no value to choose from"),
+        ({"space": {"c": Span(min=2, max=2)}}, r"space\.c: empty, no value lies between 2 and 2"),
+        ({"space": {"c": Span(min=3, max=2)}}, r"space\.c: empty"),
+        ({"space": {"c": Span(min=0, max=2, scale="log")}}, r"space\.c: a logarithmic range begins above 0"),
+        ({"space": {"c": Span(min=1, max=2, step=0)}}, r"space\.c: step is 0"),
+        ({"space": {"c": (1.0, 1.0)}}, r"space\.c: the same value twice"),
+        ({"space": {"c": (1.0, "two")}}, r"space\.c: 'two' is not of the kind of its default, 8\.0"),
+        ({"space": {"c": (float("nan"),)}}, r"space\.c: nan is not finite"),
+        ({"space": {"gama": (1.0,)}}, r"space\.gama: unknown; svm has c, gamma"),
+        ({"space": {"c": (1.0,)}, "fixed": {"c": 2.0}}, r"space\.c: fixed as well"),
+        ({"fixed": {"gama": 1.0}}, r"fixed\.gama: unknown; svm has c, gamma"),
+        ({"fixed": {"c": "large"}}, r"fixed\.c: 'large' is not of the kind of its default, 8\.0"),
+        ({"fixed": {"c": True}}, r"fixed\.c: True is not of the kind"),
+        ({"fixed": {"c": -1}}, r"fixed\.c: -1 is negative"),
+    ],
+)
+def test_an_empty_space_and_values_that_make_no_sense_are_refused_naming_the_key(tables, message):
+    with pytest.raises(UsageError, match=message):
+        space("svm", **tables)
+
+
+def test_whole_numbers_stay_whole():
+    with pytest.raises(UsageError, match=r"space\.units_1: 2\.5 is not of the kind of its default, 16"):
+        space("dense_search", space={"units_1": Span(min=2.5, max=8)})
+
+
+def test_a_recipes_space_is_read_from_toml_and_written_back():
+    text = """
+name = "mine"
+title = "Mine"
+[[models]]
+family = "dense_search"
+features = "loudness"
+space = { learning_rate = { min = 1e-4, max = 1e-2, scale = "log" }, layers = [1, 2] }
+"""
+    recipe = parse_recipe(text, "mine.toml")
+
+    assert recipe.models[0].space == {"learning_rate": Span(min=1e-4, max=1e-2, scale="log"), "layers": (1, 2)}
+    assert parse_recipe(recipe_toml(recipe), "again") == recipe

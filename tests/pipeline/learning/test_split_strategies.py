@@ -1,0 +1,290 @@
+"""Cross-validation, named folds and the parting of rows: what each keeps together, tests and refuses."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import UsageError
+from pipeline.learning import Split
+from pipeline.recipe import ModelChoice, Recipe, SplitPlan
+from pipeline.splits import make_split
+from pipeline.splits.rows import NOTE, opened, owners
+
+track_rows = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c"]),
+        st.none() | st.sampled_from([f"g{number}" for number in range(14)]),
+        st.sampled_from(["1", "2", "3", "10"]),
+        st.none() | st.sampled_from(["x", "y", "z"]),
+    ),
+    min_size=8,
+    max_size=40,
+)
+generous = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
+)
+
+
+def sides(partition):
+    return {"train": partition.train, "validation": partition.validation, "test": partition.test}
+
+
+def assert_whole(manifest, partition):
+    """No track is on two sides, and neither is a group nor a content."""
+    counted = Counter(position for positions in sides(partition).values() for position in positions)
+    assert set(counted.values()) == {1}
+    seen = {}
+    for side, positions in sides(partition).items():
+        for position in positions:
+            track = manifest.tracks[position]
+            for key in (("content", track.content_hash), ("group", track.group)):
+                if key[1] is not None:
+                    assert seen.setdefault(key, side) == side
+
+
+def assert_learned(manifest, split):
+    """Every class is learned in every partition, and every side has a track."""
+    for partition in split.partitions:
+        assert {manifest.tracks[position].label for position in partition.train} == set(manifest.classes)
+        assert partition.validation
+        assert partition.test
+
+
+def split_or_skip(manifest, plan, seed):
+    try:
+        return make_split(manifest, plan, seed=seed)
+    except UsageError:
+        assume(False)
+        raise
+
+
+@generous
+@given(rows=track_rows, k=st.integers(2, 5), seed=st.integers(0, 9))
+def test_k_folds_test_every_track_once_in_whole_groups_and_learn_every_class(manifest_of, rows, k, seed):
+    manifest = manifest_of(rows)
+    plan = SplitPlan(strategy="kfold", k=k)
+    split = split_or_skip(manifest, plan, seed)
+
+    assert sorted(position for partition in split.partitions for position in partition.test) == list(range(len(rows)))
+    assert len(split.partitions) == len(split.rounds) == k
+    for partition in split.partitions:
+        assert_whole(manifest, partition)
+        assert sorted((*partition.train, *partition.validation, *partition.test)) == list(range(len(rows)))
+    assert_learned(manifest, split)
+    assert make_split(manifest, plan, seed=seed) == split
+
+
+@generous
+@given(rows=track_rows, k=st.integers(2, 4), inner=st.integers(2, 3), seed=st.integers(0, 9))
+def test_nested_folds_validate_every_track_that_is_not_tested_once(manifest_of, rows, k, inner, seed):
+    manifest = manifest_of(rows)
+    split = split_or_skip(manifest, SplitPlan(strategy="nested", k=k, inner=inner), seed)
+
+    assert len(split.partitions) == k * inner
+    assert [each.name for each in split.rounds] == [str(number + 1) for number in range(k)]
+    assert sorted(position for each in split.rounds for position in each.test) == list(range(len(rows)))
+    for each in split.rounds:
+        others = sorted(set(range(len(rows))) - set(each.test))
+        assert sorted(position for part in each.partitions for position in part.validation) == others
+        assert list(each.learned) == others
+    for partition in split.partitions:
+        assert_whole(manifest, partition)
+    assert_learned(manifest, split)
+
+
+def test_k_folds_keep_the_classes_in_proportion(manifest_of):
+    manifest = manifest_of([("ab"[number % 4 == 0], None, None, None) for number in range(200)])
+
+    split = make_split(manifest, SplitPlan(strategy="kfold", k=5, validation=0.25), seed=1)
+
+    for partition in split.partitions:
+        by_side = {
+            side: dict(Counter(manifest.tracks[position].label for position in positions))
+            for side, positions in sides(partition).items()
+        }
+        assert by_side == {
+            "train": {"a": 90, "b": 30},
+            "validation": {"a": 30, "b": 10},
+            "test": {"a": 30, "b": 10},
+        }
+
+
+def test_nested_cross_validation_says_what_it_costs(manifest_of):
+    manifest = manifest_of([("ab"[number % 2], None, None, None) for number in range(40)])
+
+    notes = make_split(manifest, SplitPlan(strategy="nested", k=4, inner=3), seed=0).notes
+
+    assert any("each trial is fitted 4 x 3 = 12 times, and what is chosen 4 times more" in note for note in notes)
+
+
+def test_a_class_with_two_tracks_is_refused_for_five_folds_saying_that_two_are_possible(manifest_of):
+    rows = [("a", None, None, None)] * 10 + [("b", None, None, None)] * 2
+    manifest = manifest_of(rows)
+
+    with pytest.raises(UsageError, match=r"class b: its 2 groups .* too few for 5 folds; split\.k = 2 is possible"):
+        make_split(manifest, SplitPlan(strategy="kfold", k=5), seed=0)
+    split = make_split(manifest, SplitPlan(strategy="kfold", k=2), seed=0)
+
+    assert_learned(manifest, split)
+    assert any("not in the validation: b (2 of 2 partitions)" in note for note in split.notes)
+
+
+def test_nested_folds_that_leave_a_class_nothing_are_refused_naming_what_needs_fewer(manifest_of):
+    rows = [("a", None, None, None)] * 10 + [("b", None, None, None)] * 2
+
+    with pytest.raises(UsageError, match=r'class b has no group left to learn from .*"kfold", which needs fewer'):
+        make_split(manifest_of(rows), SplitPlan(strategy="nested", k=2, inner=2), seed=0)
+
+
+@pytest.mark.parametrize("strategy", ["grouped", "kfold", "nested"])
+def test_a_class_with_a_single_track_is_refused_naming_class_track_and_what_is_possible(manifest_of, strategy):
+    rows = [("a", None, None, None)] * 10 + [("lonely", None, None, None)]
+
+    with pytest.raises(UsageError, match=r'class lonely has one track only \(/library/10\.wav\).*strategy = "rows"'):
+        make_split(manifest_of(rows), SplitPlan(strategy=strategy), seed=0)
+
+
+def ten_folds(manifest_of, **odd):
+    rows = [(label, None, str(fold), None) for fold in range(1, 11) for label in "aabb"]
+    for number, row in odd.items():
+        rows[int(number[1:])] = row
+    return manifest_of(rows)
+
+
+def folds_of(manifest, positions):
+    return {manifest.tracks[position].fold for position in positions}
+
+
+@pytest.mark.parametrize(
+    "named", [{"test_folds": (9, 10)}, {"train_folds": (1, 2, 3, 4, 5, 6, 7, 8)}, {"test_folds": ("9", "10")}]
+)
+def test_some_folds_train_and_the_others_test(manifest_of, named):
+    manifest = ten_folds(manifest_of)
+
+    split = make_split(manifest, SplitPlan(validation=0.25, **named), seed=0)
+
+    (partition,) = split.partitions
+    assert split.strategy == "folds"
+    assert partition.name == "9+10"
+    assert folds_of(manifest, partition.test) == {"9", "10"}
+    assert folds_of(manifest, (*partition.train, *partition.validation)) == {str(fold) for fold in range(1, 9)}
+    assert (len(partition.train), len(partition.validation), len(partition.test)) == (24, 8, 8)
+    assert split.notes == ()
+
+
+def test_a_group_of_the_testing_folds_is_kept_out_of_training(manifest_of):
+    manifest = ten_folds(manifest_of, _0=("a", "tour", "1", None), _36=("a", "tour", "10", None))
+
+    split = make_split(manifest, SplitPlan(test_folds=(9, 10)), seed=0)
+
+    (partition,) = split.partitions
+    assert 36 in partition.test
+    assert 0 not in (*partition.train, *partition.validation)
+    assert split.notes == (
+        "1 tracks of the folds that train share a group or content with the test; they were kept out",
+    )
+
+
+def test_folds_that_neither_train_nor_test_are_told(manifest_of):
+    split = make_split(ten_folds(manifest_of), SplitPlan(train_folds=(1, 2, 3), test_folds=(9,)), seed=0)
+
+    assert split.notes == ("in neither training nor test, as the recipe says: fold 4, 5, 6, 7, 8, 10",)
+
+
+def test_a_label_that_is_only_in_the_test_is_refused_naming_it(manifest_of):
+    manifest = ten_folds(manifest_of, _36=("new", None, "10", None), _37=("new", None, "10", None))
+
+    with pytest.raises(UsageError, match=r"class new: none of its 2 tracks is in the folds that train .*never learned"):
+        make_split(manifest, SplitPlan(test_folds=(9, 10)), seed=0)
+
+
+def test_a_label_that_is_only_in_training_is_told(manifest_of):
+    manifest = ten_folds(manifest_of, _0=("old", None, "1", None), _5=("old", None, "2", None))
+
+    notes = make_split(manifest, SplitPlan(test_folds=(9, 10)), seed=0).notes
+
+    assert "not in the folds that test, so nothing is known of them: old" in notes
+
+
+def test_a_fold_that_is_not_there_is_refused_with_those_that_are(manifest_of):
+    with pytest.raises(UsageError, match=r"split\.test_folds: there is no fold 11; there are 1, 2, .*, 10"):
+        make_split(ten_folds(manifest_of), SplitPlan(test_folds=(11,)), seed=0)
+
+
+def rows_recipe(**plan):
+    return Recipe(
+        name="rows",
+        title="Rows",
+        models=(ModelChoice(family="logistic", features="frame_stats"),),
+        split=SplitPlan(strategy="rows", **plan),
+    )
+
+
+def test_rows_are_dealt_out_by_the_shares_and_stand_for_themselves(blobs):
+    library = blobs(6, classes=3, rows=50)
+    recipe = rows_recipe(test=0.25, validation=1 / 3)
+    manifest = library.manifest()
+    split = make_split(manifest, recipe.split, seed=3)
+
+    listed, dealt, source = opened(recipe, manifest, split, library.source)
+
+    (partition,) = dealt.partitions
+    assert (len(partition.train), len(partition.validation), len(partition.test)) == (150, 75, 75)
+    assert sorted((*partition.train, *partition.validation, *partition.test)) == list(range(300))
+    assert [track.row for track in listed.tracks[:52]] == [*range(50), 0, 1]
+    assert owners(listed, manifest).tolist() == [number // 50 for number in range(300)]
+    first = library.source.stored["frame_stats-000000000000", manifest.tracks[1].content_hash].values
+    (row,) = source.rows("frame_stats-000000000000", [listed.tracks[53].content_hash])
+    np.testing.assert_array_equal(row.values, first[3:4])
+    assert opened(recipe, manifest, split, library.source)[:2] == (listed, dealt)
+
+
+def test_a_parting_of_rows_says_that_segments_of_a_track_stand_on_both_sides(blobs):
+    manifest = blobs(6).manifest()
+
+    split = make_split(manifest, SplitPlan(strategy="rows"), seed=0)
+
+    assert split.partitions[0].train == split.partitions[0].test == tuple(range(6))
+    assert split.notes == (NOTE,)
+    assert "segments of one track stand on both sides" in NOTE
+
+
+def test_a_class_with_one_track_can_be_parted_by_rows(blobs):
+    library = blobs(3, classes=3, rows=40)
+    recipe = rows_recipe()
+    manifest = library.manifest()
+
+    listed, dealt, _ = opened(recipe, manifest, make_split(manifest, recipe.split, seed=0), library.source)
+
+    assert_learned(listed, dealt)
+
+
+def test_every_other_split_is_left_as_it_is(blobs):
+    library = blobs(12)
+    manifest = library.manifest()
+    split = make_split(manifest, SplitPlan(), seed=0)
+
+    assert opened(rows_recipe(), manifest, split, library.source) == (manifest, split, library.source)
+
+
+def test_copies_under_a_parting_of_rows_are_told_as_torn(manifest_of):
+    rows = [("ab"[number % 2], None, None, "same" if number < 3 else None) for number in range(12)]
+
+    split = make_split(manifest_of(rows), SplitPlan(strategy="rows"), seed=0)
+
+    assert [found.kept for found in split.duplicates] == [False]
+    assert any("3 tracks are copies of 1 contents; their rows lie on several sides" in note for note in split.notes)
+
+
+@pytest.mark.parametrize("strategy", ["grouped", "kfold", "nested", "rows"])
+def test_a_split_survives_the_wire(manifest_of, strategy):
+    manifest = manifest_of([("ab"[number % 2], None, None, None) for number in range(40)])
+
+    split = make_split(manifest, SplitPlan(strategy=strategy, k=3), seed=0)
+
+    assert Split.from_wire(split.to_wire()) == split

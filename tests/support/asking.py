@@ -1,0 +1,78 @@
+"""Processes that ask the oracles of several studies for trials and tell them outcomes, killed at any moment.
+
+`python asking.py HOME KILLS RUN...` ends when all trials of all runs have ended. KerasTuner is imported once, before
+the processes are forked; nothing is computed by TensorFlow.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from pipeline.learning import TrialOutcome
+from pipeline.oracles import _kinds, _quiet
+from workers import learning, searching
+from workers.context import Doors
+
+CREW = 2
+
+
+def score(spec) -> float:
+    """Return what a configuration achieves, the same whoever fits it."""
+    return random.Random(json.dumps(spec.hyperparameters, sort_keys=True)).random()
+
+
+def work(home: Path, runs: list[str], seed: int) -> None:
+    """Take whatever trial has not ended, as a message that may be delivered twice would, until all have."""
+    chance, context, pause = random.Random(seed), Doors(home), threading.Event()
+    with (home / f"asked-{os.getpid()}.jsonl").open("a", encoding="utf-8") as log:
+        while missing := [(run, index) for run in runs for index in learning.unended(context, run)]:
+            run, index = chance.choice(missing[:8])
+            spec = searching.ask(context, run, index)
+            if spec == "wait":
+                pause.wait(0.005)
+                continue
+            if spec == "exhausted":
+                context.ledger.claim(run, f"exhausted-{index}")
+                return
+            log.write(json.dumps([run, index, spec.hyperparameters, spec.seed]) + "\n")
+            log.flush()
+            context.ledger.put_outcome(TrialOutcome(spec=spec, state="completed", objective=score(spec)))
+
+
+def start(home: Path, runs: list[str], seed: int) -> int:
+    """Start a process and return its number."""
+    number = os.fork()
+    if number == 0:
+        try:
+            work(home, runs, seed)
+        except BaseException as error:
+            (home / f"broke-{os.getpid()}.txt").write_text(repr(error), "utf-8")
+            raise
+        finally:
+            os._exit(0)
+    return number
+
+
+def main(home: Path, kills: int, runs: list[str]) -> None:
+    """Keep a crew at work, and kill one of them now and then."""
+    with _quiet():
+        _kinds()
+    chance, pause = random.Random(1), threading.Event()
+    crew = [start(home, runs, seed) for seed in range(CREW)]
+    for kill in range(kills):
+        pause.wait(chance.uniform(0.0, 0.15))
+        victim = chance.choice(crew)
+        os.kill(victim, signal.SIGKILL)
+        os.waitpid(victim, 0)
+        crew.remove(victim)
+        crew.append(start(home, runs, CREW + kill))
+    for number in crew:
+        os.waitpid(number, 0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])
