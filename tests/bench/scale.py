@@ -189,14 +189,12 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
     took_s = stages.seconds(doors, run_id)["extract"]
     told = machinery.client.hgetall(TOLD)
     stored = len(FileFeatureStore.open(machinery.home / "store").snapshot())
-    # Where the tasks count nothing, nothing can be told of what they did meanwhile.
-    told_of = [each for each in seen if each.done]
-    first = _at(told_of, asked * 0.1)
-    last = _at(told_of, asked * 0.9)
+    # Where the tasks count nothing, nothing can be told of how far they were.
+    first, last = _at(seen, asked * 0.1), _at(seen, asked * 0.9)
+    begin = first or seen[len(seen) // 10]
+    end = next(each for each in reversed(seen) if each.command)  # not of a process that has just ended
     sealing = float(told["seal_cpu_s"]) / (cpu_ms["pool"] * asked / 1000)
     memory = machinery.client.info("memory")
-    end = seen[-1]
-    begin = first or seen[0]
     return {
         "files": f"{asked:,}",
         "files/s, from the end of the scan to the last seal": f"{asked / took_s:,.0f}",
