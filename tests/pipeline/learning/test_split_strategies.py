@@ -4,8 +4,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from partings import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
 
 from pipeline.errors import UsageError
 from pipeline.learning import Split
@@ -13,38 +14,7 @@ from pipeline.recipe import ModelChoice, Recipe, SplitPlan
 from pipeline.splits import make_split
 from pipeline.splits.rows import NOTE, opened, owners
 
-track_rows = st.lists(
-    st.tuples(
-        st.sampled_from(["a", "b", "c"]),
-        st.none() | st.sampled_from([f"g{number}" for number in range(14)]),
-        st.sampled_from(["1", "2", "3", "10"]),
-        st.none() | st.sampled_from(["x", "y", "z"]),
-    ),
-    min_size=8,
-    max_size=40,
-)
-generous = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
-)
-
-
-def sides(partition):
-    return {"train": partition.train, "validation": partition.validation, "test": partition.test}
-
-
-def assert_whole(manifest, partition):
-    """No track is on two sides, and neither is a group nor a content."""
-    counted = Counter(position for positions in sides(partition).values() for position in positions)
-    assert set(counted.values()) == {1}
-    seen = {}
-    for side, positions in sides(partition).items():
-        for position in positions:
-            track = manifest.tracks[position]
-            for key in (("content", track.content_hash), ("group", track.group)):
-                if key[1] is not None:
-                    assert seen.setdefault(key, side) == side
+track_rows = drawn_rows(groups=14)
 
 
 def assert_learned(manifest, split):
@@ -53,14 +23,6 @@ def assert_learned(manifest, split):
         assert {manifest.tracks[position].label for position in partition.train} == set(manifest.classes)
         assert partition.validation
         assert partition.test
-
-
-def split_or_skip(manifest, plan, seed):
-    try:
-        return make_split(manifest, plan, seed=seed)
-    except UsageError:
-        assume(False)
-        raise
 
 
 @generous
@@ -73,7 +35,8 @@ def test_k_folds_test_every_track_once_in_whole_groups_and_learn_every_class(man
     assert sorted(position for partition in split.partitions for position in partition.test) == list(range(len(rows)))
     assert len(split.partitions) == len(split.rounds) == k
     for partition in split.partitions:
-        assert_whole(manifest, partition)
+        assert_disjoint(partition)
+        assert_nothing_straddles(manifest, partition)
         assert sorted((*partition.train, *partition.validation, *partition.test)) == list(range(len(rows)))
     assert_learned(manifest, split)
     assert make_split(manifest, plan, seed=seed) == split
@@ -93,7 +56,8 @@ def test_nested_folds_validate_every_track_that_is_not_tested_once(manifest_of, 
         assert sorted(position for part in each.partitions for position in part.validation) == others
         assert list(each.learned) == others
     for partition in split.partitions:
-        assert_whole(manifest, partition)
+        assert_disjoint(partition)
+        assert_nothing_straddles(manifest, partition)
     assert_learned(manifest, split)
 
 

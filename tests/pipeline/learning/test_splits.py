@@ -3,8 +3,9 @@
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from partings import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
 
 from pipeline.errors import UsageError
 from pipeline.recipe import SplitPlan
@@ -13,48 +14,7 @@ from pipeline.splits import make_split
 GROUPED = SplitPlan(strategy="grouped")
 FOLDS = SplitPlan(strategy="folds")
 
-track_rows = st.lists(
-    st.tuples(
-        st.sampled_from(["a", "b", "c"]),
-        st.none() | st.sampled_from([f"g{number}" for number in range(12)]),
-        st.sampled_from(["1", "2", "3", "10"]),
-        st.none() | st.sampled_from(["x", "y", "z"]),
-    ),
-    min_size=8,
-    max_size=40,
-)
-generous = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
-)
-
-
-def sides(partition):
-    return {"train": partition.train, "validation": partition.validation, "test": partition.test}
-
-
-def assert_nothing_straddles(manifest, partition):
-    seen = {}
-    for side, positions in sides(partition).items():
-        for position in positions:
-            track = manifest.tracks[position]
-            for key in (("content", track.content_hash), ("group", track.group)):
-                if key[1] is not None:
-                    assert seen.setdefault(key, side) == side
-
-
-def assert_disjoint(partition):
-    counted = Counter(position for positions in sides(partition).values() for position in positions)
-    assert set(counted.values()) == {1}
-
-
-def split_or_skip(manifest, plan, seed):
-    try:
-        return make_split(manifest, plan, seed=seed)
-    except UsageError:
-        assume(False)
-        raise
+track_rows = drawn_rows(groups=12)
 
 
 @generous
