@@ -87,12 +87,18 @@ class RowStream:
 
     def _load(self, window: int) -> None:
         self._window = -1
-        runs = self._order[self._window_runs[window] : self._window_runs[window + 1]]
-        pieces = self._runs.pieces_of(np.sort(runs))
+        pieces = self._pieces_of(window)
+        if window + 1 < len(self._window_begins) - 1:
+            # While this window is read and used the disk goes on with the next one.
+            self._reader.expect(self._pieces_of(window + 1))
         self._owner = np.repeat(self._pieces.entry[pieces], self._pieces.count[pieces])
         self._reader.read(pieces, self._buffer[: len(self._owner)])
         self._window = window
         self._shuffle()
+
+    def _pieces_of(self, window: int) -> Int64:
+        runs = self._order[self._window_runs[window] : self._window_runs[window + 1]]
+        return self._runs.pieces_of(np.sort(runs))
 
     def _shuffle(self) -> None:
         random = np.random.default_rng([self._seed, self._epoch, self._window])

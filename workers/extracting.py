@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 HOST = socket.gethostname()
 
-SURPRISES = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, MemoryError, AttributeError)
-"""What a numerical library may raise over a file nobody foresaw; one file never stops a run, so it becomes a record."""
+SURPRISES = (ValueError, TypeError, ArithmeticError, LookupError, RuntimeError, AttributeError)
+"""What a numerical library may raise over a file nobody foresaw; one file never stops a run, so it becomes a record.
+
+No `MemoryError`: a process without memory would fail the files after it too, so it ends, and another one tries again.
+"""
 
 
 def extract_one(order: ExtractTrack, context: Context) -> Receipt:

@@ -138,10 +138,13 @@ class _HeldAccumulator:
 
 @contextmanager
 def _surprises(origin: str) -> Iterator[None]:
-    """Raise what somebody else's code raises over a file, and is no error of ours, as `UnsupportedError`."""
+    """Raise what somebody else's code raises over a file, and is no error of ours, as `UnsupportedError`.
+
+    `MemoryError` passes: it tells of the process, not of the file.
+    """
     try:
         yield
-    except ChordalError:
+    except (ChordalError, MemoryError):
         raise
     except Exception as error:
         raise UnsupportedError(f"{origin} raised {type(error).__name__}: {error}") from error

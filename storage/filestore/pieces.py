@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.arrays import Float32, Int32, Int64
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows, FeatureSpec
+from storage.filestore.ahead import ReadAhead
 from storage.filestore.extents import Extents, Sums, damaged, locate, open_rows, whole_crc
 from storage.filestore.hdf5 import VanishedError
 from storage.filestore.layout import Layout
@@ -84,11 +85,20 @@ class PieceReader:
         self.pieces = pieces
         self._layout = layout
         self._extents = extents
+        self._ahead = ReadAhead(extents)
         self._checks = Checks(pieces, row_bytes)
 
     def again(self) -> None:
         """Check every content anew from now on."""
         self._checks.clear()
+
+    def expect(self, chosen: Int64) -> None:
+        """Let the system fetch the rows of some pieces while something else is done; `read` tells what is wrong."""
+        entry = self.pieces.entry[chosen]
+        file, begin = self._extents.file[entry], self._extents.begin[entry] + self.pieces.offset[chosen]
+        for which in np.unique(file).tolist():
+            here = file == which
+            self._ahead.expect(which, begin[here], begin[here] + self.pieces.count[chosen][here])
 
     def read(self, chosen: Int64, values: Float32) -> FeatureRows:
         """Return the rows of some pieces, in the order of `chosen`; they fill `values` (rows, *row_shape).
@@ -100,6 +110,7 @@ class PieceReader:
                 return self._read(chosen, values)
             except VanishedError:
                 self._extents = locate(self._layout, self._extents.key, self._extents.contents)
+                self._ahead = ReadAhead(self._extents)
         raise StoreError(f"family {self._extents.key}: its files go away faster than they are read; try again")
 
     def _read(self, chosen: Int64, values: Float32) -> FeatureRows:

@@ -1,3 +1,4 @@
+import os
 import zlib
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
-from storage.filestore.extents import Sums, whole_crc
+from storage.filestore.ahead import ReadAhead
+from storage.filestore.extents import Sums, locate, whole_crc
 from storage.filestore.families import rows_crc
 from storage.filestore.founding import find_layout
 from storage.filestore.packing import ids, pack
@@ -242,3 +244,38 @@ def test_a_small_network_learns_from_batches_the_same_each_time(tmp_path):
         assert fitted.history["val_accuracy"][-1] > 0.9
         losses.append(fitted.history["loss"])
     assert losses[0] == losses[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system cannot be asked")
+def test_what_is_asked_for_ahead_are_the_chunks_of_the_rows(tmp_path, monkeypatch):
+    # given two contents of several chunks in a part, and one in the inbox
+    lengths = {1: 20_000, 2: 30_000, 3: 70}
+    store = commit(tmp_path, [])
+    for number, n in lengths.items():
+        store.commit(record(f"/music/{number}.wav", number), features(number, n=n), SPECS)
+        if number == 2:
+            store.compact()
+    extents = locate(find_layout(tmp_path / "store"), SPECTRA.key, ids([content(number) for number in lengths]))
+    asked = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _file, *span: asked.append(span[:2]))
+
+    for at, (number, n) in enumerate(lengths.items()):
+        # when the last third of a content is expected
+        asked.clear()
+        file, end = int(extents.file[at]), extents.begin[at] + n
+        ReadAhead(extents).expect(file, np.array([end - n // 3]), np.array([end]))
+
+        # then the spans hold it, and not much more
+        image = extents.files[file].read_bytes()
+        held = b"".join(image[offset : offset + size if size else None] for offset, size in asked)
+        expected = rows(SPECTRA, number, n=n).values[-(n // 3) :].tobytes()
+        assert expected in held
+        assert len(held) <= len(expected) + 2 * (256 << 10)
+
+
+def test_what_cannot_be_asked_for_ahead_is_left_to_the_reader(home):
+    extents = locate(find_layout(home / "store"), SPECTRA.key)
+    for path in extents.files:
+        path.unlink()
+
+    ReadAhead(extents).expect(0, np.array([0]), np.array([1]))
