@@ -6,11 +6,12 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_before_create_process, worker_process_init
 
-from workers import context, rabbit
+from workers import context, rabbit, transport
 from workers.settings import QUEUES, SCHEDULE, Role, Settings
 
 DAY_S = 24 * 3600
 
+transport.install()
 app = Celery("chordal", include=["workers.tasks"])
 
 

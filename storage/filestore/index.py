@@ -6,6 +6,7 @@ The few that share a prefix lie next to each other and are told apart by the res
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -84,8 +85,7 @@ class _Sorted:
 
     def find(self, packed: bytes, name: str) -> list[int]:
         """Return the positions of an id, ascending."""
-        wanted = np.uint64(int.from_bytes(packed[:8], "big"))
-        first, last = (int(self.prefix.searchsorted(wanted, side)) for side in ("left", "right"))
+        first, last = _between(self.prefix, packed)
         # NumPy drops the trailing zero bytes of fixed-length bytes.
         told = packed.rstrip(b"\0")
         return [at for at in range(first, last) if self.entries[at][name] == told]
@@ -122,6 +122,12 @@ def _prefixes(packed: Ids) -> np.ndarray:
     return np.ascontiguousarray(raw[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
 
 
+def _between(ascending: np.ndarray, packed: bytes) -> tuple[int, int]:
+    """Return where the first eight bytes of an id are among ascending ones: the first position, and the one after."""
+    wanted = np.uint64(int.from_bytes(packed[:8], "big"))
+    return int(ascending.searchsorted(wanted, "left")), int(ascending.searchsorted(wanted, "right"))
+
+
 class PartsIndex:
     """What the parts of one manifest hold; never changes."""
 
@@ -153,10 +159,23 @@ class PartsIndex:
         return frozenset(key for key, held in self._families.items() if held.find(packed, "content_hash"))
 
     def tracks_of(self, content_hash: str) -> list[str]:
-        """Return the tracks that have, or once had, a content; a pass over all records, some ms for a million."""
-        rows = self._tracks.entries
-        alike = rows["has_content"] & _DESCRIBING[rows["state"]] & (rows["content_hash"] == pack(content_hash))
-        return [unpack(row) for row in rows["track_id"][np.flatnonzero(alike)]]
+        """Return the tracks that have, or once had, a content, ascending."""
+        prefix, order = self._by_content
+        packed = pack(content_hash)
+        near = order[slice(*_between(prefix, packed))]
+        rows = self._tracks.entries[np.sort(near)]
+        alike = rows["has_content"] & _DESCRIBING[rows["state"]] & (rows["content_hash"] == packed)
+        return [unpack(row) for row in rows["track_id"][alike]]
+
+    @cached_property
+    def _by_content(self) -> tuple[np.ndarray, Int32]:
+        """The records in the order of their contents: the prefixes, ascending, and the positions of the records.
+
+        Only processes that extract ask for it.
+        """
+        prefix = _prefixes(self._tracks.entries["content_hash"])
+        order = np.argsort(prefix, kind="stable")
+        return prefix[order], order.astype(np.int32)
 
     def rows(self, family_key: str, content_hash: str) -> Place | None:
         """Return where the rows of a content are."""

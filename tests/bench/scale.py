@@ -12,6 +12,7 @@ Memory is sampled five times a second; that of the commands is their own peak wh
 decoding, larger rows, several hosts.
 """
 
+import os
 import resource
 import shutil
 import subprocess
@@ -60,7 +61,12 @@ class Worker(Child):
     def __init__(self, mode: str, home: Path, broker: BrokerAddress) -> None:
         super().__init__(mode, [], home / "logs" / f"{mode}.log")
         self._arguments = [sys.executable, "-m", "tests.bench.scale_rows", mode, str(home)]
-        self.environment = {"CHORDAL_BROKER": broker.url, "PYTHONPATH": str(Path(__file__).parents[2])}
+        self.environment = {
+            "CHORDAL_BROKER": broker.url,
+            "PYTHONPATH": os.pathsep.join(
+                [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+            ),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

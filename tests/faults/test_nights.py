@@ -1,0 +1,42 @@
+"""Whoever conducts a night is killed in the middle of it: the night is one run, taken up and brought to its end."""
+
+import json
+
+import killing
+import pytest
+from sounds import write_classes
+from waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.mark.parametrize("victim", ["the process at the run", "the conductor with it"])
+def test_a_night_whose_conductor_is_killed_is_taken_up_as_the_same_run(chordal, tmp_path, victim):
+    # given a night whose hour passed, in the middle of its files
+    library = tmp_path / "library"
+    total = write_classes(library, per_class=12, seconds=8.0)
+    asked = chordal("schedule", "set", "--library", library, "--recipe", chordal.recipe, "--reconcile", "1")
+    assert asked.status == 0, asked.err
+    schedule = chordal.home / "schedule.json"
+    wire = json.loads(schedule.read_text()) | {"since": "2020-01-01T00:00:00+00:00"}
+    del wire["crc32"]  # of what it said before
+    schedule.write_text(json.dumps(wire))
+    assert chordal("up", "--workers", "1", "--no-flower", "--no-metrics").status == 0
+    eventually(lambda: killing.extracting(chordal), within_s=120)
+
+    # when
+    conductor, [at_the_run] = killing.worker(chordal, "conduct"), killing.pool(chordal, "conduct")
+    if victim == "the conductor with it":
+        conductor.kill()
+    at_the_run.kill()
+
+    # then
+    eventually(lambda: list(chordal.home.glob("nightly/*/result.json")), within_s=200)
+    [night] = chordal("schedule", "show", "--json").json["nights"]
+    assert night["state"] == "finished", night
+    assert night["tracks"] == {"extracted": total, "unchanged": 0, "failed": 0}
+    assert [plan.parent.name for plan in (chordal.home / "runs").glob("*/plan.json")] == [night["run_id"]]
+    assert night["model"] == "v0001"
+    assert len(killing.stored(chordal.home)) == total
+    assert chordal("down").status == 0
+    assert chordal.left_running() == []
