@@ -77,6 +77,22 @@ class Service(Value, frozen=True, kw_only=True):
         return not self.here or self.process.found() is not None
 
 
+def told(home: Path) -> dict[str, str | int]:
+    """Return what people want to know of the home's service in short; nothing when none is up."""
+    service = read(home)
+    if service is None or not service.alive:
+        return {}
+    pages = {name: page for name, page in (("flower", service.flower), ("metrics", service.metrics)) if page}
+    return {
+        "state": service.state,
+        "host": service.host,
+        "process": service.process.pid,
+        "since": service.since,
+        "workers": service.workers,
+        **pages,
+    }
+
+
 def now() -> str:
     """Return the time, ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")

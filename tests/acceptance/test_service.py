@@ -71,6 +71,11 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
     assert night["model"] == "v0001"
     assert night["run_id"] in chordal("schedule", "show").out
 
+    # and the status of a run says that it is up, and where its pages are
+    seen = chordal("status", "--json").json["service"]
+    assert (seen["state"], seen["process"], seen["flower"]) == ("ready", service["process"], service["flower"])
+    assert f"process {service['process']}" in chordal("status").out
+
     # and a run uses the service instead of a broker of its own
     again = chordal("extract", library, "--recipe", chordal.recipe)
     assert again.status == 0, again.err
@@ -104,6 +109,7 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
 
     # and nothing is left when it is taken down
     assert chordal("down").out == "down\n"
+    assert "service" not in chordal("status", "--json").json
     assert chordal.left_running() == []
     again = chordal("down")
     assert again.status == 2

@@ -85,7 +85,7 @@ def _told(value: Any) -> str:
 
 
 def _status(context: "Doors", run_id: str) -> dict[str, Any]:
-    from workers import stages
+    from workers import service, stages
 
     ledger = context.ledger
     plan = ledger.plan(run_id)
@@ -104,6 +104,8 @@ def _status(context: "Doors", run_id: str) -> dict[str, Any]:
         "trials": {"requested": len(study.indices) if study is not None else 0, "ended": len(ended)},
         "seconds": stages.seconds(context, run_id),
     }
+    if up := service.told(context.home):
+        told["service"] = up
     if (failure := ledger.failure(run_id)) is not None:
         told["failure"] = failure
     if (report := ledger.report(run_id)) is not None:
