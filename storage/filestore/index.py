@@ -165,7 +165,7 @@ class PartsIndex:
         near = order[slice(*_between(prefix, packed))]
         rows = self._tracks.entries[np.sort(near)]
         alike = rows["has_content"] & _DESCRIBING[rows["state"]] & (rows["content_hash"] == packed)
-        return [unpack(row) for row in rows["track_id"][alike]]
+        return [unpack(row) for row in rows["track_id"][np.flatnonzero(alike)]]
 
     @cached_property
     def _by_content(self) -> tuple[np.ndarray, Int32]:
