@@ -112,9 +112,9 @@ def summarise(recipe: Recipe, study: StudyPlan | None = None) -> SearchSummary:
 def rank(outcomes: Iterable[TrialOutcome], specs: Sequence[TrialSpec] = ()) -> tuple[Ranked, ...]:
     """Return trials, the best first, then those that failed, were skipped or run still, by index.
 
-    `specs` are those that were handed out. Ties: the lower index.
+    `specs` are those that were handed out. Ties as where the winner is chosen: the lower log-loss, the lower index.
     """
-    ended = sorted(outcomes, key=lambda o: (o.state != "completed", -o.objective, o.spec.index))
+    ended = sorted(outcomes, key=order)
     told = {outcome.spec.index for outcome in ended}
     rows = [_ranked(outcome, place) for place, outcome in enumerate(ended, start=1)]
     rows += [
@@ -134,6 +134,17 @@ def rank(outcomes: Iterable[TrialOutcome], specs: Sequence[TrialSpec] = ()) -> t
     return tuple(rows)
 
 
+def order(outcome: TrialOutcome) -> tuple[bool, float, float, int]:
+    """Return what trials are sorted by, the best first."""
+    losses = [fit.validation_log_loss for fit in outcome.fits]
+    return (
+        outcome.state != "completed",
+        -outcome.objective,
+        statistics.fmean(losses) if losses else 0.0,
+        outcome.spec.index,
+    )
+
+
 def pace(outcomes: Iterable[TrialOutcome], wall_s: float | None) -> Pace | None:
     """Return what working on several trials at a time gained; None where the wall time is not known."""
     seconds = [outcome.seconds for outcome in outcomes if outcome.state != "skipped"]
@@ -145,13 +156,10 @@ def lines_of(summary: SearchSummary) -> list[str]:
     each = f" of {summary.executions} executions" if summary.executions > 1 else ""
     lines = [f"search: {summary.strategy}, {summary.trials} trials{each}"]
     for model in summary.models:
-        found = space_words(model)
-        many = "too many to count" if model.configurations is None else str(model.configurations)
-        lines.append(
-            f"  {model.model} on {model.features}: {model.trials} trials of {many} configurations"
-            + (f"; {model.note}" if model.note else "")
-            + (f"; {found}" if found else "")
-        )
+        there = "" if model.configurations is None else f", {model.configurations} configurations there are"
+        trials = "1 trial" if model.trials == 1 else f"{model.trials} trials"
+        told = [f"{trials}{there}", model.note, space_words(model)]
+        lines.append(f"  {model.model} on {model.features}: {'; '.join(filter(None, told))}")
     return lines
 
 

@@ -1,7 +1,7 @@
 """The parts of a report that are there when a run has learned: trials, curves, scores, mistakes."""
 
 from pipeline.learning import ClassScores, EvaluationReport, Prediction, Scores, TrialOutcome
-from pipeline.ranking import rank
+from pipeline.ranking import order, rank
 from pipeline.report.charts import MOST_BARS, MOST_CELLS, MOST_CURVES, confusion_chart, curves_chart, trials_chart
 from pipeline.report.content import ReportContent
 from pipeline.report.view import Block, Chart, Column, Section, Table, cut
@@ -20,7 +20,7 @@ def majority_share(scores: Scores) -> float:
 def ranked(content: ReportContent) -> list[TrialOutcome]:
     """Return the completed trials, best validation accuracy first."""
     done = [outcome for outcome in content.outcomes if outcome.state == "completed"]
-    return sorted(done, key=lambda outcome: (-outcome.objective, outcome.spec.index))
+    return sorted(done, key=order)
 
 
 def trials_section(content: ReportContent) -> Section | None:

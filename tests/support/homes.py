@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from pipeline.recipe import load_recipe
+import numpy as np
+
+from pipeline.features.registry import family
+from pipeline.features.spec import FeatureRows
+from pipeline.recipe import Recipe, load_recipe
 from pipeline.runs import RunPlan
 from pipeline.tracks import ScannedTrack
 from storage import FileFeatureStore, RunLedger
@@ -49,3 +53,50 @@ def small_home(home: Path, *, tracks: int = 6, rows: int = 5) -> FileFeatureStor
     words = {f"/music/{n:02d}.wav": ("odd" if n % 2 else "even", f"artist {n // 2}") for n in range(tracks)}
     scan(home, words)
     return store
+
+
+def study_home(
+    home: Path, recipe: Recipe, *, run_id: str = "r1", tracks: int = 24, classes: int = 3, seed: int = 1
+) -> RunPlan:
+    """Make a home whose store has rows of a recipe's families for labelled tracks, and a scanned run to learn from.
+
+    Each class is high in a column of its own, so models learn it at once.
+    """
+    store = FileFeatureStore.open(home / "store")
+    specs = {family(name).spec.key: family(name).spec for name in recipe.families}
+    labels: dict[str, tuple[str | None, str | None]] = {}
+    for number in range(tracks):
+        random = np.random.default_rng([seed, number])
+        rows = {}
+        for key, spec in specs.items():
+            values = random.normal(size=(2, *spec.row_shape)).astype(np.float32)
+            values[..., number % classes] += 3
+            rows[key] = FeatureRows(
+                values=values, start_s=np.arange(2, dtype=np.float32), channel=np.full(2, -1, np.int8)
+            )
+        path = f"/music/{number:02d}.wav"
+        store.commit(record(path, number), rows, specs)
+        labels[path] = (f"class {number % classes}", None)
+    store.compact()
+    ledger = RunLedger(home)
+    plan = RunPlan(
+        run_id=run_id,
+        command=("chordal", "train"),
+        libraries=("/music",),
+        recipe=recipe,
+        labels="folder",
+        groups=None,
+        folds=None,
+        seed=seed,
+        sequence=1,
+        created="2026-01-01T00:00:00+00:00",
+        extract=False,
+    )
+    ledger.create(plan)
+    found = []
+    for path, (label, group) in labels.items():
+        told = record(path, 0)
+        found.append(ScannedTrack(track_id=told.track_id, path=path, stamp=told.stamp, label=label, group=group))
+    ledger.write_shard(run_id, 0, found)
+    ledger.close_scan(run_id, 1)
+    return plan
