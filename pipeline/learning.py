@@ -289,6 +289,7 @@ class ModelVersion(Value, frozen=True, kw_only=True):
     dataset_digest: str
     created: str
     test_accuracy: float
+    test_accuracy_interval: Interval | None = None
     seed: int
     path: str = ""
     """Folder of the version, absolute."""

@@ -2,21 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from pipeline.arrays import Bool, Float32, Int64
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
-from pipeline.features.spec import FeatureRows
 from pipeline.findings import Flaw
 from pipeline.learning import DatasetTrack
+from pipeline.passing import Reader, each_rows
 
 MOST_COLUMNS = 5
 """So many are named of a row that has more."""
-
-_TRACKS_PER_READ = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,34 +28,24 @@ class Soundness:
     """Columns with one value in all rows, by family."""
 
 
-class Reader(Protocol):
-    """What is needed of a store."""
+def look_through(tracks: Sequence[DatasetTrack], families: Mapping[str, str], source: Reader) -> Soundness:
+    """Return what is wrong with the rows of some tracks; reads each row once.
 
-    def rows(self, family_key: str, content_hashes: Sequence[str]) -> list[FeatureRows]:
-        """Return the rows of one family for each content hash, in the order asked."""
-        ...
-
-
-def look_through(tracks: Sequence[DatasetTrack], families: Mapping[str, str], read: Reader) -> Soundness:
-    """Return what is wrong with the rows of some tracks; reads each row once, some tracks at a time.
-
-    `families` maps names to keys in the store, `read` returns the rows of a family (by key) for content hashes.
+    `families` maps names to keys in the store.
     """
     flaws: list[tuple[int, Flaw]] = []
     hopeless: dict[int, str] = {}
     constant: dict[str, tuple[str, ...]] = {}
     for name, key in families.items():
         seen = _Columns()
-        for first in range(0, len(tracks), _TRACKS_PER_READ):
-            some = tracks[first : first + _TRACKS_PER_READ]
-            for position, rows in enumerate(read.rows(key, [track.content_hash for track in some]), start=first):
-                flaw = _flaw(tracks[position].path, name, rows.values)
-                seen.take(rows.values, are_finite=flaw is None)
-                if flaw is None:
-                    continue
-                flaws.append((position, flaw))
-                if flaw.rows == flaw.of:
-                    hopeless[position] = f"NaN or infinite values: in every row of {name} ({', '.join(flaw.columns)})"
+        for position, rows in enumerate(each_rows(source, key, [track.content_hash for track in tracks])):
+            flaw = _flaw(tracks[position].path, name, rows.values)
+            seen.take(rows.values, are_finite=flaw is None)
+            if flaw is None:
+                continue
+            flaws.append((position, flaw))
+            if flaw.rows == flaw.of:
+                hopeless[position] = f"NaN or infinite values: in every row of {name} ({', '.join(flaw.columns)})"
         if said_nothing := seen.constant(name):
             constant[name] = said_nothing
     return Soundness(

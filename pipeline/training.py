@@ -161,6 +161,7 @@ def finish(
             dataset_digest=digest,
             created=created,
             test_accuracy=told.test.accuracy,
+            test_accuracy_interval=told.test.accuracy_interval,
             seed=seed,
         ),
     )

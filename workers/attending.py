@@ -20,7 +20,7 @@ from pipeline.runs import RunPlan
 from pipeline.scan import scan, stamp_of
 from pipeline.tracks import FileStamp, ScannedTrack, printable, track_id
 from pipeline.wire import Value
-from workers import interrupts, producer, removals, running, sealing, stages
+from workers import interrupts, producer, removals, running, sealing, shown, stages
 from workers.arrivals import SETTLE_S, Arrivals
 from workers.context import Doors
 from workers.eyes import Eyes, Seen
@@ -238,7 +238,7 @@ class _Attendant:
         self.told = self.told.replace(learned=self.told.learned + 1)
         report = self._context.ledger.report(finished.plan.run_id)
         if report is not None:
-            self._say(f"learned model {report.model.version}, test accuracy {report.test.accuracy:.1%}")
+            self._say(f"learned {shown.finished(report)!r}")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from pipeline.findings import Reliability
 from pipeline.learning import Scores, TrialOutcome
 from pipeline.report.wording import shortened
 from pipeline.tracks import printable
@@ -178,6 +179,31 @@ def confusion_chart(scores: Scores, classes: Sequence[str], *, name: str) -> str
         axes.set_yticks(range(n), names)
         axes.tick_params(length=0, labelcolor=INK)
         axes.spines[:].set_visible(False)
+        return _svg(figure, name)
+
+
+def reliability_chart(before: Reliability, after: Reliability, *, name: str) -> str:
+    """Return accuracy by confidence of the predictions, before and after calibration; the diagonal is as it should be.
+
+    The size of a dot says how many predictions are in its bin.
+    """
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.9, 3.7), layout="constrained")
+        axes: Any = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
+        for told, colour, label in ((before, SERIES[1], "before"), (after, SERIES[0], "after")):
+            total = max(sum(found.n for found in told.bins), 1)
+            sure, right = [found.confidence for found in told.bins], [found.accuracy for found in told.bins]
+            axes.plot(sure, right, color=colour, linewidth=1.2, alpha=0.6)
+            sizes = [12 + 220 * found.n / total for found in told.bins]
+            axes.scatter(sure, right, s=sizes, color=colour, linewidths=0, alpha=0.85)
+            axes.scatter([], [], s=36, color=colour, linewidths=0, label=label)
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="confidence", ylabel="accuracy", aspect="equal")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.tick_params(labelcolor=INK)
+        axes.grid()
+        figure.legend(loc="outside lower left", ncols=2, handlelength=1.2, columnspacing=1.2)
         return _svg(figure, name)
 
 

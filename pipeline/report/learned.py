@@ -4,8 +4,9 @@ from pipeline.learning import ClassScores, EvaluationReport, Prediction, Scores,
 from pipeline.ranking import order, rank
 from pipeline.report.charts import MOST_BARS, MOST_CELLS, MOST_CURVES, confusion_chart, curves_chart, trials_chart
 from pipeline.report.content import ReportContent
+from pipeline.report.trust import SEGMENTS, scores_table
 from pipeline.report.view import Block, Chart, Column, Section, Table, cut
-from pipeline.report.wording import MISSING, count, counted, duration, listed, pairs, percent, reason, within
+from pipeline.report.wording import MISSING, between, count, counted, duration, listed, pairs, percent, reason, within
 from pipeline.tracks import printable
 
 WORST_MISTAKES = 20
@@ -122,7 +123,7 @@ def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Se
     `picture` is the confusion matrix, unless it is shown elsewhere.
     """
     blocks: list[Block] = [picture] if picture else []
-    blocks.append(_class_table(evaluation))
+    blocks += [scores_table(evaluation), _class_table(evaluation)]
     wrong = _confused(evaluation.test)
     if wrong:
         blocks.append(_confused_table(evaluation, wrong))
@@ -132,7 +133,8 @@ def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Se
         "Precision: of the tracks given this label, how many truly have it. Recall: of the tracks that have it, how "
         "many were given it. F1: the harmonic mean of the two."
     )
-    return Section(anchor="scores", title="Scores", words=(words,), blocks=tuple(blocks))
+    told = (words, SEGMENTS) if evaluation.segments else (words,)
+    return Section(anchor="scores", title="Scores", words=told, blocks=tuple(blocks))
 
 
 def _class_table(evaluation: EvaluationReport) -> Table:
@@ -194,7 +196,7 @@ def _fold_table(evaluation: EvaluationReport) -> Table:
         caption="Test scores per fold",
         columns=(
             Column(title="Fold"),
-            *(Column(title=title, is_number=True) for title in ("Accuracy", "Macro F1", "Tracks")),
+            *(Column(title=title, is_number=True) for title in ("Accuracy", "Macro F1", "Tracks", "95% interval")),
             Column(title="Trial chosen"),
         ),
         rows=tuple(
@@ -203,6 +205,7 @@ def _fold_table(evaluation: EvaluationReport) -> Table:
                 percent(s.accuracy),
                 percent(s.macro_f1),
                 count(s.n),
+                between(s.accuracy_interval),
                 _trials(evaluation.chosen.get(name, ())),
             )
             for name, s in folds.items()
@@ -216,7 +219,8 @@ def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -
     wrong = [p for p in evaluation.predictions if p.truth is not None and p.label != p.truth]
     if not wrong:
         return None
-    classes = evaluation.classes
+    classes, one = evaluation.classes, evaluation.scored.removesuffix("s")
+    unsure = sum(p.unsure for p in wrong)
     worst = sorted(wrong, key=lambda p: (-_probability(p, p.label, classes), p.path))[:WORST_MISTAKES]
     table = Table(
         caption="Wrong with the greatest confidence",
@@ -230,7 +234,7 @@ def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -
         ),
         rows=tuple(
             (
-                within(p.path, libraries),
+                within(p.path, libraries) + (f" row {p.row}" if p.row is not None else ""),
                 printable(p.truth or MISSING),
                 printable(p.label),
                 percent(_probability(p, p.label, classes)),
@@ -242,8 +246,10 @@ def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -
         note=f"{count(len(worst))} of {count(len(wrong))} shown." if len(wrong) > len(worst) else "",
     )
     words = (
-        f"{counted(len(wrong), 'test track')} of {count(len(evaluation.predictions))} got a wrong label. Listen to "
-        "those at the top first: the model was sure, so either the label is wrong or there is something to learn."
+        f"{counted(len(wrong), f'test {one}')} of {count(len(evaluation.predictions))} got a wrong label"
+        + (f", {count(unsure)} of them unsure" if unsure else "")
+        + ". Listen to those at the top first: the model was sure, so either the label is wrong or there is something "
+        "to learn."
     )
     return Section(anchor="mistakes", title="Worst mistakes", words=(words,), blocks=(table,))
 

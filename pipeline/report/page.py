@@ -1,6 +1,8 @@
 """Put the page together: what the first screen says, and which sections follow."""
 
-from pipeline.learning import EvaluationReport
+from pipeline.findings import Interval
+from pipeline.learning import EvaluationReport, Scores
+from pipeline.report.confidence import confidence_section
 from pipeline.report.content import ReportContent
 from pipeline.report.learned import (
     confusion_picture,
@@ -19,19 +21,23 @@ from pipeline.report.sections import (
     reproduce_section,
     scanned_section,
 )
+from pipeline.report.trust import duplicates_section, leakage_section
+from pipeline.report.unusable import unusable_section
 from pipeline.report.view import Chart, Page, Section, Tile
-from pipeline.report.wording import count, counted, duration, moment, percent
+from pipeline.report.wording import MISSING, between, count, counted, duration, moment, percent, points
 from pipeline.tracks import printable
 
 MOST_CLASSES_ABOVE = 12
 """Up to here the confusion matrix is readable beside the headline."""
+FEW_GROUPS = 20
+"""Below that a bootstrap over groups is narrower than it should be."""
 
 
 def build_page(content: ReportContent) -> Page:
     """Return the page of a run, with the sections there is something to say in."""
     evaluation = content.evaluation
     headline, words = _learned(evaluation, content) if evaluation else _extracted(content)
-    tiles = (_score_tiles(evaluation) if evaluation else ()) + _library_tiles(content)
+    tiles = (*(_score_tiles(evaluation) if evaluation else ()), *_trust_tiles(content), *_library_tiles(content))
     picture = confusion_picture(evaluation) if evaluation else None
     is_above = evaluation is not None and len(evaluation.classes) <= MOST_CLASSES_ABOVE
     sections = _sections(content, picture=None if is_above else picture)
@@ -62,7 +68,12 @@ def _sections(content: ReportContent, *, picture: Chart | None) -> list[Section 
     evaluation, manifest, split, libraries = content.evaluation, content.manifest, content.split, content.plan.libraries
     learned: list[Section | None] = []
     if evaluation is not None:
-        learned = [scores_section(evaluation, picture=picture), mistakes_section(evaluation, libraries)]
+        learned = [
+            scores_section(evaluation, picture=picture),
+            leakage_section(evaluation, split),
+            confidence_section(evaluation),
+            mistakes_section(evaluation, libraries),
+        ]
     return [
         *learned,
         trials_section(content),
@@ -74,7 +85,9 @@ def _sections(content: ReportContent, *, picture: Chart | None) -> list[Section 
         split_section(manifest, split, libraries, content.plan.recipe.augment)
         if manifest is not None and split is not None
         else None,
+        duplicates_section(manifest, split, libraries) if manifest is not None and split is not None else None,
         features_section(content),
+        unusable_section(manifest, libraries) if manifest is not None else None,
         reproduce_section(content),
     ]
 
@@ -83,12 +96,13 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
     """Return headline and words of a run that has trained a model."""
     test, model = evaluation.test, evaluation.model
     right = sum(row[place] for place, row in enumerate(test.confusion))
-    headline = f"{percent(test.accuracy)} of {counted(test.n, 'test track')} got the right label"
+    one = evaluation.scored.removesuffix("s")
+    headline = f"{percent(test.accuracy)} of {counted(test.n, f'test {one}')} got the right label"
     folds = len(evaluation.per_partition)
     how = (
         f"Every track was tested once, by a model that never saw its fold: {folds} folds."
         if folds > 1
-        else "The test tracks were read once, after every choice was made."
+        else f"The test {evaluation.scored} were read once, after every choice was made."
     )
     baseline = (
         f"Guessing would reach {percent(1 / max(len(evaluation.classes), 1))}, always naming the largest class "
@@ -98,15 +112,67 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
         f"{baseline} Validation, which chose the model, said {percent(evaluation.validation.accuracy)}.",
         f"{how} Model {printable(model.version)}: {printable(model.family)}.",
     ]
+    if evaluation.scored == "rows":
+        words.insert(0, _ROWS)
     if test.n:
-        low, high = accuracy_interval(right, test.n)
-        words.append(
-            f"With {counted(test.n, 'test track')} the accuracy lies between {percent(low)} and {percent(high)} "
-            "(95% interval by Wilson, tracks taken as independent)."
-        )
+        words.append(_interval(test, right, one))
     if content.counts.failed:
         words.append(f"{counted(content.counts.failed, 'file')} could not be used; the reasons are below.")
     return headline, tuple(words)
+
+
+_ROWS = (
+    "Segments of one track stand on both sides of this split, as the recipe asks: the score is of other moments of "
+    "tracks the model knows, not of tracks it has never heard. What can be said of those is below."
+)
+
+
+def _interval(test: Scores, right: int, one: str) -> str:
+    """Return between what the accuracy lies."""
+    interval = test.accuracy_interval
+    if interval is None:
+        low, high = accuracy_interval(right, test.n)
+        return (
+            f"With {counted(test.n, f'test {one}')} the accuracy lies between {percent(low)} and {percent(high)} "
+            f"(95% interval by Wilson, {one}s taken as independent)."
+        )
+    drawn = (
+        f"bootstrap over groups, {count(interval.resamples)} times"
+        if interval.method == "bootstrap"
+        else "by Wilson over groups, as there was no mistake to draw again"
+    )
+    few = " So few groups make it a rough one." if interval.units < FEW_GROUPS else ""
+    return (
+        f"With {counted(test.n, f'test {one}')} in {counted(interval.units, 'group')} the accuracy lies between "
+        f"{percent(interval.low)} and {percent(interval.high)} (95% interval, {drawn}).{few}"
+    )
+
+
+def _trust_tiles(content: ReportContent) -> tuple[Tile, ...]:
+    """Return what tells how far scores and answers can be trusted; nothing for a report of an older chordal."""
+    evaluation, split = content.evaluation, content.split
+    if evaluation is None or evaluation.calibration is None or evaluation.sentinel is None or split is None:
+        return ()
+    told, gap = evaluation.calibration, evaluation.sentinel.gap
+    copies = sum(len(found.tracks) for found in split.duplicates)
+    torn = sum(len(found.tracks) for found in split.duplicates if not found.kept)
+    right = f"{percent(told.accuracy)} of them right" if told.accuracy is not None else "none"
+    return (
+        Tile(name="Answered", value=percent(told.coverage), note=f"{right}; the rest is unsure"),
+        Tile(name="Calibration error", value=percent(told.after.ece), note=f"{percent(told.before.ece)} before"),
+        Tile(
+            name="Leakage gap",
+            value=points(gap.gap) if gap else MISSING,
+            note="random rows less whole groups" if gap else "cannot be told",
+            is_alarming=evaluation.scored == "rows",
+        ),
+        Tile(
+            name="Duplicates",
+            value=count(copies),
+            note=f"{count(torn)} on several sides" if torn else "kept together" if copies else "none",
+            is_alarming=torn > 0,
+        ),
+    )
 
 
 def _extracted(content: ReportContent) -> tuple[str, tuple[str, ...]]:
@@ -125,8 +191,10 @@ def _extracted(content: ReportContent) -> tuple[str, tuple[str, ...]]:
 def _score_tiles(evaluation: EvaluationReport) -> tuple[Tile, ...]:
     test, model = evaluation.test, evaluation.model
     return (
-        Tile(name="Accuracy", value=percent(test.accuracy), note=f"test, n = {count(test.n)}"),
-        Tile(name="Macro F1", value=percent(test.macro_f1), note="mean over classes"),
+        Tile(
+            name="Accuracy", value=percent(test.accuracy), note=_spread(test.accuracy_interval, f"n = {count(test.n)}")
+        ),
+        Tile(name="Macro F1", value=percent(test.macro_f1), note=_spread(test.macro_f1_interval, "mean over classes")),
         Tile(
             name="Baseline",
             value=percent(majority_share(test)),
@@ -134,6 +202,10 @@ def _score_tiles(evaluation: EvaluationReport) -> tuple[Tile, ...]:
         ),
         Tile(name="Model", value=printable(model.version), note=printable(model.family)),
     )
+
+
+def _spread(interval: Interval | None, note: str) -> str:
+    return f"{between(interval)}, {note}" if interval else f"test, {note}" if note.startswith("n") else note
 
 
 def _library_tiles(content: ReportContent) -> tuple[Tile, ...]:

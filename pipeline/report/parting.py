@@ -41,9 +41,7 @@ def split_section(
 ) -> Section:
     """Return the section that tells how the tracks were parted, which were left out, which have altered copies."""
     partitions = split.partitions
-    broken_groups = sum(straddling(manifest, partition, lambda track: track.group) for partition in partitions)
-    broken_copies = sum(straddling(manifest, partition, lambda track: track.content_hash) for partition in partitions)
-    words = [_how(manifest, split), _checked("group", broken_groups), _checked("set of identical files", broken_copies)]
+    words = [_how(manifest, split), *_checks(manifest, split)]
     words += [f"Note: {printable(note)}" for note in split.notes]
     if augment is not None:
         words.append(_copies(manifest, augment))
@@ -75,6 +73,36 @@ def split_section(
     return Section(anchor="split", title="How the tracks were parted", words=tuple(words), blocks=tuple(blocks))
 
 
+def _checks(manifest: DatasetManifest, split: Split) -> list[str]:
+    """Return what counting again, for this report, found; and what nobody told."""
+    if split.strategy == "rows":
+        both = f"{counted(len(manifest.tracks), 'track')} both taught and were tested, with different rows"
+        return [f"Segments of one track stand on both sides: {both}. The test score is no measure of unseen tracks."]
+    partitions = split.partitions
+    near = {
+        position: str(number)
+        for number, found in enumerate(split.duplicates)
+        if found.kind == "near" and found.kept
+        for position in found.tracks
+    }
+    place = {track.track_id: position for position, track in enumerate(manifest.tracks)}
+    keys: tuple[tuple[str, Callable[[DatasetTrack], str | None]], ...] = (
+        ("group", lambda track: track.group),
+        ("set of identical files", lambda track: track.content_hash),
+        ("set of near duplicates", lambda track: near.get(place[track.track_id])),
+    )
+    words = [
+        _checked(what, sum(straddling(manifest, partition, key) for partition in partitions)) for what, key in keys
+    ]
+    if not any(track.group for track in manifest.tracks):
+        words.append(
+            "No groups were told, so each track counts as one of its own: songs of one artist or album, or clips of "
+            "one recording, may lie on both sides. --groups tag:artist (or tag:album, csv, name:REGEX, folder:N) keeps "
+            "them together."
+        )
+    return words
+
+
 def _copies(manifest: DatasetManifest, augment: AugmentPlan) -> str:
     """Return how many altered copies there were to learn from, and how many should have been."""
     there, asked = manifest.copies(augment)
@@ -86,16 +114,38 @@ def _copies(manifest: DatasetManifest, augment: AugmentPlan) -> str:
 def _how(manifest: DatasetManifest, split: Split) -> str:
     """Return the strategy as a reader who was not there needs it."""
     learned = f"{counted(len(manifest.tracks), 'track')} in {counted(split.groups, 'group')}"
+    rounds, seed = split.rounds, f"Seed {split.seed}."
+    if split.strategy == "rows":
+        return (
+            f"The rows of {learned} were dealt out at random, each row for itself, whatever track it is of. "
+            f"The validation rows selected between trials; the test rows were read once, after every choice was made. "
+            f"{seed}"
+        )
+    if split.strategy == "folds" and len(rounds) > 1:
+        return (
+            f"{learned} came with folds. Each of the {counted(len(rounds), 'fold')} was the test once, another fold "
+            f"selected between trials, and the rest was trained on. Every fold stayed whole. {seed}"
+        )
     if split.strategy == "folds":
         return (
-            f"{learned} came with folds. Each of the {counted(len(split.partitions), 'fold')} was the test once, "
-            f"another fold selected between trials, and the rest was trained on. Every fold stayed whole. "
-            f"Seed {split.seed}."
+            f"{learned} came with folds. Fold {printable(rounds[0].name).replace('+', ', ')} is the test, as the "
+            "recipe says; of the folds that train, whole groups selected between trials. The test tracks were read "
+            f"once, after every choice was made. {seed}"
+        )
+    if split.strategy in {"kfold", "nested"}:
+        how = (
+            f"{len(split.partitions) // len(rounds)} inner folds of the rest selected between trials, anew for each"
+            if split.strategy == "nested"
+            else "whole groups of the rest selected between trials"
+        )
+        return (
+            f"{learned} were dealt out at random into {counted(len(rounds), 'fold')} of whole groups, with the classes "
+            f"kept in proportion. Each fold was the test once; {how}. {seed}"
         )
     return (
         f"{learned} were dealt out at random, group by group, with the classes kept in proportion. Tracks of one "
         f"group always lie on the same side. The validation tracks selected between trials; the test tracks were "
-        f"read once, after every choice was made. Seed {split.seed}."
+        f"read once, after every choice was made. {seed}"
     )
 
 

@@ -10,6 +10,12 @@ from pipeline.report.view import Block, Chart, Column, Listing, Section, Table, 
 from pipeline.report.wording import MISSING, count, counted, duration, listed, pairs, percent, reason, within
 from pipeline.tracks import printable
 
+_BALANCE = {
+    "weights": "In training every class counts the same: rows of smaller classes weigh more in the loss.",
+    "sampling": "In training every class counts the same: rows of smaller classes are repeated until all are as many.",
+    "none": "In training every row counts the same, as the recipe says: a model does well by favouring large classes.",
+}
+
 
 def scanned_section(content: ReportContent) -> Section:
     """Return the section on libraries, formats, rates and the time each stage took."""
@@ -102,7 +108,7 @@ def classes_section(content: ReportContent) -> Section | None:
         return None
     manifest, split = content.manifest, content.split
     parts: dict[str, dict[str, int]] = {}
-    if manifest is not None and split is not None and len(split.partitions) == 1:
+    if manifest is not None and split is not None and len(split.partitions) == 1 and split.strategy != "rows":
         parts = tracks_by_side(manifest, split.partitions[0])
     total = sum(balance.values())
     largest, smallest = max(balance.values()), min(balance.values())
@@ -114,6 +120,8 @@ def classes_section(content: ReportContent) -> Section | None:
         )
     else:
         words.append(f"All classes are equally large: {counted(largest, 'track')} each.")
+    if content.plan.learn and largest > smallest:
+        words.append(_BALANCE[content.plan.recipe.training.balance])
     caption = "Tracks per class" + (", cut up by side of the split" if parts else "")
     if len(balance) > MOST_BARS:
         caption += f" (the {MOST_BARS} largest of {count(len(balance))})"

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from pipeline.findings import Interval
 from pipeline.tracks import printable
 
 MISSING = "\u2013"
@@ -13,6 +14,16 @@ MISSING = "\u2013"
 def percent(share: float) -> str:
     """Return a share 0..1 in per cent with one decimal."""
     return f"{share:.1%}" if math.isfinite(share) else MISSING
+
+
+def points(share: float) -> str:
+    """Return a difference of two shares in percentage points."""
+    return f"{100 * share:+.1f} points"
+
+
+def between(interval: Interval | None) -> str:
+    """Return the bounds of an interval of a share in per cent."""
+    return f"{percent(interval.low)} to {percent(interval.high)}" if interval is not None else MISSING
 
 
 def count(n: int) -> str:

@@ -7,12 +7,11 @@ another performance, a remix, a part of a longer file, nor copies that lost the 
 import numpy as np
 
 from pipeline.arrays import Float32, Int64
-from pipeline.datasets import RowSource
 from pipeline.findings import DuplicateSet
 from pipeline.learning import DatasetManifest
+from pipeline.passing import Reader, each_rows
 from pipeline.splits.fingerprints import FINGERPRINTS, Fingerprint
 
-_TRACKS_PER_READ = 32
 _NEIGHBOURS = 8
 """Each recording is compared with so many: those nearest in the plane of the strongest differences."""
 _DIRECTIONS = 16
@@ -38,7 +37,7 @@ def fingerprint_of(manifest: DatasetManifest) -> Fingerprint | None:
     return next((found for name, found in FINGERPRINTS.items() if name in manifest.families), None)
 
 
-def near_duplicates(manifest: DatasetManifest, source: RowSource) -> tuple[DuplicateSet, ...]:
+def near_duplicates(manifest: DatasetManifest, source: Reader) -> tuple[DuplicateSet, ...]:
     """Return the tracks of different content that sound like one recording; nothing without a fingerprint.
 
     Reads the rows of one family of all tracks, some at a time; holds one vector per track.
@@ -71,20 +70,18 @@ def _by_content(manifest: DatasetManifest) -> dict[str, list[int]]:
 
 
 def _vectors(
-    manifest: DatasetManifest, fingerprint: Fingerprint, source: RowSource, positions: list[int]
+    manifest: DatasetManifest, fingerprint: Fingerprint, source: Reader, positions: list[int]
 ) -> tuple[Float32, list[int]]:
     """Return the vectors (n, columns) of the tracks that have one, and which of `positions` those are."""
     key = manifest.families[fingerprint.family]
     vectors: list[Float32] = []
     there: list[int] = []
-    for first in range(0, len(positions), _TRACKS_PER_READ):
-        some = positions[first : first + _TRACKS_PER_READ]
-        asked = source.rows(key, [manifest.tracks[position].content_hash for position in some])
-        for number, rows in enumerate(asked, start=first):
-            vector = fingerprint.of(rows.values)
-            if vector is not None:
-                vectors.append(vector.astype(np.float32))
-                there.append(number)
+    hashes = [manifest.tracks[position].content_hash for position in positions]
+    for number, rows in enumerate(each_rows(source, key, hashes)):
+        vector = fingerprint.of(rows.values)
+        if vector is not None:
+            vectors.append(vector.astype(np.float32))
+            there.append(number)
     return np.stack(vectors) if vectors else np.zeros((0, 0), np.float32), there
 
 

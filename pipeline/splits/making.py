@@ -107,16 +107,18 @@ def _duplicate_notes(
         )
     together = [found for found in near if found.kept]
     if together:
-        notes.append(
-            f"{_count(together)} tracks sound like {len(together)} recordings (near duplicates); kept together"
-        )
+        notes.append(f"{_count(together)} tracks sound like {_recordings(together)} (near duplicates); kept together")
     apart = [found for found in near if not found.kept]
     if apart:
         notes.append(
-            f"{_count(apart)} tracks sound like {len(apart)} recordings and were not kept together: a class would have "
+            f"{_count(apart)} tracks sound like {_recordings(apart)} and were not kept together: a class would have "
             "had too few groups left to split; the score is too good if they are copies of each other"
         )
     return notes
+
+
+def _recordings(sets: Sequence[DuplicateSet]) -> str:
+    return "one recording" if len(sets) == 1 else f"{len(sets)} recordings"
 
 
 def _count(sets: Sequence[DuplicateSet]) -> int:

@@ -154,7 +154,7 @@ def test_a_class_that_sounds_the_same_from_end_to_end_is_split_all_the_same_and_
     assert [found.kept for found in split.duplicates] == [False, True]
     (told,) = [note for note in split.notes if "not kept together" in note]
     assert told.startswith(
-        "8 tracks sound like 1 recordings and were not kept together: a class would have had too few"
+        "8 tracks sound like one recording and were not kept together: a class would have had too few"
     )
 
 

@@ -1,0 +1,321 @@
+"""What a report says of intervals, leaks, duplicates, calibration and values that could not be used."""
+
+import re
+
+import pytest
+
+from pipeline.findings import (
+    Answering,
+    Calibration,
+    DuplicateSet,
+    Flaw,
+    Interval,
+    Reliability,
+    ReliabilityBin,
+    Sentinel,
+    SentinelGap,
+    SentinelScore,
+)
+from pipeline.recipe import TrainingPlan
+from pipeline.report.write import render_report
+from pipeline.splits.rows import NOTE
+
+
+def text(content) -> str:
+    """The words of a page, without styles, pictures and tags."""
+    html = re.sub(r"(?s)<style.*?</style>|<svg.*?</svg>", " ", render_report(content))
+    return " ".join(re.sub(r"<[^>]+>", " ", html).replace("&#39;", "'").split())
+
+
+def interval(low, high, *, method="bootstrap", units=40):
+    return Interval(low=low, high=high, method=method, units=units, resamples=2000, seed=1)
+
+
+def sentinel(**changes):
+    known = {
+        "family": "svm",
+        "features": "loudness",
+        "is_winner": True,
+        "rows": 1800,
+        "tracks": 180,
+        "units": 40,
+        "folds": 4,
+        "learned_from": 1350,
+        "tested": 1800,
+        "random": SentinelScore(accuracy=0.971, interval=interval(0.96, 0.98)),
+        "neighbours": SentinelScore(accuracy=0.80, interval=interval(0.75, 0.85)),
+        "honest": SentinelScore(accuracy=0.81, interval=interval(0.76, 0.86)),
+        "gap": SentinelGap(gap=0.161, interval=interval(0.12, 0.21)),
+        "hidden": SentinelGap(gap=0.01, interval=interval(-0.01, 0.03)),
+    }
+    return Sentinel(**(known | changes))
+
+
+def reliability(ece, loss):
+    bins = (
+        ReliabilityBin(confidence=0.6, accuracy=0.5, n=4),
+        ReliabilityBin(confidence=0.95, accuracy=0.9, n=8),
+    )
+    return Reliability(ece=ece, log_loss=loss, bins=bins)
+
+
+def calibration(**changes):
+    warm = Answering(temperature=1.7, threshold=0.62)
+    known = {
+        "delivered": warm,
+        "per_partition": {"holdout": warm},
+        "fitted_on": 60,
+        "before": reliability(0.148, 0.6),
+        "after": reliability(0.048, 0.4),
+        "target_accuracy": 0.9,
+        "least_coverage": 0.5,
+        "answered": 9,
+        "n": 12,
+        "right": 8,
+    }
+    return Calibration(**(known | changes))
+
+
+@pytest.fixture
+def told(learned):
+    """A whole run with everything an evaluation finds out."""
+    test = learned.evaluation.test.replace(
+        accuracy_interval=interval(0.61, 0.87), macro_f1_interval=interval(0.55, 0.85)
+    )
+    segments = {"loudness": test.replace(accuracy=0.6, n=120)}
+    evaluation = learned.evaluation.replace(
+        test=test, segments=segments, sentinel=sentinel(), calibration=calibration()
+    )
+    return learned.replace(evaluation=evaluation)
+
+
+def with_evaluation(content, **changes):
+    return content.replace(evaluation=content.evaluation.replace(**changes))
+
+
+def test_the_interval_stands_wherever_the_score_does(told):
+    words = text(told)
+
+    assert "With 12 test tracks in 40 groups the accuracy lies between 61.0% and 87.0%" in words
+    assert "95% interval, bootstrap over groups, 2,000 times" in words
+    assert "Accuracy 75.0% 61.0% to 87.0%, n = 12" in words
+    assert "Macro F1 74.3% 55.0% to 85.0%, mean over classes" in words
+    assert "test, tracks 75.0% 61.0% to 87.0% 74.3% 55.0% to 85.0% 12 40" in words
+
+
+def test_few_groups_make_a_rough_interval_and_none_wrong_one_by_wilson(told):
+    few = told.evaluation.test.replace(accuracy_interval=interval(0.4, 1.0, units=6))
+    perfect = told.evaluation.test.replace(accuracy_interval=interval(0.7, 1.0, method="wilson"))
+
+    assert "So few groups make it a rough one." in text(with_evaluation(told, test=few))
+    assert "by Wilson over groups, as there was no mistake" in text(with_evaluation(told, test=perfect))
+    assert "So few groups" not in text(told)
+
+
+def test_tracks_stand_beside_their_segments(told):
+    words = text(told)
+
+    assert "test, segments of loudness 60.0%" in words
+    assert "A track is labelled by the mean of what is said of its segments" in words
+    assert "segments" not in text(with_evaluation(told, segments={})).lower().replace("mfcc_segments", "")
+
+
+def test_the_leak_is_named_with_both_scores_and_the_gap(told):
+    words = text(told)
+
+    assert "The model that was chosen (svm) was fitted again after every choice was made" in words
+    assert "the same 1,800 rows tested, 1,350 learned from each time. Nothing was chosen by it." in words
+    assert "Gap: +16.1 points (95% interval +12.0 to +21.0). A random split of rows would have flattered" in words
+    assert "single rows at random rows of one track stand on both sides 97.1% 96.0% to 98.0%" in words
+    assert "whole groups together what this project calls a score 81.0% 76.0% to 86.0%" in words
+    assert "Leakage gap +16.1 points random rows less whole groups" in words
+
+
+def test_a_gap_within_chance_is_called_so(told):
+    none = sentinel(gap=SentinelGap(gap=0.004, interval=interval(-0.01, 0.02)))
+
+    assert "no more than chance makes" in text(with_evaluation(told, sentinel=none))
+
+
+def test_a_model_that_stands_in_is_called_so(told):
+    words = text(with_evaluation(told, sentinel=sentinel(is_winner=False)))
+
+    assert "A quick model that stands in for the chosen one (svm)" in words
+
+
+def test_groups_that_nobody_told_are_suspected(told):
+    hidden = sentinel(hidden=SentinelGap(gap=0.09, interval=interval(0.04, 0.13)))
+
+    assert "with neighbours kept together the accuracy is 9.0% lower" in text(with_evaluation(told, sentinel=hidden))
+    assert "neighbours kept together the accuracy" not in text(told)
+
+
+def test_what_cannot_be_said_of_unseen_tracks_is_said(told):
+    blind = sentinel(
+        honest=None, gap=None, hidden=None, untold=("metal", "edm"), reason="no class has two groups: nothing"
+    )
+
+    words = text(with_evaluation(told, sentinel=blind))
+
+    assert "No class has two groups: nothing." in words
+    assert "Of metal and edm all tracks are one group: nobody can say how the model would do on unseen ones" in words
+    assert "Leakage gap \u2013 cannot be told" in words
+
+
+def test_a_parting_of_rows_is_denounced_on_the_first_screen_and_in_its_section(told):
+    split = told.split.replace(strategy="rows", notes=(NOTE,))
+    rows = with_evaluation(told, scored="rows").replace(split=split)
+
+    words = text(rows)
+
+    assert "75.0% of 12 test rows got the right label Segments of one track stand on both sides" in words
+    assert "not of tracks it has never heard" in words
+    assert "The test score is no measure of unseen tracks." in words
+    assert "The score of this report, 75.0%, is one of a random split of rows." in words
+    assert "no group lies on more than one side" not in words
+    assert "it is not calibrated and always answers" in words
+
+
+def test_calibration_is_told_before_and_after_with_its_source(told):
+    words = text(told)
+
+    assert "temperature scaling (Guo et al., 2017): one number, 1.70, fitted on 60 validation tracks" in words
+    assert "the model had been too sure of itself" in words
+    assert "went from 14.8% to 4.8%" in words
+    assert "Expected calibration error 14.8% 4.8%" in words
+    assert "Log-loss 0.600 0.400" in words
+    assert "15 bins of equal width" in words
+    assert "Calibration error 4.8% 14.8% before" in words
+    assert 'aria-label="Reliability diagram' in render_report(told)
+
+
+def test_when_it_is_unsure_the_rule_the_coverage_and_the_accuracy_of_answers_are_told(told):
+    words = text(told)
+
+    assert (
+        "The threshold is the lowest at which the answers on the validation tracks reach an accuracy of 90.0%" in words
+    )
+    assert "at least 50.0% of them are answered" in words
+    assert (
+        "On the test 75.0% get an answer and 88.9% of the answers are right; without the threshold 75.0% are" in words
+    )
+    assert "Answered 75.0% 88.9% of them right; the rest is unsure" in words
+
+
+def test_a_model_that_always_answers_is_told_as_such(told):
+    always = calibration(answered=12, right=9)
+
+    assert "every one of the test tracks gets an answer" in text(with_evaluation(told, calibration=always))
+
+
+def test_probabilities_left_alone_are_told_as_such(told):
+    plain = calibration(delivered=Answering(), per_partition={"holdout": Answering()})
+
+    assert "the recipe asks for no calibration" in text(with_evaluation(told, calibration=plain))
+
+
+def test_folds_say_what_each_was_read_with(told):
+    folds = {"1": Answering(temperature=1.25, threshold=0.5), "2": Answering(temperature=0.8)}
+
+    words = text(with_evaluation(told, calibration=calibration(per_partition=folds)))
+
+    assert "1 1.250 50.0% 2 0.800 0.0%" in words
+
+
+def test_duplicates_are_listed_by_file_label_kind_and_distance(told):
+    found = (
+        DuplicateSet(kind="same", tracks=(0, 1)),
+        DuplicateSet(kind="near", tracks=(2, 14), distance=0.0512, kept=False),
+    )
+
+    words = text(told.replace(split=told.split.replace(duplicates=found)))
+
+    assert "chords/chords-00.wav, chords/chords-01.wav 2 chords same content 0 yes" in words
+    assert "chords/chords-02.wav, drum loops/drum loops-02.wav 2 chords, drum loops near 0.051 no" in words
+    assert "Warning: 1 set lies on several sides of the split" in words
+    assert "Duplicates 4 2 on several sides" in words
+
+
+def test_without_a_family_that_tells_recordings_apart_it_is_said_that_nobody_looked(told):
+    assert "Near duplicates could not be looked for: of the families only frame_stats" in text(told)
+
+
+def test_near_duplicates_say_what_they_are_and_what_they_miss(told):
+    manifest = told.manifest.replace(families={"frame_stats": "frame_stats-0"})
+    split = told.split.replace(duplicates=(DuplicateSet(kind="near", tracks=(0, 5), distance=0.1),))
+
+    words = text(told.replace(manifest=manifest, split=split))
+
+    assert "closer than 0.15 standard deviations in the columns of frame_stats" in words
+    assert "not another performance, a part of a longer file, or a copy that lost its treble" in words
+    # Counted again, whatever the split says of itself: one of them tests and the other trains.
+    assert "Warning: 1 set of near duplicates found on more than one side" in words
+    assert "2 tracks that sound the same, in 1 set." in words
+
+
+def test_values_that_could_not_be_used_are_named_by_file_family_and_column(told):
+    flaw = Flaw(path="/music/demo/tones/tones-03.wav", features="timbre", columns=("c3", "c7"), rows=2, of=9)
+    manifest = told.manifest.replace(flaws=(flaw,), constant={"timbre": ("c0", "c1")})
+
+    words = text(told.replace(manifest=manifest))
+
+    assert "2 rows of 1 track hold NaN or infinite values and were left out of everything" in words
+    assert "tones/tones-03.wav timbre c3, c7 2 9" in words
+    assert "2 columns have one value in all rows: no model can learn from that" in words
+    assert "timbre 2 c0, c1" in words
+
+
+def test_sound_values_are_told_as_such(told):
+    words = text(told)
+
+    assert "Every row that was used is finite" in words
+    assert "No column is constant." in words
+
+
+@pytest.mark.parametrize(
+    ("balance", "words"),
+    [
+        ("weights", "rows of smaller classes weigh more in the loss"),
+        ("sampling", "rows of smaller classes are repeated"),
+        ("none", "a model does well by favouring large classes"),
+    ],
+)
+def test_what_is_done_about_classes_of_different_size_is_told(told, balance, words):
+    recipe = told.plan.recipe.replace(training=TrainingPlan(balance=balance))
+
+    assert words in text(told.replace(plan=told.plan.replace(recipe=recipe)))
+
+
+def test_without_groups_it_is_said_what_may_lie_on_both_sides(told):
+    assert "No groups were told, so each track counts as one of its own" in text(told)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "of", "words"),
+    [
+        ("kfold", "", "dealt out at random into 2 folds of whole groups"),
+        ("nested", "1", "2 inner folds of the rest selected between trials, anew for each"),
+        ("folds", "", "came with folds. Each of the 2 folds was the test once"),
+    ],
+)
+def test_every_way_of_parting_is_told_in_words(told, strategy, of, words):
+    (part,) = told.split.partitions
+    names = ("1.1", "1.2") if of else ("1", "2")
+    parts = tuple(part.replace(name=name, of=of) for name in names)
+
+    assert words in text(told.replace(split=told.split.replace(strategy=strategy, partitions=parts)))
+
+
+def test_folds_that_train_and_folds_that_test_are_told(told):
+    (part,) = told.split.partitions
+    split = told.split.replace(strategy="folds", partitions=(part.replace(name="9+10"),))
+
+    assert "Fold 9, 10 is the test, as the recipe says" in text(told.replace(split=split))
+
+
+def test_a_report_of_an_older_chordal_is_still_written(learned):
+    words = text(learned)
+
+    assert "What a random split would have said" not in words
+    assert "What a confidence is worth" not in words
+    assert "75.0% of 12 test tracks" in words
