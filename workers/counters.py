@@ -6,7 +6,7 @@ None of them decides whether work is done; the store does.
 import base64
 import json
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import redis
 
@@ -79,12 +79,12 @@ class Counters:
         """Tell whether an attempt at a file was ended by the hard time limit."""
         return bool(self._client.hexists(f"chordal:{run_id}:timeouts", what))
 
-    def settled(self, run_id: str, what: str) -> None:
-        """Forget the attempts at something that has ended."""
+    def settled(self, run_id: str, what: str) -> bool:
+        """Forget the attempts at something that has ended; of several that end at once, one is told that it did it."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hdel(f"chordal:{run_id}:attempts", what)
             pipe.hdel(f"chordal:{run_id}:timeouts", what)
-            pipe.execute()
+            return bool(pipe.execute()[0])
 
     def add(self, run_id: str, **amounts: float) -> None:
         """Add to the run's progress counts."""
@@ -121,7 +121,7 @@ class Counters:
         return {name.removeprefix(FAILED): int(n) for name, n in sorted(progress.items()) if name.startswith(FAILED)}
 
     def progress(self, run_id: str) -> dict[str, float]:
-        """Return the run's progress counts; a redelivered task may have counted twice here."""
+        """Return the run's progress counts; for the eye, since they go with the broker."""
         found = cast("dict[str, str]", self._client.hgetall(_progress(run_id)))
         return {name: float(amount) for name, amount in found.items()}
 
@@ -181,6 +181,17 @@ class Counters:
             pipe.hlen("unacked-learn")
             return int(sum(pipe.execute()))
 
+    def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
+        """Tell whether any message of a run waits in the queues or is with a worker."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hvals("unacked")
+            pipe.hvals("unacked-learn")
+            taken = [value for values in pipe.execute() for value in values]
+        if any(_is_of(json.loads(value)[0], run_id) for value in taken):
+            return True
+        keys = [key_of(queue, step) for queue in queues for step in STEPS]
+        return any(_is_of(json.loads(message), run_id) for key in keys for message in self._waiting(key))
+
     def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
         """Take a run's waiting messages out of the queues; return how many there were.
 
@@ -190,7 +201,7 @@ class Counters:
         for queue in queues:
             for step in STEPS:
                 key = key_of(queue, step)
-                own = [message for message in self._waiting(key) if _is_of(message, run_id)]
+                own = [message for message in self._waiting(key) if _is_of(json.loads(message), run_id)]
                 for page in range(0, len(own), PAGE):
                     with self._client.pipeline(transaction=False) as pipe:
                         for message in own[page : page + PAGE]:
@@ -215,6 +226,6 @@ def _pace(run_id: str) -> str:
     return f"chordal:{run_id}:pace:"
 
 
-def _is_of(message: str, run_id: str) -> bool:
+def _is_of(message: dict[str, Any], run_id: str) -> bool:
     """Tell whether a message, as kombu keeps it, is a task of a run; every task has its run's id in its arguments."""
-    return run_id.encode("ascii") in base64.b64decode(json.loads(message)["body"])
+    return run_id.encode("ascii") in base64.b64decode(message["body"])

@@ -31,20 +31,22 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
         return _receipt(order, "cancelled")
     attempt = context.counters.attempt(order.run_id, order.track_id)
     given_up = _given_up(order, context, attempt)
+    again = False
     if given_up is not None:
         record = given_up
         context.store.commit(record, {}, {})
         if order.augment is not None:
             _give_up_copies(order, context, record.failure)
     else:
-        record = _extract(order, context, attempt)
+        record, again = _extract(order, context, attempt)
         if order.augment is not None:
             from workers.copies import extract_copies
 
             extract_copies(order, record, context, max_duration_s=_plan(context, order.run_id).max_duration_s)
-    context.counters.settled(order.run_id, order.track_id)
+    first = context.counters.settled(order.run_id, order.track_id)
     receipt = _told(order, record)
-    context.counters.file_settled(order.run_id, receipt.outcome, kind=receipt.kind, audio_s=receipt.audio_s)
+    if first and not again:
+        context.counters.file_settled(order.run_id, receipt.outcome, kind=receipt.kind, audio_s=receipt.audio_s)
     return receipt
 
 
@@ -53,7 +55,8 @@ def settled(record: TrackRecord | None, stamp: FileStamp, keys: frozenset[str], 
     return record is not None and record.stamp == stamp and accounted_for(record, keys, stored)
 
 
-def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord:
+def _extract(order: ExtractTrack, context: Context, attempt: int) -> tuple[TrackRecord, bool]:
+    """Return the record of a file, and whether an earlier delivery of the same order had stored it already."""
     from pipeline.extraction import extract
     from pipeline.features.registry import family
     from pipeline.hashing import content_hash
@@ -68,7 +71,7 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
         known = store.record(order.track_id)
         stored = store.families_of(content)
         if known is not None and settled(known, order.stamp, keys, stored):
-            return known  # delivered twice: the first time did it all
+            return known, known.sequence == order.sequence
         decoded = known is not None and known.content_hash == content and bool(known.family_failures)
         twin = known if decoded else store.record_of_content(content)
         done = stored | (twin.family_failures.keys() if twin else frozenset())
@@ -99,7 +102,7 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
     if record.failure is not None:
         record = record.replace(failure=record.failure.replace(attempts=attempt, host=HOST))
     store.commit(record, rows, {spec.key: spec for spec in specs.values() if spec.key in rows})
-    return record
+    return record, False
 
 
 def _given_up(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord | None:

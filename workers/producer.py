@@ -127,8 +127,11 @@ def _is_gone(path: str) -> bool:
     return False
 
 
-def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event) -> None:
-    """Publish every shard of a scanned run, pausing while the queues are full."""
+def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event, again: bool = False) -> None:
+    """Publish every shard of a scanned run that is not sealed, pausing while the queues are full.
+
+    `again` when this run did so before: what was stored then and since is in its progress already.
+    """
     sealed = frozenset(context.ledger.sealed_shards(plan.run_id))  # of a run that is taken up again
     for shard in context.ledger.shards(plan.run_id):
         if shard in sealed:
@@ -139,7 +142,7 @@ def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event) -> No
             return
         tracks = context.ledger.shard(plan.run_id, shard)
         orders = sealing.orders_missing(plan, shard, tracks, context.store.snapshot())
-        if len(orders) < len(tracks):
+        if len(orders) < len(tracks) and not again:
             context.counters.add(plan.run_id, unchanged=len(tracks) - len(orders))
         flow.publish_shard(plan, shard, orders)
 

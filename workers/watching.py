@@ -21,6 +21,8 @@ class Watcher:
         self._files = found.files
         self.ended = False
         """Whether the run has come to its end, well or not."""
+        self.settled = 0
+        """Files that its tasks were counted to have dealt with."""
         self._stage = ""
         self._extracted = False
         self._held_by = ""
@@ -52,7 +54,7 @@ class Watcher:
     def _show_extraction(self) -> None:
         self._enter("extract", self._files)
         counts = self._context.counters.progress(self.plan.run_id)
-        done = sum(int(counts.get(name, 0)) for name in ("extracted", "unchanged", "failed"))
+        self.settled = done = sum(int(counts.get(name, 0)) for name in ("extracted", "unchanged", "failed"))
         notes = [] if done else ["the workers are starting"]
         if failed := int(counts.get("failed", 0)):
             notes.append(f"{failed} failed")
