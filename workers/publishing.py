@@ -1,16 +1,16 @@
-"""Publishing a run beside the thread that waits for its end, as often as it takes."""
+"""The thread that publishes a run, while its command watches and heals."""
 
 import threading
 
 from pipeline.errors import StoreError
 from pipeline.runs import RunPlan
-from workers import flow, producer
+from workers import flow, producer, sealing
 from workers.context import Context
-from workers.waiting import BROKER_ERRORS
+from workers.fitness import BROKER_ERRORS
 
 
 class Publisher:
-    """Publishes what a run lacks, in a thread of its own: it pauses while the queues are full."""
+    """Publishes what a run lacks, no faster than workers take it; once more whenever it is asked to."""
 
     def __init__(self, context: Context, plan: RunPlan) -> None:
         self._context = context
@@ -18,31 +18,34 @@ class Publisher:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin; when it has ended, begin again with what is missing then."""
-        again = self._thread is not None
-        self._thread = threading.Thread(target=self._publish, kwargs={"again": again}, name="publisher")
-        self._thread.start()
-
     @property
     def is_at_work(self) -> bool:
-        """Whether something is still to be published."""
+        """Whether there is something to be published still, for all that is known."""
         return self._thread is not None and self._thread.is_alive()
 
+    def start(self) -> None:
+        """Begin to publish every shard that is not sealed, and to start learning when none is left."""
+        self._thread = threading.Thread(target=self._publish, args=(self._thread is not None,), name="publisher")
+        self._thread.start()
+
     def stop(self) -> None:
-        """Publish nothing more."""
+        """Publish no more, and wait until that is so."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
 
-    def _publish(self, *, again: bool) -> None:
-        """Publish; a store that fails here is told to the waiting thread, a broker is waited for by its sweep."""
+    def _publish(self, again: bool) -> None:
+        context, plan = self._context, self._plan
         try:
-            if self._plan.extract:
-                producer.publish_all(self._context, self._plan, stop=self._stop, again=again)
-            elif self._context.ledger.claim(self._plan.run_id, "learning"):
-                flow.publish_plan(self._plan)
+            if plan.extract:
+                producer.publish_all(context, plan, stop=self._stop, again=again)
+                # A worker that seals the last shard does this too, but there may be none that needs one.
+                may_learn = sealing.ready_to_learn(context, plan.run_id)
+            else:
+                may_learn = context.ledger.claim(plan.run_id, "learning")
+            if may_learn:
+                flow.publish_plan(plan)
         except StoreError as error:
-            self._context.counters.stop(self._plan.run_id, str(error))
+            context.counters.stop(plan.run_id, str(error))
         except BROKER_ERRORS:
-            return
+            return  # the sweep has the rest published when the broker is back

@@ -16,7 +16,7 @@ from pipeline.runs import Priority, RunPlan
 from pipeline.tracks import printable
 from pipeline.versions import software_versions
 from pipeline.wire import Value
-from workers import fitness, interrupts, producer, stopping
+from workers import fitness, interrupts, known, producer, stages, stopping
 from workers.address import BrokerAddress
 from workers.app import configure
 from workers.context import Context, Doors
@@ -124,6 +124,8 @@ def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
         if plan.learn:
             producer.check_labels(plan, found)
+        if plan.extract:
+            known.seal_known(context, plan)
     if found.unlabelled and plan.learn:
         view.line(f"{found.unlabelled} of {found.files} files have no label and are not learned from")
     view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")
@@ -140,9 +142,19 @@ def execute(home: Path, wanted: Wanted, view: View) -> Finished:
         wanted.broker.check()
         fitness.check_versions(wanted.broker)
     # Before anything is started: a mistake in the labels is told at once.
-    finished = scan(Doors(home), wanted, view)
-    follow(home, finished, view, broker=wanted.broker, workers=wanted.workers)
+    context = Doors(home)
+    finished = scan(context, wanted, view)
+    if _nothing_to_do(context, finished.plan):
+        view.stage("extract", total=finished.found.files)
+        view.finish("extract", finished.found.files, note=stages.told(stages.track_counts(context, finished.plan)))
+    else:
+        follow(home, finished, view, broker=wanted.broker, workers=wanted.workers)
     return finished
+
+
+def _nothing_to_do(context: Doors, plan: RunPlan) -> bool:
+    """Tell whether a scanned run is over already, so that nothing has to be started for it."""
+    return not plan.learn and len(context.ledger.sealed_shards(plan.run_id)) == context.ledger.shard_count(plan.run_id)
 
 
 def adopt(home: Path, run_id: str, view: View, *, broker: BrokerAddress) -> Finished:

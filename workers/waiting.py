@@ -2,25 +2,17 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING
-
-import redis
-from kombu.exceptions import OperationalError
 
 from pipeline.errors import BrokerError, ChordalError, UsageError
 from workers import fitness, interrupts, stopping, sweep, told
 from workers.app import app
 from workers.context import Context
+from workers.fitness import BROKER_ERRORS
 from workers.home import prepare_home
+from workers.publishing import Publisher
 from workers.session import Session
 from workers.settings import QUEUES
 from workers.watching import Watcher
-
-if TYPE_CHECKING:
-    from workers.publishing import Publisher
-
-BROKER_ERRORS = (redis.RedisError, OperationalError)
-"""What redis-py and kombu raise while the broker is away."""
 
 POLL_S = 0.25
 IDLE_POLLS = 8
@@ -43,7 +35,7 @@ class RunFailedError(ChordalError):
     """The run could not be brought to its end."""
 
 
-def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: "Publisher") -> None:
+def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
     """Wait for the end of a run that is being published.
 
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
@@ -85,7 +77,7 @@ def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher
 class _Keeper:
     """Keeps a run going: one look after it per poll."""
 
-    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: "Publisher") -> None:
+    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
         self._context = context
         self._running = running
         self._watcher = watcher

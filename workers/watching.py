@@ -70,8 +70,7 @@ class Watcher:
             return
         self._enter("extract", self._files)
         counts = stages.track_counts(self._context, self.plan)
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "extracted")
-        self._leave(done=sum(counts.values()), note=told)
+        self._leave(done=sum(counts.values()), note=stages.told(counts))
 
     def _show_learning(self) -> None:
         trials = self.state.trials
