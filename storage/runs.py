@@ -23,6 +23,7 @@ owns what a run is; the broker only carries hints about it.
 
 import os
 import socket
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -104,11 +105,17 @@ class RunLedger(TrialLedger):
         return plan
 
     def run_ids(self) -> list[str]:
-        """Return the ids of all runs, newest last."""
+        """Return the ids of all runs, newest last: by their sequences, as a clock may have been set back."""
         with durable.store_errors(self._documents.root, "be listed"):
             names = [name for name in durable.names_in(self._documents.root) if not name.startswith(".")]
         plans = [self._documents.find(f"{name}/plan", RunPlan) for name in names]
-        return [plan.run_id for plan in sorted(filter(None, plans), key=lambda plan: (plan.created, plan.run_id))]
+        found = sorted(filter(None, plans), key=lambda plan: (plan.sequence, plan.created, plan.run_id))
+        return [plan.run_id for plan in found]
+
+    def next_sequence(self) -> int:
+        """Return a sequence above those of all runs: the time in milliseconds, unless a clock was set back."""
+        newest = [self.plan(run_id).sequence + 1 for run_id in self.run_ids()[-1:]]
+        return max([time.time_ns() // 1_000_000, *newest])
 
     def write_shard(self, run_id: str, shard: int, tracks: Sequence[ScannedTrack]) -> bool:
         """Write the tracks of a shard."""

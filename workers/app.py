@@ -9,6 +9,8 @@ from celery.signals import setup_logging, worker_before_create_process, worker_p
 from workers import context, rabbit
 from workers.settings import QUEUES, SCHEDULE, Role, Settings
 
+DAY_S = 24 * 3600
+
 app = Celery("chordal", include=["workers.tasks"])
 
 
@@ -22,11 +24,9 @@ def configure(settings: Settings, role: Role) -> Celery:
     where = settings.broker.celery()
     if settings.broker.amqp is None:
         where["broker_transport_options"] |= {
-            # Above the hard limit: a task longer than this would be handed out again and again.
-            "visibility_timeout": limit_s + 60,
-            # Redelivery within seconds of the timeout instead of minutes.
-            "unacked_restore_interval": 1,
-            "unacked_restore_throttle": 1,
+            # The last resort for what a worker let fall; `orphans` is sooner. Above the hard limit, as a task longer
+            # than this would be handed out again and again, and by a day, since hosts measure it by their own clocks.
+            "visibility_timeout": limit_s + DAY_S,
             "queue_order_strategy": "priority",
             **unacked_keys(role),
         }
@@ -52,7 +52,7 @@ def configure(settings: Settings, role: Role) -> Celery:
         # has one, before the worker's own: the client, which sweeps and publishes training too, has none.
         task_annotations=None if role == "client" else time_limits(settings),
         task_track_started=True,
-        result_expires=24 * 3600,
+        result_expires=DAY_S,
         # Without it a broker that restarts in the wrong second loses the chord's body.
         result_backend_always_retry=True,
         result_backend_max_retries=20,

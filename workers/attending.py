@@ -24,10 +24,10 @@ from workers import interrupts, producer, removals, running, sealing, shown, sta
 from workers.arrivals import SETTLE_S, Arrivals
 from workers.context import Doors
 from workers.eyes import Eyes, Seen
+from workers.fitness import BROKER_ERRORS
 from workers.home import InUseError, only_one
 from workers.progress import View
 from workers.session import Session, session
-from workers.waiting import BROKER_ERRORS
 
 TICK_S = 0.25
 

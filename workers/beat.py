@@ -20,10 +20,11 @@ from pipeline.errors import ChordalError
 from pipeline.wire import Value
 from workers import context
 from workers.app import app, configure
+from workers.context import counters_of
 from workers.going import going
 from workers.home import holder
 from workers.schedule import LOCK_FOLDER, Due, Nights, night_due, tidy_due
-from workers.settings import Settings
+from workers.settings import SCHEDULE, Settings
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,6 @@ class Order(Value, frozen=True, kw_only=True):
 
     task: str
     kwargs: dict[str, Any] = {}
-    expires_s: float | None = None
 
 
 class Memory:
@@ -57,13 +57,13 @@ def orders(nights: Nights, memory: Memory, *, busy: bool, conducting: bool, now:
     """Return what to send at this tick, and remember it.
 
     `busy` says whether a run goes on in the home: a night waits for it. `conducting` says whether the conductor is at
-    one: then nobody would take up another. `now_s` is a monotonic clock, seconds.
+    one, or has an order before it: then nobody would take up another. `now_s` is a monotonic clock, seconds.
     """
     schedule = nights.schedule()
     if schedule is None:
         return []
     found: list[Order] = []
-    due = night_due(schedule, nights.settled(), now)
+    due = night_due(schedule, nights.settled(now), now)
     if due is not None:
         if memory.night is not None and memory.night.slot == due.slot:
             due = memory.night  # one that waits for the home was not missed
@@ -74,7 +74,7 @@ def orders(nights: Nights, memory: Memory, *, busy: bool, conducting: bool, now:
             found.append(Order(task="nightly", kwargs={"slot": due.slot.isoformat(), "missed": due.missed}))
     if not conducting and now_s - memory.reconciled_s >= schedule.reconcile_s:
         memory.reconciled_s = now_s
-        found.append(Order(task="reconcile", expires_s=schedule.reconcile_s))
+        found.append(Order(task="reconcile"))
     tidied = nights.tidied()
     if now_s - memory.tidied_s >= RESEND_S and tidy_due(
         schedule, datetime.fromisoformat(tidied.ended) if tidied else None, now
@@ -95,7 +95,9 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         self._home = here.home
         self._nights = Nights(here.home)
         self._memory = Memory(now_s=time.monotonic())
-        self._lock = Lock(here.settings.broker.client(retries=0), LOCK, timeout=LOCK_S, thread_local=False)
+        self._client = here.settings.broker.client(retries=0)
+        self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)
+        self._counters = counters_of(here.settings.broker, retries=0)
         self._leads = False
 
     def setup_schedule(self) -> None:
@@ -109,7 +111,9 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
                     self._nights,
                     self._memory,
                     busy=bool(going(self._home)),
-                    conducting=holder(self._home / LOCK_FOLDER) is not None,
+                    # Not by a time after which an order expires: the conductor's clock may be another host's.
+                    conducting=holder(self._home / LOCK_FOLDER) is not None
+                    or bool(self._counters.depths((SCHEDULE,))[SCHEDULE]),
                     now=datetime.now(UTC),
                     now_s=time.monotonic(),
                 )
@@ -128,6 +132,9 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         except redis.exceptions.LockError:
             self._lock.local.token = None
         leads = bool(self._lock.acquire(blocking=False))
+        if not leads and self._client.pttl(LOCK) > LOCK_S * 1000:
+            # Longer than anybody holds it: the broker's clock was set back, and a dead one's lock would last for hours.
+            self._client.pexpire(LOCK, int(LOCK_S * 1000))
         if leads != self._leads:
             log.info("this beat %s", "acts now" if leads else "waits: another one acts")
         self._leads = leads
@@ -135,11 +142,8 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
 
     def _send(self, order: Order) -> None:
         log.info("%s is due %s", order.task, order.kwargs or "")
-        options = {} if order.expires_s is None else {"expires": order.expires_s}
         task = f"chordal.schedule.{order.task}"
-        entry = ScheduleEntry(
-            name=order.task, task=task, schedule=TICK_S, kwargs=order.kwargs, options=options, app=self.app
-        )
+        entry = ScheduleEntry(name=order.task, task=task, schedule=TICK_S, kwargs=order.kwargs, app=self.app)
         self.apply_async(entry, producer=self.producer, advance=False)
 
     def close(self) -> None:

@@ -18,11 +18,11 @@ from pipeline.tracks import printable
 from workers import running, stages, sweep
 from workers.address import BrokerAddress
 from workers.context import Context
+from workers.fitness import BROKER_ERRORS
 from workers.going import going
 from workers.home import only_one
 from workers.progress import View
 from workers.schedule import LOCK_FOLDER, Attempt, NightResult, Nights, Schedule, Tidied
-from workers.waiting import BROKER_ERRORS
 
 log = get_task_logger(__name__)
 

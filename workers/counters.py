@@ -6,7 +6,7 @@ None of them decides whether work is done; the store does.
 import base64
 import json
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, NamedTuple, cast
 
 import redis
 
@@ -31,19 +31,29 @@ SLOT_S = 10
 PAGE = 500
 """Messages looked at in one go."""
 
+# What a task asks before a file and tells after it are one step each: a round trip costs as much as a small commit.
+_BEGIN = f"""
+if redis.call('EXISTS', KEYS[1]) == 1 then return {{1, 0, 0}} end
+local attempt = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
+redis.call('EXPIRE', KEYS[2], {DAY_S})
+return {{0, attempt, redis.call('HEXISTS', KEYS[3], ARGV[1])}}
+"""
+
 # By the broker's clock, so that those of the hosts need not agree: totals, and the sums of each slot of ten seconds.
 _SETTLE = f"""
+redis.call('HDEL', KEYS[5], ARGV[1])
+if redis.call('HDEL', KEYS[4], ARGV[1]) == 0 then return end
 local slot = math.floor(redis.call('TIME')[1] / {SLOT_S})
 redis.call('HSETNX', KEYS[1], 'since', redis.call('TIME')[1])
-for i = 1, #ARGV, 2 do
+for i = 2, #ARGV, 2 do
   redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1])
   redis.call('HINCRBYFLOAT', KEYS[3], ARGV[i], ARGV[i + 1])
 end
-redis.call('HINCRBYFLOAT', KEYS[3], ARGV[1] .. '_audio_s', ARGV[4])
+redis.call('HINCRBYFLOAT', KEYS[3], ARGV[2] .. '_audio_s', ARGV[5])
 redis.call('EXPIRE', KEYS[1], {DAY_S})
 local pace = KEYS[2] .. slot
 redis.call('HINCRBYFLOAT', pace, 'files', 1)
-redis.call('HINCRBYFLOAT', pace, 'audio_s', ARGV[4])
+redis.call('HINCRBYFLOAT', pace, 'audio_s', ARGV[5])
 redis.call('EXPIRE', pace, {2 * PACE_S})
 """
 
@@ -55,35 +65,49 @@ class Pace(Value, frozen=True, kw_only=True):
     audio_s_per_s: float = 0.0
 
 
+class Begun(NamedTuple):
+    """What a task is told before it opens a file."""
+
+    cancelled: bool
+    """Whether somebody cancelled the run; then nothing was counted."""
+    attempt: int
+    """How many attempts at the file this makes."""
+    timed_out: bool
+    """Whether an attempt at it was ended by the hard time limit."""
+
+
 class Counters:
     """Counts per run, in the broker's memory; every key lives for a day after its last change."""
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+        self._begin = client.register_script(_BEGIN)
         self._settle = client.register_script(_SETTLE)
 
+    def begin(self, run_id: str, what: str) -> Begun:
+        """Count one more attempt at a file, unless its run was cancelled, and return what is known of it."""
+        keys = [_cancelled(run_id), _attempts(run_id), _timeouts(run_id)]
+        cancelled, attempt, timed_out = cast("list[int]", self._begin(keys=keys, args=[what]))
+        return Begun(bool(cancelled), attempt, bool(timed_out))
+
     def attempt(self, run_id: str, what: str) -> int:
-        """Count one more attempt at a file or trial and return how many that makes."""
-        key = f"chordal:{run_id}:attempts"
+        """Count one more attempt at a trial, or a step, and return how many that makes."""
+        key = _attempts(run_id)
         attempts = self._client.hincrby(key, what, 1)
         self._client.expire(key, DAY_S)
         return attempts
 
     def time_out(self, run_id: str, what: str) -> None:
         """Remember that an attempt at a file was ended by the hard time limit."""
-        key = f"chordal:{run_id}:timeouts"
+        key = _timeouts(run_id)
         self._client.hincrby(key, what, 1)
         self._client.expire(key, DAY_S)
 
-    def timed_out(self, run_id: str, what: str) -> bool:
-        """Tell whether an attempt at a file was ended by the hard time limit."""
-        return bool(self._client.hexists(f"chordal:{run_id}:timeouts", what))
-
-    def settled(self, run_id: str, what: str) -> None:
-        """Forget the attempts at something that has ended."""
+    def forget(self, run_id: str, what: str) -> None:
+        """Forget the attempts at a file that do not count."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.hdel(f"chordal:{run_id}:attempts", what)
-            pipe.hdel(f"chordal:{run_id}:timeouts", what)
+            pipe.hdel(_attempts(run_id), what)
+            pipe.hdel(_timeouts(run_id), what)
             pipe.execute()
 
     def add(self, run_id: str, **amounts: float) -> None:
@@ -95,12 +119,16 @@ class Counters:
             pipe.expire(key, DAY_S)
             pipe.execute()
 
-    def file_settled(self, run_id: str, outcome: str, *, kind: str | None = None, audio_s: float = 0.0) -> None:
-        """Count a file that a task has settled, and its failure's kind if it failed."""
+    def settle(self, run_id: str, what: str, outcome: str, *, kind: str | None = None, audio_s: float = 0.0) -> None:
+        """Count a file that a task has settled, and its failure's kind if it failed; forget the attempts at it.
+
+        Of several deliveries of one task that end at once, the first counts.
+        """
         amounts: list[str | float] = [outcome, 1, "audio_s", audio_s]
         if kind is not None:
             amounts += [FAILED + kind, 1]
-        self._settle(keys=[_progress(run_id), _pace(run_id), TOTALS], args=amounts)
+        keys = [_progress(run_id), _pace(run_id), TOTALS, _attempts(run_id), _timeouts(run_id)]
+        self._settle(keys=keys, args=[what, *amounts])
 
     def pace(self, run_id: str) -> Pace:
         """Return how fast files are settled."""
@@ -121,7 +149,7 @@ class Counters:
         return {name.removeprefix(FAILED): int(n) for name, n in sorted(progress.items()) if name.startswith(FAILED)}
 
     def progress(self, run_id: str) -> dict[str, float]:
-        """Return the run's progress counts; a redelivered task may have counted twice here."""
+        """Return the run's progress counts; for the eye, since they go with the broker."""
         found = cast("dict[str, str]", self._client.hgetall(_progress(run_id)))
         return {name: float(amount) for name, amount in found.items()}
 
@@ -132,11 +160,11 @@ class Counters:
 
     def cancel(self, run_id: str) -> None:
         """Ask the run's tasks to return without doing anything."""
-        self._client.set(f"chordal:{run_id}:cancelled", "1", ex=DAY_S)
+        self._client.set(_cancelled(run_id), "1", ex=DAY_S)
 
     def cancelled(self, run_id: str) -> bool:
         """Tell whether somebody cancelled the run."""
-        return bool(self._client.exists(f"chordal:{run_id}:cancelled"))
+        return bool(self._client.exists(_cancelled(run_id)))
 
     def stop(self, run_id: str, reason: str) -> None:
         """Cancel a run that cannot go on, and say why to the command that waits for it."""
@@ -181,6 +209,17 @@ class Counters:
             pipe.hlen("unacked-learn")
             return int(sum(pipe.execute()))
 
+    def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
+        """Tell whether any message of a run waits in the queues or is with a worker."""
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hvals("unacked")
+            pipe.hvals("unacked-learn")
+            taken = [value for values in pipe.execute() for value in values]
+        if any(_is_of(json.loads(value)[0], run_id) for value in taken):
+            return True
+        keys = [key_of(queue, step) for queue in queues for step in STEPS]
+        return any(_is_of(json.loads(message), run_id) for key in keys for message in self._waiting(key))
+
     def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
         """Take a run's waiting messages out of the queues; return how many there were.
 
@@ -190,7 +229,7 @@ class Counters:
         for queue in queues:
             for step in STEPS:
                 key = key_of(queue, step)
-                own = [message for message in self._waiting(key) if _is_of(message, run_id)]
+                own = [message for message in self._waiting(key) if _is_of(json.loads(message), run_id)]
                 for page in range(0, len(own), PAGE):
                     with self._client.pipeline(transaction=False) as pipe:
                         for message in own[page : page + PAGE]:
@@ -211,10 +250,22 @@ def _progress(run_id: str) -> str:
     return f"chordal:{run_id}:progress"
 
 
+def _attempts(run_id: str) -> str:
+    return f"chordal:{run_id}:attempts"
+
+
+def _timeouts(run_id: str) -> str:
+    return f"chordal:{run_id}:timeouts"
+
+
+def _cancelled(run_id: str) -> str:
+    return f"chordal:{run_id}:cancelled"
+
+
 def _pace(run_id: str) -> str:
     return f"chordal:{run_id}:pace:"
 
 
-def _is_of(message: str, run_id: str) -> bool:
+def _is_of(message: dict[str, Any], run_id: str) -> bool:
     """Tell whether a message, as kombu keeps it, is a task of a run; every task has its run's id in its arguments."""
-    return run_id.encode("ascii") in base64.b64decode(json.loads(message)["body"])
+    return run_id.encode("ascii") in base64.b64decode(message["body"])

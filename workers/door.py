@@ -5,20 +5,23 @@ start while a worker of another version lives. What slips through is sorted out 
 chordal is put back, and the worker that is too old for it ends; one of an older chordal is dropped, and its run is
 told. Nothing is lost by that: the store says what is left to do. Likewise a file's task is put back where its library
 is not there, and the worker takes no more of them until it is.
+
+With that a worker claims the messages that it holds, so that those that nobody holds are put back; see `orphans`.
 """
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import redis
 from celery import bootsteps
 from celery.exceptions import TaskRevokedError, WorkerShutdown
 from celery.signals import task_received
-from celery.worker import state
 from packaging.version import Version
 
 from pipeline.errors import ChordalError
-from workers import context
+from workers import context, orphans
+from workers.settings import BACKOFF_S
 from workers.sight import Sight
 from workers.told import HEADER, RUN_HEADER, Told, leave, mine, tell
 
@@ -44,7 +47,9 @@ class Doorkeeper(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
-        self._client = context.current().settings.broker.client(timeout_s=1.0, retries=0)
+        broker = context.current().settings.broker
+        self._client = broker.client(timeout_s=1.0, retries=0)
+        self._orphans = orphans.Orphans(self._client) if broker.amqp is None else None
         self._consumer = consumer
         self._telling: Any = None
         self._extracts = False
@@ -73,19 +78,27 @@ class Doorkeeper(bootsteps.StartStopStep):  # type: ignore[misc]
 
     def _tell(self, consumer: Any) -> None:
         SIGHT.again(context.current())
-        said = Told(
-            version=mine(),
-            held=len(state.reserved_requests),
-            extracts=self._extracts,
-            unseen=SIGHT.unseen,
-        )
+        holds = orphans.held()
+        said = Told(version=mine(), held=len(holds), extracts=self._extracts, unseen=SIGHT.unseen)
         try:
             tell(self._client, consumer.hostname, said)
+            if self._orphans is not None:  # RabbitMQ knows by itself who holds what
+                self._put_back(self._orphans, holds, consumer.task_consumer.channel)
         except redis.RedisError:
             return  # told again soon
 
+    @staticmethod
+    def _put_back(known: orphans.Orphans, holds: tuple[str, ...], channel: Any) -> None:
+        for tag in known.look(holds, channel.unacked_key):
+            log.warning("message %s is with no worker any more, and is put back", tag)
+            orphans.put_back(channel, tag)
+
     def _received(self, request: Any, **_: Any) -> None:
         """Refuse what cannot be worked on, before anything is done about it."""
+        now = datetime.now(UTC)
+        if request.eta is not None and (request.eta - now).total_seconds() > BACKOFF_S:
+            # No pause is so long: the clock of whoever set it was ahead, or this one was set back. It is over.
+            request._eta = now
         theirs = request.request_dict.get(HEADER)
         run_id = request.request_dict.get(RUN_HEADER)
         if theirs not in {None, mine()}:

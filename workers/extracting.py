@@ -8,6 +8,7 @@ from pipeline.errors import FailureKind, MissingError, PermanentError
 from pipeline.tracks import ExtractTrack, Failure, FileStamp, Outcome, Receipt, TrackRecord, printable
 from storage.rules import accounted_for
 from workers.context import Context
+from workers.counters import Begun
 from workers.mapping import local
 from workers.sight import UnseenError, unseen
 
@@ -27,24 +28,29 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
     Safe to run any number of times: what is stored already is not computed again. Raises `StoreError` when the
     store cannot take the result and `UnseenError` when the library is not there, which are worth another attempt.
     """
-    if context.counters.cancelled(order.run_id):
+    begun = context.counters.begin(order.run_id, order.track_id)
+    if begun.cancelled:
         return _receipt(order, "cancelled")
-    attempt = context.counters.attempt(order.run_id, order.track_id)
-    given_up = _given_up(order, context, attempt)
+    given_up = _given_up(order, context, begun)
+    again = False
     if given_up is not None:
         record = given_up
         context.store.commit(record, {}, {})
         if order.augment is not None:
             _give_up_copies(order, context, record.failure)
     else:
-        record = _extract(order, context, attempt)
+        record, again = _extract(order, context, begun.attempt)
         if order.augment is not None:
             from workers.copies import extract_copies
 
             extract_copies(order, record, context, max_duration_s=_plan(context, order.run_id).max_duration_s)
-    context.counters.settled(order.run_id, order.track_id)
     receipt = _told(order, record)
-    context.counters.file_settled(order.run_id, receipt.outcome, kind=receipt.kind, audio_s=receipt.audio_s)
+    if again:
+        context.counters.forget(order.run_id, order.track_id)
+    else:
+        context.counters.settle(
+            order.run_id, order.track_id, receipt.outcome, kind=receipt.kind, audio_s=receipt.audio_s
+        )
     return receipt
 
 
@@ -53,7 +59,8 @@ def settled(record: TrackRecord | None, stamp: FileStamp, keys: frozenset[str], 
     return record is not None and record.stamp == stamp and accounted_for(record, keys, stored)
 
 
-def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord:
+def _extract(order: ExtractTrack, context: Context, attempt: int) -> tuple[TrackRecord, bool]:
+    """Return the record of a file, and whether an earlier delivery of the same order had stored it already."""
     from pipeline.extraction import extract
     from pipeline.features.registry import family
     from pipeline.hashing import content_hash
@@ -68,7 +75,7 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
         known = store.record(order.track_id)
         stored = store.families_of(content)
         if known is not None and settled(known, order.stamp, keys, stored):
-            return known  # delivered twice: the first time did it all
+            return known, known.sequence == order.sequence
         decoded = known is not None and known.content_hash == content and bool(known.family_failures)
         twin = known if decoded else store.record_of_content(content)
         done = stored | (twin.family_failures.keys() if twin else frozenset())
@@ -91,7 +98,7 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
     except PermanentError as error:
         if isinstance(error, MissingError) and (library := unseen(context, order.run_id)):
             # Not the file's fault: nothing is recorded, and the attempt does not count.
-            context.counters.settled(order.run_id, order.track_id)
+            context.counters.forget(order.run_id, order.track_id)
             raise UnseenError(f"library {library} on host {HOST}; mount it there or name its place by --map") from error
         record = _failed(order, error.kind, str(error).removeprefix(f"{printable(here.path)}: "), attempts=attempt)
     except SURPRISES as error:
@@ -99,17 +106,18 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord
     if record.failure is not None:
         record = record.replace(failure=record.failure.replace(attempts=attempt, host=HOST))
     store.commit(record, rows, {spec.key: spec for spec in specs.values() if spec.key in rows})
-    return record
+    return record, False
 
 
-def _given_up(order: ExtractTrack, context: Context, attempt: int) -> TrackRecord | None:
+def _given_up(order: ExtractTrack, context: Context, begun: Begun) -> TrackRecord | None:
     """Return the failure of a file that is not to be opened again; None for one that may be."""
-    if context.counters.timed_out(order.run_id, order.track_id):
+    before = begun.attempt - 1
+    if begun.timed_out:
         # Once is enough: what did not end in that time would take the next process as long.
         reason = f"not done after {context.settings.extract_limit_s:,} s"
-        return _failed(order, "timeout", reason, attempts=attempt - 1)
-    if attempt > context.settings.attempts:
-        return _failed(order, "crashed", f"took its worker down {attempt - 1} times", attempts=attempt - 1)
+        return _failed(order, "timeout", reason, attempts=before)
+    if begun.attempt > context.settings.attempts:
+        return _failed(order, "crashed", f"took its worker down {before} times", attempts=before)
     return None
 
 

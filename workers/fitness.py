@@ -7,10 +7,14 @@ from typing import cast
 
 import redis
 from kombu.connection import Connection
+from kombu.exceptions import BatchPublishError, OperationalError
 
 from pipeline.errors import BrokerError
 from workers import told
 from workers.address import BrokerAddress
+
+BROKER_ERRORS = (redis.RedisError, OperationalError, BatchPublishError)
+"""What redis-py and kombu raise while the broker is away."""
 
 TIMEOUT_S = 3.0
 
@@ -60,7 +64,12 @@ def probe(client: redis.Redis) -> None:
 
 def is_full(error: BaseException) -> bool:
     """Tell whether a broker refused something because its memory is full."""
-    return re.search(_FULL, str(error)) is not None
+    cause: BaseException | None = error
+    while cause is not None:
+        if re.search(_FULL, str(cause)) is not None:
+            return True
+        cause = cause.__cause__  # many messages at once fail as one
+    return False
 
 
 def explained(error: BaseException, address: BrokerAddress) -> str:

@@ -5,7 +5,7 @@ Published here and nowhere else, by the command, by a chord's body or by the swe
 
 from collections.abc import Sequence
 
-from celery import Signature, chord
+from celery import Signature, uuid
 
 from pipeline.learning import StudyPlan
 from pipeline.runs import RunPlan
@@ -31,8 +31,7 @@ def publish_shard(plan: RunPlan, shard: int, orders: Sequence[ExtractTrack]) -> 
         )
         for order in orders
     ]
-    with app.producer_pool.acquire(block=True) as producer:
-        chord(header, body).apply_async(producer=producer)
+    _publish_chord(header, body)
 
 
 def publish_plan(plan: RunPlan) -> None:
@@ -49,7 +48,7 @@ def publish_trials(plan: RunPlan, study: StudyPlan, *, missing: Sequence[int]) -
     header = [_trial(plan, study, index) for index in sorted(missing)]
     body = finish_run.si(run_id=plan.run_id).set(argsrepr="(final training)", priority=of_bodies(plan.priority))
     if header:
-        chord(header, body).apply_async()
+        _publish_chord(header, body)
     else:
         body.apply_async()
 
@@ -68,3 +67,17 @@ def _trial(plan: RunPlan, study: StudyPlan, index: int) -> Signature:
     return run_trial.si(run_id=plan.run_id, index=index).set(
         argsrepr=f"(trial {index}: {model.family} on {model.features})", priority=of_headers(plan.priority), **options
     )
+
+
+def _publish_chord(header: Sequence[Signature], body: Signature) -> None:
+    """Publish tasks and, with each, what joins them.
+
+    What Celery's canvas does, less a result object and a subscription for each task, which nobody would read and a
+    command would stumble over when the broker goes away; and by many messages a round trip, where the transport can.
+    """
+    group_id = uuid()
+    body.freeze()
+    app.backend.set_chord_size(group_id, len(header))
+    with app.producer_pool.acquire(block=True) as producer, producer.batch():
+        for place, task in enumerate(header):
+            task.apply_async(producer=producer, group_id=group_id, group_index=place, chord=body)

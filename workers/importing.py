@@ -4,7 +4,6 @@ The first run of such a library is the import itself: its shards tell the tracks
 a copy of them, as no folder can be walked for it.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -97,9 +96,7 @@ def import_npz(
     spec = family(family_name).spec
     rows = read_npz(path, spec)
     ledger = context.ledger
-    earlier = [ledger.plan(run_id).sequence for run_id in ledger.run_ids()[-1:]]
-    sequence = max([time.time_ns() // 1_000_000, *(number + 1 for number in earlier)])
-    new = import_rows(context.home / "store", rows, spec, sequence=sequence)
+    new = import_rows(context.home / "store", rows, spec, sequence=ledger.next_sequence())
     wanted = running.Wanted(
         command=command, libraries=(rows.library,), recipe=recipe, labels=LABELS, extract=False, learn=False
     )

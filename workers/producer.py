@@ -17,7 +17,7 @@ from pipeline.scan import scan
 from pipeline.tracks import ScannedTrack, printable
 from pipeline.wire import Value
 from storage.ledger import Scan, TrackIds
-from workers import flow, importing, sealing
+from workers import flow, importing, known, sealing, stages
 from workers.context import Context, Doors
 from workers.settings import QUEUES
 
@@ -127,9 +127,16 @@ def _is_gone(path: str) -> bool:
     return False
 
 
-def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event) -> None:
-    """Publish every shard of a scanned run, pausing while the queues are full."""
-    sealed = frozenset(context.ledger.sealed_shards(plan.run_id))  # of a run that is taken up again
+def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event, again: bool = False) -> None:
+    """Publish every shard of a scanned run that is not sealed, pausing while the queues are full.
+
+    Whatever the store has already counts in the run's progress, unless all this is done `again`.
+    """
+    sealed = frozenset(context.ledger.sealed_shards(plan.run_id))  # of what was known, or of a run taken up again
+    if sealed and not again:
+        context.counters.add(plan.run_id, unchanged=sum(stages.track_counts(context, plan).values()))
+    # Once for all: what the run itself extracts is in other shards than those that are still to be published.
+    found = known.known_of(context, plan)
     for shard in context.ledger.shards(plan.run_id):
         if shard in sealed:
             continue
@@ -138,8 +145,11 @@ def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event) -> No
         if stop.is_set():
             return
         tracks = context.ledger.shard(plan.run_id, shard)
-        orders = sealing.orders_missing(plan, shard, tracks, context.store.snapshot())
-        if len(orders) < len(tracks):
+        if found is None:
+            orders = sealing.orders_missing(plan, shard, tracks, context.store.snapshot())
+        else:
+            orders = sealing.orders(plan, shard, found.missing(tracks))
+        if len(orders) < len(tracks) and not again:
             context.counters.add(plan.run_id, unchanged=len(tracks) - len(orders))
         flow.publish_shard(plan, shard, orders)
 

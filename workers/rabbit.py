@@ -78,6 +78,10 @@ class RabbitCounters(Counters):
         """Return how many messages the workers that are alive hold, by their own last word."""
         return sum(each.held for each in told.told(self._store).values())
 
+    def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
+        """Tell that there may be some: nobody can look into RabbitMQ's queues, which are kept on its disk."""
+        return True
+
     def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
         """Leave the messages where they are: their tasks return at once, since the run is cancelled."""
         return 0

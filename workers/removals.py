@@ -1,7 +1,6 @@
 """Files that are gone from a library."""
 
 import os
-import time
 from collections.abc import Iterable, Sequence
 
 from pipeline.tracks import track_id
@@ -17,14 +16,15 @@ def remove(context: Doors, libraries: Sequence[str], paths: Iterable[str]) -> in
     """
     if not all(_is_there(library) for library in libraries):
         return 0
+    # That of the newest scan: within it a mark outranks what it was put on, and whatever is scanned later outranks the
+    # mark. The time would not do: one told by a clock that was ahead would hide the file from scans to come.
+    scanned = [context.ledger.plan(run_id).sequence for run_id in context.ledger.run_ids()[-1:]]
     removed = 0
     for path in paths:
         record = context.store.record(track_id(path))
         if record is None or record.mark == "deleted":
             continue
-        # Newer than the record, also when the clock was set back; older than any scan to come.
-        mark = deletion(record, max(time.time_ns() // 1_000_000, record.sequence + 1))
-        removed += context.store.commit(mark, {}, {})
+        removed += context.store.commit(deletion(record, max([record.sequence, *scanned])), {}, {})
     return removed
 
 

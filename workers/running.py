@@ -2,8 +2,6 @@
 
 import gc
 import secrets
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
@@ -18,15 +16,16 @@ from pipeline.runs import Priority, RunPlan
 from pipeline.tracks import printable
 from pipeline.versions import software_versions
 from pipeline.wire import Value
-from workers import fitness, flow, interrupts, producer, stopping
+from workers import fitness, interrupts, known, producer, stages, stopping
 from workers.address import BrokerAddress
 from workers.app import configure
 from workers.context import Context, Doors
 from workers.going import announced
 from workers.progress import View
+from workers.publishing import Publisher
 from workers.session import Session, session
 from workers.settings import Settings
-from workers.waiting import BROKER_ERRORS, wait_for_end
+from workers.waiting import wait_for_end
 from workers.watching import Watcher
 
 if TYPE_CHECKING:
@@ -87,7 +86,6 @@ def new_run_id() -> str:
 def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
     """Write the plan of a new run to the ledger and return it."""
     now = datetime.now(UTC)
-    earlier = [ledger.plan(run_id).sequence for run_id in ledger.run_ids()[-1:]]
     plan = RunPlan(
         run_id=wanted.run_id or new_run_id(),
         command=wanted.command,
@@ -97,8 +95,7 @@ def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
         groups=wanted.groups,
         folds=wanted.folds,
         seed=wanted.seed,
-        # A clock that was set back must not make this run's records look older than the last one's.
-        sequence=max([time.time_ns() // 1_000_000, *(sequence + 1 for sequence in earlier)]),
+        sequence=ledger.next_sequence(),
         created=now.isoformat(timespec="seconds"),
         extract=wanted.extract,
         learn=wanted.learn,
@@ -127,6 +124,8 @@ def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
         if plan.learn:
             producer.check_labels(plan, found)
+        if plan.extract:
+            known.seal_known(context, plan)
     if found.unlabelled and plan.learn:
         view.line(f"{found.unlabelled} of {found.files} files have no label and are not learned from")
     view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")
@@ -143,9 +142,19 @@ def execute(home: Path, wanted: Wanted, view: View) -> Finished:
         wanted.broker.check()
         fitness.check_versions(wanted.broker)
     # Before anything is started: a mistake in the labels is told at once.
-    finished = scan(Doors(home), wanted, view)
-    follow(home, finished, view, broker=wanted.broker, workers=wanted.workers)
+    context = Doors(home)
+    finished = scan(context, wanted, view)
+    if _nothing_to_do(context, finished.plan):
+        view.stage("extract", total=finished.found.files)
+        view.finish("extract", finished.found.files, note=stages.told(stages.track_counts(context, finished.plan)))
+    else:
+        follow(home, finished, view, broker=wanted.broker, workers=wanted.workers)
     return finished
+
+
+def _nothing_to_do(context: Doors, plan: RunPlan) -> bool:
+    """Tell whether a scanned run is over already, so that nothing has to be started for it."""
+    return not plan.learn and len(context.ledger.sealed_shards(plan.run_id)) == context.ledger.shard_count(plan.run_id)
 
 
 def adopt(home: Path, run_id: str, view: View, *, broker: BrokerAddress) -> Finished:
@@ -177,8 +186,7 @@ def follow(
     ):
         announcement.reached_by(running.broker)
         context = _client(home, running)
-        stop = threading.Event()
-        publisher = threading.Thread(target=_publish, args=(context, finished.plan, stop), name="publisher")
+        publisher = Publisher(context, finished.plan)
         try:
             publisher.start()
             watcher = Watcher(context, finished.plan, finished.found, view)
@@ -187,14 +195,12 @@ def follow(
         except BaseException:
             with suppress(redis.RedisError):
                 context.counters.cancel(run_id)
-            stop.set()
-            publisher.join()
+            publisher.stop()
             with suppress(redis.RedisError):
                 stopping.take_back(context.counters, run_id)
             raise
         finally:
-            stop.set()
-            publisher.join()
+            publisher.stop()
             # Results that Celery still holds ask the broker to forget them when they go: before it does.
             gc.collect()
 
@@ -215,16 +221,3 @@ def _client(home: Path, running: Session) -> Context:
 
     configure(Settings(home=str(home), broker=running.broker), "client")
     return context.current()
-
-
-def _publish(context: Context, plan: RunPlan, stop: threading.Event) -> None:
-    """Publish the run; a broker or store that fails here is told to the waiting thread and healed by its sweep."""
-    try:
-        if plan.extract:
-            producer.publish_all(context, plan, stop=stop)
-        elif context.ledger.claim(plan.run_id, "learning"):
-            flow.publish_plan(plan)
-    except StoreError as error:
-        context.counters.stop(plan.run_id, str(error))
-    except BROKER_ERRORS:
-        return  # the sweep publishes the rest when the broker is back

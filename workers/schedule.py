@@ -150,13 +150,12 @@ def slot_after(expression: str, timezone: str, moment: datetime) -> datetime:
 def night_due(schedule: Schedule, settled: datetime | None, now: datetime) -> Due | None:
     """Return the night that has to be dealt with now, if there is one; of several that were missed, the newest.
 
-    `settled` is the slot of the newest night with a result.
+    `settled` is the slot of the newest night with a result, of those whose hour has come.
     """
     if schedule.nightly is None:
         return None
     slot = slot_before(schedule.nightly, schedule.timezone, now)
-    begin = datetime.fromisoformat(schedule.since)
-    if slot < begin or (settled is not None and slot <= settled):
+    if slot < _past(schedule.since, now) or (settled is not None and slot <= settled):
         return None
     return Due(slot=slot, missed=(now - slot).total_seconds() > LATE_S)
 
@@ -164,7 +163,16 @@ def night_due(schedule: Schedule, settled: datetime | None, now: datetime) -> Du
 def tidy_due(schedule: Schedule, tidied: datetime | None, now: datetime) -> bool:
     """Tell whether the store has to be tidied up."""
     slot = slot_before(TIDY, schedule.timezone, now)
-    return slot >= (tidied or datetime.fromisoformat(schedule.since))
+    return slot >= (tidied if tidied is not None and tidied <= now else _past(schedule.since, now))
+
+
+def _past(moment: str, now: datetime) -> datetime:
+    """Return a moment that was written down, or the beginning of time for one to come.
+
+    That was told by a clock that was ahead: to wait until it is right would be to do nothing for as long.
+    """
+    told = datetime.fromisoformat(moment)
+    return told if told <= now else datetime.min.replace(tzinfo=UTC)
 
 
 class Nights:
@@ -208,9 +216,9 @@ class Nights:
                 break
         return found
 
-    def settled(self) -> datetime | None:
-        """Return the slot of the newest night with a result."""
-        return next((slot for slot in self._slots() if self.result(slot) is not None), None)
+    def settled(self, now: datetime) -> datetime | None:
+        """Return the slot of the newest night with a result; those to come were of a clock that was ahead."""
+        return next((slot for slot in self._slots() if slot <= now and self.result(slot) is not None), None)
 
     def unsettled(self) -> datetime | None:
         """Return the slot of the newest night that was begun and has no result, if no later one has any."""

@@ -1,12 +1,12 @@
 """What a shard's chord body does: ask the store whether every file is settled, compact, seal, start learning."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.augmentation.plans import AugmentPlan
 from pipeline.features.registry import family
 from pipeline.runs import RunPlan, ShardSummary
-from pipeline.tracks import ExtractTrack, ScannedTrack
+from pipeline.tracks import ExtractTrack, ScannedTrack, TrackRecord
 from workers.context import Context
 from workers.copies import unsettled
 from workers.extracting import settled
@@ -38,6 +38,12 @@ def is_settled(
 def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], source: "Snapshot") -> list[ExtractTrack]:
     """Return the orders for the files of a shard that the store does not have yet."""
     keys = family_keys(plan)
+    missing = [track for track in tracks if not is_settled(track, source, keys, copies_wanted(plan, track))]
+    return orders(plan, shard, missing)
+
+
+def orders(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack]) -> list[ExtractTrack]:
+    """Return the orders to extract some files of a shard."""
     return [
         ExtractTrack(
             run_id=plan.run_id,
@@ -50,7 +56,6 @@ def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], so
             augment=copies_wanted(plan, track),
         )
         for track in tracks
-        if not is_settled(track, source, keys, copies_wanted(plan, track))
     ]
 
 
@@ -75,15 +80,19 @@ def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
     return summary
 
 
+def outcome(record: TrackRecord, sequence: int) -> Literal["extracted", "unchanged", "failed"]:
+    """Return what became of a settled file in the run of a sequence."""
+    if record.failure is not None:
+        return "failed"
+    return "extracted" if record.sequence == sequence and not record.reused else "unchanged"
+
+
 def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: "Snapshot", sequence: int) -> ShardSummary:
     record = snapshot.record(track.track_id)
     assert record is not None, "settled tracks have a record"  # noqa: S101 - narrows the type
-    if record.failure is not None:
-        return summary.replace(failed=summary.failed + 1)
-    audio_s = summary.audio_s + record.duration_s
-    if record.sequence == sequence and not record.reused:
-        return summary.replace(extracted=summary.extracted + 1, audio_s=audio_s)
-    return summary.replace(unchanged=summary.unchanged + 1, audio_s=audio_s)
+    of = outcome(record, sequence)
+    audio_s = 0.0 if of == "failed" else record.duration_s
+    return summary.replace(audio_s=summary.audio_s + audio_s, **{of: getattr(summary, of) + 1})
 
 
 def ready_to_learn(context: Context, run_id: str) -> bool:

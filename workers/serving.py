@@ -14,6 +14,7 @@ from workers.door import REFUSALS, Doorkeeper
 from workers.governor import Governor
 from workers.home import prepare_home
 from workers.mapping import PathMap
+from workers.postbox import Postbox
 from workers.processes import end_with_parent as watch_parent
 from workers.settings import SCHEDULE, Role, Settings
 
@@ -50,7 +51,7 @@ def serve(
         importlib.import_module("pipeline.extraction")
     if end_with_parent:
         watch_parent()
-    app.steps["consumer"].update((Doorkeeper, Governor))
+    app.steps["consumer"].update((Doorkeeper, Governor, Postbox))
     node = f"{name or '-'.join(queues)}@%h"
     app.worker_main(
         [

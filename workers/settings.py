@@ -9,6 +9,9 @@ from workers.mapping import PathMap
 QUEUES = ("extract", "store", "tune", "train")
 """Extraction; sealing and compaction; trials; final training. One kind of work each, so that each can be scaled."""
 
+BACKOFF_S = 30
+"""The longest pause before a task is tried again."""
+
 SCHEDULE = "schedule"
 """What beat asks for: the nightly run, the healing of runs that nobody waits for, tidying up. No part of a run."""
 

@@ -40,6 +40,11 @@ def track_counts(context: Doors, plan: RunPlan) -> dict[str, int]:
     return counts
 
 
+def told(counts: dict[str, int]) -> str:
+    """Return what became of the files, in words."""
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "extracted")
+
+
 def current(context: Doors, run_id: str) -> str:
     """Return the name of the stage a run is in, or how it ended."""
     ledger = context.ledger

@@ -4,7 +4,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipeline.learning import DatasetManifest, EvaluationReport, Scores, Split
+from pipeline.runs import RunPlan
 from pipeline.tracks import printable
 from storage.times import trials_wall_s
 from workers import learning, stages
@@ -26,6 +29,7 @@ def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
         "run_id": run_id,
         "tracks": {"scanned": finished.found.files, **stages.track_counts(context, finished.plan)},
         "deleted": finished.found.gone,
+        "duplicates": _duplicates(context, finished.plan),
         "labels": finished.found.labels,
     }
     report = context.ledger.report(run_id)
@@ -35,6 +39,17 @@ def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
         "report": _existing(context.ledger.path(run_id) / "report.html"),
         "seconds": stages.seconds(context, run_id),
     }
+
+
+def _duplicates(context: Doors, plan: RunPlan) -> int:
+    """Return how many files of a run's libraries have the content of another one there, which was computed once."""
+    roots = tuple(f"{library.rstrip('/')}/" for library in plan.libraries)
+    contents = bytearray()
+    for record in context.store.snapshot().records():
+        if record.extracted and not record.copy_of and record.path.startswith(roots):
+            contents += bytes.fromhex(record.content_hash)
+    found = np.frombuffer(bytes(contents), "S16")
+    return len(found) - len(np.unique(found))
 
 
 def of_scan(home: Path, finished: "Finished") -> dict[str, Any]:
@@ -164,6 +179,8 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("run", told["run_id"]), ("tracks", ", ".join(f"{count} {name}" for name, count in tracks.items()))]
     if told["deleted"]:
         lines.append(("deleted", f"{told['deleted']} tracks of earlier scans are gone"))
+    if told.get("duplicates"):
+        lines.append(("duplicates", f"{told['duplicates']} files have the content of another, computed once"))
     if tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
         lines.append(("", "nothing was new or changed, so nothing was extracted"))
     if "formats" in told:

@@ -19,12 +19,12 @@ from workers import beat, interrupts, service
 from workers.address import BrokerAddress
 from workers.app import app, configure
 from workers.context import counters_of
+from workers.fitness import BROKER_ERRORS
 from workers.home import only_one
 from workers.processes import Child
 from workers.service import Process, Service
 from workers.session import Session, session, worker
 from workers.settings import Settings
-from workers.waiting import BROKER_ERRORS
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ What to do is decided by a pure function; the waiting command carries it out whe
 from typing import Literal
 
 from pipeline.wire import Value
-from workers import flow, sealing
+from workers import flow
 from workers.context import Context
 
 
@@ -66,14 +66,10 @@ def observe(context: Context, run_id: str) -> RunState:
 
 
 def carry_out(context: Context, run_id: str, steps: list[Step]) -> None:
-    """Publish what a sweep found missing."""
+    """Publish what a sweep found missing of learning; the shards may be too many for the queues, as for a new run."""
     plan = context.ledger.plan(run_id)
     for step in steps:
-        if step.kind == "shard":
-            shard = step.numbers[0]
-            tracks = context.ledger.shard(run_id, shard)
-            flow.publish_shard(plan, shard, sealing.orders_missing(plan, shard, tracks, context.store.snapshot()))
-        elif step.kind == "plan":
+        if step.kind == "plan":
             flow.publish_plan(plan)
-        elif (study := context.ledger.study(run_id)) is not None:
+        elif step.kind != "shard" and (study := context.ledger.study(run_id)) is not None:
             flow.publish_trials(plan, study, missing=step.numbers)

@@ -1,7 +1,9 @@
 """The tasks, each a door: it turns the wire form into a value, calls one function and returns a small receipt."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import redis
 from celery import Task
@@ -12,14 +14,18 @@ from pipeline.errors import ChordalError, StoreError, TransientError, UsageError
 from pipeline.tracks import ExtractTrack
 from workers import context, extracting, flow, learning, sealing, shown
 from workers.app import app
+from workers.settings import BACKOFF_S
 from workers.shown import Shown
 
 log = get_task_logger(__name__)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 RETRY: dict[str, Any] = {
     "autoretry_for": (TransientError, redis.RedisError),
     "retry_backoff": True,
-    "retry_backoff_max": 30,
+    "retry_backoff_max": BACKOFF_S,
     "max_retries": 5,
     "default_retry_delay": 1,  # seconds; of a task whose worker was lost, 180 otherwise
 }
@@ -29,6 +35,9 @@ class RunTask(Task):  # type: ignore[misc]
     """A task that, when it fails for good, tells the run why; the waiting command shows it."""
 
     abstract = True
+    # Nobody asks the broker for a receipt: Flower is shown it by an event, a chord counts arrivals by itself. A command
+    # would subscribe to each, and stumble over that when the broker goes away.
+    ignore_result = True
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Leave a line for the command that waits, and stop the run when the store cannot be written."""
@@ -78,13 +87,35 @@ class TrialTask(RunTask):
         return Retry(when=countdown_s, sig=again)
 
 
+def ending_without_memory(work: Callable[P, R]) -> Callable[P, R]:
+    """Let a task's process end when memory runs out where that is nobody's failure, as if the kernel had ended it.
+
+    The attempt counts, and the next one is made by a new process, with nothing left over in it. Celery's main process
+    does not survive a task's `MemoryError`.
+    """
+
+    @wraps(work)
+    def working(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return work(*args, **kwargs)
+        except MemoryError as error:
+            # Let go of the frames, and with them of what filled the memory: there has to be some for the line.
+            error.__traceback__ = error.__context__ = error.__cause__ = None
+            log.error("out of memory (%s); this process ends", error)  # noqa: TRY400 - there is no traceback any more
+            raise SystemExit(1) from None
+
+    return working
+
+
 @app.task(name="chordal.extract.track", base=RunTask, **RETRY)
+@ending_without_memory
 def extract_track(order: dict[str, Any]) -> Shown:
     """Extract one file; returns its receipt, also for a file that has no features."""
     return shown.receipt(extracting.extract_one(ExtractTrack.from_wire(order), context.current()))
 
 
 @app.task(name="chordal.store.seal", base=RunTask, **RETRY)
+@ending_without_memory
 def seal_shard(*, run_id: str, shard: int) -> Shown:
     """Seal a shard whose files are all settled; the last one starts learning."""
     here = context.current()
@@ -99,6 +130,7 @@ def seal_shard(*, run_id: str, shard: int) -> Shown:
 
 
 @app.task(name="chordal.tune.plan", base=RunTask, **RETRY)
+@ending_without_memory
 def plan_trials(*, run_id: str) -> Shown:
     """Draw up the study and start its chord of trials."""
     here = context.current()
@@ -119,6 +151,7 @@ MOST_WAITS = 400
 
 
 @app.task(name="chordal.tune.trial", base=TrialTask, bind=True, **RETRY)
+@ending_without_memory
 def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> Shown:
     """Run one trial; returns its objective, also for a trial that failed."""
     here = context.current()
@@ -135,6 +168,7 @@ def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> S
 
 
 @app.task(name="chordal.train.finish", base=RunTask, **RETRY)
+@ending_without_memory
 def finish_run(*, run_id: str) -> Shown:
     """Train the winner, evaluate it once, register it and write the report."""
     from workers import reporting  # with matplotlib, which no other task needs

@@ -3,20 +3,16 @@
 import threading
 import time
 
-import redis
-from kombu.exceptions import OperationalError
-
 from pipeline.errors import BrokerError, ChordalError, UsageError
 from workers import fitness, interrupts, stopping, sweep, told
 from workers.app import app
 from workers.context import Context
+from workers.fitness import BROKER_ERRORS
 from workers.home import prepare_home
+from workers.publishing import Publisher
 from workers.session import Session
 from workers.settings import QUEUES
 from workers.watching import Watcher
-
-BROKER_ERRORS = (redis.RedisError, OperationalError)
-"""What redis-py and kombu raise while the broker is away."""
 
 POLL_S = 0.25
 IDLE_POLLS = 8
@@ -29,6 +25,8 @@ NO_WORKER_S = 60.0
 """How long a run waits for the first worker on the user's own broker."""
 LOOK_S = 5.0
 """How long nothing may happen before the run looks closer at why."""
+LOST_S = 10.0
+"""How long nothing may happen on a broker that is busy before the run looks whether it has a part in that."""
 NO_BROKER_S = 60.0
 """How long a run waits for a broker that went away to come back."""
 
@@ -37,8 +35,8 @@ class RunFailedError(ChordalError):
     """The run could not be brought to its end."""
 
 
-def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
-    """Wait for the end of a run whose tasks a thread is publishing.
+def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
+    """Wait for the end of a run that is being published.
 
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
     `RunFailedError` when sweeping does not help, `CancelledError` when somebody cancelled the run.
@@ -79,24 +77,26 @@ def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher
 class _Keeper:
     """Keeps a run going: one look after it per poll."""
 
-    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: threading.Thread) -> None:
+    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
         self._context = context
         self._running = running
         self._watcher = watcher
         self._publisher = publisher
         self._run_id = watcher.plan.run_id
-        self._state = watcher.state
+        self._progress = (watcher.state, watcher.settled)
         self._changed = time.monotonic()
         self._looked = time.monotonic()
+        self._counted = time.monotonic()
+        self._held_by_dead = False
         self._idle = 0
         self._sweeps = 0
         self._deaths = 0
 
-    def heal(self) -> bool:
-        """Start again what died, and say so; return whether something had."""
+    def heal(self) -> None:
+        """Start again what died, and say so."""
         dead = self._running.heal()
         if not dead:
-            return False
+            return
         # The usual reason why everything dies at once; it raises the line that says so.
         prepare_home(str(self._context.home))
         self._deaths += len(dead)
@@ -105,29 +105,40 @@ class _Keeper:
                 f"run {self._run_id}: its processes keep dying, the {dead[0]} process last; "
                 f"see {self._context.home / 'logs' / f'{dead[0]}.log'}"
             )
+        self._held_by_dead = True
         for name in dead:
             self._watcher.view.line(f"the {name} process died and was started again")
-        return True
 
     def look_after(self) -> None:
         """Do what the run needs now, which is mostly nothing."""
         if reason := self._context.counters.stopped(self._run_id):
             raise UsageError(f"{reason}; what is committed is safe: mend it and run the same command again")
-        if self.heal():
-            # What the dead held would be handed out again only after its timeout; the sweep is sooner.
+        self.heal()
+        if self._held_by_dead:
+            # Not put back before its worker has been silent for some time; the sweep is sooner.
             self._context.counters.forget_unacknowledged()
-        if self._state != self._watcher.state:
-            self._state, self._changed, self._sweeps, self._deaths = self._watcher.state, time.monotonic(), 0, 0
+            self._held_by_dead = False
+        progress = (self._watcher.state, self._watcher.settled)
+        if self._progress != progress:
+            self._progress, self._changed, self._sweeps, self._deaths = progress, time.monotonic(), 0, 0
         elif time.monotonic() - max(self._looked, self._changed) > LOOK_S:
             self._looked = time.monotonic()
             self._look_closer()
         elif not self._running.has_workers:
             self._look_for_workers()
-        busy = self._publisher.is_alive() or self._context.counters.queued(QUEUES)
+        busy = self._publisher.is_at_work or self._context.counters.queued(QUEUES)
         self._idle = 0 if busy else self._idle + 1
-        if self._idle >= IDLE_POLLS:
+        if self._idle >= IDLE_POLLS or (busy and self._is_lost()):
             self._idle = 0
             self._sweep()
+
+    def _is_lost(self) -> bool:
+        """Tell whether the broker is busy with other runs alone: what it had of this one went with a crash."""
+        now_s = time.monotonic()
+        if self._publisher.is_at_work or now_s - max(self._counted, self._changed) < LOST_S:
+            return False
+        self._counted = now_s
+        return not self._context.counters.has_messages(QUEUES, self._run_id)
 
     def _sweep(self) -> None:
         self._sweeps += 1
@@ -136,14 +147,18 @@ class _Keeper:
             why = troubles[0] if troubles else "its tasks end without a result"
             logs = self._context.home / "logs"
             raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
-        sweep.carry_out(self._context, self._run_id, sweep.missing_steps(self._state))
+        steps = sweep.missing_steps(self._watcher.state)
+        if any(step.kind == "shard" for step in steps):
+            self._publisher.start()
+        else:
+            sweep.carry_out(self._context, self._run_id, steps)
 
     def _look_closer(self) -> None:
         """When nothing has happened for a while, ask what only shows by asking: a full broker, a library not there."""
         client = self._running.broker.client(timeout_s=2.0, retries=0)
         try:
             fitness.probe(client)
-            if len(self._state.sealed) != self._state.shards:
+            if len(self._watcher.state.sealed) != self._watcher.state.shards:
                 told.refuse_blind(told.told(client))
         finally:
             client.close()

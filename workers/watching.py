@@ -22,6 +22,8 @@ class Watcher:
         self._files = found.files
         self.ended = False
         """Whether the run has come to its end, well or not."""
+        self.settled = 0
+        """Files that its tasks were counted to have dealt with."""
         self._stage = ""
         self._extracted = False
         self._told_search = False
@@ -54,7 +56,7 @@ class Watcher:
     def _show_extraction(self) -> None:
         self._enter("extract", self._files)
         counts = self._context.counters.progress(self.plan.run_id)
-        done = sum(int(counts.get(name, 0)) for name in ("extracted", "unchanged", "failed"))
+        self.settled = done = sum(int(counts.get(name, 0)) for name in ("extracted", "unchanged", "failed"))
         notes = [] if done else ["the workers are starting"]
         if failed := int(counts.get("failed", 0)):
             notes.append(f"{failed} failed")
@@ -70,8 +72,7 @@ class Watcher:
             return
         self._enter("extract", self._files)
         counts = stages.track_counts(self._context, self.plan)
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "extracted")
-        self._leave(done=sum(counts.values()), note=told)
+        self._leave(done=sum(counts.values()), note=stages.told(counts))
 
     def _show_learning(self) -> None:
         trials = self.state.trials

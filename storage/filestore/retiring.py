@@ -139,7 +139,12 @@ class _Steps:
     def _which(self, part: PartEntry) -> np.ndarray:
         """Return of each content of a part whether it is used."""
         with reading(self._layout.parts / part.name) as file:
-            return np.isin(read_contents(file, part.kind)["content_hash"], self._used)
+            contents = read_contents(file, part.kind)["content_hash"]
+        # Not np.isin, which would sort all that is used again for each part.
+        at = np.searchsorted(self._used, contents)
+        found = at < len(self._used)
+        found[found] = self._used[at[found]] == contents[found]
+        return found
 
     def _known(self, part: PartEntry) -> np.ndarray:
         """Return of each content of a part whether another part that is not condemned has it too."""
@@ -158,7 +163,7 @@ class _Steps:
 
 
 def _used(snapshot: FileSnapshot) -> Ids:
-    """Return the contents that some track refers to."""
+    """Return the contents that some track refers to, ascending."""
     rows = snapshot.columns()
     return np.unique(rows["content_hash"][(rows["state"] != State.DELETED) & (rows["has_content"] != 0)])
 

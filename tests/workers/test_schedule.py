@@ -9,6 +9,7 @@ from pipeline.errors import UsageError
 from workers.beat import RESEND_S, Memory, orders
 from workers.schedule import (
     Attempt,
+    Due,
     NightResult,
     Nights,
     Schedule,
@@ -83,6 +84,22 @@ def test_hours_before_the_schedule_was_asked_for_are_not_due():
     assert night_due(wanted(since=at("2026-07-24T04:00").isoformat()), None, at("2026-07-24T09:00")) is None
 
 
+def test_a_night_is_due_although_one_to_come_was_settled_by_a_clock_that_was_ahead(tmp_path):
+    nights = Nights(tmp_path)
+    for slot in (at("2026-07-23T03:00"), at("2026-08-24T03:00")):
+        nights.settle(slot, NightResult(slot=slot.isoformat(), state="finished", ended=slot.isoformat()))
+    now = at("2026-07-24T03:00:01")
+    assert nights.settled(now) == at("2026-07-23T03:00")
+    assert night_due(wanted(), nights.settled(now), now) == Due(slot=at("2026-07-24T03:00"), missed=False)
+
+
+def test_a_schedule_that_a_clock_that_was_ahead_wrote_does_not_wait_for_that_time():
+    now = at("2026-07-24T03:00:01")
+    ahead = wanted(since=at("2026-08-24T03:00").isoformat())
+    assert night_due(ahead, None, now) is not None
+    assert tidy_due(ahead, at("2026-08-24T05:30"), now)
+
+
 def test_a_schedule_that_is_off_has_no_night():
     assert night_due(wanted(nightly=None), None, at("2026-07-24T03:00:01")) is None
 
@@ -117,11 +134,11 @@ def test_a_night_is_begun_and_settled_by_one(tmp_path):
     assert not nights.begin(slot, 1, attempt.replace(pid=2))
     assert nights.attempts(slot) == [attempt]
     assert nights.unsettled() == slot
-    assert nights.settled() is None
+    assert nights.settled(slot) is None
     result = NightResult(slot=slot.isoformat(), state="finished", run_id="r1", ended="2026-07-24T02:00:00+00:00")
     assert nights.settle(slot, result)
     assert not nights.settle(slot, result.replace(state="failed"))
-    assert (nights.result(slot), nights.settled(), nights.unsettled()) == (result, slot, None)
+    assert (nights.result(slot), nights.settled(slot), nights.unsettled()) == (result, slot, None)
     assert nights.results(last=3) == [result]
 
 
@@ -131,7 +148,6 @@ class Ticks:
     def __init__(self, home, **schedule) -> None:
         self.nights = Nights(home)
         self.nights.ask_for(wanted(reconcile_s=300.0, **schedule))
-        self.nights.put_tidied(Tidied(ended="2100-01-01T00:00:00+00:00", compaction="nothing", segments=0, removed=0))
         self.memory = Memory(now_s=0.0)
         self.now_s = 0.0
 
@@ -139,6 +155,7 @@ class Ticks:
         """Return the names of what is sent `after_s` seconds later."""
         self.now_s += after_s
         now = at("2026-07-24T03:00") + timedelta(seconds=self.now_s)
+        self.nights.put_tidied(Tidied(ended=now.isoformat(), compaction="nothing", segments=0, removed=0))
         found = orders(self.nights, self.memory, busy=busy, conducting=conducting, now=now, now_s=self.now_s)
         self.sent = found
         return [order.task for order in found]

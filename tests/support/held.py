@@ -1,0 +1,94 @@
+"""A run whose files stay with their workers for as long as a test wants, on a broker that the test can look into."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import plugins
+import redis
+import soundfile
+from sounds import RATE_HZ, sound
+from waiting import eventually
+
+START = """
+import pathlib
+with open({folder!r} + "/started", "a") as log:
+    log.write("file\\n")
+while not pathlib.Path({folder!r}, "go").exists():
+    threading.Event().wait(0.02)
+"""
+
+
+class Held:
+    """A library each of whose files is held by whoever extracts it until `let_go`; workers and command on a broker."""
+
+    def __init__(self, chordal: Any, folder: Path, port: int, *, files: int) -> None:
+        self.chordal = chordal
+        self.files = files
+        self.library = folder / "library"
+        self.library.mkdir()
+        for number in range(files):
+            soundfile.write(self.library / f"{number}.wav", sound(number, seconds=0.2), RATE_HZ)
+        self.client = redis.Redis(port=port, decode_responses=True)
+        self._folder = folder
+        installed = plugins.install(folder / "installed", "held", start=START.format(folder=str(folder)))
+        self._environment = {"CHORDAL_BROKER": f"redis://127.0.0.1:{port}/0", "PYTHONPATH": installed}
+        chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "held"), "utf-8")
+
+    def worker(self, name: str, *, processes: int = 1, first_on_path: str = "") -> subprocess.Popen[str]:
+        """Start a worker for files; `first_on_path` is a folder that it imports from before any other."""
+        words = ("worker", "--queues", "extract,store", "--concurrency", str(processes), "--name", name)
+        return self._start(words, first_on_path)
+
+    def extract(self, *, first_on_path: str = "") -> subprocess.Popen[str]:
+        """Start the command."""
+        return self._start(("extract", self.library, "--recipe", self.chordal.recipe, "--json"), first_on_path)
+
+    def _start(self, words: tuple[Any, ...], first_on_path: str) -> subprocess.Popen[str]:
+        path = os.pathsep.join(filter(None, (first_on_path, self._environment["PYTHONPATH"])))
+        started: subprocess.Popen[str] = self.chordal.start(*words, **{**self._environment, "PYTHONPATH": path})
+        return started
+
+    @property
+    def started(self) -> int:
+        """How often a file was opened so far."""
+        log = self._folder / "started"
+        return len(log.read_text("ascii").splitlines()) if log.exists() else 0
+
+    def in_hand(self) -> list[Any]:
+        """Return the messages that are with workers, as the broker keeps them."""
+        return [json.loads(each)[0] for each in self.client.hvals("unacked")]
+
+    def let_go(self) -> None:
+        """Let all files be extracted."""
+        (self._folder / "go").touch()
+
+    def tracks(self, command: subprocess.Popen[str], *, within_s: float = 120) -> dict[str, int]:
+        """Wait for the end of the command and return what it says became of the files."""
+        out, err = command.communicate(timeout=within_s)
+        assert command.returncode == 0, err
+        tracks: dict[str, int] = json.loads(out)["tracks"]
+        return tracks
+
+    def progress(self) -> dict[str, str]:
+        """Return what the broker counted of the newest run."""
+        run_id = max(path.name for path in (self.chordal.home / "runs").iterdir() if not path.name.startswith("."))
+        found: dict[str, str] = self.client.hgetall(f"chordal:{run_id}:progress")
+        return found
+
+
+def kill(worker: subprocess.Popen[str]) -> None:
+    """Kill a worker and all its processes at once, as a power cut does."""
+    os.killpg(worker.pid, signal.SIGKILL)
+    worker.communicate()
+
+
+def end(worker: subprocess.Popen[str]) -> str:
+    """End a worker and return its log."""
+    worker.send_signal(signal.SIGTERM)
+    eventually(lambda: worker.poll() is not None, within_s=60)
+    _, err = worker.communicate()
+    return err

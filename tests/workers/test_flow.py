@@ -1,0 +1,144 @@
+"""A shard's chord and its back-pressure, on a real broker without workers."""
+
+import base64
+import json
+from contextlib import contextmanager
+
+import pytest
+from celery.app.task import Context as Request
+from waiting import eventually
+
+from pipeline.tracks import FileStamp, ScannedTrack, track_id
+from workers import flow, producer, sealing
+from workers.app import app, configure
+from workers.context import Context
+from workers.counters import Counters
+from workers.priorities import key_of, of_bodies, of_headers
+from workers.publishing import Publisher
+from workers.session import session
+from workers.settings import QUEUES, Settings
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    """One broker for all: an application keeps its result backend for as long as it lives."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "logs").mkdir()
+    with session(home, None, 0) as running:
+        configure(Settings(home=str(home), broker=running.broker), "client")
+        yield running.broker
+        app.pool.force_close_all()
+
+
+@pytest.fixture
+def client(broker):
+    """A client of an empty broker that the application publishes to."""
+    client = broker.client()
+    client.flushall()
+    return client
+
+
+@pytest.fixture
+def home(tmp_path, broker, client, plan) -> Context:
+    """A home with a run that learns."""
+    opened = Context(Settings(home=str(tmp_path), broker=broker))
+    opened.ledger.create(plan)
+    return opened
+
+
+def tracks(first: int, count: int) -> list[ScannedTrack]:
+    return [
+        ScannedTrack(
+            track_id=track_id(f"/music/{number}.wav"),
+            path=f"/music/{number}.wav",
+            stamp=FileStamp(size_bytes=1, mtime_ns=number),
+        )
+        for number in range(first, first + count)
+    ]
+
+
+def messages(client, queue: str, priority: int) -> list[dict]:
+    """Return the headers and options of the tasks that wait in a queue, oldest first."""
+    waiting = [json.loads(each) for each in reversed(client.lrange(key_of(queue, priority), 0, -1))]
+    return [
+        {**each["headers"], **json.loads(base64.b64decode(each["body"]))[2], "priority": each["properties"]["priority"]}
+        for each in waiting
+    ]
+
+
+def test_a_shard_is_sealed_when_each_of_its_files_has_arrived_once(client, home, plan):
+    # given a shard of three files in the queue
+    flow.publish_shard(plan, 0, sealing.orders(plan, 0, tracks(0, 3)))
+    waiting = messages(client, "extract", of_headers(plan.priority))
+    assert [each["argsrepr"] for each in waiting] == [f"(/music/{number}.wav, mfcc_mean)" for number in range(3)]
+
+    # when one is delivered twice, then the others
+    def arrive(number: int, result: str) -> None:
+        app.backend.mark_as_done(waiting[number]["id"], result, Request(waiting[number]), store_result=False)
+
+    def sealing_tasks() -> list[str]:
+        return [each["argsrepr"] for each in messages(client, "store", of_bodies(plan.priority))]
+
+    arrive(0, "extracted")
+    arrive(0, "unchanged")
+    arrive(1, "failed")
+    assert sealing_tasks() == []
+    arrive(2, "extracted")
+    arrive(1, "unchanged")
+    # then the shard is sealed once, and nothing of the files stays in the broker
+    assert sealing_tasks() == ["(shard 0)"]
+    assert not [key for key in client.scan_iter() if waiting[0]["group"] in key and client.get(key) != '"done"'][1:]
+
+
+@contextmanager
+def publishing(context, plan):
+    publisher = Publisher(context, plan)
+    publisher.start()
+    try:
+        yield publisher
+    finally:
+        publisher.stop()
+
+
+def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again(client, home, plan, monkeypatch):
+    # given ten shards of five, and a bound of twelve
+    monkeypatch.setattr(producer, "QUEUE_BOUND", 12)
+    for shard in range(10):
+        home.ledger.write_shard(plan.run_id, shard, tracks(5 * shard, 5))
+    home.ledger.close_scan(plan.run_id, 10)
+    counters = Counters(client)
+
+    def filled() -> bool:
+        return counters.queued(QUEUES) == 15
+
+    with publishing(home, plan) as publisher:
+        # when nobody works, then it waits
+        eventually(filled)
+        assert publisher.at_work
+    # and goes on where the last one ended
+    for shard in range(3):
+        home.ledger.seal(plan.run_id, sealing.ShardSummary(shard=shard, failed=5))
+    client.flushall()
+    with publishing(home, plan) as publisher:
+        eventually(filled)
+        client.flushall()
+        eventually(filled)
+        client.flushall()
+        eventually(lambda: not publisher.at_work)
+        assert counters.queued(QUEUES) == 5
+        client.flushall()
+        # and does it all again when it was lost
+        publisher.start()
+        eventually(filled)
+
+
+def test_a_run_of_which_all_is_known_starts_learning_once_without_a_file(client, home, plan):
+    home.ledger.write_shard(plan.run_id, 0, tracks(0, 5))
+    home.ledger.close_scan(plan.run_id, 1)
+    home.ledger.seal(plan.run_id, sealing.ShardSummary(shard=0, unchanged=5))
+    for _ in range(2):
+        with publishing(home, plan) as publisher:
+            eventually(lambda: not publisher.at_work)
+    assert Counters(client).depths(QUEUES) == {"extract": 0, "store": 0, "tune": 1, "train": 0}

@@ -1,0 +1,74 @@
+"""Messages that no worker claims are found, and no others."""
+
+import pytest
+
+from workers.orphans import CLAIMS, SETTLE_S, Orphans
+from workers.told import ALIVE_MS, Told, mine, tell
+
+UNACKED = "unacked"
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def client(broker):
+    with broker.client() as opened:
+        yield opened
+
+
+def take(client, *tags: str) -> None:
+    """Note that messages are with workers, as kombu does."""
+    client.hset(UNACKED, mapping=dict.fromkeys(tags, "[]"))
+
+
+def test_what_nobody_claims_for_some_seconds_is_an_orphan(client):
+    clock = Clock()
+    one, other = Orphans(client, now_s=clock), Orphans(client, now_s=clock)
+    take(client, "a", "b", "c")
+    for _ in range(3):
+        assert one.look(["a"], UNACKED) == []
+        assert other.look(["b"], UNACKED) == []
+        clock.now_s += SETTLE_S / 3
+    assert one.look(["a"], UNACKED) == ["c"]
+    assert other.look(["b"], UNACKED) == ["c"]
+
+    # one that is claimed late, or gone, is none
+    assert other.look(["b", "c"], UNACKED) == []
+    clock.now_s += SETTLE_S
+    assert one.look(["a"], UNACKED) == []
+    client.hdel(UNACKED, "c")
+    assert one.look([], UNACKED) == []
+
+
+def test_the_claims_of_a_worker_that_fell_silent_end_also_when_the_brokers_clock_was_set_back(client):
+    clock = Clock()
+    one = Orphans(client, now_s=clock)
+    take(client, "ended", "ahead", "mine")
+    now_ms = client.time()[0] * 1000
+    client.zadd(CLAIMS, {"ended": now_ms - 1, "ahead": now_ms + 3_600_000})
+    assert one.look(["mine"], UNACKED) == []
+    clock.now_s += SETTLE_S
+    assert sorted(one.look(["mine"], UNACKED)) == ["ahead", "ended"]
+    [(tag, ends_ms)] = client.zrange(CLAIMS, 0, -1, withscores=True)
+    assert tag == "mine"
+    assert now_ms < ends_ms <= now_ms + ALIVE_MS + 60_000
+
+
+def test_while_a_worker_of_another_version_is_there_nothing_is_put_back(client):
+    clock = Clock()
+    one = Orphans(client, now_s=clock)
+    take(client, "a")
+    one.look([], UNACKED)
+    clock.now_s += SETTLE_S
+    tell(client, "old@host", Told(version="0.0.1"))
+    assert one.look([], UNACKED) == []
+    tell(client, "old@host", Told(version=mine()))
+    assert one.look([], UNACKED) == ["a"]

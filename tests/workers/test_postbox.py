@@ -1,0 +1,81 @@
+"""A worker's events, several to a message."""
+
+from types import SimpleNamespace
+
+import pytest
+from kombu.asynchronous.timer import Entry
+
+from workers.postbox import Postbox
+
+
+class Dispatcher:
+    """What a worker sends its events by; notes how many go in one message."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.sent: list[int] = []
+        self.on_send_buffered = None
+
+    def send(self) -> None:
+        self.waiting += 1
+        self.on_send_buffered()
+
+    def flush(self) -> None:
+        self.sent.append(self.waiting)
+        self.waiting = 0
+
+
+class Timer:
+    """A timer whose time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+
+    def call_after(self, _seconds: float, function) -> Entry:
+        self._entries.append(Entry(function))
+        return self._entries[-1]
+
+    def pass_time(self) -> None:
+        entries, self._entries = self._entries, []
+        for entry in entries:
+            if not entry.canceled:
+                entry()
+
+
+@pytest.fixture
+def consumer():
+    return SimpleNamespace(timer=Timer(), event_dispatcher=Dispatcher())
+
+
+@pytest.fixture
+def postbox(consumer) -> Postbox:
+    started = Postbox(consumer)
+    started.start(consumer)
+    return started
+
+
+def test_events_of_a_moment_are_one_message(consumer, postbox):
+    dispatcher = consumer.event_dispatcher
+    for _ in range(2):
+        for _ in range(5):
+            dispatcher.send()
+        consumer.timer.pass_time()
+    assert dispatcher.sent == [5, 5]
+
+
+def test_what_waits_when_a_worker_ends_is_sent(consumer, postbox):
+    dispatcher = consumer.event_dispatcher
+    dispatcher.send()
+    postbox.stop(consumer)
+    consumer.timer.pass_time()
+    assert dispatcher.sent == [1]
+
+
+def test_a_new_connection_has_a_new_dispatcher(consumer, postbox):
+    consumer.event_dispatcher.send()
+    postbox.stop(consumer)
+    consumer.event_dispatcher = Dispatcher()
+    postbox.start(consumer)
+    consumer.event_dispatcher.send()
+    consumer.timer.pass_time()
+    assert consumer.event_dispatcher.sent == [1]
