@@ -116,7 +116,7 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
     with publishing(home, plan) as publisher:
         # when nobody works, then it waits
         eventually(filled)
-        assert publisher.at_work
+        assert publisher.is_at_work
     # and goes on where the last one ended
     for shard in range(3):
         home.ledger.seal(plan.run_id, sealing.ShardSummary(shard=shard, failed=5))
@@ -126,7 +126,7 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
         client.flushall()
         eventually(filled)
         client.flushall()
-        eventually(lambda: not publisher.at_work)
+        eventually(lambda: not publisher.is_at_work)
         assert counters.queued(QUEUES) == 5
         client.flushall()
         # and does it all again when it was lost
@@ -140,5 +140,5 @@ def test_a_run_of_which_all_is_known_starts_learning_once_without_a_file(client,
     home.ledger.seal(plan.run_id, sealing.ShardSummary(shard=0, unchanged=5))
     for _ in range(2):
         with publishing(home, plan) as publisher:
-            eventually(lambda: not publisher.at_work)
+            eventually(lambda: not publisher.is_at_work)
     assert Counters(client).depths(QUEUES) == {"extract": 0, "store": 0, "tune": 1, "train": 0}
