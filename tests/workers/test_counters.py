@@ -7,31 +7,18 @@ from pipeline.learning import TrialSpec
 from pipeline.recipe import load_recipe
 from pipeline.runs import RunPlan
 from workers import flow
-from workers.app import app, configure
 from workers.cap import Cap
 from workers.counters import Counters
 from workers.presence import Crew, Presence
-from workers.session import session
-from workers.settings import QUEUES, Settings
+from workers.settings import QUEUES
 
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """One broker for all: an application keeps its result backend for as long as it lives."""
-    home = tmp_path_factory.mktemp("home")
-    (home / "logs").mkdir()
-    with session(home, None, 0) as running:
-        configure(Settings(home=str(home), broker=running.broker), "client")
-        yield running.broker
-        app.pool.force_close_all()
-
-
 @pytest.fixture
-def client(broker):
+def client(lasting_broker):
     """A client of an empty broker that the application publishes to."""
-    client = broker.client()
+    client = lasting_broker.client()
     client.flushall()
     return client
 
