@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workers.processes import QUIET
 
-SECTIONS = ("extract", "commit", "store", "read", "flow", "startup")
+SECTIONS = ("extract", "commit", "store", "read", "flow", "scale", "startup")
 
 
 def main() -> None:
@@ -22,7 +22,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the made piece  [default: 30]")
     parser.add_argument("--folder", metavar="DIR", help="measure on this disk  [default: the system's for temporaries]")
     parser.add_argument(
-        "--tracks", type=int, action="append", metavar="N", help="store: of this many tracks  [default: 100000]"
+        "--tracks",
+        type=int,
+        action="append",
+        metavar="N",
+        help="store, scale: of this many tracks  [default: 100000]",
     )
     parser.add_argument(
         "--segments", type=int, default=256, metavar="N", help="store: compact this many  [default: 256]"

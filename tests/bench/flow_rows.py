@@ -1,4 +1,4 @@
-"""The reference of the `flow` table: the same extraction as a plain loop in one process, without a queue."""
+"""What the rows of the `flow` table do without a queue: the same extraction as a plain loop, and that of a song."""
 
 from pathlib import Path
 
@@ -29,3 +29,16 @@ def loop(library, folder, family_name):
             store.commit(record, rows, {spec.key: spec})
 
     return work
+
+
+def song(path, families):
+    """Extract some families of one long file, and commit nothing."""
+    from pipeline.extraction import extract
+    from pipeline.scan import stamp_of
+    from pipeline.tracks import ExtractTrack, track_id
+
+    order = ExtractTrack(
+        run_id="bench", shard=0, track_id=track_id(path), path=path, stamp=stamp_of(path), sequence=1,
+        families=tuple(families),
+    )  # fmt: skip
+    return lambda: extract(order, missing=frozenset(families), max_duration_s=MAX_S)

@@ -5,6 +5,7 @@ Imported by every measured process, so nothing here loads NumPy.
 
 import importlib
 import multiprocessing
+import os
 import resource
 import statistics
 import sys
@@ -86,12 +87,18 @@ def _serve(talking) -> None:
 
 def _peak_mib() -> float:
     """Return the peak resident memory of this process, MiB."""
+    # macOS counts bytes.
+    return peak_mib(os.getpid()) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def peak_mib(pid: int) -> float:
+    """Return the peak resident memory of a process, MiB; 0 where the system does not tell it."""
     try:
         # Linux's ru_maxrss begins with what the parent had before the exec; this does not.
-        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
     except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts bytes
+        return 0.0
 
 
 @contextmanager

@@ -34,6 +34,16 @@ def piece(duration_s: float):
     return normalised(sound, peak=0.9)
 
 
+def write_song(folder: Path, *, times: int = 8) -> str:
+    """Write half a minute of the piece several times over, four minutes, as an MP3, and return its path."""
+    path = folder / "song.mp3"
+    sound = piece(30.0)
+    with soundfile.SoundFile(path, "w", samplerate=RATE_HZ, channels=2, subtype=FORMATS["mp3"]) as file:
+        for _ in range(times):
+            file.write(sound)
+    return str(path)
+
+
 def write_piece(folder: Path, duration_s: float) -> list[str]:
     """Write the piece in every format and return the paths."""
     sound = piece(duration_s)

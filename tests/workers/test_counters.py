@@ -7,31 +7,18 @@ from pipeline.learning import PlannedModel, StudyPlan
 from pipeline.recipe import load_recipe
 from pipeline.runs import RunPlan
 from workers import flow
-from workers.app import app, configure
 from workers.cap import Cap
 from workers.counters import Counters
 from workers.presence import Crew, Presence
-from workers.session import session
-from workers.settings import QUEUES, Settings
+from workers.settings import QUEUES
 
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """One broker for all: an application keeps its result backend for as long as it lives."""
-    home = tmp_path_factory.mktemp("home")
-    (home / "logs").mkdir()
-    with session(home, None, 0) as running:
-        configure(Settings(home=str(home), broker=running.broker), "client")
-        yield running.broker
-        app.pool.force_close_all()
-
-
 @pytest.fixture
-def client(broker):
+def client(lasting_broker):
     """A client of an empty broker that the application publishes to."""
-    client = broker.client()
+    client = lasting_broker.client()
     client.flushall()
     return client
 
@@ -77,9 +64,11 @@ def test_a_runs_tasks_are_taken_back_and_no_others(client):
 
 def test_files_are_counted_by_outcome_and_kind_and_give_a_pace(client):
     counters = Counters(client)
-    for _ in range(3):
-        counters.settle("run", "t1", "extracted", audio_s=2.0)
-    counters.settle("run", "t1", "failed", kind="too_short")
+    for track in ("t1", "t2", "t3", "t4"):
+        counters.begin("run", track)
+    for track in ("t1", "t2", "t3"):
+        counters.settle("run", track, "extracted", audio_s=2.0)
+    counters.settle("run", "t4", "failed", kind="too_short")
     counters.add("run", unchanged=10)
     progress = counters.progress("run")
     assert (progress["extracted"], progress["failed"], progress["unchanged"], progress["audio_s"]) == (3, 1, 10, 6.0)
@@ -87,6 +76,15 @@ def test_files_are_counted_by_outcome_and_kind_and_give_a_pace(client):
     pace = counters.pace("run")
     # what was there already is no work
     assert pace.audio_s_per_s / pace.files_per_s == pytest.approx(1.5)
+
+
+def test_of_two_deliveries_of_a_task_that_end_at_once_one_counts(client):
+    counters = Counters(client)
+    for _ in range(2):
+        counters.begin("run", "t1")
+    for _ in range(2):
+        counters.settle("run", "t1", "extracted", audio_s=2.0)
+    assert counters.progress("run")["extracted"] == 1
 
 
 def test_a_run_without_files_has_no_pace(client):

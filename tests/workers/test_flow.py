@@ -10,40 +10,28 @@ from waiting import eventually
 
 from pipeline.tracks import FileStamp, ScannedTrack, track_id
 from workers import flow, producer, sealing
-from workers.app import app, configure
+from workers.app import app
 from workers.context import Context
 from workers.counters import Counters
 from workers.priorities import key_of, of_bodies, of_headers
 from workers.publishing import Publisher
-from workers.session import session
 from workers.settings import QUEUES, Settings
 
 pytestmark = pytest.mark.timeout(120)
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    """One broker for all: an application keeps its result backend for as long as it lives."""
-    home = tmp_path_factory.mktemp("home")
-    (home / "logs").mkdir()
-    with session(home, None, 0) as running:
-        configure(Settings(home=str(home), broker=running.broker), "client")
-        yield running.broker
-        app.pool.force_close_all()
-
-
 @pytest.fixture
-def client(broker):
+def client(lasting_broker):
     """A client of an empty broker that the application publishes to."""
-    client = broker.client()
+    client = lasting_broker.client()
     client.flushall()
     return client
 
 
 @pytest.fixture
-def home(tmp_path, broker, client, plan) -> Context:
+def home(tmp_path, lasting_broker, client, plan) -> Context:
     """A home with a run that learns."""
-    opened = Context(Settings(home=str(tmp_path), broker=broker))
+    opened = Context(Settings(home=str(tmp_path), broker=lasting_broker))
     opened.ledger.create(plan)
     return opened
 
@@ -116,7 +104,7 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
     with publishing(home, plan) as publisher:
         # when nobody works, then it waits
         eventually(filled)
-        assert publisher.at_work
+        assert publisher.is_at_work
     # and goes on where the last one ended
     for shard in range(3):
         home.ledger.seal(plan.run_id, sealing.ShardSummary(shard=shard, failed=5))
@@ -126,7 +114,7 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
         client.flushall()
         eventually(filled)
         client.flushall()
-        eventually(lambda: not publisher.at_work)
+        eventually(lambda: not publisher.is_at_work)
         assert counters.queued(QUEUES) == 5
         client.flushall()
         # and does it all again when it was lost
@@ -140,5 +128,5 @@ def test_a_run_of_which_all_is_known_starts_learning_once_without_a_file(client,
     home.ledger.seal(plan.run_id, sealing.ShardSummary(shard=0, unchanged=5))
     for _ in range(2):
         with publishing(home, plan) as publisher:
-            eventually(lambda: not publisher.at_work)
+            eventually(lambda: not publisher.is_at_work)
     assert Counters(client).depths(QUEUES) == {"extract": 0, "store": 0, "tune": 1, "train": 0}

@@ -156,9 +156,11 @@ def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broke
     ledger.close_scan("r1", 2)
     ledger.seal("r1", ShardSummary(shard=0, extracted=1))
     counters = Counters(broker.client())
+    for track in ("t1", "t2", "t3"):
+        counters.begin("r1", track)
     counters.settle("r1", "t1", "extracted", audio_s=12.5)
-    counters.settle("r1", "t1", "unchanged", audio_s=100.0)
-    counters.settle("r1", "t1", "failed", kind="empty")
+    counters.settle("r1", "t2", "unchanged", audio_s=100.0)
+    counters.settle("r1", "t3", "failed", kind="empty")
     broker.client().rpush("extract", "a task")
     nights = Nights(tmp_path)
     nights.ask_for(Schedule(nightly="0 3 * * *", since=service.now()))

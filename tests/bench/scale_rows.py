@@ -1,0 +1,138 @@
+"""The workers of the `scale` tables: chordal's own, but for the functions that would decode, and that would learn.
+
+    python -m tests.bench.scale_rows nothing|queue|store|learn HOME
+
+What sealing takes, and how often learning began, they count in the broker's hash `bench`.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+TOLD = "bench"
+ENOUGH = "the benchmark learns nothing"
+AUDIO_S = 240.0
+
+
+def without_work(order, _context):
+    """Take the place of `extracting.extract_one`: answer, and nothing else."""
+    from pipeline.tracks import Receipt
+
+    return Receipt(track_id=order.track_id, path=order.path, outcome="extracted", audio_s=AUDIO_S)
+
+
+def without_store(order, _context, _attempt):
+    """Take the place of `extracting._extract`: say that it was extracted, and commit nothing."""
+    from pipeline.tracks import TrackRecord
+
+    return TrackRecord(
+        track_id=order.track_id,
+        path=order.path,
+        stamp=order.stamp,
+        sequence=order.sequence,
+        content_hash="0" * 32,
+        duration_s=AUDIO_S,
+    )
+
+
+def without_decoding(order, *, missing, content_hash, **_):
+    """Take the place of `pipeline.extraction.extract`: one row of zeros for each family, and what belongs to it."""
+    import numpy as np
+
+    from pipeline.features.registry import family
+    from pipeline.features.spec import FeatureRows
+    from pipeline.tracks import TrackRecord
+
+    record = TrackRecord(
+        track_id=order.track_id,
+        path=order.path,
+        stamp=order.stamp,
+        sequence=order.sequence,
+        content_hash=content_hash,
+        duration_s=AUDIO_S,
+        sample_rate_hz=44_100,
+        channels=2,
+    )
+    rows = {
+        spec.key: FeatureRows(
+            values=np.zeros((1, *spec.row_shape), np.float32),
+            start_s=np.zeros(1, np.float32),
+            channel=np.full(1, -1, np.int8),
+        )
+        for spec in (family(name).spec for name in missing)
+    }
+    return record, rows
+
+
+def sealed_unseen(context, run_id, shard):
+    """Take the place of `sealing.seal` where nothing is stored: believe the chord."""
+    from pipeline.runs import ShardSummary
+
+    summary = ShardSummary(shard=shard, extracted=len(context.ledger.shard(run_id, shard)))
+    context.ledger.seal(run_id, summary)
+    return summary
+
+
+def timed(seal):
+    """Return a function that seals, and tells what it took."""
+
+    def sealing(context, run_id, shard):
+        wall_at, cpu_at = time.perf_counter(), time.process_time()
+        try:
+            return seal(context, run_id, shard)
+        finally:
+            client = context.settings.broker.client()
+            client.hincrbyfloat(TOLD, "seal_wall_s", time.perf_counter() - wall_at)
+            client.hincrbyfloat(TOLD, "seal_cpu_s", time.process_time() - cpu_at)
+            client.hincrby(TOLD, "seals", 1)
+            client.close()
+
+    return sealing
+
+
+def refused(context, _run_id):
+    """Take the place of `learning.draw_up_study`: count, and end the run."""
+    from pipeline.errors import UsageError
+
+    context.settings.broker.client().hincrby(TOLD, "learned", 1)
+    raise UsageError(ENOUGH)
+
+
+def looking(library):
+    """Look at every file below a folder, as a scan has to."""
+
+    def work():
+        for folder, _, names in os.walk(library):
+            for name in names:
+                os.stat(f"{folder}/{name}")  # noqa: PTH116 - as the scan does
+
+    return work
+
+
+def main(mode: str, home: Path) -> None:
+    """Be a worker."""
+    import pipeline.extraction
+    from workers import extracting, learning, sealing, serving
+    from workers.address import BrokerAddress
+
+    sealing.seal = timed(sealing.seal if mode == "store" else sealed_unseen)
+    if mode == "nothing":
+        extracting.extract_one = without_work
+    elif mode == "queue":
+        extracting._extract = without_store
+    elif mode == "store":
+        pipeline.extraction.extract = without_decoding
+    learning.draw_up_study = refused
+    serving.serve(
+        home=home,
+        broker=BrokerAddress.parse(os.environ["CHORDAL_BROKER"]),
+        queues=("tune", "train") if mode == "learn" else ("extract", "store"),
+        concurrency=1 if mode == "learn" else 2,
+        name="learn" if mode == "learn" else "extract",
+        end_with_parent=True,
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
