@@ -4,17 +4,29 @@ from pipeline.errors import UsageError
 from pipeline.models.base import Fit, Labelled, ModelFamily, TrainedModel
 from pipeline.models.classifier import Classifier, load_model
 from pipeline.models.cnn_segments import CnnSegments
+from pipeline.models.dense_boundary import DenseBoundary
 from pipeline.models.dense_mean import DenseMean
 from pipeline.models.dense_search import DenseSearch
 from pipeline.models.dense_stats import DenseStats
 from pipeline.models.logistic import Logistic
 from pipeline.models.svm import Svm
+from pipeline.models.svm_raw import SvmRaw
 from pipeline.tracks import printable
 
 __all__ = ["Classifier", "Fit", "Labelled", "ModelFamily", "TrainedModel", "load_model", "model_family", "model_names"]
 
 _FAMILIES: dict[str, ModelFamily] = {
-    family.name: family for family in (DenseSearch(), CnnSegments(), DenseMean(), DenseStats(), Logistic(), Svm())
+    family.name: family
+    for family in (
+        DenseSearch(),
+        CnnSegments(),
+        DenseMean(),
+        DenseStats(),
+        DenseBoundary(),
+        Logistic(),
+        Svm(),
+        SvmRaw(),
+    )
 }
 
 

@@ -75,11 +75,10 @@ def test_an_exhausted_space_gives_fewer_trials():
 
 
 def test_fixed_values_are_in_every_trial_and_what_they_switch_off_is_gone():
-    trials = propose(a_recipe({"family": "dense_search", "fixed": {"layers": 1, "units_1": 12, "epochs": 7}}, trials=3))
+    fixed = {"layers": 1, "units_1": 12, "epochs": 7, "dropout": 0.0, "l2": 0.0, "learning_rate": 0.001}
+    trials = propose(a_recipe({"family": "dense_search", "fixed": fixed}, trials=3))
 
-    assert [trial.hyperparameters for trial in trials] == [
-        {"layers": 1, "units_1": 12, "epochs": 7, "batch": 16, "learning_rate": 0.001, "patience": 2}
-    ]
+    assert [trial.hyperparameters for trial in trials] == [fixed | {"columns": "", "batch": 16, "patience": 2}]
 
 
 @pytest.mark.parametrize(
