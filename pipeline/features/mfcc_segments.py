@@ -7,6 +7,7 @@ from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
 from pipeline.errors import TooShortError
 from pipeline.features import spectral
 from pipeline.features.growing import GrowingRows
+from pipeline.features.segments import SegmentCutter
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 from pipeline.framing import frame_count, mel_of_frames
 
@@ -44,35 +45,18 @@ def start(stream: StreamInfo) -> Accumulator:
 
 class _MfccSegments:
     def __init__(self) -> None:
-        self._segment = np.empty(SEGMENT, np.float32)
-        self._filled = 0
+        self._segments = SegmentCutter(SEGMENT)
         self._rows = GrowingRows(spec.row_shape)
 
     def push(self, block: AudioBlock) -> None:
-        rest = block.mono
-        while len(rest):
-            taken = rest[: SEGMENT - self._filled]
-            self._segment[self._filled : self._filled + len(taken)] = taken
-            self._filled += len(taken)
-            rest = rest[len(taken) :]
-            if self._filled == SEGMENT:
-                self._rows.append(self._row()[np.newaxis])
-                self._filled = 0
-
-    def _row(self) -> Float32:
-        """Return the MFCC of the segment, (130, 16)."""
-        from pipeline.kernels import mel
-
-        decibels = mel.decibels(mel_of_frames(self._segment))
-        np.maximum(decibels, decibels.max() - np.float32(spectral.TOP_DB), out=decibels)
-        row: Float32 = decibels @ mel.cosines(spectral.MEL_BANDS, COEFFICIENTS)
-        return row
+        for segment in self._segments.cut(block.mono):
+            self._rows.append(_mfcc(segment)[np.newaxis])
 
     def finish(self) -> FeatureRows:
         count = len(self._rows)
         if not count:
             raise TooShortError(
-                f"{self._filled:,} samples at {ANALYSIS_RATE_HZ:,} Hz; a segment needs {SEGMENT:,} "
+                f"{self._segments.filled:,} samples at {ANALYSIS_RATE_HZ:,} Hz; a segment needs {SEGMENT:,} "
                 f"({SEGMENT / ANALYSIS_RATE_HZ:.0f} s)"
             )
         return FeatureRows(
@@ -80,3 +64,13 @@ class _MfccSegments:
             start_s=(np.arange(count) * (SEGMENT / ANALYSIS_RATE_HZ)).astype(np.float32),
             channel=np.full(count, -1, np.int8),
         )
+
+
+def _mfcc(segment: Float32) -> Float32:
+    """Return the MFCC of a segment, (130, 16)."""
+    from pipeline.kernels import mel
+
+    decibels = mel.decibels(mel_of_frames(segment))
+    np.maximum(decibels, decibels.max() - np.float32(spectral.TOP_DB), out=decibels)
+    row: Float32 = decibels @ mel.cosines(spectral.MEL_BANDS, COEFFICIENTS)
+    return row
