@@ -8,30 +8,57 @@ import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation
 from pipeline.errors import UsageError
+from pipeline.libraries.plans import LibraryPlan
 from pipeline.tracks import printable
 from pipeline.wire import Value
 
 Scalar = bool | int | float | str
+OutputName = Literal[
+    "label_shares",
+    "columns",
+    "files",
+    "waveforms",
+    "spectra",
+    "ranges",
+    "recordings",
+    "sides",
+    "softmax",
+    "retrained",
+    "untrained",
+    "layers",
+    "weights",
+    "layouts",
+    "regions",
+    "examples",
+    "new_sounds",
+]
+"""What a report may show beside what it always does, one section each; see `pipeline.outputs`."""
 
 
 class SplitPlan(Value, frozen=True, kw_only=True):
     """How tracks are parted into training, validation and test.
 
     `auto` is `folds` where folds are known, else `grouped`: whole groups, stratified by label; a track without a
-    group is a group of its own.
+    group is a group of its own. `folds` tests every predefined fold once, or trains on some and tests on others. `rows`
+    deals out single rows, whatever track they are of: for repeating what others did.
     """
 
-    strategy: Literal["auto", "folds", "grouped"] = "auto"
+    strategy: Literal["auto", "folds", "grouped", "rows"] = "auto"
     test: float = 0.25
-    """Share of the tracks held out for the test; unused with folds."""
+    """Share of the tracks (or rows) held out for the test; unused with folds."""
     validation: float = 0.2
-    """Share of the rest that selects between trials; with folds, another fold does."""
+    """Share of the rest that selects between trials; with folds that are each tested once, another fold does."""
+    train_folds: tuple[str | int, ...] = ()
+    """Predefined folds that train, the others (or `test_folds`) testing; empty: every fold is tested once."""
+    test_folds: tuple[str | int, ...] = ()
 
 
 class SearchPlan(Value, frozen=True, kw_only=True):
     """How many trials, shared out over the models in turn."""
 
     trials: int = 8
+    executions: int = 1
+    """How often each configuration is fitted, each time from another seed; a trial's score is the mean."""
     refit: bool = True
     """Fit the chosen configuration again on training and validation tracks before the test."""
     ensemble: int = 1
@@ -51,6 +78,14 @@ class ModelChoice(Value, frozen=True, kw_only=True):
     """Altered copies of the training rows, made for each fit."""
 
 
+class QuickPlan(Value, frozen=True, kw_only=True):
+    """What `--quick` changes: a first look at the same thing."""
+
+    trials: int | None = None
+    epochs: int | None = None
+    """Fixed for every model that has epochs."""
+
+
 class Recipe(Value, frozen=True, kw_only=True):
     """A whole configuration; `chordal run --recipe NAME|FILE`."""
 
@@ -63,6 +98,30 @@ class Recipe(Value, frozen=True, kw_only=True):
     search: SearchPlan = SearchPlan()
     augment: AugmentPlan | None = None
     """Altered copies of every labelled track, extracted beside it and used for training only."""
+    labels: str = ""
+    """How tracks are labelled unless the command says otherwise, as for `--labels`."""
+    library: LibraryPlan | None = None
+    """The library that is made where the command names none."""
+    outputs: tuple[OutputName, ...] = ()
+    """What the report shows beside what it always does, in this order."""
+    then: str = ""
+    """The recipe that comes with chordal and is carried out after this one, by the same command."""
+    quick: QuickPlan | None = None
+
+    def quickened(self) -> "Recipe":
+        """Return the quick form of the recipe. Raises `UsageError` when it has none."""
+        if self.quick is None:
+            raise UsageError(
+                f"recipe {printable(self.name)}: has no quick form; leave --quick out, or give it a [quick]"
+            )
+        epochs = self.quick.epochs
+        return self.replace(
+            search=self.search.replace(trials=self.quick.trials or self.search.trials),
+            models=tuple(
+                model.replace(fixed={**model.fixed, "epochs": epochs}) if epochs and "epochs" in model.fixed else model
+                for model in self.models
+            ),
+        )
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -125,6 +184,16 @@ def _check(recipe: Recipe, source: str) -> None:
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "
             "give each model at least one trial"
         )
+    _check_beside(recipe, source)
     for key, share in (("test", recipe.split.test), ("validation", recipe.split.validation)):
         if not 0 < share < 1:
             raise UsageError(f"recipe {source}: split.{key} is {share}; give a share between 0 and 1")
+
+
+def _check_beside(recipe: Recipe, source: str) -> None:
+    """Refuse a quick form, a next recipe or outputs that cannot be."""
+    quick = recipe.quick
+    if quick is not None and any(number is not None and number < 1 for number in (quick.trials, quick.epochs)):
+        raise UsageError(f"recipe {source}: quick: trials and epochs are whole numbers from 1 up")
+    if recipe.then and recipe.then not in recipe_names():
+        raise UsageError(f"recipe {source}: then: {printable(recipe.then)} is none of: {', '.join(recipe_names())}")
