@@ -75,7 +75,7 @@ class Partition(Value, frozen=True, kw_only=True):
 class Split(Value, frozen=True, kw_only=True):
     """How the tracks were parted; one partition, or one per fold."""
 
-    strategy: Literal["folds", "grouped"]
+    strategy: Literal["folds", "grouped", "rows"]
     seed: int
     groups: int
     """How many groups there were that had to stay whole."""

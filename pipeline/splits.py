@@ -24,13 +24,16 @@ def make_split(manifest: DatasetManifest, plan: SplitPlan, *, seed: int) -> Spli
     Tracks that share a group or a content never lie on two sides of a partition. With folds every fold is tested
     once, the next fold in order validates. Raises `UsageError` that names the class, group or track in the way.
     """
-    units = _units(manifest)
     strategy = plan.strategy
     if strategy == "auto":
         strategy = "folds" if any(track.fold is not None for track in manifest.tracks) else "grouped"
-    partitions, notes = (
-        _by_fold(manifest, units) if strategy == "folds" else _by_group(manifest, units, plan, seed=seed)
-    )
+    units = np.arange(len(manifest.tracks)) if strategy == "rows" else _units(manifest)
+    if strategy == "folds" and plan.test_folds:
+        partitions, notes = _by_named_folds(manifest, units, plan)
+    else:
+        partitions, notes = (
+            _by_fold(manifest, units) if strategy == "folds" else _by_group(manifest, units, plan, seed=seed)
+        )
     return Split(
         strategy=strategy,
         seed=seed,
@@ -126,6 +129,28 @@ def _by_fold(manifest: DatasetManifest, units: Int64) -> tuple[tuple[Partition, 
             "were kept out of training or validation against their test"
         )
     return tuple(partitions), notes
+
+
+def _by_named_folds(
+    manifest: DatasetManifest, units: Int64, plan: SplitPlan
+) -> tuple[tuple[Partition, ...], list[str]]:
+    """Return the partition in which some folds test; of the others the last one validates."""
+    names = sorted({track.fold or "" for track in manifest.tracks}, key=_natural)
+    tested = [str(name) for name in plan.test_folds]
+    for name in tested:
+        if name not in names:
+            raise UsageError(f"split.test_folds: there is no fold {name}; there are {', '.join(names)}")
+    learned = [str(name) for name in plan.train_folds] or [name for name in names if name not in tested]
+    fold = np.array([track.fold for track in manifest.tracks])
+    test = np.isin(fold, tested)
+    free = np.isin(fold, learned) & ~np.isin(units, units[test])
+    validation = free & (fold == learned[-1])
+    train = free & ~validation & ~np.isin(units, units[validation])
+    parts = Partition(
+        name="+".join(tested), train=_positions(train), validation=_positions(validation), test=_positions(test)
+    )
+    _check_fold(manifest, parts)
+    return (parts,), []
 
 
 def _natural(fold: str) -> tuple[int, int, str]:
