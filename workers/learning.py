@@ -40,8 +40,7 @@ def draw_up_study(context: Context, run_id: str) -> tuple[TrialSpec, ...]:
     families = {name: family(name).spec.key for name in plan.recipe.families}
     manifest = build_manifest(run_id, scanned(context, run_id), context.store.snapshot(), families, plan.recipe.augment)
     split = make_split(manifest, plan.recipe.split, seed=plan.seed)
-    if importing.is_imported(plan.libraries):
-        split = split.replace(notes=(*split.notes, importing.SPLIT_NOTE))
+    split = split.replace(notes=(*split.notes, *importing.split_notes(plan)))
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)
     ledger.put_trials(run_id, propose_trials(plan.recipe, run_id=run_id, seed=plan.seed))
