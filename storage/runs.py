@@ -6,6 +6,7 @@
     runs/<run_id>/sealed/00000.json     what became of each shard
     runs/<run_id>/claims/<name>.json    who may take a step that must be taken once
     runs/<run_id>/dataset.json, split.json, trials.json, outcomes/0000.json, report.json, failure.json
+    runs/<run_id>/measured.json         what the outputs of the recipe measured; outputs/ has the files they keep
     runs/<run_id>/logs/                 whatever processes write
 
 Everything is written once: a redelivered task that writes the same again changes nothing and is told so. The ledger
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
+from pipeline.measured import Measured
 from pipeline.runs import RunPlan, ShardSummary
 from pipeline.tracks import ScannedTrack, printable
 from pipeline.wire import Value
@@ -203,6 +205,14 @@ class RunLedger:
     def report(self, run_id: str) -> EvaluationReport | None:
         """Return how the winner does, or None when that is not known."""
         return self._documents.find(f"{run_id}/report", EvaluationReport)
+
+    def put_measured(self, measured: Measured) -> bool:
+        """Write what the outputs of the run's recipe measured."""
+        return self._documents.publish(f"{measured.run_id}/measured", measured)
+
+    def measured(self, run_id: str) -> Measured | None:
+        """Return what the outputs of the run's recipe measured, or None when nothing was."""
+        return self._documents.find(f"{run_id}/measured", Measured)
 
     def fail(self, run_id: str, reason: str) -> bool:
         """Say why the run cannot go on; the first reason stays."""
