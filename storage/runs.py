@@ -12,6 +12,7 @@
     runs/<run_id>/starts/0000-01.json   every time a trial was begun, and where
     runs/<run_id>/executions/0000-00.json    how each execution of a trial ended
     runs/<run_id>/outcomes/0000.json    how each trial ended
+    runs/<run_id>/measured.json         what the outputs of the recipe measured; outputs/ has the files they keep
     runs/<run_id>/labels.npz            the tracks' labels once more, quick to read; see `labelling`
     runs/<run_id>/logs/                 whatever processes write; TensorBoard's below `tensorboard/`
 
@@ -31,6 +32,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.learning import DatasetManifest, EvaluationReport, Split
+from pipeline.measured import Measured
 from pipeline.runs import RunPlan, ShardSummary
 from pipeline.tracks import ScannedTrack, printable
 from pipeline.wire import Value
@@ -190,6 +192,14 @@ class RunLedger(TrialLedger):
     def report(self, run_id: str) -> EvaluationReport | None:
         """Return how the winner does, or None when that is not known."""
         return self._documents.find(f"{run_id}/report", EvaluationReport)
+
+    def put_measured(self, measured: Measured) -> bool:
+        """Write what the outputs of the run's recipe measured."""
+        return self._documents.publish(f"{measured.run_id}/measured", measured)
+
+    def measured(self, run_id: str) -> Measured | None:
+        """Return what the outputs of the run's recipe measured, or None when nothing was."""
+        return self._documents.find(f"{run_id}/measured", Measured)
 
     def fail(self, run_id: str, reason: str) -> bool:
         """Say why the run cannot go on; the first reason stays."""

@@ -42,8 +42,7 @@ def draw_up_study(context: Doors, run_id: str) -> StudyPlan:
     with context.store.hold() as snapshot:
         manifest = build_manifest(run_id, scanned(context, run_id), snapshot, families, plan.recipe.augment)
         split = make_split(manifest, plan.recipe.split, seed=plan.seed, source=snapshot)
-    if importing.is_imported(plan.libraries):
-        split = split.replace(notes=(*split.notes, importing.SPLIT_NOTE))
+    split = split.replace(notes=(*split.notes, *importing.split_notes(plan)))
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)
     drawn_up = plan_study(plan.recipe)

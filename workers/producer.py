@@ -167,6 +167,18 @@ def check_labels(plan: RunPlan, found: ScanSummary) -> None:
             f"labels {plan.labels}: all {found.files} files have the one label {next(iter(found.labels))!r}; "
             "a classifier needs at least two, so add folders or give another --labels"
         )
+    if plan.recipe.split.strategy != "rows":  # which parts a single track too
+        _check_sizes(plan, found)
+    for option, without in (("groups", found.ungrouped), ("folds", found.unfolded)):
+        if without == found.files:
+            raise UsageError(
+                f"{option} {printable(getattr(plan, option))}: found for none of {found.files:,} files; "
+                f"mend the rule given with --{option}, or leave it out"
+            )
+
+
+def _check_sizes(plan: RunPlan, found: ScanSummary) -> None:
+    """Refuse classes that have too few tracks to be parted."""
     lonely = sorted(label for label, files in found.labels.items() if files == 1)
     if lonely:
         raise UsageError(
@@ -178,12 +190,6 @@ def check_labels(plan: RunPlan, found: ScanSummary) -> None:
             f"labels {printable(plan.labels)}: no class has more than two tracks, and at least one needs three "
             "(to learn, validate and test): add tracks"
         )
-    for option, without in (("groups", found.ungrouped), ("folds", found.unfolded)):
-        if without == found.files:
-            raise UsageError(
-                f"{option} {printable(getattr(plan, option))}: found for none of {found.files:,} files; "
-                f"mend the rule given with --{option}, or leave it out"
-            )
 
 
 class _Tally:

@@ -19,9 +19,10 @@ from workers.context import Doors
 def write(context: Doors, run_id: str) -> Path:
     """Write, or write again, the report of a run and return its path."""
     from pipeline.report import write_report
+    from workers import outputs
 
     target = context.ledger.path(run_id) / "report.html"
-    write_report(target, content(context, run_id))
+    write_report(target, content(context, run_id), outputs.sections(context, run_id))
     return target
 
 

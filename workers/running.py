@@ -63,14 +63,16 @@ class Finished(Value, frozen=True, kw_only=True):
     found: producer.ScanSummary
 
 
-def recipe_of(name: str, *, trials: int | None) -> Recipe:
-    """Return a recipe by name or file, with its number of trials overridden.
+def recipe_of(name: str, *, trials: int | None, quick: bool = False) -> Recipe:
+    """Return a recipe by name or file, in its quick form when asked, with its number of trials overridden.
 
     Raises `UsageError` naming the recipe and the mistake.
     """
     from pipeline.search import check_models
 
     recipe = load_recipe(name)
+    if quick:
+        recipe = recipe.quickened()
     try:
         check_models(recipe)
     except UsageError as error:

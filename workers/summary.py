@@ -172,6 +172,8 @@ def _existing(path: Path) -> str | None:
 def show(told: dict[str, Any]) -> None:
     """Print a summary for a person on standard output."""
     show_facts(_lines(told))
+    if "then" in told:
+        show(told["then"])
 
 
 def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:

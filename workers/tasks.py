@@ -171,7 +171,7 @@ def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> S
 @ending_without_memory
 def finish_run(*, run_id: str) -> Shown:
     """Train the winner, evaluate it once, register it and write the report."""
-    from workers import reporting  # with matplotlib, which no other task needs
+    from workers import outputs, reporting  # with matplotlib, which no other task needs
 
     here = context.current()
     if here.counters.cancelled(run_id):
@@ -185,6 +185,7 @@ def finish_run(*, run_id: str) -> Shown:
         return Shown(f"failed: {reason}", {"run": run_id, "state": "failed", "reason": reason})
     try:
         report = learning.finish(here, run_id)
+        outputs.measure(here, run_id)
         reporting.write(here, run_id)
     except TransientError:
         raise

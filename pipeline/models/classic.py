@@ -31,6 +31,8 @@ class ClassicModel:
     mean: Float64
     deviation: Float64
     classes: int
+    clip_sd: float | None = CLIP_SD
+    """How many deviations from the mean an input may be; beyond it is clipped. None for no bound."""
 
     def probabilities(self, x: Float32) -> Float64:
         """Return the class probabilities of each row, shape (rows, classes); a class never seen in training gets 0.
@@ -58,6 +60,7 @@ class ClassicModel:
             "mean": self.mean,
             "deviation": self.deviation,
             "classes": self.classes,
+            "clip_sd": self.clip_sd,
         }
         skops.io.dump(parts, folder / FILE_NAME)
 
@@ -68,7 +71,8 @@ class ClassicModel:
 
     def _standardise(self, x: Float32) -> Float64:
         flat = x.reshape(len(x), -1)
-        return np.clip((flat - self.mean) / self.deviation, -CLIP_SD, CLIP_SD)
+        scaled: Float64 = (flat - self.mean) / self.deviation
+        return scaled if self.clip_sd is None else np.clip(scaled, -self.clip_sd, self.clip_sd)
 
 
 def load_classic(folder: Path) -> ClassicModel:
@@ -88,10 +92,14 @@ def load_classic(folder: Path) -> ClassicModel:
     return ClassicModel(**parts)
 
 
-def fit_classic(estimator: Any, train: Labelled, *, classes: int) -> Fit:
-    """Fit an estimator on standardised, flattened rows."""
-    mean, deviation = standardising(train.x.reshape(len(train.x), -1))
-    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes).fitted(train)
+def fit_classic(estimator: Any, train: Labelled, *, classes: int, standardised: bool = True) -> Fit:
+    """Fit an estimator on flattened rows, standardised and clipped, or as they are."""
+    flat = train.x.reshape(len(train.x), -1)
+    mean, deviation = standardising(flat) if standardised else (np.zeros(flat.shape[1]), np.ones(flat.shape[1]))
+    clip_sd = CLIP_SD if standardised else None
+    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes, clip_sd=clip_sd).fitted(
+        train
+    )
     learned = [getattr(estimator, name, None) for name in ("coef_", "dual_coef_", "support_vectors_", "intercept_")]
     return Fit(model=model, parameters=sum(int(array.size) for array in learned if array is not None))
 

@@ -121,8 +121,9 @@ def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
             _list(failures, record.path, record.failure, None)
             continue
         audio_s[extension] += record.duration_s  # type: ignore[assignment]  # a Counter adds up floats as well
-        rates[record.sample_rate_hz] += 1
-        channels[record.channels] += 1
+        if record.sample_rate_hz:  # imported rows have no sound
+            rates[record.sample_rate_hz] += 1
+            channels[record.channels] += 1
         for family, failure in record.family_failures.items():
             family_kinds[f"{family}: {failure.kind}"] += 1
             _list(family_failures, record.path, failure, family)

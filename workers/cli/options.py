@@ -51,7 +51,8 @@ def library_options(command: Command) -> Command:
         click.option(
             "--labels",
             metavar="SPEC",
-            help="Labels from: folder (the parent folder), name:REGEX, csv:FILE, tag:genre.  [default: folder]",
+            help="Labels from: folder (the parent folder), name:REGEX, csv:FILE, tag:genre.  [default: what the recipe "
+            "says, else folder]",
         ),
         click.option(
             "--groups",
@@ -65,6 +66,7 @@ def library_options(command: Command) -> Command:
         click.option(
             "--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."
         ),
+        click.option("--quick", is_flag=True, help="Take the recipe's quick form: fewer trials and epochs."),
         click.option(
             "--max-duration",
             type=click.FloatRange(min=1),

@@ -240,6 +240,13 @@ def test_a_sweep_is_as_large_as_keras_tuner_makes_it(epochs, factor):
     ]
 
 
+def test_fixed_values_are_in_every_trial_and_what_they_switch_off_is_gone():
+    fixed = {"layers": 1, "units_1": 12, "epochs": 7, "dropout": 0.0, "l2": 0.0, "learning_rate": 0.001}
+    trials = drawn(a_recipe({"family": "dense_search", "fixed": fixed}, trials=3))
+
+    assert [trial.hyperparameters for trial in trials] == [fixed | {"columns": "", "batch": 16, "patience": 2}]
+
+
 def test_hyperband_takes_the_trials_of_a_sweep_and_leaves_models_without_epochs_to_chance():
     choices = [{"family": "dense_stats", "fixed": {"epochs": 4}}, {"family": "svm"}, {"family": "forest"}]
     plan = plan_study(a_recipe(*choices, trials=6, strategy="hyperband", factor=2))
