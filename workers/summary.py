@@ -153,6 +153,7 @@ def _leakage(report: EvaluationReport) -> dict[str, Any] | None:
     return {
         "model": found.family,
         "random_rows": found.random.accuracy if found.random else None,
+        "neighbours_together": found.neighbours.accuracy if found.neighbours else None,
         "whole_groups": found.honest.accuracy if found.honest else None,
         "gap": found.gap.gap if found.gap else None,
     }
@@ -200,7 +201,7 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
         if (answers := told["answers"]) and answers["threshold"]:
             accuracy = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
             lines.append(("answers", f"{answers['coverage']:.1%} of the test{accuracy}; the rest is unsure"))
-        if (leakage := told["leakage"]) and leakage["gap"] is not None:
+        if (leakage := told["leakage"]) and leakage["random_rows"] is not None:
             lines.append(("leakage", _leakage_words(leakage)))
     if "copies" in told:
         copies = told["copies"]
@@ -241,10 +242,15 @@ def _test_words(test: dict[str, Any], scored: str) -> str:
 
 
 def _leakage_words(leakage: dict[str, Any]) -> str:
-    return (
-        f"a random split of rows would have said {leakage['random_rows']:.1%} where whole groups say "
-        f"{leakage['whole_groups']:.1%} ({leakage['model']})"
+    partings = (
+        ("random_rows", "with rows at random"),
+        ("neighbours_together", "with neighbours together"),
+        ("whole_groups", "with whole groups"),
     )
+    said = ", ".join(
+        f"{leakage[key]:.1%} {how}" if leakage[key] is not None else f"unknown {how}" for key, how in partings
+    )
+    return f"one quick model says {said}"
 
 
 def _split_words(split: dict[str, Any]) -> str:

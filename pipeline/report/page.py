@@ -72,7 +72,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
     if evaluation is not None:
         learned = [
             scores_section(evaluation, picture=picture),
-            leakage_section(evaluation, split),
+            leakage_section(evaluation, manifest, split),
             confidence_section(evaluation),
             mistakes_section(evaluation, libraries),
         ]
