@@ -54,6 +54,7 @@ def test_of_racing_and_killed_processes_no_trial_is_handed_out_twice_and_no_outc
     )
 
     assert done.returncode == 0, done.stderr
+    assert (int(done.stdout) > 0) == (kills > 0)
     assert [path.read_text("utf-8") for path in home.glob("broke-*")] == []
     asked = [json.loads(line) for path in home.glob("asked-*") for line in path.read_text("utf-8").splitlines()]
     for run_id, (_, _, expected) in STUDIES.items():
