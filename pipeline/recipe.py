@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation
 from pipeline.errors import UsageError
+from pipeline.gate import GatePlan
 from pipeline.tracks import printable
 from pipeline.wire import Value
 
@@ -63,6 +64,8 @@ class Recipe(Value, frozen=True, kw_only=True):
     search: SearchPlan = SearchPlan()
     augment: AugmentPlan | None = None
     """Altered copies of every labelled track, extracted beside it and used for training only."""
+    gate: GatePlan = GatePlan()
+    """What the model has to show to become the champion."""
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -120,6 +123,7 @@ def _check(recipe: Recipe, source: str) -> None:
             model.augment.check(f"recipe {source}: models.augment")
     if recipe.augment is not None:
         recipe.augment.check(f"recipe {source}: augment")
+    recipe.gate.check(f"recipe {source}: gate")
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "

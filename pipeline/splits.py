@@ -40,6 +40,11 @@ def make_split(manifest: DatasetManifest, plan: SplitPlan, *, seed: int) -> Spli
     )
 
 
+def whole_units(manifest: DatasetManifest) -> Int64:
+    """Return for each track the number of the unit that must stay on one side, shape (tracks,)."""
+    return _units(manifest)
+
+
 def _units(manifest: DatasetManifest) -> Int64:
     """Return for each track the number of the unit that must stay whole, shape (tracks,).
 

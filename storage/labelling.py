@@ -75,12 +75,16 @@ def read_labels(ledger: RunLedger) -> TrackLabels:
 
 
 def _scanned(ledger: RunLedger) -> Iterator[ScannedTrack]:
-    """Yield the tracks of the scans that count, the newest first."""
+    """Yield the tracks of the scans that count, the newest first.
+
+    A scan of some files only, as a watch makes of what came in, says nothing of the others: older ones do.
+    """
     looked_at: set[tuple[str, ...]] = set()
     for run_id in reversed(ledger.run_ids()):
-        libraries = ledger.plan(run_id).libraries
-        if libraries in looked_at or ledger.shard_count(run_id) is None:
+        plan = ledger.plan(run_id)
+        if plan.purpose != "library" or plan.libraries in looked_at or ledger.shard_count(run_id) is None:
             continue
-        looked_at.add(libraries)
+        if ledger.scanned_all(run_id):
+            looked_at.add(plan.libraries)
         for shard in ledger.shards(run_id):
             yield from ledger.shard(run_id, shard)

@@ -6,6 +6,7 @@
     runs/<run_id>/sealed/00000.json     what became of each shard
     runs/<run_id>/claims/<name>.json    who may take a step that must be taken once
     runs/<run_id>/dataset.json, split.json, trials.json, outcomes/0000.json, report.json, failure.json
+    runs/<run_id>/tracked.json          the MLflow that was told of the run
     runs/<run_id>/logs/                 whatever processes write
 
 Everything is written once: a redelivered task that writes the same again changes nothing and is told so. The ledger
@@ -13,14 +14,16 @@ owns what a run is; the broker only carries hints about it.
 """
 
 import os
+import shutil
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
-from pipeline.runs import RunPlan, ShardSummary
+from pipeline.runs import Purpose, RunPlan, ShardSummary
 from pipeline.tracks import ScannedTrack, printable
 from pipeline.wire import Value
 from storage import durable
@@ -36,6 +39,18 @@ class Claim(Value, frozen=True, kw_only=True):
     pid: int
     taken: str
     """ISO 8601, UTC."""
+
+
+class Tracked(Value, frozen=True, kw_only=True):
+    """An MLflow that was told of a run, or why it was not."""
+
+    address: str
+    """Without a password."""
+    experiment: str = ""
+    run: str = ""
+    """The run's id there."""
+    reason: str = ""
+    """Why it was not told; empty when it was."""
 
 
 class _Tracks(Value, frozen=True, kw_only=True):
@@ -96,12 +111,24 @@ class RunLedger:
             raise UsageError(f"run {printable(run_id)}: no such run; the latest are: {known}")
         return plan
 
-    def run_ids(self) -> list[str]:
-        """Return the ids of all runs, newest last."""
+    def run_ids(self, purpose: Purpose | None = None) -> list[str]:
+        """Return the ids of all runs, or of those for some purpose, newest last."""
         with durable.store_errors(self._documents.root, "be listed"):
             names = [name for name in durable.names_in(self._documents.root) if not name.startswith(".")]
         plans = [self._documents.find(f"{name}/plan", RunPlan) for name in names]
-        return [plan.run_id for plan in sorted(filter(None, plans), key=lambda plan: (plan.created, plan.run_id))]
+        wanted = [plan for plan in plans if plan is not None and purpose in {None, plan.purpose}]
+        return [plan.run_id for plan in sorted(wanted, key=lambda plan: (plan.created, plan.run_id))]
+
+    def forget(self, run_id: str) -> None:
+        """Remove all there is of a run that nobody needs any more."""
+        folder = self.path(run_id)
+        leaving = self._documents.root / ".forgotten"
+        with durable.store_errors(folder, "be removed"):
+            durable.make_folder(leaving)
+            with suppress(FileNotFoundError):
+                # Under another name first: half a run would look like one that goes on.
+                folder.rename(durable.temporary(leaving))
+            shutil.rmtree(leaving, ignore_errors=True)
 
     def write_shard(self, run_id: str, shard: int, tracks: Sequence[ScannedTrack]) -> bool:
         """Write the tracks of a shard."""
@@ -203,6 +230,14 @@ class RunLedger:
     def report(self, run_id: str) -> EvaluationReport | None:
         """Return how the winner does, or None when that is not known."""
         return self._documents.find(f"{run_id}/report", EvaluationReport)
+
+    def put_tracked(self, run_id: str, told: Tracked) -> None:
+        """Say which MLflow was told of a run; the last word counts."""
+        self._documents.replace(f"{run_id}/tracked", told)
+
+    def tracked(self, run_id: str) -> Tracked | None:
+        """Return which MLflow was told of a run, or None when none should be."""
+        return self._documents.find(f"{run_id}/tracked", Tracked)
 
     def fail(self, run_id: str, reason: str) -> bool:
         """Say why the run cannot go on; the first reason stays."""

@@ -1,5 +1,6 @@
 """What all scikit-learn families share: standardised rows in, skops files with named types only out."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ from pipeline.models.base import CLIP_SD, Fit, Labelled, standardising
 from pipeline.tracks import printable
 
 FILE_NAME = "model.skops"
+
+TRUSTED = (
+    "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+"""Types that a file may hold beside those that skops trusts by itself: what forests and boosted trees are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +80,15 @@ def load_classic(folder: Path) -> ClassicModel:
     import skops.io
 
     path = folder / FILE_NAME
-    strangers = skops.io.get_untrusted_types(file=path)
+    try:
+        strangers = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(f"model {printable(str(path))}: is no readable skops file ({error}); train again") from error
     if strangers:
         raise UsageError(
-            f"model {printable(str(path))}: holds unknown types ({', '.join(sorted(strangers))}); it is not one of ours"
+            f"model {printable(str(path))}: holds unknown types ({', '.join(strangers)}); it is not one of ours"
         )
-    parts = skops.io.load(path, trusted=[])
+    parts = skops.io.load(path, trusted=list(TRUSTED))
     return ClassicModel(**parts)
 
 
