@@ -230,7 +230,9 @@ class _Attendant:
         try:
             with self._turn():
                 with View(quiet=True) as quiet:
-                    finished = running.scan(self._context, self._wanted.replace(learn=True), quiet)
+                    champion = self._context.champions.current()
+                    against = champion.version if champion is not None else None
+                    finished = running.scan(self._context, self._wanted.replace(learn=True, against=against), quiet)
                 self._carry_out(finished)
         except ERRORS as error:
             self._say(f"nothing learned: {' '.join(str(error).split())}")
@@ -238,7 +240,9 @@ class _Attendant:
         self.told = self.told.replace(learned=self.told.learned + 1)
         report = self._context.ledger.report(finished.plan.run_id)
         if report is not None:
-            self._say(f"learned model {report.model.version}, test accuracy {report.test.accuracy:.1%}")
+            verdict = self._context.champions.verdict(report.model.version)
+            told = f"; {verdict.state}: {verdict.reason}" if verdict is not None else ""
+            self._say(f"learned model {report.model.version}, test accuracy {report.test.accuracy:.1%}{told}")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.gate import Verdict
 from pipeline.learning import EvaluationReport, TrialOutcome
 from pipeline.runs import ShardSummary
 from pipeline.tracks import Receipt, printable
@@ -58,11 +59,18 @@ def trial(outcome: TrialOutcome) -> Shown:
     return Shown(words, wire)
 
 
-def finished(report: EvaluationReport) -> Shown:
-    """Return what a run learned: `model v0003 (svm), test accuracy 90.8% on 400 tracks`."""
+def finished(report: EvaluationReport, verdict: Verdict) -> Shown:
+    """Return what a run learned: `model v0003 (svm), test accuracy 90.8% on 400 tracks; promoted: beats v0002 ...`."""
     model, test = report.model, report.test
     words = f"model {model.version} ({model.family}), test accuracy {test.accuracy:.1%} on {test.n} tracks"
-    wire = {"run": report.run_id, "model": model.version, "test_accuracy": round(test.accuracy, 4)}
+    words += f"; {verdict.state}: {verdict.reason}"
+    wire = {
+        "run": report.run_id,
+        "model": model.version,
+        "test_accuracy": round(test.accuracy, 4),
+        "verdict": verdict.state,
+        "reason": verdict.reason,
+    }
     return Shown(words, wire)
 
 

@@ -59,6 +59,8 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             "failed": sum(outcome.state == "failed" for outcome in outcomes),
         },
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
+        **_champion(context, report.model.version),
+        **_tracked(context, run_id),
         **_copies(context, run_id, manifest),
         "scores": {"validation": _scores(report.validation), "test": _scores(report.test)},
         "split": {
@@ -69,6 +71,22 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             "excluded": len(manifest.excluded),
         },
     }
+
+
+def _champion(context: Doors, version: str) -> dict[str, Any]:
+    """Return whether a model became the champion, and who is it."""
+    verdict, champion = context.champions.verdict(version), context.champions.current()
+    if verdict is None:
+        return {}
+    return {
+        "verdict": {"state": verdict.state, "reason": verdict.reason, "champion": champion and champion.version},
+    }
+
+
+def _tracked(context: Doors, run_id: str) -> dict[str, Any]:
+    """Return which MLflow was told of a run; nothing where none should be."""
+    told = context.ledger.tracked(run_id)
+    return {"mlflow": told.to_wire()} if told is not None else {}
 
 
 def _copies(context: Doors, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
@@ -119,6 +137,12 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
             ("test", f"accuracy {test['accuracy']:.1%}, macro F1 {test['macro_f1']:.3f}, on {test['n']} tracks"),
             ("split", _split_words(told["split"])),
         ]
+    if "verdict" in told:
+        lines.insert(-2, ("champion", _verdict_words(told["verdict"])))
+    if "mlflow" in told:
+        tracked = told["mlflow"]
+        mend = f"was not told: {printable(tracked['reason'])}; `chordal track` does it later"
+        lines.append(("mlflow", f"{tracked['address']} {mend if tracked['reason'] else 'run ' + tracked['run']}"))
     if "copies" in told:
         copies = told["copies"]
         mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
@@ -127,6 +151,11 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     if told.get("report"):
         lines.append(("report", told["report"]))
     return lines
+
+
+def _verdict_words(verdict: dict[str, Any]) -> str:
+    words = f"{verdict['state']}: {printable(verdict['reason'])}"
+    return words if verdict["state"] == "promoted" else f"still {verdict['champion']}; {words}"
 
 
 def _split_words(split: dict[str, Any]) -> str:

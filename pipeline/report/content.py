@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from pipeline.features.spec import FeatureSpec
+from pipeline.gate import Verdict
 from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
 from pipeline.runs import RunPlan
 from pipeline.tracks import Failure, TrackRecord
@@ -88,6 +89,8 @@ class ReportContent(Value, frozen=True, kw_only=True):
     """All that were asked for; one without an outcome is shown as not run."""
     outcomes: tuple[TrialOutcome, ...] = ()
     evaluation: EvaluationReport | None = None
+    verdict: Verdict | None = None
+    """Whether the model became the champion."""
     seconds: dict[str, float] = {}
     """Wall seconds by stage, in the order of the stages."""
     versions: dict[str, str] = {}

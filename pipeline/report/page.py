@@ -1,6 +1,7 @@
 """Put the page together: what the first screen says, and which sections follow."""
 
 from pipeline.learning import EvaluationReport
+from pipeline.report.champion import champion_section, champion_tile
 from pipeline.report.content import ReportContent
 from pipeline.report.learned import (
     confusion_picture,
@@ -30,7 +31,7 @@ def build_page(content: ReportContent) -> Page:
     """Return the page of a run, with the sections there is something to say in."""
     evaluation = content.evaluation
     headline, words = _learned(evaluation, content) if evaluation else _extracted(content)
-    tiles = (_score_tiles(evaluation) if evaluation else ()) + _library_tiles(content)
+    tiles = (_score_tiles(evaluation) if evaluation else ()) + champion_tile(content.verdict) + _library_tiles(content)
     picture = confusion_picture(evaluation) if evaluation else None
     is_above = evaluation is not None and len(evaluation.classes) <= MOST_CLASSES_ABOVE
     sections = _sections(content, picture=None if is_above else picture)
@@ -64,6 +65,7 @@ def _sections(content: ReportContent, *, picture: Chart | None) -> list[Section 
         learned = [scores_section(evaluation, picture=picture), mistakes_section(evaluation, libraries)]
     return [
         *learned,
+        champion_section(content.verdict),
         trials_section(content),
         curves_section(content),
         scanned_section(content),

@@ -66,6 +66,13 @@ def library_options(command: Command) -> Command:
             "--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."
         ),
         click.option(
+            "--mlflow",
+            envvar="CHORDAL_MLFLOW",
+            show_envvar=True,
+            metavar="URI",
+            help="Tell this MLflow of what is learned: http://HOST:5000, sqlite:////PATH/mlflow.db.",
+        ),
+        click.option(
             "--max-duration",
             type=click.FloatRange(min=1),
             default=4 * 3600.0,
