@@ -8,6 +8,7 @@ import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation
 from pipeline.errors import UsageError
+from pipeline.gate import GatePlan
 from pipeline.libraries.plans import LibraryPlan
 from pipeline.tracks import printable
 from pipeline.wire import Value
@@ -152,6 +153,8 @@ class Recipe(Value, frozen=True, kw_only=True):
     answer: AnswerPlan = AnswerPlan()
     augment: AugmentPlan | None = None
     """Altered copies of every labelled track, extracted beside it and used for training only."""
+    gate: GatePlan = GatePlan()
+    """What the model has to show to become the champion."""
     labels: str = ""
     """How tracks are labelled unless the command says otherwise, as for `--labels`."""
     library: LibraryPlan | None = None
@@ -234,6 +237,7 @@ def _check(recipe: Recipe, source: str) -> None:
     if recipe.augment is not None:
         recipe.augment.check(f"recipe {source}: augment")
     _check_search(recipe.search, source)
+    recipe.gate.check(f"recipe {source}: gate")
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "

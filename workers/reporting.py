@@ -33,6 +33,7 @@ def content(context: Doors, run_id: str) -> ReportContent:
     counts = stages.track_counts(context, plan)
     balance: Counter[str] = Counter()
     files = 0
+    evaluation = ledger.report(run_id)
     for shard in ledger.shards(run_id):
         for track in ledger.shard(run_id, shard):
             files += 1
@@ -49,8 +50,9 @@ def content(context: Doors, run_id: str) -> ReportContent:
         study=ledger.study(run_id),
         trials=ledger.trials(run_id),
         outcomes=tuple(ledger.outcomes(run_id)),
-        evaluation=ledger.report(run_id),
+        evaluation=evaluation,
         trials_wall_s=trials_wall_s(ledger, run_id),
+        verdict=context.champions.verdict(evaluation.model.version) if evaluation is not None else None,
         seconds=stages.seconds(context, run_id),
         versions=software_versions(),
         host={

@@ -1,5 +1,6 @@
 """What all scikit-learn families share: standardised rows in, skops files with named types only out."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from pipeline.tracks import printable
 
 FILE_NAME = "model.skops"
 
-_TREES = (
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+TRUSTED = (
     "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
-"""Types of scikit-learn's that skops wants named by whoever trusts them: the trees of our forests, all numbers."""
+"""Types that a file may hold beside those that skops trusts by itself: what forests and boosted trees are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,12 +84,15 @@ def load_classic(folder: Path) -> ClassicModel:
     import skops.io
 
     path = folder / FILE_NAME
-    strangers = set(skops.io.get_untrusted_types(file=path)) - set(_TREES)
+    try:
+        strangers = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(f"model {printable(str(path))}: is no readable skops file ({error}); train again") from error
     if strangers:
         raise UsageError(
-            f"model {printable(str(path))}: holds unknown types ({', '.join(sorted(strangers))}); it is not one of ours"
+            f"model {printable(str(path))}: holds unknown types ({', '.join(strangers)}); it is not one of ours"
         )
-    parts = skops.io.load(path, trusted=list(_TREES))
+    parts = skops.io.load(path, trusted=list(TRUSTED))
     return ClassicModel(**parts)
 
 

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from pipeline.models.runtime import fresh_keras, prepare
 
 FILE_NAME = "model.keras"
 _ROWS_PER_CALL = 2048
+_ROWS_PER_GRAPH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +56,17 @@ class NetworkModel:
     """A trained Keras model."""
 
     network: Any
+    graph: Any = None
+    """The same as a TensorFlow function, for many rows; a model just fitted has none."""
 
     def probabilities(self, x: Float32) -> Float64:
         """Return the class probabilities of each row, shape (rows, classes)."""
-        # Calling the model spares `predict` its tracing, which costs more than all the rows of a small library.
-        parts = [
-            np.asarray(self.network(x[first : first + _ROWS_PER_CALL], training=False), dtype=np.float64)
-            for first in range(0, len(x), _ROWS_PER_CALL)
-        ]
+        # Calling the model spares `predict` its tracing, which costs more than all the rows of a small library. With
+        # many it pays: the graph of the segments' network is four times as fast, in batches that fit the cache.
+        many = self.graph is not None and len(x) > _ROWS_PER_CALL
+        step = _ROWS_PER_GRAPH if many else _ROWS_PER_CALL
+        call = self.graph if many else partial(self.network, training=False)
+        parts = [np.asarray(call(x[first : first + step]), dtype=np.float64) for first in range(0, len(x), step)]
         said = np.concatenate(parts) if parts else np.zeros((0, self.network.output_shape[-1]))
         # A single sigmoid tells the second of two classes.
         return np.hstack([1 - said, said]) if said.shape[1] == 1 else said
@@ -78,8 +83,11 @@ def load_network(folder: Path) -> NetworkModel:
     """Return the network saved in a folder, ready to predict; code inside the file is never run."""
     prepare()
     import keras
+    import tensorflow as tf
 
-    return NetworkModel(network=keras.models.load_model(folder / FILE_NAME, compile=False, safe_mode=True))
+    network = keras.models.load_model(folder / FILE_NAME, compile=False, safe_mode=True)
+    rows = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32)
+    return NetworkModel(network=network, graph=tf.function(partial(network, training=False), input_signature=[rows]))
 
 
 def fit_network(

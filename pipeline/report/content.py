@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from pipeline.features.spec import FeatureSpec
+from pipeline.gate import Verdict
 from pipeline.learning import DatasetManifest, EvaluationReport, Split, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.runs import RunPlan
 from pipeline.tracks import Failure, TrackRecord
@@ -92,6 +93,8 @@ class ReportContent(Value, frozen=True, kw_only=True):
     evaluation: EvaluationReport | None = None
     trials_wall_s: float | None = None
     """Seconds from the start of the first trial to the end of the last."""
+    verdict: Verdict | None = None
+    """Whether the model became the champion."""
     seconds: dict[str, float] = {}
     """Wall seconds by stage, in the order of the stages."""
     versions: dict[str, str] = {}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pipeline.findings import Interval
 from pipeline.learning import EvaluationReport, Scores
+from pipeline.report.champion import champion_section, champion_tile
 from pipeline.report.confidence import confidence_section
 from pipeline.report.content import ReportContent
 from pipeline.report.learned import (
@@ -39,7 +40,12 @@ def build_page(content: ReportContent, more: Sequence[Section] = ()) -> Page:
     """Return the page of a run, with the sections there is something to say in, and `more` after the curves."""
     evaluation = content.evaluation
     headline, words = _learned(evaluation, content) if evaluation else _extracted(content)
-    tiles = (*(_score_tiles(evaluation) if evaluation else ()), *_trust_tiles(content), *_library_tiles(content))
+    tiles = (
+        *(_score_tiles(evaluation) if evaluation else ()),
+        *_trust_tiles(content),
+        *champion_tile(content.verdict),
+        *_library_tiles(content),
+    )
     picture = confusion_picture(evaluation) if evaluation else None
     is_above = evaluation is not None and len(evaluation.classes) <= MOST_CLASSES_ABOVE
     sections = _sections(content, more, picture=None if is_above else picture)
@@ -78,6 +84,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
         ]
     return [
         *learned,
+        champion_section(content.verdict),
         trials_section(content),
         search_section(content),
         curves_section(content),

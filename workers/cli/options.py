@@ -68,6 +68,13 @@ def library_options(command: Command) -> Command:
         ),
         click.option("--quick", is_flag=True, help="Take the recipe's quick form: fewer trials and epochs."),
         click.option(
+            "--mlflow",
+            envvar="CHORDAL_MLFLOW",
+            show_envvar=True,
+            metavar="URI",
+            help="Tell this MLflow of what is learned: http://HOST:5000, sqlite:////PATH/mlflow.db.",
+        ),
+        click.option(
             "--max-duration",
             type=click.FloatRange(min=1),
             default=4 * 3600.0,

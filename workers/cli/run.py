@@ -135,18 +135,20 @@ def prepared(
 
     Raises `UsageError` for a mistake in any of them.
     """
-    from workers import importing, running, service
+    from workers import importing, running, service, tracking
     from workers.address import BrokerAddress
     from workers.home import prepare_home
 
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
     recipe = running.recipe_of(given["recipe"], trials=given["trials"], quick=given["quick"])
+    if given["mlflow"] and (learn or given.get("learn_after")):
+        tracking.check_installed()
     home = prepare_home(given["home"])
     served = service.find(home) if address is None else None
     if served is not None:
         address = served.broker
     wanted = running.Wanted(
-        command=_shown_command(),
+        command=shown_command(),
         libraries=tuple(
             importing.library_of(os.path.abspath(library))  # noqa: PTH100 - keeps odd bytes
             for library in given["libraries"]
@@ -162,6 +164,7 @@ def prepared(
         broker=address,
         max_duration_s=given["max_duration"],
         priority=given["priority"],
+        tracking=given["mlflow"],
     )
     return home, wanted, served
 
@@ -171,7 +174,7 @@ def _like_last_run(home: Path, wanted: "running.Wanted", given: dict[str, Any]) 
     from workers.context import Doors
 
     ledger = Doors(home).ledger
-    runs = ledger.run_ids()
+    runs = ledger.run_ids("library")
     if not runs:
         raise UsageError(f"home {given['home']}: nothing was ever extracted here; name a LIBRARY or run `chordal run`")
     last = ledger.plan(runs[-1])
@@ -183,7 +186,7 @@ def _like_last_run(home: Path, wanted: "running.Wanted", given: dict[str, Any]) 
     )
 
 
-def _shown_command() -> tuple[str, ...]:
+def shown_command() -> tuple[str, ...]:
     """Return the command line as it was typed, for the report, without a broker's password."""
     from workers.address import BrokerAddress
 

@@ -320,3 +320,30 @@ def test_a_skops_file_with_a_stranger_inside_is_refused(tmp_path):
 
 class Stranger:
     """A type no family of ours saves."""
+
+
+def test_a_loaded_network_says_the_same_of_many_rows_as_of_few(tmp_path):
+    fit, _ = fitted("dense_stats")
+    fit.model.save(tmp_path)
+    loaded = load_network(tmp_path)
+    x = np.random.default_rng(1).normal(10, 3, size=(5_000, 8)).astype(np.float32)
+    few = np.concatenate([loaded.probabilities(x[first : first + 500]) for first in range(0, len(x), 500)])
+    np.testing.assert_allclose(loaded.probabilities(x), few, atol=1e-6)
+
+
+def test_a_forest_is_made_of_types_that_are_trusted_by_name(tmp_path):
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+
+    from pipeline.models.classic import fit_classic
+
+    data = made((8,))
+    for estimator in (RandomForestClassifier(5, random_state=1), HistGradientBoostingClassifier(max_iter=2)):
+        model = fit_classic(estimator, data, classes=3).model
+        model.save(tmp_path)
+        np.testing.assert_allclose(load_classic(tmp_path).probabilities(data.x), model.probabilities(data.x))
+
+
+def test_a_file_that_is_no_skops_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "model.skops").write_bytes(b"rubbish")
+    with pytest.raises(UsageError, match="is no readable skops file"):
+        load_classic(tmp_path)
