@@ -137,7 +137,7 @@ class PlannedModel(Value, frozen=True, kw_only=True):
     trials: tuple[int, ...]
     """Indices of its trials, ascending."""
     configurations: int | None = None
-    """How many different ones its search space has; None where they are too many to count."""
+    """How many different ones its search space has; None where there is no end of them."""
     note: str = ""
     """What is special about its search, for people."""
 
