@@ -65,3 +65,23 @@ def test_a_task_that_is_delivered_again_while_it_runs_counts_once(chordal, held)
     assert len(killing.stored(chordal.home)) == FILES
     end(worker)
     end(more)
+
+
+def test_two_runs_at_once_over_the_same_files_store_each_once(chordal, held):
+    # given two commands with the same home, library and broker, and a file in the hands of both
+    worker = held.worker("only", processes=2)
+    first = held.extract()
+    eventually(lambda: held.started == 2)
+    second = held.extract()
+    eventually(lambda: len(list(chordal.home.glob("runs/*/scan.json"))) == 2)
+    eventually(lambda: len(held.waiting()) + len(held.in_hand()) == 2 * FILES)
+    held.let_go()
+
+    # then both end whole
+    for command in (first, second):
+        tracks = held.tracks(command)
+        assert (tracks["scanned"], tracks["failed"]) == (FILES, 0)
+        assert tracks["extracted"] + tracks["unchanged"] == FILES
+    assert len(killing.stored(chordal.home)) == FILES
+    assert held.started == FILES
+    end(worker)

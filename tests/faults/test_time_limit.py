@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import plugins
 import pytest
 import soundfile
 from sounds import RATE_HZ, sound, write_classes
@@ -12,28 +13,6 @@ from workers.session import session
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
-HANGING = """
-import threading
-import numpy as np
-from pipeline.features.spec import FeatureRows, FeatureSpec
-
-spec = FeatureSpec(
-    name="hanging", version=1, title="Hangs over stereo", columns=("x",), units=("1",), row_shape=(1,), parameters={}
-)
-
-class start:
-    def __init__(self, stream):
-        if stream.channels == 2:
-            threading.Event().wait()
-
-    def push(self, block):
-        pass
-
-    def finish(self):
-        return FeatureRows(
-            values=np.zeros((1, 1), np.float32), start_s=np.zeros(1, np.float32), channel=np.full(1, -1, np.int8)
-        )
-"""
 WORKER = """
 import logging, sys
 from pipeline.kernels import warm
@@ -53,13 +32,8 @@ configure(settings, "extract").worker_main(
 @pytest.fixture
 def plugin(tmp_path) -> str:
     """A folder with an installed distribution whose family never ends over a stereo file."""
-    folder = tmp_path / "installed"
-    facts = folder / "hanging-1.dist-info"
-    facts.mkdir(parents=True)
-    (folder / "hanging.py").write_text(HANGING, "utf-8")
-    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: hanging\nVersion: 1\n", "utf-8")
-    (facts / "entry_points.txt").write_text("[chordal.features]\nhanging = hanging\n", "utf-8")
-    return str(folder)
+    start = "if stream.channels == 2:\n    threading.Event().wait()"
+    return plugins.install(tmp_path / "installed", "hanging", title="Hangs over stereo", start=start)
 
 
 def test_a_file_over_the_hard_time_limit_ends_as_a_timeout_and_the_others_stand(chordal, plugin, tmp_path):

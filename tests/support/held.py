@@ -13,6 +13,8 @@ import soundfile
 from sounds import RATE_HZ, sound
 from waiting import eventually
 
+from workers.priorities import STEPS, key_of
+
 START = """
 import pathlib
 with open({folder!r} + "/started", "a") as log:
@@ -57,6 +59,11 @@ class Held:
         """How often a file was opened so far."""
         log = self._folder / "started"
         return len(log.read_text("ascii").splitlines()) if log.exists() else 0
+
+    def waiting(self) -> list[Any]:
+        """Return the messages of files that wait."""
+        keys = [key_of("extract", step) for step in STEPS]
+        return [json.loads(each) for key in keys for each in self.client.lrange(key, 0, -1)]
 
     def in_hand(self) -> list[Any]:
         """Return the messages that are with workers, as the broker keeps them."""

@@ -1,0 +1,33 @@
+"""The extraction of a library as a plain loop, without a queue: what any run over it has to end in.
+
+Run as `python plainly.py LIBRARY STORE FAMILY`, since a family that is installed for a test is found by new processes.
+"""
+
+import sys
+from pathlib import Path
+
+from pipeline.extraction import extract
+from pipeline.features.registry import family
+from pipeline.scan import scan
+from pipeline.tracks import ExtractTrack
+from storage import FileFeatureStore
+
+
+def main(library: str, folder: str, name: str) -> None:
+    """Extract one family of every file of a library into a new store, one after the other."""
+    store, spec = FileFeatureStore.open(Path(folder)), family(name).spec
+    for track in scan([library]):
+        order = ExtractTrack(
+            run_id="plain",
+            shard=0,
+            track_id=track.track_id,
+            path=track.path,
+            stamp=track.stamp,
+            sequence=1,
+            families=(name,),
+        )
+        store.commit(*extract(order, missing=frozenset(order.families), max_duration_s=3600.0), {spec.key: spec})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
