@@ -5,7 +5,6 @@ What is random is drawn from the generator that is passed in, so equal generator
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
 from types import MappingProxyType
 from typing import Literal
 
@@ -59,13 +58,13 @@ def tone_sequence(
     tone_s: float = 1.0,
     pause_s: float = 1.0,
     amplitude: float = 0.5,
-    phases_rad: Iterable[float] = repeat(0.0),
+    phase_rad: float = 0.0,
 ) -> Float64:
-    """Return one sine after the other, each followed by a pause, shape (n,); each has the phase in its place."""
+    """Return one sine after the other, each followed by a pause, shape (n,)."""
     pause = silence(pause_s, sample_rate_hz=sample_rate_hz)
     parts = [
         part
-        for f, phase_rad in zip(frequencies_hz, phases_rad, strict=False)
+        for f in frequencies_hz
         for part in (
             sine(f, tone_s, sample_rate_hz=sample_rate_hz, amplitude=amplitude, phase_rad=phase_rad),
             pause,

@@ -20,15 +20,14 @@ class TonesPlan(Value, frozen=True, kw_only=True, tag_field="kind", tag="tones")
     pause_s: float = 1.0
     amplitude: float = 0.5
     """Of full scale."""
-    phase_rad: float | None = None
-    """Of every tone; drawn anew for each when it is not set, so that the same note twice is not the same file."""
+    phase_rad: float = 0.0
     lowest_hz: int = 500
     highest_hz: int = 5_000
     step_hz: int = 500
     notes: int = 20
     """How many, drawn at random from the white keys C4 to B4."""
-    seed: int = 324
-    """Of notes and phases. By this one each note is played two or four times: half of them can be held out."""
+    seed: int = 2
+    """Of the notes; by this one each note is played at least twice, and can be learned and tested."""
 
 
 class PointsPlan(Value, frozen=True, kw_only=True, tag_field="kind", tag="points"):

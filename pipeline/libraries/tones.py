@@ -28,12 +28,12 @@ def drawn_notes(plan: TonesPlan) -> tuple[str, ...]:
 
 def scale(plan: TonesPlan) -> Float64:
     """Return the sines from the lowest to the highest frequency, each with its pause, shape (n,)."""
-    return _tones(range(plan.lowest_hz, plan.highest_hz + 1, plan.step_hz), plan, part=1)
+    return _tones(range(plan.lowest_hz, plan.highest_hz + 1, plan.step_hz), plan)
 
 
 def melody(plan: TonesPlan) -> Float64:
     """Return the random notes, each with its pause, shape (n,)."""
-    return _tones([NOTE_FREQUENCIES_HZ[name] for name in drawn_notes(plan)], plan, part=2)
+    return _tones([NOTE_FREQUENCIES_HZ[name] for name in drawn_notes(plan)], plan)
 
 
 def make_tones(plan: TonesPlan, folder: Path) -> MadeLibrary:
@@ -65,16 +65,14 @@ def _items(plan: TonesPlan) -> Iterator[Item]:
     yield Item("notes.csv", lambda: _table(sounds))
 
 
-def _tones(frequencies_hz: Sequence[float], plan: TonesPlan, *, part: int) -> Float64:
-    """Return tones with their pauses; `part` keeps the phases of the two recordings apart."""
-    drawn = np.random.default_rng([plan.seed, part]).uniform(0, 2 * np.pi, len(frequencies_hz))
+def _tones(frequencies_hz: Sequence[float], plan: TonesPlan) -> Float64:
     return tone_sequence(
         frequencies_hz,
         sample_rate_hz=plan.sample_rate_hz,
         tone_s=plan.tone_s,
         pause_s=plan.pause_s,
         amplitude=plan.amplitude,
-        phases_rad=drawn.tolist() if plan.phase_rad is None else [plan.phase_rad] * len(frequencies_hz),
+        phase_rad=plan.phase_rad,
     )
 
 

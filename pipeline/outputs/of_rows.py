@@ -33,6 +33,10 @@ def sides(study: Study, measured: Measured) -> Section | None:
     if len(classes) <= MOST_CELLS:
         blocks += [_confusion(side, told, classes) for side, told in measured.sides.items()]
     words = [_ABOUT_SIDES]
+    if len(study.manifest.classes) == 2:
+        words.append(
+            "Of two classes, the precision of one is its PPV and the recall its TPR; F1 is their harmonic mean."
+        )
     if study.is_crossed:
         words.append(
             "Every track was tested once, so the delivered model has learned from all: see the scores per fold."

@@ -15,7 +15,7 @@ from pipeline.measured import Measured
 from pipeline.outputs.pictures_of_sound import magnitude_spectrum, mel_ticks, spectrogram, wave, waves
 from pipeline.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Section, Sound, Table
-from pipeline.report.wording import count, within
+from pipeline.report.wording import count
 from pipeline.tracks import printable
 
 SHOWN_S = 30.0
@@ -89,7 +89,7 @@ def spectra(study: Study, measured: Measured) -> Section | None:
             caption=f"{coefficients} mel-frequency cepstral coefficients over time",
         ),
     )
-    words = (f"{printable(within(path, ()))}, of the class {printable(label)}, at {ANALYSIS_RATE_HZ:,} Hz, mono.",)
+    words = (f"{_short(path)}, of the class {printable(label)}, at {ANALYSIS_RATE_HZ:,} Hz, mono.",)
     return Section(anchor="spectra", title="One file, five ways", words=words, blocks=blocks)
 
 
@@ -136,7 +136,7 @@ def recordings(study: Study, measured: Measured) -> Section | None:
     found, gone = _decoded(study, {path: path for path in paths})
     blocks: list[Block] = []
     for path, audio in found.items():
-        shown = printable(within(path, ())).rpartition("/")[2]
+        shown = _short(path)
         samples, rate_hz = audio.samples[:, 0], audio.sample_rate_hz
         blocks += [
             Chart(
@@ -166,6 +166,11 @@ def recordings(study: Study, measured: Measured) -> Section | None:
             ),
         ]
     return Section(anchor="recordings", title="The recordings", words=gone, blocks=tuple(blocks))
+
+
+def _short(path: str) -> str:
+    """Return a file's name and the folder it lies in."""
+    return printable("/".join(path.split("/")[-2:]))
 
 
 def _decoded(study: Study, paths: dict[str, str]) -> tuple[dict[str, Audio], tuple[str, ...]]:

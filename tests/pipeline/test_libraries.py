@@ -51,12 +51,13 @@ def test_a_tone_is_a_sine_of_the_formula_and_a_second_of_silence_follows():
     assert loudest_hz(recording[82_200 : 82_200 + 41_100], 41_100) == 1_000
 
 
-def test_the_notes_are_the_white_keys_and_by_the_default_seed_each_can_be_halved():
+def test_the_notes_are_the_white_keys_and_by_the_default_seed_each_is_played_twice_or_more():
     assert tuple(NOTE_FREQUENCIES_HZ.values()) == (261.63, 293.66, 329.63, 349.23, 392.00, 440.00, 493.88)
     counts = np.unique(drawn_notes(TonesPlan()), return_counts=True)[1]
 
     assert len(counts) == 7
-    assert (counts % 2 == 0).all()
+    assert counts.sum() == 20
+    assert counts.min() >= 2
 
 
 def test_the_seconds_are_files_of_sixteen_bits_labelled_as_sound_or_by_note(tmp_path):
