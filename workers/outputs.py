@@ -52,13 +52,14 @@ def sections(context: Doors, run_id: str) -> "tuple[Section, ...]":
 def _study(context: Doors, run_id: str, source: "RowSource") -> "Study | None":
     """Return the study of a run; None before it has a report."""
     from pipeline.outputs import Study
+    from pipeline.splits.rows import opened
 
     ledger = context.ledger
     evaluation = ledger.report(run_id)
     if evaluation is None:
         return None
     plan = ledger.plan(run_id)
-    manifest, split = learning.study(context, run_id)
+    manifest, split, source = opened(plan.recipe, *learning.study(context, run_id), source)
     scanned = (track for shard in ledger.shards(run_id) for track in ledger.shard(run_id, shard))
     unlabelled = (track.path for track in scanned if track.label is None)
     return Study(
