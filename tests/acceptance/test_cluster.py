@@ -37,7 +37,7 @@ def test_a_run_uses_the_workers_attached_to_the_users_broker(chordal, tmp_path, 
     assert [process.poll() for process in workers] == [None, None]
     # and leaves no receipt of a file in the broker
     client = redis.Redis.from_url(server)
-    assert 0 < len(list(client.scan_iter("celery-task-meta-*"))) < total
+    assert list(client.scan_iter("celery-task-meta-*")) == []
     client.close()
     for process in workers:
         process.send_signal(signal.SIGTERM)

@@ -26,7 +26,7 @@ def without_store(order, _context, _attempt):
     """Take the place of `extracting._extract`: say that it was extracted, and commit nothing."""
     from pipeline.tracks import TrackRecord
 
-    return TrackRecord(
+    record = TrackRecord(
         track_id=order.track_id,
         path=order.path,
         stamp=order.stamp,
@@ -34,6 +34,7 @@ def without_store(order, _context, _attempt):
         content_hash="0" * 32,
         duration_s=AUDIO_S,
     )
+    return record, False
 
 
 def without_decoding(order, *, missing, content_hash, **_):

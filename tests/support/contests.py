@@ -28,7 +28,7 @@ from pipeline.runs import RunPlan
 from pipeline.tracks import FileStamp, TrackRecord, track_id
 from storage import FileFeatureStore
 from storage.filestore.adopting import adopt
-from storage.filestore.layout import open_layout
+from storage.filestore.founding import open_layout
 from workers.context import Doors
 
 CLASSES = ("high", "low")

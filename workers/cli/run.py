@@ -141,7 +141,7 @@ def prepared(
 
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
     recipe = running.recipe_of(given["recipe"], trials=given["trials"], quick=given["quick"])
-    if given["mlflow"] and (learn or given.get("learn_after")):
+    if given.get("mlflow") and (learn or given.get("learn_after")):
         tracking.check_installed()
     home = prepare_home(given["home"])
     served = service.find(home) if address is None else None
@@ -164,7 +164,7 @@ def prepared(
         broker=address,
         max_duration_s=given["max_duration"],
         priority=given["priority"],
-        tracking=given["mlflow"],
+        tracking=given.get("mlflow"),
     )
     return home, wanted, served
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipeline.holding import Learned, keep_held_out
 from pipeline.learning import Split
 from pipeline.recipe import SplitPlan
-from pipeline.splits import make_split, whole_units
+from pipeline.splits import make_split, units_of_split
 
 PLAN = SplitPlan(strategy="grouped")
 CLASSES = "abc"
@@ -83,7 +83,7 @@ def test_whatever_grows_units_stay_whole_and_nothing_learned_is_tested(manifest_
     learned = Learned.of(before, earlier)
     kept: Split = keep_held_out(after, later, learned, name="v0001")
     [part] = kept.partitions
-    units = whole_units(after)
+    units = units_of_split(after, later)
     sides = [set(units[list(side)].tolist()) for side in (part.train, part.validation, part.test)]
     assert sum(map(len, sides)) == len(set().union(*sides))
     if kept.partitions != later.partitions:

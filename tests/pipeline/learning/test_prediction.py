@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.features.spec import FeatureRows
+from pipeline.findings import Answering
 from pipeline.learning import TrialSpec
 from pipeline.models.classifier import Classifier, ClassifierCard, Member
 from pipeline.models.fits import check_fits, family_names, misfit
@@ -54,7 +55,7 @@ def test_tracks_alone_and_with_segments_are_told_the_same():
     random = np.random.default_rng(1)
     x = [rows(*random.random(count)) for count in (3, 0, 5, 1)]
     y = [rows(*random.random(count)) for count in (1, 1, 0, 1)]
-    made = classifier("x", "y", "x", temperature=1.7)
+    made = classifier("x", "y", "x", answering=Answering(temperature=1.7))
     whole, _, _ = made.predict({"x": x, "y": y})
     alone = made.probabilities({"x": [each.values for each in x], "y": [each.values for each in y]})
     np.testing.assert_allclose(whole, alone, atol=1e-12)
@@ -91,14 +92,14 @@ def test_no_track_at_all_is_no_answer():
 
 
 def test_a_temperature_changes_how_sure_it_is_and_not_of_what():
-    cold, _, [course] = classifier("x", temperature=2.0).predict({"x": [rows(0.9, 0.9)]})
+    cold, _, [course] = classifier("x", answering=Answering(temperature=2.0)).predict({"x": [rows(0.9, 0.9)]})
     assert cold[0, 0] == pytest.approx(0.75, abs=1e-6)  # the root of the odds of 9 are odds of 3
     np.testing.assert_allclose(course.probabilities[:, 0], 0.75, atol=1e-6)
     np.testing.assert_allclose(cold.sum(axis=1), 1)
 
 
 def test_below_the_threshold_and_without_anything_heard_the_answer_is_unsure():
-    made = classifier("x", threshold=0.6)
+    made = classifier("x", answering=Answering(threshold=0.6))
     whole, usable, over_time = made.predict({"x": [rows(0.55), rows(0.65), rows()]})
     said = [told(made, "p", whole[n], over_time[n], usable=bool(usable[n])) for n in range(3)]
     assert [each.unsure for each in said] == [True, False, True]
