@@ -18,7 +18,7 @@ class SearchedModel(Value, frozen=True, kw_only=True):
     oracle: str
     trials: int
     configurations: int | None
-    """How many there are; None where they are too many to count."""
+    """How many there are; None where there is no end of them."""
     space: tuple[Dimension, ...]
     note: str = ""
 

@@ -89,6 +89,8 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             **({} if gained is None else {**gained.to_wire(), "speed_up": round(gained.speed_up, 3)}),
         },
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
+        **_champion(context, report.model.version),
+        **_tracked(context, run_id),
         **_copies(context, run_id, manifest),
         "scores": {
             "of": report.scored,
@@ -111,6 +113,22 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             "notes": list(split.notes),
         },
     }
+
+
+def _champion(context: Doors, version: str) -> dict[str, Any]:
+    """Return whether a model became the champion, and who is it."""
+    verdict, champion = context.champions.verdict(version), context.champions.current()
+    if verdict is None:
+        return {}
+    return {
+        "verdict": {"state": verdict.state, "reason": verdict.reason, "champion": champion and champion.version},
+    }
+
+
+def _tracked(context: Doors, run_id: str) -> dict[str, Any]:
+    """Return which MLflow was told of a run; nothing where none should be."""
+    told = context.ledger.tracked(run_id)
+    return {"mlflow": told.to_wire()} if told is not None else {}
 
 
 def _copies(context: Doors, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
@@ -153,6 +171,7 @@ def _leakage(report: EvaluationReport) -> dict[str, Any] | None:
     return {
         "model": found.family,
         "random_rows": found.random.accuracy if found.random else None,
+        "neighbours_together": found.neighbours.accuracy if found.neighbours else None,
         "whole_groups": found.honest.accuracy if found.honest else None,
         "gap": found.gap.gap if found.gap else None,
     }
@@ -172,6 +191,8 @@ def _existing(path: Path) -> str | None:
 def show(told: dict[str, Any]) -> None:
     """Print a summary for a person on standard output."""
     show_facts(_lines(told))
+    if "then" in told:
+        show(told["then"])
 
 
 def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
@@ -187,19 +208,11 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in told["formats"].items())))
         lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in told["labels"].items())))
     if "trials" in told:
-        trials, model, test = told["trials"], told["model"], told["scores"]["test"]
-        lines += [
-            ("trials", ", ".join(f"{count} {name}" for name, count in trials.items())),
-            *_search_lines(told["search"]),
-            ("model", f"{model['version']}  {model['family']}"),
-            ("test", _test_words(test, told["scores"]["of"])),
-            ("split", _split_words(told["split"])),
-        ]
-        if (answers := told["answers"]) and answers["threshold"]:
-            accuracy = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
-            lines.append(("answers", f"{answers['coverage']:.1%} of the test{accuracy}; the rest is unsure"))
-        if (leakage := told["leakage"]) and leakage["gap"] is not None:
-            lines.append(("leakage", _leakage_words(leakage)))
+        lines += _learned_lines(told)
+    if "mlflow" in told:
+        tracked = told["mlflow"]
+        mend = f"was not told: {printable(tracked['reason'])}; `chordal track` does it later"
+        lines.append(("mlflow", f"{tracked['address']} {mend if tracked['reason'] else 'run ' + tracked['run']}"))
     if "copies" in told:
         copies = told["copies"]
         mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
@@ -207,6 +220,25 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in told["seconds"].items())))
     if told.get("report"):
         lines.append(("report", told["report"]))
+    return lines
+
+
+def _learned_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a run learned."""
+    trials, model, test = told["trials"], told["model"], told["scores"]["test"]
+    lines = [
+        ("trials", ", ".join(f"{count} {name}" for name, count in trials.items())),
+        *_search_lines(told["search"]),
+        ("model", f"{model['version']}  {model['family']}"),
+        *([("champion", _verdict_words(told["verdict"]))] if "verdict" in told else []),
+        ("test", _test_words(test, told["scores"]["of"])),
+        ("split", _split_words(told["split"])),
+    ]
+    if (answers := told["answers"]) and answers["threshold"]:
+        accuracy = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
+        lines.append(("answers", f"{answers['coverage']:.1%} of the test{accuracy}; the rest is unsure"))
+    if (leakage := told["leakage"]) and leakage["random_rows"] is not None:
+        lines.append(("leakage", _leakage_words(leakage)))
     return lines
 
 
@@ -239,10 +271,20 @@ def _test_words(test: dict[str, Any], scored: str) -> str:
 
 
 def _leakage_words(leakage: dict[str, Any]) -> str:
-    return (
-        f"a random split of rows would have said {leakage['random_rows']:.1%} where whole groups say "
-        f"{leakage['whole_groups']:.1%} ({leakage['model']})"
+    partings = (
+        ("random_rows", "with rows at random"),
+        ("neighbours_together", "with neighbours together"),
+        ("whole_groups", "with whole groups"),
     )
+    said = ", ".join(
+        f"{leakage[key]:.1%} {how}" if leakage[key] is not None else f"unknown {how}" for key, how in partings
+    )
+    return f"one quick model says {said}"
+
+
+def _verdict_words(verdict: dict[str, Any]) -> str:
+    words = f"{verdict['state']}: {printable(verdict['reason'])}"
+    return words if verdict["state"] == "promoted" else f"still {verdict['champion']}; {words}"
 
 
 def _split_words(split: dict[str, Any]) -> str:

@@ -112,9 +112,10 @@ def confusion_picture(evaluation: EvaluationReport) -> Chart | None:
     svg = confusion_chart(
         evaluation.test,
         evaluation.classes,
-        name="Confusion matrix of the test tracks, counts by true and given label",
+        name=f"Confusion matrix of the test {evaluation.scored}, counts by true and given label",
     )
-    return Chart(svg=svg, caption="Test tracks by true and given label. Colour: share of the true class.")
+    caption = f"Test {evaluation.scored} by true and given label. Colour: share of the true class."
+    return Chart(svg=svg, caption=caption)
 
 
 def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Section:
@@ -151,7 +152,10 @@ def _class_table(evaluation: EvaluationReport) -> Table:
         caption="Test scores per class, hardest first",
         columns=(
             Column(title="Class"),
-            *(Column(title=title, is_number=True) for title in ("Precision", "Recall", "F1", "Tracks")),
+            *(
+                Column(title=title, is_number=True)
+                for title in ("Precision", "Recall", "F1", evaluation.scored.capitalize())
+            ),
         ),
         rows=rows,
         note=note,
@@ -177,7 +181,7 @@ def _confused_table(evaluation: EvaluationReport, wrong: list[tuple[int, int, in
         columns=(
             Column(title="True class"),
             Column(title="Label given"),
-            Column(title="Tracks", is_number=True),
+            Column(title=evaluation.scored.capitalize(), is_number=True),
             Column(title="Of the class", is_number=True),
         ),
         rows=tuple(
