@@ -117,9 +117,9 @@ def _how(manifest: DatasetManifest, split: Split) -> str:
     rounds, seed = split.rounds, f"Seed {split.seed}."
     if split.strategy == "rows":
         return (
-            f"The rows of {learned} were dealt out at random, each row for itself, whatever track it is of. "
-            f"The validation rows selected between trials; the test rows were read once, after every choice was made. "
-            f"{seed}"
+            f"The rows of {learned} were dealt out at random, class by class, each row for itself, whatever track it "
+            f"is of. The validation rows selected between trials; the test rows were read once, after every "
+            f"choice was made. {seed}"
         )
     if split.strategy == "folds" and len(rounds) > 1:
         return (
