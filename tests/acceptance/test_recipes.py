@@ -107,10 +107,10 @@ def test_rostock_genre_learns_from_arrays_of_another_extractor(chordal, tmp_path
     assert chordal("store", "import-npz", tmp_path / "small.npz", "--json").status == 0
     summary = done(chordal, chordal("train", "--recipe", "rostock-genre", "--quick", "--trials", "1", "--json"))
 
-    sizes = summary["split"]["sizes"]["holdout"]
-    assert (sizes["train"], sizes["validation"], sizes["test"]) == (120, 60, 60)
+    told = measured(chordal, summary)
+    assert {side: scores.rows for side, scores in told.sides.items()} == {"training": 120, "validation": 60, "test": 60}
     assert summary["scores"]["test"]["accuracy"] > 0.8
-    assert len(measured(chordal, summary).softmax) == 60
+    assert len(told.softmax) == 60
     assert "nobody knows which are of one song" in Path(summary["report"]).read_text("utf-8")
 
 
