@@ -4,7 +4,7 @@ import pytest
 from contests import learn, songs, store
 
 from pipeline.errors import UsageError
-from pipeline.learning import FitReport, TrialOutcome, TrialSpec
+from pipeline.learning import FitReport, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
 from workers import gating, tracking
 from workers.context import Doors
 
@@ -21,7 +21,7 @@ def doors(tmp_path) -> Doors:
     opened = Doors(home)
     gating.decide(opened, "r1")
     spec = TrialSpec(
-        run_id="r1", index=0, family="dense_mean", features="mfcc_mean", hyperparameters={"rate": 0.1}, seed=3
+        run_id="r1", index=0, family="logistic", features="mfcc_mean", hyperparameters={"rate": 0.1}, seed=3
     )
     fit = FitReport(
         partition="holdout", validation_accuracy=0.75, epochs=3, seconds=1.0, parameters=9,
@@ -31,7 +31,10 @@ def doors(tmp_path) -> Doors:
         TrialOutcome(spec=spec, state="completed", objective=0.75, fits=(fit,), seconds=2.0, host="h")
     )
     opened.ledger.put_outcome(TrialOutcome(spec=spec.replace(index=1), state="failed", reason="no memory"))
-    opened.ledger.put_trials("r1", (spec, spec.replace(index=1)))
+    model = PlannedModel(name="00-logistic", family="logistic", features="mfcc_mean", oracle="random", trials=(0, 1))
+    opened.ledger.put_study("r1", StudyPlan(strategy="random", models=(model,)))
+    for index in range(2):
+        opened.ledger.put_trial(spec.replace(index=index))
     opened.ledger.close_scan("r1", 0)
     return opened
 
