@@ -10,7 +10,7 @@ from pipeline.errors import UsageError
 from pipeline.models.classifier import CARD_NAME
 from pipeline.tracks import Failure, FileStamp, TrackRecord, track_id
 from storage import FileFeatureStore
-from workers import gating, predicting
+from workers import gating, hearing, predicting
 from workers.cli import main
 from workers.context import Doors
 from workers.predicting import predict
@@ -69,9 +69,9 @@ def test_every_stored_file_is_answered_in_the_order_of_the_walk_whatever_is_read
     whole = list(predict(home, [music]))
     assert [each.path for each in whole] == expected
     assert all(each.label == each.path.split("/")[-2] for each in whole)
-    monkeypatch.setattr(predicting, "TRACKS_AT_ONCE", 7)
-    monkeypatch.setattr(predicting, "FIRST_AUDIO_S", 6.0)
-    monkeypatch.setattr(predicting, "ROWS_BYTES", 400)
+    monkeypatch.setattr(hearing, "TRACKS_AT_ONCE", 7)
+    monkeypatch.setattr(hearing, "FIRST_AUDIO_S", 6.0)
+    monkeypatch.setattr(hearing, "ROWS_BYTES", 400)
     again = list(predict(home, [music]))
     assert [each.path for each in again] == expected
     # sums of other shapes differ in the last digit
@@ -139,7 +139,10 @@ def test_true_labels_give_scores_of_what_the_model_did_not_learn_from(home, musi
 
 def test_where_the_model_abstains_the_answer_is_unsure(home, music, capsys):
     folder = home / "models" / "v0001"
-    wire = json.loads((folder / CARD_NAME).read_text("utf-8")) | {"threshold": 1.1}
+    wire = json.loads((folder / CARD_NAME).read_text("utf-8")) | {
+        "answering": {"temperature": 1.0, "threshold": 1.1},
+        "format": 2,
+    }
     (folder / CARD_NAME).write_text(json.dumps(wire), "utf-8")
     assert "is not what was registered" in refused(capsys, music)
     description = json.loads((folder / "model.json").read_text("utf-8"))

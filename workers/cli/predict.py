@@ -76,13 +76,14 @@ def predict(
     from pipeline.prediction import Scoring
     from workers import answers, interrupts, predicting
     from workers.address import BrokerAddress
+    from workers.asked import Asked
     from workers.cli.run import shown_command
     from workers.cli.status import opened
     from workers.progress import View
 
     interrupts.listen()
     form = answers.form_of(out, as_json=as_json, as_csv=as_csv)
-    asked = predicting.Asked(
+    asked = Asked(
         paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - keeps odd bytes
         model=model,
         top=top,
