@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation, Variation
-from pipeline.findings import Calibration, DuplicateSet, Flaw, Interval, Sentinel
+from pipeline.findings import Calibration, DuplicateSet, Flaw, Interval, RowSides, Sentinel
 from pipeline.recipe import Balance, Scalar, Strategy
 from pipeline.wire import Value
 
@@ -343,6 +343,8 @@ class EvaluationReport(Value, frozen=True, kw_only=True):
     """Of the test tracks."""
     scored: Literal["tracks", "rows"] = "tracks"
     """What `validation` and `test` count."""
+    row_sides: RowSides | None = None
+    """How many rows each side has, where rows were parted."""
     segments: dict[str, Scores] = {}
     """Test scores of single rows, by feature family; empty where every track has one row."""
     calibration: Calibration | None = None

@@ -12,10 +12,8 @@ from pipeline.report.view import Block, Chart, Column, Section, Table, cut
 from pipeline.report.wording import MISSING, count, counted, percent
 from pipeline.tracks import printable
 
-_ABOUT_SIDES = (
-    "Rows count here, each by itself, where the scores above count tracks. Cost is the cross-entropy and the penalties "
-    "on weights, if there are any."
-)
+_NOT_TRACKS = "Rows count here, each by itself, where the scores above count tracks."
+_COST = "Cost is the cross-entropy and the penalties on weights, if there are any."
 _ABOUT_RETRAINED = (
     "The winner of the search was saved and loaded; then all its weights were drawn anew, it was trained again as in "
     "its trial, saved and loaded. How far the two differ is chance: another start, the same data."
@@ -32,7 +30,7 @@ def sides(study: Study, measured: Measured) -> Section | None:
     classes = study.manifest.classes
     if len(classes) <= MOST_CELLS:
         blocks += [_confusion(side, told, classes) for side, told in measured.sides.items()]
-    words = [_ABOUT_SIDES]
+    words = [_COST if study.evaluation.scored == "rows" else f"{_NOT_TRACKS} {_COST}"]
     if len(study.manifest.classes) == 2:
         words.append(
             "Of two classes, the precision of one is its PPV and the recall its TPR; F1 is their harmonic mean."

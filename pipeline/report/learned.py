@@ -60,11 +60,13 @@ def trials_section(content: ReportContent) -> Section | None:
     )
     asked = max(len(content.trials), len(content.outcomes), len(content.study.indices) if content.study else 0)
     unrun = asked - len(content.outcomes)
+    by_row = content.split is not None and content.split.strategy == "rows"
+    whole = "single rows; no test row is looked at" if by_row else "whole tracks; no test track is looked at"
     words = [
         f"{counted(asked, 'trial')} asked for, {count(len(done))} completed, {count(len(failed))} failed"
         + (f", {count(len(skipped))} skipped" if skipped else "")
         + (f", {count(unrun)} not run" if unrun else "")
-        + ". Trials are compared by validation accuracy over whole tracks; no test track is looked at."
+        + f". Trials are compared by validation accuracy over {whole}."
     ]
     if any(len(outcome.executions) > 1 for outcome in done):
         words.append(
@@ -131,8 +133,8 @@ def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Se
     if len(evaluation.per_partition) > 1:
         blocks.append(_fold_table(evaluation))
     words = (
-        "Precision: of the tracks given this label, how many truly have it. Recall: of the tracks that have it, how "
-        "many were given it. F1: the harmonic mean of the two."
+        f"Precision: of the {evaluation.scored} given this label, how many truly have it. Recall: of the "
+        f"{evaluation.scored} that have it, how many were given it. F1: the harmonic mean of the two."
     )
     told = (words, SEGMENTS) if evaluation.segments else (words,)
     return Section(anchor="scores", title="Scores", words=told, blocks=tuple(blocks))

@@ -92,7 +92,9 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
         scanned_section(content),
         failures_section(content),
         classes_section(content),
-        split_section(manifest, split, libraries, content.plan.recipe.augment)
+        split_section(
+            manifest, split, libraries, content.plan.recipe.augment, evaluation.row_sides if evaluation else None
+        )
         if manifest is not None and split is not None
         else None,
         duplicates_section(manifest, split, libraries) if manifest is not None and split is not None else None,
@@ -123,7 +125,8 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
         f"{how} Model {printable(model.version)}: {printable(model.family)}.",
     ]
     if evaluation.scored == "rows":
-        words.insert(0, _ROWS)
+        torn = evaluation.row_sides is None or evaluation.row_sides.torn > 0
+        words.insert(0, _TORN if torn else _SINGLE)
     if test.n:
         words.append(_interval(test, right, one))
     if content.counts.failed:
@@ -131,9 +134,13 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
     return headline, tuple(words)
 
 
-_ROWS = (
+_TORN = (
     "Segments of one track stand on both sides of this split, as the recipe asks: the score is of other moments of "
     "tracks the model knows, not of tracks it has never heard. What can be said of those is below."
+)
+_SINGLE = (
+    "Single rows were dealt out at random, as the recipe asks, each of a track of its own: what belongs together in "
+    "truth, such as a song, may stand on both sides and flatter the score. As far as that can be told, it is below."
 )
 
 

@@ -180,7 +180,7 @@ def duplicates_section(manifest: DatasetManifest, split: Split, libraries: tuple
         )
     torn = [found for found in split.duplicates if not found.kept]
     if torn:
-        words.append(f"Warning: {counted(len(torn), 'set')} lies on several sides of the split; see below.")
+        words.append(f"Warning: {counted(len(torn), 'set lies', 'sets lie')} on several sides of the split; see below.")
     shown, note = cut([_row(manifest, found, libraries) for found in sorted(split.duplicates, key=_torn_first)])
     table = Table(
         caption="Tracks that are one recording",

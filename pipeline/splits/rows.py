@@ -3,6 +3,7 @@
 Rows of one track stand on both sides, so the score says how well a model names other moments of tracks it knows.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from pipeline.arrays import Float32, Int64
 from pipeline.datasets import RowSource, load_rows
 from pipeline.errors import UsageError
 from pipeline.features.spec import FeatureRows
+from pipeline.findings import RowSides
 from pipeline.learning import DatasetManifest, Partition, Split
 from pipeline.recipe import Recipe, SplitPlan
 from pipeline.splits.units import units_of_split
@@ -19,8 +21,8 @@ from pipeline.tracks import TrackRecord
 
 NOTE = (
     "single rows were dealt out at random, class by class, as the recipe asks: segments of one track stand on both "
-    "sides, so the score says how well the model names other moments of tracks it has learned from, "
-    "not tracks it has never heard"
+    "sides, where it has several, and the score says how well the model names other moments of tracks it has learned "
+    "from, not tracks it has never heard"
 )
 
 
@@ -64,6 +66,16 @@ def owners(rows: DatasetManifest, tracks: DatasetManifest) -> Int64:
     """Return the position in `tracks` of the track that each entry of `rows` is of, shape (rows,)."""
     place = {track.track_id: position for position, track in enumerate(tracks.tracks)}
     return np.array([place[row.track_id] for row in rows.tracks], dtype=np.int64)
+
+
+def row_sides(rows: DatasetManifest, split: Split) -> RowSides:
+    """Return how many of some rows are on each side of their parting, and how many tracks have some on several."""
+    (partition,) = split.partitions
+    sides = (partition.train, partition.validation, partition.test)
+    found = Counter(track for side in sides for track in {rows.tracks[position].track_id for position in side})
+    train, validation, test = map(len, sides)
+    torn = sum(count > 1 for count in found.values())
+    return RowSides(train=train, validation=validation, test=test, torn=torn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
