@@ -42,10 +42,17 @@ _SETTINGS = {
 }
 
 
-def check_installed() -> None:
-    """Raise `UsageError` when there is no MLflow here to tell another one with."""
+_SCHEMES = frozenset({"http", "https", "sqlite", "postgresql", "mysql", "mssql", "databricks"})
+"""What MLflow keeps runs behind; it gave up folders of files."""
+
+
+def check_can_tell(address: str) -> None:
+    """Raise `UsageError` when there is no MLflow here to tell another one with, or an address is none of one."""
     if find_spec("mlflow") is None:
         raise UsageError("mlflow: not installed here; `pip install 'chordal[mlflow]'` adds it")
+    scheme = address.partition(":")[0].partition("+")[0]
+    if scheme not in _SCHEMES or (":" not in address and address != "databricks"):
+        raise UsageError(f"mlflow {shown(address)}: not an address; give http://HOST:5000 or sqlite:////PATH/mlflow.db")
 
 
 def tell(doors: Doors, run_id: str) -> None:
@@ -66,9 +73,9 @@ def tell(doors: Doors, run_id: str) -> None:
 def track(doors: Doors, run_id: str, address: str) -> Tracked:
     """Tell an MLflow of a run that has learned, unless it was told before, and return where it is there.
 
-    Raises `UsageError` when MLflow is not installed, does not know such an address, or the run has not learned.
+    Raises `UsageError` when MLflow is not installed, the address is none of one, or the run has not learned.
     """
-    check_installed()
+    check_can_tell(address)
     evaluation = doors.ledger.report(run_id)
     if evaluation is None:
         raise UsageError(f"run {run_id}: has not learned anything that could be tracked")
@@ -88,21 +95,32 @@ def shown(address: str) -> str:
 def _client(address: str) -> Iterator[Any]:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
-    for chatty in ("mlflow", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
     with warnings.catch_warnings():
         # MLflow's own, about what it uses; none of them says anything about a run.
         warnings.simplefilter("ignore")
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
+        for chatty in ("mlflow", "alembic"):  # now: MLflow sets its own when it is imported
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         try:
-            yield MlflowClient(tracking_uri=address)
+            yield _connected(MlflowClient, address)
         except MlflowException as error:
             reason = " ".join(str(error).split())[:_LONGEST]
             if "Max retries exceeded" in reason:
                 reason = "does not answer; is it running, and is this its address"
             raise UsageError(f"mlflow {shown(address)}: {reason}") from error
+
+
+def _connected(client: type[Any], address: str) -> Any:
+    """Return a client of an MLflow; raises `UsageError` for a database that cannot be opened as its address says."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return client(tracking_uri=address)
+    except (OSError, ImportError, SQLAlchemyError) as error:  # of a path, of a database's driver, of its address
+        reason = " ".join(str(error).split())[:_LONGEST].replace(address, shown(address))
+        raise UsageError(f"mlflow {shown(address)}: cannot be opened ({reason})") from error
 
 
 class _Telling:

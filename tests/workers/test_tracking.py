@@ -102,7 +102,14 @@ def test_an_mlflow_that_is_away_fails_no_run_and_is_remembered(doors, monkeypatc
     assert "secret" not in str(told)
 
 
-def test_an_address_that_is_none_is_refused_in_one_line(doors):
-    with pytest.raises(UsageError, match="mlflow gopher://x: ") as error:
-        tracking.track(doors, "r1", "gopher://x")
+@pytest.mark.parametrize("address", ["gopher://x", "mlruns", "sqlite", ""])
+def test_an_address_that_is_none_is_refused_in_one_line(doors, address):
+    with pytest.raises(UsageError, match=f"mlflow {address}: not an address; give http://HOST:5000 or sqlite:////"):
+        tracking.track(doors, "r1", address)
+
+
+def test_a_database_that_cannot_be_is_refused_in_one_line(doors, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"mlflow sqlite:.* cannot be opened") as error:
+        tracking.track(doors, "r1", f"sqlite:///{tmp_path}/file/mlflow.db")
     assert "\n" not in str(error.value)

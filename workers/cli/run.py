@@ -142,7 +142,7 @@ def prepared(
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
     recipe = running.recipe_of(given["recipe"], trials=given["trials"], quick=given["quick"])
     if given.get("mlflow") and (learn or given.get("learn_after")):
-        tracking.check_installed()
+        tracking.check_can_tell(given["mlflow"])
     home = prepare_home(given["home"])
     served = service.find(home) if address is None else None
     if served is not None:

@@ -120,7 +120,7 @@ def _merged(known: "Schedule | None", asked: dict[str, Any]) -> "Schedule":
     from pipeline.errors import UsageError
     from pipeline.tracks import printable
     from workers.schedule import Schedule, check_cron, zone
-    from workers.tracking import check_installed
+    from workers.tracking import check_can_tell
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if known is None:
@@ -134,7 +134,7 @@ def _merged(known: "Schedule | None", asked: dict[str, Any]) -> "Schedule":
     if asked.get("tracking") == "none":
         known, _ = known.replace(tracking=None), asked.pop("tracking")
     elif asked.get("tracking"):
-        check_installed()
+        check_can_tell(str(asked["tracking"]))
     if (recipe := asked.get("recipe")) is not None and Path(recipe).is_file():
         asked["recipe"] = str(Path(recipe).absolute())
     wanted = known.replace(**{"nightly": known.nightly or DEFAULT, **asked}, libraries=libraries)
