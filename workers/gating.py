@@ -105,7 +105,7 @@ def _verdict(doors: Doors, version: str, before: Champion | None, gate: GatePlan
         new, old = contender(doors, version), contender(doors, before.version)
         if new.evaluation.scored == "rows":
             return verdict.replace(
-                reason="it was tested on rows of tracks that it learned from, on no track of its own"
+                reason="it was tested on single rows dealt out at random, not on tracks that it had never heard"
             )
         if not set(new.model.classes) & set(old.model.classes):
             told = f"another task: it shares no class with {before.version}"

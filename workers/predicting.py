@@ -31,6 +31,7 @@ from workers.asked import Asked, AskedFiles
 from workers.context import Doors
 from workers.hearing import predictions
 from workers.home import only_one, prepare_home
+from workers.processes import settle_tensorflow
 from workers.progress import View
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ def load(doors: Doors, version: ModelVersion) -> "Classifier":
     """Return a model ready for use. Raises `UsageError` when a file of it is gone or is not what was registered."""
     from pipeline.models import load_model
 
+    settle_tensorflow()  # before anything imports it
     doors.registry.check(version)
     return load_model(Path(version.path))
 

@@ -3,16 +3,22 @@
 import logging
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from typing import Any
 
 _BEFORE: list[Callable[[], object]] = []
+_AROUND: list[Callable[[], AbstractContextManager[object]]] = []
 
 
 def before_tensorflow(action: Callable[[], object]) -> None:
     """Have something done in each process before it imports TensorFlow, such as choosing the GPU it may see."""
     _BEFORE.append(action)
+
+
+def around_tensorflow(context: Callable[[], AbstractContextManager[object]]) -> None:
+    """Have TensorFlow imported within a context, such as one that hides what its libraries print by themselves."""
+    _AROUND.append(context)
 
 
 @cache
@@ -25,6 +31,13 @@ def prepare() -> None:
     for action in _BEFORE:
         action()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with ExitStack() as around:
+        for context in _AROUND:
+            around.enter_context(context())
+        _start()
+
+
+def _start() -> None:
     with _quiet_imports():
         import tensorflow as tf
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 
 import pytest
 from contests import SPEC, Song, learn, rows_of, songs
@@ -14,6 +15,7 @@ from workers import gating, hearing, predicting
 from workers.cli import main
 from workers.context import Doors
 from workers.predicting import predict
+from workers.processes import hushed
 
 
 @pytest.fixture
@@ -179,3 +181,11 @@ def test_runs_of_predictions_are_forgotten_after_a_while(home):
     predicting._forget_old(doors)
     assert doors.ledger.run_ids("predict") == [f"p{number:02d}" for number in range(3, predicting.REMEMBERED + 3)]
     assert doors.ledger.run_ids("library") == ["r1"]
+
+
+def test_what_libraries_print_below_python_is_hidden_and_errors_are_told(capfd):
+    with pytest.raises(ValueError, match="told"), hushed():
+        os.write(2, b"no GPU here\n")
+        raise ValueError("told")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
