@@ -183,9 +183,8 @@ def test_runs_of_predictions_are_forgotten_after_a_while(home):
     assert doors.ledger.run_ids("library") == ["r1"]
 
 
-def test_what_libraries_print_below_python_is_hidden_and_errors_are_told(capfd):
-    with pytest.raises(ValueError, match="told"), hushed():
+def test_what_libraries_print_below_python_is_hidden_while_asked_for(capfd):
+    with hushed():
         os.write(2, b"no GPU here\n")
-        raise ValueError("told")
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"
