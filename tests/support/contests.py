@@ -148,7 +148,7 @@ def learn(
                     probabilities=chances,
                 )
             )  # fmt: skip
-    known = {name: at for at, name in enumerate({*CLASSES, *classes})}
+    known = {name: at for at, name in enumerate(dict.fromkeys((*CLASSES, *classes)))}
     truth, said = (np.array([known[getattr(each, name)] for each in predictions]) for name in ("truth", "label"))
     scores = score(truth, said, classes)
     folder = home / f"made-{run_id}" / "member-0"
