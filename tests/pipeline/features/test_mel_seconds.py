@@ -29,7 +29,7 @@ def test_silence_is_a_picture_too(audio):
 
 
 def test_less_than_a_second_is_too_short(audio, noise):
-    with pytest.raises(TooShortError, match="a picture needs 22,050"):
+    with pytest.raises(TooShortError, match="a segment needs 22,050"):
         compute(mel_seconds, audio(noise((22_000, 1)), 22_050))
 
 
