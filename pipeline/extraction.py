@@ -42,7 +42,7 @@ def extract(
         record = record.replace(content_hash=content_hash or hashed(order.path))
         with open_audio(order.path, max_duration_s=max_duration_s) as reader:
             stream = AudioStream(StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels))
-            computed = [_Computing(each, stream.info) for each in wanted]
+            computed = [Computing(each, stream.info) for each in wanted]
             for block in stream.blocks(alter(reader.blocks(), stream.info)):
                 for each in computed:
                     each.push(block)
@@ -53,20 +53,20 @@ def extract(
                 note=reader.note,
             )
     except PermanentError as error:
-        return record.replace(failure=_failure(error, order.path, host)), {}
+        return record.replace(failure=failure_of(error, order.path, host)), {}
     rows: dict[str, FeatureRows] = {}
     failures: dict[str, Failure] = {}
     for each in computed:
         told = each.finish()
         if isinstance(told, PermanentError):
-            failures[each.key] = _failure(told, order.path, host)
+            failures[each.key] = failure_of(told, order.path, host)
         else:
             rows[each.key] = told
     whole = next(iter(failures.values())) if failures and not rows else None
     return record.replace(failure=whole, family_failures=failures), rows
 
 
-class _Computing:
+class Computing:
     """A family at work on the track, up to its end or to what this family cannot do with it."""
 
     def __init__(self, family: FeatureFamily, stream: StreamInfo) -> None:
@@ -102,6 +102,6 @@ class _Computing:
         return rows
 
 
-def _failure(error: PermanentError, path: str, host: str) -> Failure:
+def failure_of(error: PermanentError, path: str, host: str) -> Failure:
     """Return the record of an error; the path stands beside it already."""
     return Failure(kind=error.kind, reason=str(error).removeprefix(f"{printable(path)}: "), host=host)

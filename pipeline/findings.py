@@ -38,6 +38,16 @@ class Flaw(Value, frozen=True, kw_only=True):
     """There were."""
 
 
+class RowSides(Value, frozen=True, kw_only=True):
+    """What came of a parting of single rows: how many are on each side."""
+
+    train: int
+    validation: int
+    test: int
+    torn: int
+    """Tracks with rows on more than one side; 0 where each has one row."""
+
+
 class DuplicateSet(Value, frozen=True, kw_only=True):
     """Tracks that are one recording as far as can be told: positions in `DatasetManifest.tracks`."""
 

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation, Variation
-from pipeline.findings import Calibration, DuplicateSet, Flaw, Interval, Sentinel
+from pipeline.findings import Calibration, DuplicateSet, Flaw, Interval, RowSides, Sentinel
 from pipeline.recipe import Balance, Scalar, Strategy
 from pipeline.wire import Value
 
@@ -137,7 +137,7 @@ class PlannedModel(Value, frozen=True, kw_only=True):
     trials: tuple[int, ...]
     """Indices of its trials, ascending."""
     configurations: int | None = None
-    """How many different ones its search space has; None where they are too many to count."""
+    """How many different ones its search space has; None where there is no end of them."""
     note: str = ""
     """What is special about its search, for people."""
 
@@ -156,6 +156,33 @@ class StudyPlan(Value, frozen=True, kw_only=True):
     def model_of(self, index: int) -> int:
         """Return the place in the recipe of the model that a trial tries."""
         return next(place for place, model in enumerate(self.models) if index in model.trials)
+
+
+class SplitFacts(Value, frozen=True, kw_only=True):
+    """A split in short."""
+
+    strategy: str
+    seed: int
+    groups: int
+    partitions: int
+    train: int
+    """Tracks, summed over the partitions; so are the others."""
+    validation: int
+    test: int
+
+    @classmethod
+    def of(cls, split: Split) -> "SplitFacts":
+        """Return a split in short."""
+        parts = split.partitions
+        return cls(
+            strategy=split.strategy,
+            seed=split.seed,
+            groups=split.groups,
+            partitions=len(parts),
+            train=sum(len(part.train) for part in parts),
+            validation=sum(len(part.validation) for part in parts),
+            test=sum(len(part.test) for part in parts),
+        )
 
 
 class TrialSpec(Value, frozen=True, kw_only=True):
@@ -294,6 +321,11 @@ class ModelVersion(Value, frozen=True, kw_only=True):
     path: str = ""
     """Folder of the version, absolute."""
     versions: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+    """What the report says of it in numbers, by name."""
+    split: SplitFacts | None = None
+    files: dict[str, str] = {}
+    """The first 128 bits of SHA-256 of each of its files, 32 hex digits, by path within its folder."""
 
 
 class EvaluationReport(Value, frozen=True, kw_only=True):
@@ -311,6 +343,8 @@ class EvaluationReport(Value, frozen=True, kw_only=True):
     """Of the test tracks."""
     scored: Literal["tracks", "rows"] = "tracks"
     """What `validation` and `test` count."""
+    row_sides: RowSides | None = None
+    """How many rows each side has, where rows were parted."""
     segments: dict[str, Scores] = {}
     """Test scores of single rows, by feature family; empty where every track has one row."""
     calibration: Calibration | None = None

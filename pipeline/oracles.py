@@ -96,11 +96,13 @@ def advance(
     """Tell an oracle the outcomes it does not know yet and ask it for a trial; return what it has become.
 
     A trial that was handed out keeps its configuration, and an outcome that was told is not told again: then the
-    state comes back as it was. Random configurations do not depend on outcomes, so they are handed out in the order
-    of the indices, whoever asks first. Equal arguments give equal answers.
+    state comes back as it was. The first trial of all has the default configuration, and random ones do not depend on
+    outcomes: whoever asks before them, these are handed out in the order of the indices. Equal arguments give equal
+    answers.
     """
     news = [o for o in outcomes if o.spec.index in state.handed and o.spec.index not in state.told]
-    wanted = [index] if search.oracle != "random" else [number for number in search.trials if number <= index]
+    before = search.trials if search.oracle == "random" else search.trials[:1]
+    wanted = sorted({number for number in before if number < index} | {index})
     wanted = [number for number in wanted if number not in state.handed]
     if not news and not wanted:
         return state, "handed"

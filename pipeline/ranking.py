@@ -18,7 +18,7 @@ class SearchedModel(Value, frozen=True, kw_only=True):
     oracle: str
     trials: int
     configurations: int | None
-    """How many there are; None where they are too many to count."""
+    """How many there are; None where there is no end of them."""
     space: tuple[Dimension, ...]
     note: str = ""
 
@@ -154,13 +154,20 @@ def pace(outcomes: Iterable[TrialOutcome], wall_s: float | None) -> Pace | None:
 def lines_of(summary: SearchSummary) -> list[str]:
     """Return a search in lines for people: how many trials, then each model with its search space."""
     each = f" of {summary.executions} executions" if summary.executions > 1 else ""
-    lines = [f"search: {summary.strategy}, {summary.trials} trials{each}"]
+    lines = [f"search: {summary.strategy}, {_trials(summary.trials)}{each}"]
     for model in summary.models:
-        there = "" if model.configurations is None else f", {model.configurations} configurations there are"
-        trials = "1 trial" if model.trials == 1 else f"{model.trials} trials"
-        told = [f"{trials}{there}", model.note, space_words(model)]
+        told = [f"{_trials(model.trials)}{_there(model.configurations)}", model.note, space_words(model)]
         lines.append(f"  {model.model} on {model.features}: {'; '.join(filter(None, told))}")
     return lines
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count:,} trials"
+
+
+def _there(configurations: int | None) -> str:
+    """Return how many configurations there are; nothing where there is no end of them, or one."""
+    return "" if configurations in {None, 1} else f", {configurations:,} configurations there are"
 
 
 def space_words(model: SearchedModel) -> str:

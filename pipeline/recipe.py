@@ -8,11 +8,33 @@ import msgspec
 
 from pipeline.augmentation.plans import AugmentPlan, RowAugmentation
 from pipeline.errors import UsageError
+from pipeline.gate import GatePlan
+from pipeline.libraries.plans import LibraryPlan
 from pipeline.tracks import printable
 from pipeline.wire import Value
 
 Scalar = bool | int | float | str
 Balance = Literal["weights", "sampling", "none"]
+OutputName = Literal[
+    "label_shares",
+    "columns",
+    "files",
+    "waveforms",
+    "spectra",
+    "ranges",
+    "recordings",
+    "sides",
+    "softmax",
+    "retrained",
+    "untrained",
+    "layers",
+    "weights",
+    "layouts",
+    "regions",
+    "examples",
+    "new_sounds",
+]
+"""What a report may show beside what it always does, one section each; see `pipeline.outputs`."""
 
 
 class SplitPlan(Value, frozen=True, kw_only=True):
@@ -109,6 +131,14 @@ class ModelChoice(Value, frozen=True, kw_only=True):
     """Altered copies of the training rows, made for each fit."""
 
 
+class QuickPlan(Value, frozen=True, kw_only=True):
+    """What `--quick` changes: a first look at the same thing."""
+
+    trials: int | None = None
+    epochs: int | None = None
+    """Fixed for every model that has epochs."""
+
+
 class Recipe(Value, frozen=True, kw_only=True):
     """A whole configuration; `chordal run --recipe NAME|FILE`."""
 
@@ -123,6 +153,32 @@ class Recipe(Value, frozen=True, kw_only=True):
     answer: AnswerPlan = AnswerPlan()
     augment: AugmentPlan | None = None
     """Altered copies of every labelled track, extracted beside it and used for training only."""
+    gate: GatePlan = GatePlan()
+    """What the model has to show to become the champion."""
+    labels: str = ""
+    """How tracks are labelled unless the command says otherwise, as for `--labels`."""
+    library: LibraryPlan | None = None
+    """The library that is made where the command names none."""
+    outputs: tuple[OutputName, ...] = ()
+    """What the report shows beside what it always does, in this order."""
+    then: str = ""
+    """The recipe that comes with chordal and is carried out after this one, by the same command."""
+    quick: QuickPlan | None = None
+
+    def quickened(self) -> "Recipe":
+        """Return the quick form of the recipe. Raises `UsageError` when it has none."""
+        if self.quick is None:
+            raise UsageError(
+                f"recipe {printable(self.name)}: has no quick form; leave --quick out, or give it a [quick]"
+            )
+        epochs = self.quick.epochs
+        return self.replace(
+            search=self.search.replace(trials=self.quick.trials or self.search.trials),
+            models=tuple(
+                model.replace(fixed={**model.fixed, "epochs": epochs}) if epochs and "epochs" in model.fixed else model
+                for model in self.models
+            ),
+        )
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -181,11 +237,13 @@ def _check(recipe: Recipe, source: str) -> None:
     if recipe.augment is not None:
         recipe.augment.check(f"recipe {source}: augment")
     _check_search(recipe.search, source)
+    recipe.gate.check(f"recipe {source}: gate")
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "
             "give each model at least one trial"
         )
+    _check_beside(recipe, source)
     _check_split(recipe, source)
     for key, wanted in (("accuracy", recipe.answer.accuracy), ("coverage", recipe.answer.coverage)):
         if not 0 <= wanted <= 1:
@@ -246,3 +304,12 @@ def _check_search(search: SearchPlan, source: str) -> None:
     ):
         if number < least:
             raise UsageError(f"recipe {source}: search.{key} is {number}; give a whole number from {least} up")
+
+
+def _check_beside(recipe: Recipe, source: str) -> None:
+    """Refuse a quick form, a next recipe or outputs that cannot be."""
+    quick = recipe.quick
+    if quick is not None and any(number is not None and number < 1 for number in (quick.trials, quick.epochs)):
+        raise UsageError(f"recipe {source}: quick: trials and epochs are whole numbers from 1 up")
+    if recipe.then and recipe.then not in recipe_names():
+        raise UsageError(f"recipe {source}: then: {printable(recipe.then)} is none of: {', '.join(recipe_names())}")

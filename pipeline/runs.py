@@ -9,6 +9,11 @@ Priority = Literal["high", "normal", "low"]
 """Whose tasks go first where several runs share workers."""
 
 
+Purpose = Literal["library", "predict"]
+"""What a run is for: a library that is learned from, or files that somebody wants predictions of. The latter says
+nothing about labels, is taken up by nobody when its command dies, and is forgotten after a while."""
+
+
 class RunPlan(Value, frozen=True, kw_only=True):
     """The orders of one run, as stored in `runs/<run_id>/plan.json`."""
 
@@ -31,6 +36,13 @@ class RunPlan(Value, frozen=True, kw_only=True):
     """Whether trials follow when the last shard is sealed."""
     max_duration_s: float = 4 * 3600.0
     priority: Priority = "normal"
+    purpose: Purpose = "library"
+    chunk_s: float | None = None
+    """Files longer than this are also extracted chunk by chunk, each as if it were a file; None cuts nothing."""
+    against: str | None = None
+    """The champion whose held-out tracks stay held out, so that the new model can be held against it."""
+    tracking: str | None = None
+    """Address of the MLflow that is told of the run when it has learned; None tells nobody."""
     versions: dict[str, str] = {}
 
 

@@ -98,6 +98,8 @@ def propose_trials(recipe: Recipe, *, run_id: str, seed: int) -> tuple[TrialSpec
     study = plan_study(recipe)
     specs: list[TrialSpec] = []
     for model in study.models:
+        if not model.trials:
+            continue
         specs += propose(recipe, study, None, (), model.trials[-1], run_id=run_id, seed=seed).specs
     return tuple(sorted(specs, key=lambda spec: spec.index))
 

@@ -7,7 +7,6 @@ can be checked, counted and described without importing TensorFlow. The oracles 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import islice
 from typing import Any, Literal
 
 from pipeline.errors import UsageError
@@ -15,9 +14,6 @@ from pipeline.models import model_family
 from pipeline.recipe import ModelChoice, Scalar, Span
 from pipeline.tracks import printable
 from pipeline.wire import Value
-
-MANY = 10_000
-"""Configurations beyond which they are not counted."""
 
 # Exact types: a bool is an int to `isinstance`.
 _KINDS: dict[type, tuple[type, ...]] = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
@@ -118,12 +114,8 @@ def default_configuration(space: Sequence[Parameter]) -> dict[str, Scalar]:
 
 
 def configurations(space: Sequence[Parameter]) -> int | None:
-    """Return how many different configurations a space has; None when they are more than `MANY`, or a continuum."""
-    try:
-        found = sum(1 for _ in islice(_all(space, {}), MANY + 1))
-    except _ContinuumError:
-        return None
-    return found if found <= MANY else None
+    """Return how many different configurations a space has; None when some hyper-parameter is a continuum."""
+    return _count(space, {})
 
 
 def describe(space: Sequence[Parameter]) -> tuple[Dimension, ...]:
@@ -165,24 +157,21 @@ def _declare(parameter: Parameter, hp: Any) -> None:
             hp.Float(name, parameter.min, parameter.max, **more)
 
 
-class _ContinuumError(Exception):
-    """A space with a hyper-parameter that has no last decimal."""
-
-
-def _all(space: Sequence[Parameter], chosen: dict[str, Scalar]) -> Iterator[None]:
-    """Yield once for every configuration that begins with some values."""
+def _count(space: Sequence[Parameter], chosen: Mapping[str, Scalar]) -> int | None:
+    """Return how many configurations begin with some values."""
     if not space:
-        yield
-        return
+        return 1
     parameter, *rest = space
     if not parameter.counts(chosen):
-        yield from _all(rest, chosen)
-        return
+        return _count(rest, chosen)
     values = parameter.everything()
     if values is None:
-        raise _ContinuumError
-    for value in values:
-        yield from _all(rest, {**chosen, parameter.name: value})
+        return None
+    if not any(condition.name == parameter.name for later in rest for condition in later.conditions):
+        found = _count(rest, chosen)
+        return None if found is None else len(values) * found
+    counts = [_count(rest, {**chosen, parameter.name: value}) for value in values]
+    return None if None in counts else sum(filter(None, counts))
 
 
 def _replaced(choice: ModelChoice, parameter: Parameter) -> Parameter:

@@ -58,13 +58,17 @@ def tone_sequence(
     tone_s: float = 1.0,
     pause_s: float = 1.0,
     amplitude: float = 0.5,
+    phase_rad: float = 0.0,
 ) -> Float64:
     """Return one sine after the other, each followed by a pause, shape (n,)."""
     pause = silence(pause_s, sample_rate_hz=sample_rate_hz)
     parts = [
         part
         for f in frequencies_hz
-        for part in (sine(f, tone_s, sample_rate_hz=sample_rate_hz, amplitude=amplitude), pause)
+        for part in (
+            sine(f, tone_s, sample_rate_hz=sample_rate_hz, amplitude=amplitude, phase_rad=phase_rad),
+            pause,
+        )
     ]
     return np.concatenate(parts) if parts else np.zeros(0)
 

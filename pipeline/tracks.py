@@ -54,6 +54,8 @@ class ExtractTrack(Value, frozen=True, kw_only=True):
     families: tuple[str, ...]
     augment: AugmentPlan | None = None
     """Altered copies to extract beside the file; None for none."""
+    chunk_s: float | None = None
+    """Chunks of this length, seconds, to extract beside a file that is longer; None for none."""
 
 
 class Failure(Value, frozen=True, kw_only=True):

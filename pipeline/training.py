@@ -32,7 +32,7 @@ from pipeline.models import Fit
 from pipeline.models.classifier import ClassifierCard, Member, save_classifier
 from pipeline.recipe import Recipe
 from pipeline.splits import units_of_split
-from pipeline.splits.rows import opened
+from pipeline.splits.rows import opened, row_sides
 
 Progress = Callable[[int, int, str], None]
 """Told after each step: steps done, steps in all, what was done."""
@@ -146,6 +146,7 @@ def finish(
         chosen={name: tuple(outcome.spec.index for outcome in best) for name, best in chosen.items()},
         predictions=told.predictions,
         scored="rows" if split.strategy == "rows" else "tracks",
+        row_sides=row_sides(manifest, split) if split.strategy == "rows" else None,
         segments=told.segments,
         calibration=told.calibration,
         sentinel=watched(bench, tracks, whole, final[0].spec, seed=seed),

@@ -1,6 +1,7 @@
 """The store that cannot lose a track, the run ledger and the model registry."""
 
 from storage.base import CompactionReport, FeatureStore, GcReport, Snapshot
+from storage.champions import Champion, Champions
 from storage.documents import Documents
 from storage.filestore import FileFeatureStore
 from storage.memory import MemoryFeatureStore
@@ -9,6 +10,8 @@ from storage.registry import ModelRegistry
 from storage.runs import Claim, RunLedger
 
 __all__ = [
+    "Champion",
+    "Champions",
     "Claim",
     "CompactionReport",
     "Documents",

@@ -132,10 +132,12 @@ def read_labels(ledger: RunLedger) -> TrackLabels:
     looked_at: set[tuple[str, ...]] = set()
     scans = []
     for run_id in reversed(ledger.run_ids()):
-        libraries = ledger.plan(run_id).libraries
-        if libraries in looked_at or ledger.shard_count(run_id) is None:
+        plan = ledger.plan(run_id)
+        if plan.purpose != "library" or plan.libraries in looked_at or ledger.shard_count(run_id) is None:
             continue
-        looked_at.add(libraries)
+        # A scan of some files only, as a watch makes of what came in, says nothing of the others: older ones do.
+        if ledger.scanned_all(run_id):
+            looked_at.add(plan.libraries)
         scans.append(_scan(ledger, run_id))
     return TrackLabels.joined(scans)
 

@@ -162,7 +162,7 @@ class TrackLedger:
         covered: list[str] = []
         plans = [self._runs.plan(run_id) for run_id in self._runs.run_ids()]
         for plan in sorted(plans, key=lambda plan: plan.sequence, reverse=True):
-            if before is not None and plan.sequence >= before:
+            if plan.purpose != "library" or (before is not None and plan.sequence >= before):
                 continue
             if all(_below(library, covered) for library in plan.libraries):
                 continue

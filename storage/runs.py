@@ -12,6 +12,8 @@
     runs/<run_id>/starts/0000-01.json   every time a trial was begun, and where
     runs/<run_id>/executions/0000-00.json    how each execution of a trial ended
     runs/<run_id>/outcomes/0000.json    how each trial ended
+    runs/<run_id>/measured.json         what the outputs of the recipe measured; outputs/ has the files they keep
+    runs/<run_id>/tracked.json          the MLflow that was told of the run
     runs/<run_id>/labels.npz            the tracks' labels once more, quick to read; see `labelling`
     runs/<run_id>/logs/                 whatever processes write; TensorBoard's below `tensorboard/`
 
@@ -22,6 +24,7 @@ owns what a run is; the broker only carries hints about it.
 """
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Sequence
@@ -31,7 +34,8 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.learning import DatasetManifest, EvaluationReport, Split
-from pipeline.runs import RunPlan, ShardSummary
+from pipeline.measured import Measured
+from pipeline.runs import Purpose, RunPlan, ShardSummary
 from pipeline.tracks import ScannedTrack, printable
 from pipeline.wire import Value
 from storage import durable
@@ -48,6 +52,18 @@ class Claim(Value, frozen=True, kw_only=True):
     pid: int
     taken: str
     """ISO 8601, UTC."""
+
+
+class Tracked(Value, frozen=True, kw_only=True):
+    """An MLflow that was told of a run, or why it was not."""
+
+    address: str
+    """Without a password."""
+    experiment: str = ""
+    run: str = ""
+    """The run's id there."""
+    reason: str = ""
+    """Why it was not told; empty when it was."""
 
 
 class _Tracks(Value, frozen=True, kw_only=True):
@@ -104,18 +120,32 @@ class RunLedger(TrialLedger):
             raise UsageError(f"run {printable(run_id)}: no such run; the latest are: {known}")
         return plan
 
-    def run_ids(self) -> list[str]:
-        """Return the ids of all runs, newest last: by their sequences, as a clock may have been set back."""
+    def run_ids(self, purpose: Purpose | None = None) -> list[str]:
+        """Return the ids of all runs, or of those for some purpose, newest last.
+
+        By their sequences, as a clock may have been set back.
+        """
         with durable.store_errors(self._documents.root, "be listed"):
             names = [name for name in durable.names_in(self._documents.root) if not name.startswith(".")]
         plans = [self._documents.find(f"{name}/plan", RunPlan) for name in names]
-        found = sorted(filter(None, plans), key=lambda plan: (plan.sequence, plan.created, plan.run_id))
-        return [plan.run_id for plan in found]
+        wanted = [plan for plan in plans if plan is not None and purpose in {None, plan.purpose}]
+        return [plan.run_id for plan in sorted(wanted, key=lambda plan: (plan.sequence, plan.created, plan.run_id))]
 
     def next_sequence(self) -> int:
         """Return a sequence above those of all runs: the time in milliseconds, unless a clock was set back."""
         newest = [self.plan(run_id).sequence + 1 for run_id in self.run_ids()[-1:]]
         return max([time.time_ns() // 1_000_000, *newest])
+
+    def forget(self, run_id: str) -> None:
+        """Remove all there is of a run that nobody needs any more."""
+        folder = self.path(run_id)
+        leaving = self._documents.root / ".forgotten"
+        with durable.store_errors(folder, "be removed"):
+            durable.make_folder(leaving)
+            with suppress(FileNotFoundError):
+                # Under another name first: half a run would look like one that goes on.
+                folder.rename(durable.temporary(leaving))
+            shutil.rmtree(leaving, ignore_errors=True)
 
     def write_shard(self, run_id: str, shard: int, tracks: Sequence[ScannedTrack]) -> bool:
         """Write the tracks of a shard."""
@@ -190,6 +220,22 @@ class RunLedger(TrialLedger):
     def report(self, run_id: str) -> EvaluationReport | None:
         """Return how the winner does, or None when that is not known."""
         return self._documents.find(f"{run_id}/report", EvaluationReport)
+
+    def put_measured(self, measured: Measured) -> bool:
+        """Write what the outputs of the run's recipe measured."""
+        return self._documents.publish(f"{measured.run_id}/measured", measured)
+
+    def measured(self, run_id: str) -> Measured | None:
+        """Return what the outputs of the run's recipe measured, or None when nothing was."""
+        return self._documents.find(f"{run_id}/measured", Measured)
+
+    def put_tracked(self, run_id: str, told: Tracked) -> None:
+        """Say which MLflow was told of a run; the last word counts."""
+        self._documents.replace(f"{run_id}/tracked", told)
+
+    def tracked(self, run_id: str) -> Tracked | None:
+        """Return which MLflow was told of a run, or None when none should be."""
+        return self._documents.find(f"{run_id}/tracked", Tracked)
 
     def fail(self, run_id: str, reason: str) -> bool:
         """Say why the run cannot go on; the first reason stays."""

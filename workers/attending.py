@@ -230,7 +230,9 @@ class _Attendant:
         try:
             with self._turn():
                 with View(quiet=True) as quiet:
-                    finished = running.scan(self._context, self._wanted.replace(learn=True), quiet)
+                    champion = self._context.champions.current()
+                    against = champion.version if champion is not None else None
+                    finished = running.scan(self._context, self._wanted.replace(learn=True, against=against), quiet)
                 self._carry_out(finished)
         except ERRORS as error:
             self._say(f"nothing learned: {' '.join(str(error).split())}")
@@ -238,7 +240,8 @@ class _Attendant:
         self.told = self.told.replace(learned=self.told.learned + 1)
         report = self._context.ledger.report(finished.plan.run_id)
         if report is not None:
-            self._say(f"learned {shown.finished(report)!r}")
+            verdict = self._context.champions.verdict(report.model.version)
+            self._say(f"learned {shown.finished(report, verdict)!r}")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -88,7 +88,10 @@ def _carry_out(context: Context, nights: Nights, schedule: Schedule, slot: datet
             if taken_up:
                 running.adopt(context.home, run_id, view, broker=broker)
             else:
-                running.execute(context.home, wanted(schedule, broker=broker, run_id=run_id, slot=slot), view)
+                champion = context.champions.current()
+                orders = wanted(schedule, broker=broker, run_id=run_id, slot=slot)
+                orders = orders.replace(against=champion.version if champion is not None else None)
+                running.execute(context.home, orders, view)
     except FAILURES as error:
         log.warning("the night of %s failed: %s", slot.isoformat(), error)
         return _result(context, slot, run_id, started, reason=" ".join(str(error).split()))
@@ -114,6 +117,7 @@ def wanted(
         max_duration_s=schedule.max_duration_s,
         run_id=run_id,
         priority="low",
+        tracking=schedule.tracking,
     )
 
 
@@ -141,6 +145,8 @@ def orphan(context: Context) -> str | None:
     seen: set[tuple[str, ...]] = set()
     for run_id in reversed(context.ledger.run_ids()[-RUNS:]):
         plan = context.ledger.plan(run_id)
+        if plan.purpose != "library":
+            continue  # whoever wanted predictions asks again
         if plan.libraries not in seen and run_id not in waited_for and _unfinished(context, run_id):
             return run_id
         if plan.extract or plan.learn:
@@ -198,7 +204,16 @@ def _result(context: Context, slot: datetime, run_id: str, started: str, *, reas
     result = result.replace(tracks=stages.track_counts(context, context.ledger.plan(run_id)))
     if report is None:
         return result.replace(reason=reason or context.ledger.failure(run_id) or "it was stopped")
-    return result.replace(state="finished", reason="", model=report.model.version, test_accuracy=report.test.accuracy)
+    verdict, champion = context.champions.verdict(report.model.version), context.champions.current()
+    return result.replace(
+        state="finished",
+        reason="",
+        model=report.model.version,
+        test_accuracy=report.test.accuracy,
+        verdict=verdict.state if verdict is not None else "",
+        verdict_reason=verdict.reason if verdict is not None else "",
+        champion=champion.version if champion is not None else None,
+    )
 
 
 def words(result: NightResult) -> str:
@@ -207,7 +222,8 @@ def words(result: NightResult) -> str:
         return f"{result.state}: {printable(result.reason)}"
     counts = ", ".join(f"{count} {name}" for name, count in result.tracks.items())
     accuracy = "" if result.test_accuracy is None else f", accuracy {result.test_accuracy:.1%}"
-    return f"run {result.run_id}, model {result.model}{accuracy}; {counts}"
+    verdict = f", {result.verdict}: {printable(result.verdict_reason)}" if result.verdict else ""
+    return f"run {result.run_id}, model {result.model}{accuracy}; {counts}{verdict}"
 
 
 def _now() -> str:

@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from storage import FileFeatureStore, ModelRegistry, RunLedger
+from storage import Champions, FileFeatureStore, ModelRegistry, RunLedger
 from storage.ledger import TrackLedger
 from workers.address import BrokerAddress
 from workers.counters import Counters
@@ -41,6 +41,11 @@ class Doors:
     def registry(self) -> ModelRegistry:
         """The registered models."""
         return ModelRegistry(self.home)
+
+    @cached_property
+    def champions(self) -> Champions:
+        """Which of them is the champion, and was."""
+        return Champions(self.home)
 
 
 class Context(Doors):

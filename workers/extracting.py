@@ -39,7 +39,7 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
     if given_up is not None:
         record = given_up
         context.store.commit(record, {}, {})
-        if order.augment is not None:
+        if order.augment is not None or order.chunk_s is not None:
             _give_up_copies(order, context, record.failure)
     else:
         record, again = _extract(order, context, begun.attempt)
@@ -47,6 +47,10 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
             from workers.copies import extract_copies
 
             extract_copies(order, record, context, max_duration_s=_plan(context, order.run_id).max_duration_s)
+        if order.chunk_s is not None:
+            from workers.cutting import extract_chunks
+
+            extract_chunks(order, record, context, max_duration_s=_plan(context, order.run_id).max_duration_s)
     receipt = _told(order, record)
     if again:
         context.counters.forget(order.run_id, order.track_id)
@@ -125,12 +129,14 @@ def _given_up(order: ExtractTrack, context: Context, begun: Begun) -> TrackRecor
 
 
 def _give_up_copies(order: ExtractTrack, context: Context, failure: Failure | None) -> None:
-    """Record the failure of a task for the copies it did not come to, where it was not the file that failed."""
+    """Record the failure of a task for the copies and chunks it did not come to, where the file had not failed."""
     from workers.copies import fail_copies
+    from workers.cutting import fail_chunks
 
     original = context.store.record(order.track_id)
     if original is not None and original.stamp == order.stamp and failure is not None:
         fail_copies(order, original, context, failure)
+        fail_chunks(order, original, context, failure)
 
 
 def _with_earlier(record: TrackRecord, twin: TrackRecord, *, has_rows: bool) -> TrackRecord:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
+from pipeline.libraries.plans import PointsPlan
 from pipeline.recipe import Recipe
 from pipeline.runs import RunPlan
 from pipeline.tracks import ScannedTrack, printable
@@ -27,6 +28,11 @@ SPLIT_NOTE = (
 )
 
 _SHARD_ROWS = 500
+
+
+def split_notes(plan: RunPlan) -> tuple[str, ...]:
+    """Return what is to be said of a split of a run's tracks; nothing of points, which belong to no song."""
+    return (SPLIT_NOTE,) if is_imported(plan.libraries) and not isinstance(plan.recipe.library, PointsPlan) else ()
 
 
 def is_imported(libraries: Sequence[str]) -> bool:
@@ -65,10 +71,12 @@ def write_shards(ledger: RunLedger, plan: RunPlan, *, shard_files: int) -> Itera
 
 
 def _tracks_of(ledger: RunLedger, library: str) -> Iterator[ScannedTrack]:
-    for run_id in reversed(ledger.run_ids()):
-        if ledger.plan(run_id).libraries == (library,) and ledger.shard_count(run_id) is not None:
-            for shard in ledger.shards(run_id):
-                yield from ledger.shard(run_id, shard)
+    plans = [ledger.plan(run_id) for run_id in ledger.run_ids()]
+    # By their sequence: ids and times do not tell which of two runs within a second is the newer.
+    for plan in sorted(plans, key=lambda plan: plan.sequence, reverse=True):
+        if plan.libraries == (library,) and ledger.shard_count(plan.run_id) is not None:
+            for shard in ledger.shards(plan.run_id):
+                yield from ledger.shard(plan.run_id, shard)
             return
     raise UsageError(
         f"{printable(library.removeprefix(PREFIX))}: was not imported into this home; "

@@ -65,9 +65,11 @@ class Known:
 def known_of(context: Doors, plan: RunPlan) -> Known | None:
     """Return what the store has now of what a run wants.
 
-    None where that takes a look at each file: whether its augmented copies are complete.
+    None where that takes a look at each file: whether its augmented copies, or its chunks, are complete.
     """
-    return Known(context.store.snapshot(), plan) if plan.recipe.augment is None else None
+    if plan.recipe.augment is not None or plan.chunk_s is not None:
+        return None
+    return Known(context.store.snapshot(), plan)
 
 
 def seal_known(context: Doors, plan: RunPlan) -> None:

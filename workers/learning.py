@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pipeline.errors import StoreError
+from pipeline.errors import StoreError, UsageError
 from pipeline.features.registry import family
-from pipeline.learning import DatasetManifest, EvaluationReport, Split, StudyPlan, TrialOutcome, TrialSpec
+from pipeline.learning import DatasetManifest, EvaluationReport, Split, SplitFacts, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.tracks import ScannedTrack
 from pipeline.versions import software_versions
-from workers import importing, memory, searching
+from pipeline.wire import Value
+from workers import gating, importing, memory, searching
 from workers.context import Context, Doors
 from workers.extracting import HOST
 
@@ -42,8 +43,9 @@ def draw_up_study(context: Doors, run_id: str) -> StudyPlan:
     with context.store.hold() as snapshot:
         manifest = build_manifest(run_id, scanned(context, run_id), snapshot, families, plan.recipe.augment)
         split = make_split(manifest, plan.recipe.split, seed=plan.seed, source=snapshot)
-    if importing.is_imported(plan.libraries):
-        split = split.replace(notes=(*split.notes, importing.SPLIT_NOTE))
+    if plan.against is not None:
+        split = _held_out(context, manifest, split, plan.against)
+    split = split.replace(notes=(*split.notes, *importing.split_notes(plan)))
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)
     drawn_up = plan_study(plan.recipe)
@@ -52,6 +54,19 @@ def draw_up_study(context: Doors, run_id: str) -> StudyPlan:
             searching.hand_out(context, run_id, drawn_up, model.trials[-1])
     ledger.put_study(run_id, drawn_up)
     return ledger.study(run_id) or drawn_up
+
+
+def _held_out(context: Doors, manifest: DatasetManifest, split: Split, version: str) -> Split:
+    """Return a split that keeps aside what a champion was tested on."""
+    from pipeline.holding import Learned, keep_held_out
+
+    if split.strategy == "rows":
+        return split  # it holds out rows, not tracks
+    try:
+        champion = gating.contender(context, version)
+    except UsageError as error:
+        return split.replace(notes=(*split.notes, f"its held-out tracks could not be kept aside: {error}"))
+    return keep_held_out(manifest, split, Learned.of(champion.manifest, champion.split), name=version)
 
 
 def try_one(context: Context, run_id: str, index: int) -> TrialOutcome | None:
@@ -200,9 +215,30 @@ def finish(context: Context, run_id: str) -> EvaluationReport:
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 seed=plan.seed,
             )
-        draft = report.model.replace(recipe=plan.recipe.name, versions=software_versions())
-        report = report.replace(model=context.registry.register(draft, folder))
+        draft = report.model.replace(
+            recipe=plan.recipe.name,
+            versions=software_versions(),
+            metrics=metrics(report),
+            split=SplitFacts.of(split),
+        )
+        documents: dict[str, Path | Value] = {
+            name: ledger.path(run_id) / f"{name}.json" for name in ("plan", "dataset", "split")
+        }
+        documents["evaluation"] = report
+        report = report.replace(model=context.registry.register(draft, folder, documents=documents))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     ledger.put_report(report)
     return report
+
+
+def metrics(report: EvaluationReport) -> dict[str, float]:
+    """Return what a report says in numbers, by name."""
+    return {
+        "test_accuracy": report.test.accuracy,
+        "test_macro_f1": report.test.macro_f1,
+        "test_tracks": float(report.test.n),
+        "validation_accuracy": report.validation.accuracy,
+        "validation_macro_f1": report.validation.macro_f1,
+        "validation_tracks": float(report.validation.n),
+    }

@@ -50,6 +50,7 @@ class HomeCollector(Collector):
             "broker": self._broker,
             "ledger": self._run,
             "nights": self._nightly,
+            "champion": self._champion,
         }
         for name, source in sources.items():
             try:
@@ -139,8 +140,22 @@ class HomeCollector(Collector):
         if last.started is not None:
             seconds = (ended - datetime.fromisoformat(last.started)).total_seconds()
             yield _gauge("nightly_last_duration_seconds", "How long it took.", [({}, seconds)])
+        if last.verdict:
+            promoted = last.verdict == "promoted"
+            yield _gauge("nightly_last_promoted", "Whether its model became the champion.", [({}, promoted)])
         if last.test_accuracy is not None:
             yield _gauge("nightly_last_test_accuracy", "Its model's, 0 to 1.", [({}, last.test_accuracy)])
+
+    def _champion(self) -> Iterator[Metric]:
+        """Tell the champion; an entry never changes, and only the newest is read."""
+        champion = self._doors.champions.current()
+        if champion is None:
+            return
+        labels = {"version": champion.version, "action": champion.action}
+        yield _gauge("champion_info", "The champion, and how it became it.", [(labels, 1)])
+        since = datetime.fromisoformat(champion.at).timestamp()
+        yield _gauge("champion_since_timestamp_seconds", "Since when it is the champion.", [({}, since)])
+        yield _gauge("champion_changes", "Entries in the history of champions.", [({}, champion.number)])
 
 
 Samples = list[tuple[dict[str, str], float]]

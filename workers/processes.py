@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +28,27 @@ QUIET = {
     "MPLBACKEND": "agg",
     "PYTHONUNBUFFERED": "1",
 }
+
+
+def settle_tensorflow() -> None:
+    """Have TensorFlow do in this process as in a worker, unless told otherwise: quiet, the same sums in one order."""
+    for name, value in QUIET.items():
+        if name.startswith("TF_"):
+            os.environ.setdefault(name, value)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Hide what libraries write to standard error below Python, whose own errors are told afterwards all the same."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class Child:

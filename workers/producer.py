@@ -154,6 +154,29 @@ def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event, again
         flow.publish_shard(plan, shard, orders)
 
 
+def _check_classes(plan: RunPlan, found: ScanSummary) -> None:
+    """Refuse classes with too few tracks, whatever their groups, for the way the recipe parts them."""
+    split, labels = plan.recipe.split, f"labels {printable(plan.labels)}"
+    lonely = sorted(label for label, files in found.labels.items() if files == 1)
+    if lonely:
+        raise UsageError(
+            f"{labels}: {', '.join(map(repr, lonely[:5]))} has one track only; "
+            "a class needs at least two, one to learn from and one to test on: add tracks or leave the class out"
+        )
+    if max(found.labels.values()) == 2:
+        raise UsageError(
+            f"{labels}: no class has more than two tracks, and at least one needs three "
+            "(to learn, validate and test): add tracks"
+        )
+    smallest = min(found.labels, key=lambda label: (found.labels[label], label))
+    if split.strategy in {"kfold", "nested"} and found.labels[smallest] < split.k:
+        files = found.labels[smallest]
+        raise UsageError(
+            f"{labels}: {smallest!r} has {files} tracks, too few for {split.k} folds: split.k = {files} is possible, "
+            "or add tracks"
+        )
+
+
 def check_labels(plan: RunPlan, found: ScanSummary) -> None:
     """Refuse, before any work, what no classifier could be trained on.
 
@@ -167,17 +190,8 @@ def check_labels(plan: RunPlan, found: ScanSummary) -> None:
             f"labels {plan.labels}: all {found.files} files have the one label {next(iter(found.labels))!r}; "
             "a classifier needs at least two, so add folders or give another --labels"
         )
-    lonely = sorted(label for label, files in found.labels.items() if files == 1)
-    if lonely:
-        raise UsageError(
-            f"labels {plan.labels}: {', '.join(map(repr, lonely[:5]))} has one track only; "
-            "a class needs at least two, one to learn from and one to test on: add tracks or leave the class out"
-        )
-    if max(found.labels.values()) == 2:
-        raise UsageError(
-            f"labels {printable(plan.labels)}: no class has more than two tracks, and at least one needs three "
-            "(to learn, validate and test): add tracks"
-        )
+    if plan.recipe.split.strategy != "rows":  # which parts the rows within tracks: one is enough
+        _check_classes(plan, found)
     for option, without in (("groups", found.ungrouped), ("folds", found.unfolded)):
         if without == found.files:
             raise UsageError(

@@ -19,9 +19,10 @@ from workers.context import Doors
 def write(context: Doors, run_id: str) -> Path:
     """Write, or write again, the report of a run and return its path."""
     from pipeline.report import write_report
+    from workers import outputs
 
     target = context.ledger.path(run_id) / "report.html"
-    write_report(target, content(context, run_id))
+    write_report(target, content(context, run_id), outputs.sections(context, run_id))
     return target
 
 
@@ -32,6 +33,7 @@ def content(context: Doors, run_id: str) -> ReportContent:
     counts = stages.track_counts(context, plan)
     balance: Counter[str] = Counter()
     files = 0
+    evaluation = ledger.report(run_id)
     for shard in ledger.shards(run_id):
         for track in ledger.shard(run_id, shard):
             files += 1
@@ -48,8 +50,9 @@ def content(context: Doors, run_id: str) -> ReportContent:
         study=ledger.study(run_id),
         trials=ledger.trials(run_id),
         outcomes=tuple(ledger.outcomes(run_id)),
-        evaluation=ledger.report(run_id),
+        evaluation=evaluation,
         trials_wall_s=trials_wall_s(ledger, run_id),
+        verdict=context.champions.verdict(evaluation.model.version) if evaluation is not None else None,
         seconds=stages.seconds(context, run_id),
         versions=software_versions(),
         host={

@@ -12,7 +12,7 @@ import redis
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.recipe import Recipe, load_recipe
-from pipeline.runs import Priority, RunPlan
+from pipeline.runs import Priority, Purpose, RunPlan
 from pipeline.tracks import printable
 from pipeline.versions import software_versions
 from pipeline.wire import Value
@@ -54,6 +54,11 @@ class Wanted(Value, frozen=True, kw_only=True):
     priority: Priority = "normal"
     run_id: str | None = None
     """The id the run shall have; None for a new one."""
+    purpose: Purpose = "library"
+    chunk_s: float | None = None
+    against: str | None = None
+    """As in `RunPlan`; so are the two before, and the next."""
+    tracking: str | None = None
 
 
 class Finished(Value, frozen=True, kw_only=True):
@@ -63,14 +68,16 @@ class Finished(Value, frozen=True, kw_only=True):
     found: producer.ScanSummary
 
 
-def recipe_of(name: str, *, trials: int | None) -> Recipe:
-    """Return a recipe by name or file, with its number of trials overridden.
+def recipe_of(name: str, *, trials: int | None, quick: bool = False) -> Recipe:
+    """Return a recipe by name or file, in its quick form when asked, with its number of trials overridden.
 
     Raises `UsageError` naming the recipe and the mistake.
     """
     from pipeline.search import check_models
 
     recipe = load_recipe(name)
+    if quick:
+        recipe = recipe.quickened()
     try:
         check_models(recipe)
     except UsageError as error:
@@ -101,6 +108,10 @@ def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
         learn=wanted.learn,
         max_duration_s=wanted.max_duration_s,
         priority=wanted.priority,
+        purpose=wanted.purpose,
+        chunk_s=wanted.chunk_s,
+        against=wanted.against,
+        tracking=wanted.tracking,
         versions=software_versions(),
     )
     ledger.create(plan)

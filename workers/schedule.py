@@ -51,6 +51,8 @@ class Schedule(Value, frozen=True, kw_only=True):
     folds: str | None = None
     seed: int = 1
     trials: int | None = None
+    tracking: str | None = None
+    """Address of the MLflow that is told of each night; None tells nobody."""
     max_duration_s: float = 4 * 3600.0
     reconcile_s: float = 300.0
     """Seconds between two looks for a run that nobody waits for."""
@@ -75,6 +77,11 @@ class NightResult(Value, frozen=True, kw_only=True):
     run_id: str | None = None
     model: str | None = None
     test_accuracy: float | None = None
+    verdict: Literal["", "promoted", "kept"] = ""
+    """Whether its model became the champion."""
+    verdict_reason: str = ""
+    champion: str | None = None
+    """The champion when the night was over."""
     tracks: dict[str, int] = {}
     reason: str = ""
     """Why it failed or was skipped."""

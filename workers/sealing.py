@@ -7,6 +7,7 @@ from pipeline.augmentation.plans import AugmentPlan
 from pipeline.features.registry import family
 from pipeline.runs import RunPlan, ShardSummary
 from pipeline.tracks import ExtractTrack, ScannedTrack, TrackRecord
+from workers import cutting
 from workers.context import Context
 from workers.copies import unsettled
 from workers.extracting import settled
@@ -26,19 +27,25 @@ def copies_wanted(plan: RunPlan, track: ScannedTrack) -> AugmentPlan | None:
 
 
 def is_settled(
-    track: ScannedTrack, source: "FeatureStore | Snapshot", keys: frozenset[str], augment: AugmentPlan | None = None
+    track: ScannedTrack,
+    source: "FeatureStore | Snapshot",
+    keys: frozenset[str],
+    augment: AugmentPlan | None = None,
+    chunk_s: float | None = None,
 ) -> bool:
-    """Tell whether the store has everything a run wants of a scanned file and its copies, or their failures."""
+    """Tell whether the store has everything a run wants of a scanned file, its copies and chunks, or their failures."""
     record = source.record(track.track_id)
     if record is None or not settled(record, track.stamp, keys, source.families_of(record.content_hash)):
         return False
-    return not unsettled(augment, record, keys, source)
+    return not unsettled(augment, record, keys, source) and not cutting.unsettled(chunk_s, record, keys, source)
 
 
 def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], source: "Snapshot") -> list[ExtractTrack]:
     """Return the orders for the files of a shard that the store does not have yet."""
     keys = family_keys(plan)
-    missing = [track for track in tracks if not is_settled(track, source, keys, copies_wanted(plan, track))]
+    missing = [
+        track for track in tracks if not is_settled(track, source, keys, copies_wanted(plan, track), plan.chunk_s)
+    ]
     return orders(plan, shard, missing)
 
 
@@ -54,6 +61,7 @@ def orders(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack]) -> list[Ex
             sequence=plan.sequence,
             families=plan.recipe.families,
             augment=copies_wanted(plan, track),
+            chunk_s=plan.chunk_s,
         )
         for track in tracks
     ]
@@ -73,7 +81,7 @@ def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
     snapshot = context.store.snapshot()
     summary = ShardSummary(shard=shard)
     for track in tracks:
-        if not is_settled(track, snapshot, keys, copies_wanted(plan, track)):
+        if not is_settled(track, snapshot, keys, copies_wanted(plan, track), plan.chunk_s):
             return None
         summary = _counted(summary, track, snapshot, plan.sequence)
     context.ledger.seal(run_id, summary)

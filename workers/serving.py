@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.kernels import warm
+from pipeline.models.runtime import before_tensorflow
+from workers import accelerators
 from workers.address import BrokerAddress
 from workers.app import configure
 from workers.door import REFUSALS, Doorkeeper
@@ -45,12 +47,15 @@ def serve(
         # A line per file received and done: a log as long as the library.
         logging.getLogger(chatty).setLevel(logging.WARNING)
     app = configure(settings, role)
+    before_tensorflow(accelerators.claim)
     if role == "extract" or "extract" in queues:
         # Once here, before the fork: every process of the pool then has what extraction needs, and shares its memory.
         warm()
         importlib.import_module("pipeline.extraction")
     if end_with_parent:
         watch_parent()
+    if set(queues) <= LEARNING:
+        concurrency = accelerators.trainers(concurrency)
     app.steps["consumer"].update((Doorkeeper, Governor, Postbox))
     node = f"{name or '-'.join(queues)}@%h"
     app.worker_main(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.gate import Verdict
 from pipeline.learning import EvaluationReport, TrialOutcome
 from pipeline.runs import ShardSummary
 from pipeline.tracks import Receipt, printable
@@ -58,7 +59,7 @@ def trial(outcome: TrialOutcome) -> Shown:
     return Shown(words, wire)
 
 
-def finished(report: EvaluationReport) -> Shown:
+def finished(report: EvaluationReport, verdict: Verdict | None = None) -> Shown:
     """Return what a run learned: `model v0003 (svm), test accuracy 90.8% (87.1% to 93.4%) on 400 tracks`."""
     model, test = report.model, report.test
     interval = test.accuracy_interval
@@ -66,6 +67,9 @@ def finished(report: EvaluationReport) -> Shown:
     accuracy = f"test accuracy {test.accuracy:.1%}{between} on {test.n} {report.scored}"
     words = f"model {model.version} ({model.family}), {accuracy}"
     wire = {"run": report.run_id, "model": model.version, "test_accuracy": round(test.accuracy, 4)}
+    if verdict is not None:
+        words += f"; {verdict.state}: {verdict.reason}"
+        wire |= {"verdict": verdict.state, "reason": verdict.reason}
     return Shown(words, wire)
 
 

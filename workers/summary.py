@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.findings import RowSides
 from pipeline.learning import DatasetManifest, EvaluationReport, Scores, Split
 from pipeline.runs import RunPlan
-from pipeline.tracks import printable
 from storage.times import trials_wall_s
 from workers import learning, stages
 from workers.context import Doors
+from workers.summary_words import lines_of
 from workers.tables import show_facts
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             **({} if gained is None else {**gained.to_wire(), "speed_up": round(gained.speed_up, 3)}),
         },
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
+        **_champion(context, report.model.version),
+        **_tracked(context, run_id),
         **_copies(context, run_id, manifest),
         "scores": {
             "of": report.scored,
@@ -102,7 +105,8 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             "strategy": split.strategy,
             "groups": split.groups,
             "seed": split.seed,
-            "sizes": _sizes(split),
+            "sizes": _sizes(split, report.row_sides),
+            **_torn(split, report.row_sides),
             "excluded": len(manifest.excluded),
             "duplicates": {
                 "same": sum(len(found.tracks) for found in split.duplicates if found.kind == "same"),
@@ -111,6 +115,22 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
             "notes": list(split.notes),
         },
     }
+
+
+def _champion(context: Doors, version: str) -> dict[str, Any]:
+    """Return whether a model became the champion, and who is it."""
+    verdict, champion = context.champions.verdict(version), context.champions.current()
+    if verdict is None:
+        return {}
+    return {
+        "verdict": {"state": verdict.state, "reason": verdict.reason, "champion": champion and champion.version},
+    }
+
+
+def _tracked(context: Doors, run_id: str) -> dict[str, Any]:
+    """Return which MLflow was told of a run; nothing where none should be."""
+    told = context.ledger.tracked(run_id)
+    return {"mlflow": told.to_wire()} if told is not None else {}
 
 
 def _copies(context: Doors, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
@@ -153,16 +173,27 @@ def _leakage(report: EvaluationReport) -> dict[str, Any] | None:
     return {
         "model": found.family,
         "random_rows": found.random.accuracy if found.random else None,
+        "neighbours_together": found.neighbours.accuracy if found.neighbours else None,
         "whole_groups": found.honest.accuracy if found.honest else None,
         "gap": found.gap.gap if found.gap else None,
     }
 
 
-def _sizes(split: Split) -> dict[str, dict[str, int]]:
+def _sizes(split: Split, rows: RowSides | None) -> dict[str, dict[str, int]]:
+    """Return how many tracks, or rows where those were parted, are on each side."""
+    if rows is not None:
+        return {"rows": {"train": rows.train, "validation": rows.validation, "test": rows.test}}
     return {
         part.name: {"train": len(part.train), "validation": len(part.validation), "test": len(part.test)}
         for part in split.partitions
     }
+
+
+def _torn(split: Split, rows: RowSides | None) -> dict[str, int | None]:
+    """Return how many tracks have rows on several sides, where rows were parted; None where nobody counted."""
+    if split.strategy != "rows":
+        return {}
+    return {"torn": rows.torn if rows is not None else None}
 
 
 def _existing(path: Path) -> str | None:
@@ -171,86 +202,6 @@ def _existing(path: Path) -> str | None:
 
 def show(told: dict[str, Any]) -> None:
     """Print a summary for a person on standard output."""
-    show_facts(_lines(told))
-
-
-def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
-    tracks = told["tracks"]
-    lines = [("run", told["run_id"]), ("tracks", ", ".join(f"{count} {name}" for name, count in tracks.items()))]
-    if told["deleted"]:
-        lines.append(("deleted", f"{told['deleted']} tracks of earlier scans are gone"))
-    if told.get("duplicates"):
-        lines.append(("duplicates", f"{told['duplicates']} files have the content of another, computed once"))
-    if tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
-        lines.append(("", "nothing was new or changed, so nothing was extracted"))
-    if "formats" in told:
-        lines.append(("formats", ", ".join(f"{count} {name}" for name, count in told["formats"].items())))
-        lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in told["labels"].items())))
-    if "trials" in told:
-        trials, model, test = told["trials"], told["model"], told["scores"]["test"]
-        lines += [
-            ("trials", ", ".join(f"{count} {name}" for name, count in trials.items())),
-            *_search_lines(told["search"]),
-            ("model", f"{model['version']}  {model['family']}"),
-            ("test", _test_words(test, told["scores"]["of"])),
-            ("split", _split_words(told["split"])),
-        ]
-        if (answers := told["answers"]) and answers["threshold"]:
-            accuracy = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
-            lines.append(("answers", f"{answers['coverage']:.1%} of the test{accuracy}; the rest is unsure"))
-        if (leakage := told["leakage"]) and leakage["gap"] is not None:
-            lines.append(("leakage", _leakage_words(leakage)))
-    if "copies" in told:
-        copies = told["copies"]
-        mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
-        lines.append(("copies", f"{copies['stored']} of {copies['requested']} altered copies learned from{mend}"))
-    lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in told["seconds"].items())))
-    if told.get("report"):
-        lines.append(("report", told["report"]))
-    return lines
-
-
-def _search_lines(search: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return how the search was done, and its best trials."""
-    how = f"{search['strategy']}"
-    if "speed_up" in search:
-        how += f"; {search['trial_s']:.1f} s of trials in {search['wall_s']:.1f} s, speed-up {search['speed_up']:.2f}"
-    lines = [("search", how)]
-    for row in search["best"]:
-        if row["rank"] is None:
-            continue
-        spread = "" if row["spread"] is None else f" \u00b1 {100 * row['spread']:.1f}"
-        values = ", ".join(f"{name} {_short(value)}" for name, value in row["hyperparameters"].items())
-        score = f"{row['score']:.1%}{spread}"
-        lines.append(
-            (f"  {row['rank']}.", f"{score}  trial {row['trial']}: {row['model']} on {row['features']}, {values}")
-        )
-    return lines
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _test_words(test: dict[str, Any], scored: str) -> str:
-    interval = test["accuracy_interval"]
-    between = f" ({interval['low']:.1%} to {interval['high']:.1%})" if interval else ""
-    return f"accuracy {test['accuracy']:.1%}{between}, macro F1 {test['macro_f1']:.3f}, on {test['n']} {scored}"
-
-
-def _leakage_words(leakage: dict[str, Any]) -> str:
-    return (
-        f"a random split of rows would have said {leakage['random_rows']:.1%} where whole groups say "
-        f"{leakage['whole_groups']:.1%} ({leakage['model']})"
-    )
-
-
-def _split_words(split: dict[str, Any]) -> str:
-    parts = split["sizes"]
-    if split["strategy"] == "rows":
-        return "single rows at random: segments of one track stand on both sides"
-    if len(parts) > 1:
-        nested = " (nested)" if split["strategy"] == "nested" else ""
-        return f"cross-validated over {len(parts)} partitions{nested}, {split['groups']} groups kept whole"
-    size = next(iter(parts.values()))
-    return f"{size['train']} train, {size['validation']} validation, {size['test']} test; groups kept whole"
+    show_facts(lines_of(told))
+    if "then" in told:
+        show(told["then"])

@@ -170,8 +170,8 @@ def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> S
 @app.task(name="chordal.train.finish", base=RunTask, **RETRY)
 @ending_without_memory
 def finish_run(*, run_id: str) -> Shown:
-    """Train the winner, evaluate it once, register it and write the report."""
-    from workers import reporting  # with matplotlib, which no other task needs
+    """Train the winner, evaluate it once, register it, hold it against the champion and write the report."""
+    from workers import gating, outputs, reporting, tracking  # with matplotlib, which no other task needs
 
     here = context.current()
     if here.counters.cancelled(run_id):
@@ -185,6 +185,9 @@ def finish_run(*, run_id: str) -> Shown:
         return Shown(f"failed: {reason}", {"run": run_id, "state": "failed", "reason": reason})
     try:
         report = learning.finish(here, run_id)
+        outputs.measure(here, run_id)
+        verdict = gating.decide(here, run_id)
+        tracking.tell(here, run_id)
         reporting.write(here, run_id)
     except TransientError:
         raise
@@ -196,7 +199,7 @@ def finish_run(*, run_id: str) -> Shown:
     except ChordalError as error:
         here.ledger.fail(run_id, str(error))
         return Shown(f"failed: {error}", {"run": run_id, "state": "failed", "reason": str(error)})
-    return shown.finished(report)
+    return shown.finished(report, verdict)
 
 
 @app.task(name="chordal.schedule.nightly")

@@ -14,9 +14,11 @@ from pipeline.features import (
     logmel,
     logmel_segments,
     loudness,
+    mel_seconds,
     mfcc_mean,
     mfcc_segments,
     mfcc_stats,
+    points,
     rhythm,
     spectral_stats,
 )
@@ -37,7 +39,10 @@ _FAMILIES: tuple[FeatureFamily, ...] = (
     key,
     rhythm,
     mfcc_stats,
+    mel_seconds,
 )
+# Not to be extracted: known by name only, for rows that are imported.
+_IMPORTED: dict[str, FeatureFamily] = {points.spec.name: points}
 
 
 @cache
@@ -64,7 +69,7 @@ def family(name: str) -> FeatureFamily:
 
     Raises `UsageError` that lists the names there are, or that names the plug-in that cannot be used.
     """
-    known = _by_name().get(name)
+    known = _by_name().get(name) or _IMPORTED.get(name)
     if known is None and name not in plugins():
         raise UsageError(f"feature family {name!r}: no such family; one of: {', '.join(_names())}")
     check_clash(name, built_in=known is not None)

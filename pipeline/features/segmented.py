@@ -1,4 +1,4 @@
-"""What families of whole 3 s segments have in common: the mix is cut, each segment becomes one row by itself."""
+"""What families of whole segments have in common: the mix is cut, each segment becomes one row by itself."""
 
 from collections.abc import Callable
 
@@ -26,9 +26,9 @@ def clipped(decibels: Float32) -> Float32:
 class SegmentRows:
     """Gathers one row per whole segment of the mix at 22,050 Hz; a rest is dropped."""
 
-    def __init__(self, shape: tuple[int, ...], row: Callable[[Float32], Float32]) -> None:
-        """Begin; `row` turns a segment (66150,) into a row of a shape."""
-        self._segment = np.empty(SEGMENT, np.float32)
+    def __init__(self, shape: tuple[int, ...], row: Callable[[Float32], Float32], *, length: int = SEGMENT) -> None:
+        """Begin; `row` turns a segment (length,) into a row of a shape."""
+        self._segment = np.empty(length, np.float32)
         self._filled = 0
         self._row = row
         self._rows = GrowingRows(shape)
@@ -37,24 +37,24 @@ class SegmentRows:
         """Take the next block."""
         rest = block.mono
         while len(rest):
-            taken = rest[: SEGMENT - self._filled]
+            taken = rest[: len(self._segment) - self._filled]
             self._segment[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
             rest = rest[len(taken) :]
-            if self._filled == SEGMENT:
+            if self._filled == len(self._segment):
                 self._rows.append(self._row(self._segment)[np.newaxis])
                 self._filled = 0
 
     def finish(self) -> FeatureRows:
         """Return the rows. Raises `TooShortError` for a file shorter than one segment."""
-        count = len(self._rows)
+        count, length = len(self._rows), len(self._segment)
         if not count:
             raise TooShortError(
-                f"{self._filled:,} samples at {ANALYSIS_RATE_HZ:,} Hz; a segment needs {SEGMENT:,} "
-                f"({SEGMENT / ANALYSIS_RATE_HZ:.0f} s)"
+                f"{self._filled:,} samples at {ANALYSIS_RATE_HZ:,} Hz; a segment needs {length:,} "
+                f"({length / ANALYSIS_RATE_HZ:.0f} s)"
             )
         return FeatureRows(
             values=self._rows.values(),
-            start_s=(np.arange(count) * (SEGMENT / ANALYSIS_RATE_HZ)).astype(np.float32),
+            start_s=(np.arange(count) * (length / ANALYSIS_RATE_HZ)).astype(np.float32),
             channel=np.full(count, -1, np.int8),
         )

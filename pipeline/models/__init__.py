@@ -6,12 +6,14 @@ from pipeline.models.boosting import Boosting
 from pipeline.models.classifier import Classifier, load_model
 from pipeline.models.cnn_logmel import CnnLogmel
 from pipeline.models.cnn_segments import CnnSegments
+from pipeline.models.dense_boundary import DenseBoundary
 from pipeline.models.dense_mean import DenseMean
 from pipeline.models.dense_search import DenseSearch
 from pipeline.models.dense_stats import DenseStats
 from pipeline.models.forest import Forest
 from pipeline.models.logistic import Logistic
 from pipeline.models.svm import Svm
+from pipeline.models.svm_raw import SvmRaw
 from pipeline.tracks import printable
 
 __all__ = ["Classifier", "Fit", "Labelled", "ModelFamily", "TrainedModel", "load_model", "model_family", "model_names"]
@@ -24,8 +26,10 @@ _FAMILIES: dict[str, ModelFamily] = {
         CnnLogmel(),
         DenseMean(),
         DenseStats(),
+        DenseBoundary(),
         Logistic(),
         Svm(),
+        SvmRaw(),
         Forest(),
         Boosting(),
     )

@@ -87,14 +87,15 @@ CLIP_SD = 5.0
 """Standardised inputs are clipped to this many standard deviations: one odd file cannot run away with a model."""
 
 
-def standardising(x: Float32) -> tuple[Float64, Float64]:
+def standardising(x: Float32, *, ddof: int = 0) -> tuple[Float64, Float64]:
     """Return mean and standard deviation of each column (entry of the last axis), shapes (columns,).
 
-    A column that hardly varies, next to its size in float32, gets deviation 1: it stays small whatever comes later.
+    `ddof` is what is taken from the number of rows in the deviation. A column that hardly varies, next to its size in
+    float32, gets deviation 1: it stays small whatever comes later.
     """
     columns = x.reshape(-1, x.shape[-1])
     mean = columns.mean(axis=0, dtype=np.float64)
-    deviation = columns.std(axis=0, dtype=np.float64)
+    deviation = columns.std(axis=0, dtype=np.float64, ddof=min(ddof, len(columns) - 1))
     return mean, np.where(deviation < np.maximum(1e-8, 1e-6 * np.abs(mean)), 1.0, deviation)
 
 

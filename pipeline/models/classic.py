@@ -1,5 +1,6 @@
 """What all scikit-learn families share: standardised rows in, skops files with named types only out."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from pipeline.tracks import printable
 
 FILE_NAME = "model.skops"
 
-_TREES = (
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+TRUSTED = (
     "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
-"""Types of scikit-learn's that skops wants named by whoever trusts them: the trees of our forests, all numbers."""
+"""Types that a file may hold beside those that skops trusts by itself: what forests and boosted trees are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class ClassicModel:
     mean: Float64
     deviation: Float64
     classes: int
+    clip_sd: float | None = CLIP_SD
+    """How many deviations from the mean an input may be; beyond it is clipped. None for no bound."""
 
     def probabilities(self, x: Float32) -> Float64:
         """Return the class probabilities of each row, shape (rows, classes); a class never seen in training gets 0.
@@ -58,6 +61,7 @@ class ClassicModel:
             "mean": self.mean,
             "deviation": self.deviation,
             "classes": self.classes,
+            "clip_sd": self.clip_sd,
         }
         skops.io.dump(parts, folder / FILE_NAME)
 
@@ -68,7 +72,8 @@ class ClassicModel:
 
     def _standardise(self, x: Float32) -> Float64:
         flat = x.reshape(len(x), -1)
-        return np.clip((flat - self.mean) / self.deviation, -CLIP_SD, CLIP_SD)
+        scaled: Float64 = (flat - self.mean) / self.deviation
+        return scaled if self.clip_sd is None else np.clip(scaled, -self.clip_sd, self.clip_sd)
 
 
 def load_classic(folder: Path) -> ClassicModel:
@@ -79,19 +84,26 @@ def load_classic(folder: Path) -> ClassicModel:
     import skops.io
 
     path = folder / FILE_NAME
-    strangers = set(skops.io.get_untrusted_types(file=path)) - set(_TREES)
+    try:
+        strangers = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(f"model {printable(str(path))}: is no readable skops file ({error}); train again") from error
     if strangers:
         raise UsageError(
-            f"model {printable(str(path))}: holds unknown types ({', '.join(sorted(strangers))}); it is not one of ours"
+            f"model {printable(str(path))}: holds unknown types ({', '.join(strangers)}); it is not one of ours"
         )
-    parts = skops.io.load(path, trusted=list(_TREES))
+    parts = skops.io.load(path, trusted=list(TRUSTED))
     return ClassicModel(**parts)
 
 
-def fit_classic(estimator: Any, train: Labelled, *, classes: int) -> Fit:
-    """Fit an estimator on standardised, flattened rows."""
-    mean, deviation = standardising(train.x.reshape(len(train.x), -1))
-    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes).fitted(train)
+def fit_classic(estimator: Any, train: Labelled, *, classes: int, standardised: bool = True) -> Fit:
+    """Fit an estimator on flattened rows, standardised and clipped, or as they are."""
+    flat = train.x.reshape(len(train.x), -1)
+    mean, deviation = standardising(flat) if standardised else (np.zeros(flat.shape[1]), np.ones(flat.shape[1]))
+    clip_sd = CLIP_SD if standardised else None
+    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes, clip_sd=clip_sd).fitted(
+        train
+    )
     learned = [getattr(estimator, name, None) for name in ("coef_", "dual_coef_", "support_vectors_", "intercept_")]
     return Fit(model=model, parameters=sum(int(array.size) for array in learned if array is not None))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,7 @@ import numpy as np
 
 from pipeline.arrays import Bool, Float32, Float64, Int64
 from pipeline.errors import UsageError
+from pipeline.features.spec import FeatureRows
 from pipeline.findings import Answering
 from pipeline.learning import TrialSpec
 from pipeline.models import classic, networks
@@ -42,6 +44,18 @@ class ClassifierCard(Value, frozen=True, kw_only=True):
     """How the votes become an answer."""
     format: int = 1
     """1: without `answering`; 2: with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackSaid:
+    """What a classifier says of one track over time.
+
+    `start_s` (segments,) is where each segment begins, seconds, ascending; `probabilities` (segments, classes). A
+    segment is a row of the family that cuts the track finest, the mean of its channels.
+    """
+
+    start_s: Float64
+    probabilities: Float64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +95,83 @@ class Classifier:
     def unsure(self, probabilities: Float64) -> Bool:
         """Tell for each row of `probabilities` (tracks, classes) whether the answer should be "unsure", (tracks,)."""
         return self.card.answering.unsure(probabilities)
+
+    def predict(self, rows: Mapping[str, Sequence[FeatureRows]]) -> tuple[Float64, Bool, list[TrackSaid]]:
+        """Return what is said of several tracks: as wholes, whether of any row, and over time.
+
+        First the class probabilities (tracks, classes), as `probabilities` has them; then whether each track has a
+        usable row at all (tracks,), as else only the prior speaks; then what is said of each over time.
+        `rows` holds, for each key in `features`, the rows of each track.
+        """
+        prior = np.array(self.card.prior)
+        count = len(next(iter(rows.values())))
+        heard = {key: self._heard(key, rows[key]) for key in self.features}
+        weight = {key: sum(member.features == key for member in self.card.members) for key in self.features}
+        votes = [mean_by_track(each.said, each.owner, range(count), prior) * weight[key] for key, each in heard.items()]
+        usable = np.zeros(count, dtype=np.bool_)
+        for each in heard.values():
+            usable[each.owner] = True
+        spans = {key: each.spans(count) for key, each in heard.items()}
+        over_time = [
+            self._over_time([(heard[key], spans[key][track], weight[key]) for key in heard], prior)
+            for track in range(count)
+        ]
+        said = np.sum(votes, axis=0) / len(self.models)
+        # Of a track without a usable row the class shares are told as they are.
+        return np.where(usable[:, None], self.card.answering.calibrated(said), said), usable, over_time
+
+    def _heard(self, key: str, rows: Sequence[FeatureRows]) -> "_Heard":
+        """Return what the members that read a family say of its rows, on average."""
+        owner = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
+        if not len(owner):
+            nothing = np.zeros((0, len(self.classes)))
+            return _Heard(said=nothing, owner=owner, start_s=np.zeros(0))
+        x = np.concatenate([each.values for each in rows if len(each)])
+        # Nobody knows where imported rows begin.
+        start_s = np.nan_to_num(np.concatenate([each.start_s for each in rows if len(each)]).astype(np.float64))
+        sound = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+        if not sound.all():
+            x, owner, start_s = x[sound], owner[sound], start_s[sound]
+        pairs = zip(self.models, self.card.members, strict=True)
+        models = [model for model, member in pairs if member.features == key]
+        said = np.mean([model.probabilities(x) for model in models], axis=0)
+        return _Heard(said=said, owner=owner, start_s=start_s)
+
+    def _over_time(self, parts: "Sequence[tuple[_Heard, slice, int]]", prior: Float64) -> TrackSaid:
+        """Return what is said of one track over time: each family's rows, and the weight of its members."""
+        cut = [(*heard.segments(span), weight) for heard, span, weight in parts]
+        grid = max((starts for starts, _, _ in cut), key=len)
+        said = np.zeros((len(grid), len(prior)))
+        for starts, probabilities, weight in cut:
+            if len(starts):
+                at = np.clip(np.searchsorted(starts, grid, side="right") - 1, 0, None)
+                said += weight * probabilities[at]
+            else:
+                said += weight * prior
+        return TrackSaid(start_s=grid, probabilities=self.card.answering.calibrated(said / len(self.models)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Heard:
+    """What is said of the rows of one family, track by track: `said` (rows, classes), `owner` and `start_s` (rows,)."""
+
+    said: Float64
+    owner: Int64
+    start_s: Float64
+
+    def spans(self, tracks: int) -> list[slice]:
+        """Return where the rows of each track are."""
+        limits = np.searchsorted(self.owner, np.arange(tracks + 1)).tolist()
+        return [slice(begin, end) for begin, end in pairwise(limits)]
+
+    def segments(self, span: slice) -> tuple[Float64, Float64]:
+        """Return the starts of a track's rows, ascending and without repeats, and the mean of what is said at each."""
+        starts, number = np.unique(self.start_s[span], return_inverse=True)
+        if len(starts) == len(number):
+            return starts, self.said[span][np.argsort(number)]
+        sums = np.zeros((len(starts), self.said.shape[1]))
+        np.add.at(sums, number, self.said[span])
+        return starts, sums / np.bincount(number)[:, None]
 
 
 def save_classifier(card: ClassifierCard, folder: Path) -> None:

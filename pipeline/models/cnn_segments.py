@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.models.base import Fit, Labelled
-from pipeline.models.networks import Schedule, fit_network
+from pipeline.models.networks import Ends, Schedule, fit_network
 from pipeline.recipe import Scalar
 
 # Kernel and pool size of the three blocks; every convolution has 32 filters and no padding.
@@ -59,7 +59,7 @@ class CnnSegments:
             classes=classes,
             schedule=schedule,
             seed=seed,
-            l2=float(hyperparameters["l2"]),
+            ends=Ends(l2=float(hyperparameters["l2"])),
         )
 
 

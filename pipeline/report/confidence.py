@@ -21,7 +21,7 @@ def confidence_section(evaluation: EvaluationReport) -> Section | None:
         caption="Accuracy by confidence on the test, 15 bins of equal width; on the dashed line a confidence of 80% is "
         "right in 80%. The larger a dot, the more answers are in its bin.",
     )
-    blocks: list[Block] = [chart, _table(told)]
+    blocks: list[Block] = [chart, _table(told, evaluation)]
     if len(told.per_partition) > 1:
         blocks.append(_by_partition(told))
     return Section(anchor="confidence", title="What a confidence is worth", words=words, blocks=tuple(blocks))
@@ -62,12 +62,14 @@ def _answered(told: Calibration, evaluation: EvaluationReport) -> str:
     )
 
 
-def _table(told: Calibration) -> Table:
+def _table(told: Calibration, evaluation: EvaluationReport) -> Table:
+    answers = list(told.per_partition.values())
+    answer = answers[0] if len(answers) == 1 else told.delivered
     rows = (
         ("Expected calibration error", percent(told.before.ece), percent(told.after.ece)),
         ("Log-loss", f"{told.before.log_loss:.3f}", f"{told.after.log_loss:.3f}"),
-        ("Temperature", "1", f"{told.delivered.temperature:.3f}"),
-        ("Threshold", MISSING, percent(told.delivered.threshold)),
+        ("Temperature", "1", f"{answer.temperature:.3f}"),
+        ("Threshold", MISSING, percent(answer.threshold)),
         ("Answered", count(told.n), count(told.answered)),
         ("Right of the answers", MISSING, percent(told.accuracy) if told.accuracy is not None else MISSING),
     )
@@ -79,7 +81,7 @@ def _table(told: Calibration) -> Table:
             Column(title="Calibrated", is_number=True),
         ),
         rows=rows,
-        note="Temperature and threshold are those of the delivered classifier.",
+        note="" if evaluation.scored == "rows" else "Temperature and threshold are those of the delivered classifier.",
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from pipeline.features.spec import FeatureSpec
+from pipeline.gate import Verdict
 from pipeline.learning import DatasetManifest, EvaluationReport, Split, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.runs import RunPlan
 from pipeline.tracks import Failure, TrackRecord
@@ -92,6 +93,8 @@ class ReportContent(Value, frozen=True, kw_only=True):
     evaluation: EvaluationReport | None = None
     trials_wall_s: float | None = None
     """Seconds from the start of the first trial to the end of the last."""
+    verdict: Verdict | None = None
+    """Whether the model became the champion."""
     seconds: dict[str, float] = {}
     """Wall seconds by stage, in the order of the stages."""
     versions: dict[str, str] = {}
@@ -121,8 +124,9 @@ def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
             _list(failures, record.path, record.failure, None)
             continue
         audio_s[extension] += record.duration_s  # type: ignore[assignment]  # a Counter adds up floats as well
-        rates[record.sample_rate_hz] += 1
-        channels[record.channels] += 1
+        if record.sample_rate_hz:  # imported rows have no sound
+            rates[record.sample_rate_hz] += 1
+            channels[record.channels] += 1
         for family, failure in record.family_failures.items():
             family_kinds[f"{family}: {failure.kind}"] += 1
             _list(family_failures, record.path, failure, family)

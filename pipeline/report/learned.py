@@ -60,11 +60,13 @@ def trials_section(content: ReportContent) -> Section | None:
     )
     asked = max(len(content.trials), len(content.outcomes), len(content.study.indices) if content.study else 0)
     unrun = asked - len(content.outcomes)
+    by_row = content.split is not None and content.split.strategy == "rows"
+    whole = "single rows; no test row is looked at" if by_row else "whole tracks; no test track is looked at"
     words = [
         f"{counted(asked, 'trial')} asked for, {count(len(done))} completed, {count(len(failed))} failed"
         + (f", {count(len(skipped))} skipped" if skipped else "")
         + (f", {count(unrun)} not run" if unrun else "")
-        + ". Trials are compared by validation accuracy over whole tracks; no test track is looked at."
+        + f". Trials are compared by validation accuracy over {whole}."
     ]
     if any(len(outcome.executions) > 1 for outcome in done):
         words.append(
@@ -112,9 +114,10 @@ def confusion_picture(evaluation: EvaluationReport) -> Chart | None:
     svg = confusion_chart(
         evaluation.test,
         evaluation.classes,
-        name="Confusion matrix of the test tracks, counts by true and given label",
+        name=f"Confusion matrix of the test {evaluation.scored}, counts by true and given label",
     )
-    return Chart(svg=svg, caption="Test tracks by true and given label. Colour: share of the true class.")
+    caption = f"Test {evaluation.scored} by true and given label. Colour: share of the true class."
+    return Chart(svg=svg, caption=caption)
 
 
 def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Section:
@@ -130,8 +133,8 @@ def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Se
     if len(evaluation.per_partition) > 1:
         blocks.append(_fold_table(evaluation))
     words = (
-        "Precision: of the tracks given this label, how many truly have it. Recall: of the tracks that have it, how "
-        "many were given it. F1: the harmonic mean of the two."
+        f"Precision: of the {evaluation.scored} given this label, how many truly have it. Recall: of the "
+        f"{evaluation.scored} that have it, how many were given it. F1: the harmonic mean of the two."
     )
     told = (words, SEGMENTS) if evaluation.segments else (words,)
     return Section(anchor="scores", title="Scores", words=told, blocks=tuple(blocks))
@@ -151,7 +154,10 @@ def _class_table(evaluation: EvaluationReport) -> Table:
         caption="Test scores per class, hardest first",
         columns=(
             Column(title="Class"),
-            *(Column(title=title, is_number=True) for title in ("Precision", "Recall", "F1", "Tracks")),
+            *(
+                Column(title=title, is_number=True)
+                for title in ("Precision", "Recall", "F1", evaluation.scored.capitalize())
+            ),
         ),
         rows=rows,
         note=note,
@@ -177,7 +183,7 @@ def _confused_table(evaluation: EvaluationReport, wrong: list[tuple[int, int, in
         columns=(
             Column(title="True class"),
             Column(title="Label given"),
-            Column(title="Tracks", is_number=True),
+            Column(title=evaluation.scored.capitalize(), is_number=True),
             Column(title="Of the class", is_number=True),
         ),
         rows=tuple(

@@ -1,7 +1,10 @@
 """Put the page together: what the first screen says, and which sections follow."""
 
+from collections.abc import Sequence
+
 from pipeline.findings import Interval
 from pipeline.learning import EvaluationReport, Scores
+from pipeline.report.champion import champion_section, champion_tile
 from pipeline.report.confidence import confidence_section
 from pipeline.report.content import ReportContent
 from pipeline.report.learned import (
@@ -33,14 +36,19 @@ FEW_GROUPS = 20
 """Below that a bootstrap over groups is narrower than it should be."""
 
 
-def build_page(content: ReportContent) -> Page:
-    """Return the page of a run, with the sections there is something to say in."""
+def build_page(content: ReportContent, more: Sequence[Section] = ()) -> Page:
+    """Return the page of a run, with the sections there is something to say in, and `more` after the curves."""
     evaluation = content.evaluation
     headline, words = _learned(evaluation, content) if evaluation else _extracted(content)
-    tiles = (*(_score_tiles(evaluation) if evaluation else ()), *_trust_tiles(content), *_library_tiles(content))
+    tiles = (
+        *(_score_tiles(evaluation) if evaluation else ()),
+        *_trust_tiles(content),
+        *champion_tile(content.verdict),
+        *_library_tiles(content),
+    )
     picture = confusion_picture(evaluation) if evaluation else None
     is_above = evaluation is not None and len(evaluation.classes) <= MOST_CLASSES_ABOVE
-    sections = _sections(content, picture=None if is_above else picture)
+    sections = _sections(content, more, picture=None if is_above else picture)
     title = printable(content.plan.recipe.title or content.plan.recipe.name)
     when = content.created or content.plan.created
     return Page(
@@ -63,26 +71,30 @@ def accuracy_interval(right: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def _sections(content: ReportContent, *, picture: Chart | None) -> list[Section | None]:
+def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart | None) -> list[Section | None]:
     """Return all sections in their order; `None` where there is nothing to say."""
     evaluation, manifest, split, libraries = content.evaluation, content.manifest, content.split, content.plan.libraries
     learned: list[Section | None] = []
     if evaluation is not None:
         learned = [
             scores_section(evaluation, picture=picture),
-            leakage_section(evaluation, split),
+            leakage_section(evaluation, manifest, split),
             confidence_section(evaluation),
             mistakes_section(evaluation, libraries),
         ]
     return [
         *learned,
+        champion_section(content.verdict),
         trials_section(content),
         search_section(content),
         curves_section(content),
+        *more,
         scanned_section(content),
         failures_section(content),
         classes_section(content),
-        split_section(manifest, split, libraries, content.plan.recipe.augment)
+        split_section(
+            manifest, split, libraries, content.plan.recipe.augment, evaluation.row_sides if evaluation else None
+        )
         if manifest is not None and split is not None
         else None,
         duplicates_section(manifest, split, libraries) if manifest is not None and split is not None else None,
@@ -113,7 +125,8 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
         f"{how} Model {printable(model.version)}: {printable(model.family)}.",
     ]
     if evaluation.scored == "rows":
-        words.insert(0, _ROWS)
+        torn = evaluation.row_sides is None or evaluation.row_sides.torn > 0
+        words.insert(0, _TORN if torn else _SINGLE)
     if test.n:
         words.append(_interval(test, right, one))
     if content.counts.failed:
@@ -121,9 +134,13 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
     return headline, tuple(words)
 
 
-_ROWS = (
+_TORN = (
     "Segments of one track stand on both sides of this split, as the recipe asks: the score is of other moments of "
     "tracks the model knows, not of tracks it has never heard. What can be said of those is below."
+)
+_SINGLE = (
+    "Single rows were dealt out at random, as the recipe asks, each of a track of its own: what belongs together in "
+    "truth, such as a song, may stand on both sides and flatter the score. As far as that can be told, it is below."
 )
 
 

@@ -1,9 +1,10 @@
 """The split in words, and the check that it keeps what it promises."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pipeline.augmentation.plans import AugmentPlan
+from pipeline.findings import RowSides
 from pipeline.learning import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.report.view import Column, Section, Table, cut
 from pipeline.report.wording import count, counted, reason, within
@@ -37,28 +38,21 @@ def tracks_by_side(manifest: DatasetManifest, partition: Partition) -> dict[str,
 
 
 def split_section(
-    manifest: DatasetManifest, split: Split, libraries: tuple[str, ...], augment: AugmentPlan | None
+    manifest: DatasetManifest,
+    split: Split,
+    libraries: tuple[str, ...],
+    augment: AugmentPlan | None,
+    rows: RowSides | None,
 ) -> Section:
-    """Return the section that tells how the tracks were parted, which were left out, which have altered copies."""
-    partitions = split.partitions
-    words = [_how(manifest, split), *_checks(manifest, split)]
+    """Return the section that tells how the tracks were parted, which were left out, which have altered copies.
+
+    `rows` says how many rows are on each side, where single rows were parted.
+    """
+    words = [_how(manifest, split), *_checks(manifest, split, rows)]
     words += [f"Note: {printable(note)}" for note in split.notes]
     if augment is not None:
         words.append(_copies(manifest, augment))
-    columns = (
-        Column(title="Partition"),
-        *(Column(title=side.capitalize(), is_number=True) for side in SIDES),
-        Column(title="Groups in test", is_number=True),
-    )
-    rows = tuple(
-        (
-            printable(partition.name),
-            *(count(len(positions)) for positions in sides(partition).values()),
-            count(_groups(manifest, partition.test)),
-        )
-        for partition in partitions
-    )
-    blocks = [Table(caption="Tracks on each side", columns=columns, rows=rows)]
+    blocks = [_sizes(manifest, split, rows)]
     if manifest.excluded:
         left_out, note = cut([(within(track.path, libraries), reason(track.reason)) for track in manifest.excluded])
         blocks.append(
@@ -73,10 +67,38 @@ def split_section(
     return Section(anchor="split", title="How the tracks were parted", words=tuple(words), blocks=tuple(blocks))
 
 
-def _checks(manifest: DatasetManifest, split: Split) -> list[str]:
+def _sizes(manifest: DatasetManifest, split: Split, rows: RowSides | None) -> Table:
+    """Return the table of what is on each side: tracks, or rows where those were parted."""
+    titles = ("Partition", *(side.capitalize() for side in SIDES))
+    if rows is not None:
+        cells = (printable(split.partitions[0].name), *map(count, (rows.train, rows.validation, rows.test)))
+        return Table(caption="Rows on each side", columns=_numbered(titles), rows=(cells,))
+    return Table(
+        caption="Tracks on each side",
+        columns=_numbered((*titles, "Groups in test")),
+        rows=tuple(
+            (
+                printable(partition.name),
+                *(count(len(positions)) for positions in sides(partition).values()),
+                count(_groups(manifest, partition.test)),
+            )
+            for partition in split.partitions
+        ),
+    )
+
+
+def _numbered(titles: Sequence[str]) -> tuple[Column, ...]:
+    """Return columns of which the first holds names, the others numbers."""
+    return tuple(Column(title=title, is_number=place > 0) for place, title in enumerate(titles))
+
+
+def _checks(manifest: DatasetManifest, split: Split, rows: RowSides | None) -> list[str]:
     """Return what counting again, for this report, found; and what nobody told."""
+    if split.strategy == "rows" and rows is not None and not rows.torn:
+        return ["Each row is of a track of its own, so no track stands on both sides; groups of tracks may."]
     if split.strategy == "rows":
-        both = f"{counted(len(manifest.tracks), 'track')} both taught and were tested, with different rows"
+        torn = rows.torn if rows is not None else len(manifest.tracks)
+        both = f"{counted(torn, 'track')} stand on several sides, with different rows on each"
         return [f"Segments of one track stand on both sides: {both}. The test score is no measure of unseen tracks."]
     partitions = split.partitions
     near = {
@@ -117,9 +139,9 @@ def _how(manifest: DatasetManifest, split: Split) -> str:
     rounds, seed = split.rounds, f"Seed {split.seed}."
     if split.strategy == "rows":
         return (
-            f"The rows of {learned} were dealt out at random, each row for itself, whatever track it is of. "
-            f"The validation rows selected between trials; the test rows were read once, after every choice was made. "
-            f"{seed}"
+            f"The rows of {learned} were dealt out at random, class by class, each row for itself, whatever track it "
+            f"is of. The validation rows selected between trials; the test rows were read once, after every "
+            f"choice was made. {seed}"
         )
     if split.strategy == "folds" and len(rounds) > 1:
         return (

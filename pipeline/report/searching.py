@@ -70,7 +70,7 @@ def _models(summary: SearchSummary) -> Table:
                 printable(model.features),
                 model.oracle,
                 count(model.trials),
-                count(model.configurations) if model.configurations is not None else "too many to count",
+                count(model.configurations) if model.configurations is not None else "no end of them",
             )
             for model in summary.models
         ),

@@ -47,12 +47,19 @@ def scores_table(evaluation: EvaluationReport) -> Table:
     )
 
 
-def leakage_section(evaluation: EvaluationReport, split: Split | None) -> Section | None:
+def leakage_section(
+    evaluation: EvaluationReport, manifest: DatasetManifest | None, split: Split | None
+) -> Section | None:
     """Return the section that sets a random split of rows beside whole groups; nothing without a sentinel."""
     told = evaluation.sentinel
     if told is None:
         return None
     words = [_about(told), *_verdict(told, evaluation, split)]
+    if manifest is not None and told.rows == told.tracks and not any(track.group for track in manifest.tracks):
+        words.append(
+            "Every track has one row here and no groups were told, so both ways deal out single tracks; what was not "
+            "told about tracks that belong together shows in the parting of neighbours."
+        )
     blocks: list[Block] = []
     if told.random is not None:
         blocks.append(_partings(told))
@@ -99,11 +106,6 @@ def _verdict(told: Sentinel, evaluation: EvaluationReport, split: Split | None) 
                 else ". That is no more than chance makes: a random split would have said much the same."
             )
         )
-        if told.tracks == told.rows and told.units == told.tracks:
-            words.append(
-                "Every track has one row here and is a group of its own, so both partings deal out tracks; what nobody "
-                "told about tracks that belong together shows in the parting of neighbours."
-            )
     if told.hidden is not None and told.hidden.interval is not None and told.hidden.interval.low > 0:
         words.append(
             f"Tracks next to each other in the library are more alike than the groups say: with neighbours kept "
@@ -178,7 +180,7 @@ def duplicates_section(manifest: DatasetManifest, split: Split, libraries: tuple
         )
     torn = [found for found in split.duplicates if not found.kept]
     if torn:
-        words.append(f"Warning: {counted(len(torn), 'set')} lies on several sides of the split; see below.")
+        words.append(f"Warning: {counted(len(torn), 'set lies', 'sets lie')} on several sides of the split; see below.")
     shown, note = cut([_row(manifest, found, libraries) for found in sorted(split.duplicates, key=_torn_first)])
     table = Table(
         caption="Tracks that are one recording",

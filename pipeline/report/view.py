@@ -54,6 +54,8 @@ class Chart:
     kind: ClassVar[str] = "chart"
     svg: str
     caption: str
+    is_wide: bool = False
+    """Alone in its row of the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,18 @@ class Listing:
     text: str
 
 
-Block = Table | Chart | Listing
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """Something to listen to, inside the page."""
+
+    kind: ClassVar[str] = "sound"
+    data: str
+    """The file in base64."""
+    media_type: str
+    caption: str
+
+
+Block = Table | Chart | Listing | Sound
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

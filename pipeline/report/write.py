@@ -1,6 +1,7 @@
 """Turn a report's content into one self-contained HTML file."""
 
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
@@ -8,10 +9,11 @@ import jinja2
 from pipeline.errors import UsageError
 from pipeline.report.content import ReportContent
 from pipeline.report.page import build_page
+from pipeline.report.view import Section
 from pipeline.tracks import printable
 
 
-def render_report(content: ReportContent) -> str:
+def render_report(content: ReportContent, more: Sequence[Section] = ()) -> str:
     """Return the report of a run as HTML: styles and pictures inside, no script, nothing to load."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline", "report"),
@@ -20,15 +22,16 @@ def render_report(content: ReportContent) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("template.html.j2").render(page=build_page(content))
+    return environment.get_template("template.html.j2").render(page=build_page(content, more))
 
 
-def write_report(target: Path, content: ReportContent) -> None:
+def write_report(target: Path, content: ReportContent, more: Sequence[Section] = ()) -> None:
     """Write the report of a run as one HTML file in UTF-8, complete or not at all.
 
-    Missing folders above it are made. Raises `UsageError` when the file cannot be written.
+    `more` are the sections of its recipe's outputs. Missing folders above it are made.
+    Raises `UsageError` when the file cannot be written.
     """
-    html = render_report(content)
+    html = render_report(content, more)
     # A name of its own for each writer: two may report the same run, and the last one to finish wins.
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:

@@ -3,6 +3,7 @@
 Rows of one track stand on both sides, so the score says how well a model names other moments of tracks it knows.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,14 +13,16 @@ from pipeline.arrays import Float32, Int64
 from pipeline.datasets import RowSource, load_rows
 from pipeline.errors import UsageError
 from pipeline.features.spec import FeatureRows
+from pipeline.findings import RowSides
 from pipeline.learning import DatasetManifest, Partition, Split
 from pipeline.recipe import Recipe, SplitPlan
 from pipeline.splits.units import units_of_split
-from pipeline.tracks import TrackRecord, printable
+from pipeline.tracks import TrackRecord
 
 NOTE = (
-    "single rows were dealt out at random, as the recipe asks: segments of one track stand on both sides, so the score "
-    "says how well the model names other moments of tracks it has learned from, not tracks it has never heard"
+    "single rows were dealt out at random, class by class, as the recipe asks: segments of one track stand on both "
+    "sides, where it has several, and the score says how well the model names other moments of tracks it has learned "
+    "from, not tracks it has never heard"
 )
 
 
@@ -40,7 +43,7 @@ def opened(
     Where tracks are parted these are the arguments. Where rows are parted, each row stands for itself: the manifest
     lists rows (of the path and id of their track, in the group of what their track belongs to), the split deals them
     out by the plan's shares, and the source knows them. Equal seeds give equal partings.
-    Raises `UsageError` when a class has no row to learn from, or a side has none at all.
+    Raises `UsageError` when a side has no row at all.
     """
     if split.strategy != "rows":
         return manifest, split, source
@@ -54,7 +57,7 @@ def opened(
         for number, (owner, within) in enumerate(zip(rows.owner.tolist(), _within(rows.owner), strict=True))
     )
     listed = manifest.replace(tracks=tracks, families={family: manifest.families[family]})
-    partition = _dealt(len(tracks), recipe.split, seed=split.seed)
+    partition = _dealt([track.label for track in tracks], recipe.split, seed=split.seed)
     _check(listed, partition)
     return listed, split.replace(partitions=(partition,)), _SingleRows(x=rows.x)
 
@@ -63,6 +66,16 @@ def owners(rows: DatasetManifest, tracks: DatasetManifest) -> Int64:
     """Return the position in `tracks` of the track that each entry of `rows` is of, shape (rows,)."""
     place = {track.track_id: position for position, track in enumerate(tracks.tracks)}
     return np.array([place[row.track_id] for row in rows.tracks], dtype=np.int64)
+
+
+def row_sides(rows: DatasetManifest, split: Split) -> RowSides:
+    """Return how many of some rows are on each side of their parting, and how many tracks have some on several."""
+    (partition,) = split.partitions
+    sides = (partition.train, partition.validation, partition.test)
+    found = Counter(track for side in sides for track in {rows.tracks[position].track_id for position in side})
+    train, validation, test = map(len, sides)
+    torn = sum(count > 1 for count in found.values())
+    return RowSides(train=train, validation=validation, test=test, torn=torn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,25 +110,30 @@ def _within(owner: Int64) -> list[int]:
     return counted
 
 
-def _dealt(count: int, plan: SplitPlan, *, seed: int) -> Partition:
-    """Return rows dealt out by the plan's shares, to the nearest row."""
-    order = np.random.default_rng(seed % 2**64).permutation(count)
-    tested = round(count * plan.test)
-    validated = tested + round((count - tested) * plan.validation)
-    test, validation, train = (
-        tuple(sorted(part.tolist())) for part in (order[:tested], order[tested:validated], order[validated:])
-    )
+def _dealt(labels: Sequence[str], plan: SplitPlan, *, seed: int) -> Partition:
+    """Return rows dealt out by the plan's shares, to the nearest row, each class in proportion.
+
+    One row of each class is learned from, whatever the shares.
+    """
+    shuffled = np.random.default_rng(seed % 2**64).permutation(len(labels))
+    order = shuffled[np.argsort(np.array(labels)[shuffled], kind="stable")]
+    _, first = np.unique(np.array(labels)[order], return_index=True)
+    kept, free = order[first], np.delete(order, first)
+    tested, free = _evenly(free, round(len(labels) * plan.test))
+    validated, free = _evenly(free, round((len(labels) - len(tested)) * plan.validation))
+    train, validation, test = (tuple(sorted(part.tolist())) for part in (np.append(kept, free), validated, tested))
     return Partition(name="rows", train=train, validation=validation, test=test)
 
 
+def _evenly(positions: Int64, count: int) -> tuple[Int64, Int64]:
+    """Return `count` of some positions, evenly spaced among them, and the others."""
+    count = min(count, len(positions))
+    steps = np.arange(len(positions) + 1) * count // max(len(positions), 1)
+    chosen = np.diff(steps) > 0
+    return positions[chosen], positions[~chosen]
+
+
 def _check(manifest: DatasetManifest, partition: Partition) -> None:
-    learned = {manifest.tracks[position].label for position in partition.train}
-    for label in manifest.classes:
-        if label not in learned:
-            count = sum(track.label == label for track in manifest.tracks)
-            raise UsageError(
-                f"class {printable(label)}: none of its {count} rows came to be learned from; add tracks of the class"
-            )
     for side, name in ((partition.validation, "validate"), (partition.test, "test")):
         if not side:
             raise UsageError(f"{len(manifest.tracks)} rows are too few to {name} with; add tracks")

@@ -34,11 +34,11 @@ def recipe(chordal, search: str, *models: str) -> Path:
 
 def test_a_trial_killed_in_the_middle_goes_on_where_it_was_and_is_not_doubled(chordal, library):
     # given a study by two workers, and a trial that has done some of its executions
-    made = recipe(chordal, 'strategy = "bayesian"\ntrials = 4\nexecutions = 5', "dense_mean: epochs = 20", "logistic:")
+    made = recipe(chordal, "trials = 3\nexecutions = 4", "forest: trees = 1500", "logistic:")
     running = chordal.start("run", library, "--recipe", made, "--workers", "2", "--json")
     ledger = RunLedger(chordal.home)
     [run_id] = eventually(ledger.run_ids, within_s=60)
-    eventually(lambda: len(ledger.executions(run_id, 0)) >= 2, within_s=200)
+    eventually(lambda: len(ledger.executions(run_id, 0)) >= 1, within_s=200)
     folder = ledger.path(run_id) / "executions"
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     # when the process that runs it is killed
@@ -48,23 +48,21 @@ def test_a_trial_killed_in_the_middle_goes_on_where_it_was_and_is_not_doubled(ch
     # then the study ends
     assert running.returncode == 0, err + chordal.logs()
     told = json.loads(out)
-    assert told["trials"] == {"requested": 4, "completed": 4, "failed": 0}
+    assert told["trials"] == {"requested": 3, "completed": 3, "failed": 0}
     # and the trial was begun again and went on: what it had done stands as it was
     outcome = ledger.outcome(run_id, 0)
-    assert (outcome.attempts, len(outcome.executions)) == (2, 5)
+    assert (outcome.attempts, len(outcome.executions)) == (2, 4)
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}.items() >= before.items()
-    assert len({spec.index for spec in ledger.trials(run_id)}) == 4
-    assert [len(ledger.starts(run_id, index)) for index in range(1, 4)] == [1, 1, 1]
+    assert [spec.index for spec in ledger.trials(run_id)] == [0, 1, 2]
+    assert [len(ledger.starts(run_id, index)) for index in (1, 2)] == [1, 1]
     # and the summary tells the search
-    assert told["search"]["strategy"] == "bayesian"
+    assert told["search"]["strategy"] == "random"
     assert told["search"]["speed_up"] > 0
-    assert [row["rank"] for row in told["search"]["best"]] == [1, 2, 3, 4]
+    assert [row["rank"] for row in told["search"]["best"]] == [1, 2, 3]
     logs = ledger.logs(run_id) / "tensorboard"
-    assert sorted(path.name for path in logs.iterdir()) == [f"trial-{index:04d}" for index in range(4)]
-    assert "search: bayesian, 4 trials of 5 executions" in chordal("status", "--trials").out
+    assert sorted(path.name for path in logs.iterdir()) == [f"trial-{index:04d}" for index in range(3)]
     shown = chordal("status", "--trials", "--json").json["search"]
-    assert sorted(row["trial"] for row in shown["ranking"]) == [0, 1, 2, 3]
-    assert chordal("report").status == 0
+    assert sorted(row["trial"] for row in shown["ranking"]) == [0, 1, 2]
 
 
 def test_a_trial_that_hangs_is_ended_at_its_limit_tried_again_and_recorded(chordal, library):
@@ -94,7 +92,9 @@ def test_hyperbands_trials_wait_for_each_other_without_holding_a_worker(chordal,
 
     assert told.status == 0, told.err + chordal.logs()
     assert told.json["trials"] == {"requested": 7, "completed": 7, "failed": 0}
-    assert "it has no epochs to ration: searched at random" in chordal("status", "--trials").out
+    shown = chordal("status", "--trials").out
+    assert "search: hyperband, 7 trials" in shown
+    assert "it has no epochs to ration: searched at random" in shown
     ledger = RunLedger(chordal.home)
     [run_id] = ledger.run_ids()
     epochs = sorted(spec.hyperparameters.get("epochs", 0) for spec in ledger.trials(run_id))

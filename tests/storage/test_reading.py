@@ -8,7 +8,7 @@ from homes import commit, scan, small_home
 
 from pipeline.errors import UsageError
 from pipeline.tracks import Failure, track_id
-from storage import open_features
+from storage import RunLedger, open_features
 from storage.rules import deletion
 from storage.testing.samples import SPECS, SPECTRA, TONES, features, record, rows, spec
 
@@ -64,6 +64,25 @@ def test_an_unfinished_scan_tells_nothing_yet(tmp_path):
     scan(tmp_path, {"/music/00.wav": ("changed", None)}, number=2)
     (tmp_path / "runs" / "run-2" / "scan.json").unlink()
     assert open_features(tmp_path).tracks[0].label == "even"
+
+
+def test_a_scan_of_some_files_only_says_nothing_of_the_others(tmp_path):
+    # as a watch makes of what came in
+    small_home(tmp_path)
+    scan(tmp_path, {"/music/00.wav": ("changed", None)}, number=2)
+    (tmp_path / "runs" / "run-2" / "scan.json").unlink()
+    RunLedger(tmp_path).close_scan("run-2", 1, left_out=1)
+    assert [track.label for track in open_features(tmp_path).tracks[:3]] == ["changed", "odd", "even"]
+
+
+def test_files_that_somebody_wanted_predictions_of_have_no_labels_from_that(tmp_path):
+    small_home(tmp_path)
+    ledger = RunLedger(tmp_path)
+    plan = ledger.plan("run-1").replace(run_id="p1", purpose="predict", created="2026-02-01T00:00:00+00:00")
+    ledger.create(plan)
+    ledger.write_shard("p1", 0, [track.replace(label=None) for track in ledger.shard("run-1", 0)])
+    ledger.close_scan("p1", 1)
+    assert open_features(tmp_path).classes == ("even", "odd")
 
 
 def test_deleted_files_and_augmented_copies_are_no_tracks_and_failed_files_have_no_rows(tmp_path):

@@ -1,6 +1,7 @@
 """A run gets one model version, a version belongs to one run."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -46,7 +47,8 @@ def test_a_registered_model_has_its_files_and_its_description(registry, source, 
     assert (model.version, model.path) == ("v0001", str(folder))
     assert (folder / "members" / "0.keras").read_bytes() == b"weights"
     assert registry.get("v0001") == registry.latest() == model
-    assert model.replace(version="", path="") == draft("run")
+    assert model.replace(version="", path="", files={}) == draft("run")
+    assert set(model.files) == {"members/0.keras", "scaler.json"}
     assert (source / "scaler.json").exists()
 
 
@@ -118,3 +120,26 @@ def test_an_unknown_version_is_refused_in_one_line(registry, source, version):
     registry.register(draft("run"), source)
     with pytest.raises(UsageError, match="no such version; the latest are: v0001"):
         registry.get(version)
+
+
+def test_what_it_takes_to_repeat_a_model_lies_beside_it(registry, source, tmp_path):
+    kept = tmp_path / "split.json"
+    kept.write_text("{}")
+    registry.register(draft("run"), source, documents={"plan": draft("plan"), "split": kept})
+    folder = tmp_path / "home" / "models" / "v0001"
+    assert (folder / "split.json").samefile(kept)  # immutable, so it costs nothing
+    assert b'"run_id":"plan"' in (folder / "plan.json").read_bytes()
+    assert registry.study("v0001") is None  # nothing is known of the data of such a model
+    assert registry.evaluation("v0001") is None
+
+
+def test_a_file_that_is_not_what_was_registered_is_named_before_it_is_loaded(registry, source):
+    model = registry.register(draft("run"), source)
+    registry.check(model)
+    weights = Path(model.path) / "members" / "0.keras"
+    weights.write_bytes(b"other weights")
+    with pytest.raises(UsageError, match=r"model v0001: .*0\.keras is not what was registered"):
+        registry.check(model)
+    weights.unlink()
+    with pytest.raises(UsageError, match=r"model v0001: .*0\.keras.*train again"):
+        registry.check(model)

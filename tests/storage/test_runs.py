@@ -278,3 +278,22 @@ def test_a_run_has_a_folder_for_logs(ledger):
     assert ledger.logs("run").is_dir()
     assert ledger.logs("run").parent == ledger.path("run")
     assert ledger.run_ids() == [], "a folder without a plan is no run"
+
+
+def test_a_run_that_is_forgotten_is_gone_and_its_id_is_free(ledger):
+    ledger.create(plan("r1"))
+    ledger.claim("r1", "learning")
+    ledger.forget("r1")
+    assert ledger.run_ids() == []
+    assert not ledger.path("r1").exists()
+    ledger.forget("r1")
+    assert ledger.create(plan("r1"))
+    assert ledger.claim("r1", "learning")
+
+
+def test_runs_are_told_apart_by_what_they_are_for(ledger):
+    ledger.create(plan("r1"))
+    ledger.create(plan("p1", created="2030-01-01T00:00:00+00:00").replace(purpose="predict"))
+    assert ledger.run_ids() == ["r1", "p1"]
+    assert ledger.run_ids("predict") == ["p1"]
+    assert ledger.run_ids("library") == ["r1"]

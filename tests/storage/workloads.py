@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import StoreError, UsageError
-from storage import FileFeatureStore, ModelRegistry, RunLedger, durable
+from storage import Champions, FileFeatureStore, ModelRegistry, RunLedger, durable
 from storage.testing.samples import SPECS, features, record
 
 
@@ -92,6 +92,21 @@ def register(home: Path, draft, source: Path, start, told) -> None:
         told.send(registry.register(draft, source).version)
     except (StoreError, UsageError) as error:
         told.send(repr(error))
+
+
+def promote(home: Path, version: str, start, told) -> None:
+    """Wait for the others, then make a version the champion; tell the number of the entry."""
+    start.wait()
+    told.send(Champions(home).promote(version).number)
+
+
+def roll_back(home: Path, start, told) -> None:
+    """Wait for the others, then go back to the champion before; tell which that is."""
+    start.wait()
+    try:
+        told.send(Champions(home).rollback().version)
+    except UsageError as error:
+        told.send(str(error))
 
 
 def write_half(path: Path, *pieces: bytes | memoryview) -> None:

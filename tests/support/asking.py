@@ -58,13 +58,17 @@ def start(home: Path, runs: list[str], seed: int) -> int:
 
 
 def main(home: Path, kills: int, runs: list[str]) -> None:
-    """Keep a crew at work, and kill one of them now and then."""
+    """Keep a crew at work, and kill one of them now and then; print how many were killed before all had ended."""
     with _quiet():
         _kinds()
     chance, pause = random.Random(1), threading.Event()
     crew = [start(home, runs, seed) for seed in range(CREW)]
+    context, killed = Doors(home), 0
     for kill in range(kills):
-        pause.wait(chance.uniform(0.0, 0.15))
+        pause.wait(chance.uniform(0.0, 0.1))
+        if not any(learning.unended(context, run) for run in runs):
+            break
+        killed += 1
         victim = chance.choice(crew)
         os.kill(victim, signal.SIGKILL)
         os.waitpid(victim, 0)
@@ -72,6 +76,7 @@ def main(home: Path, kills: int, runs: list[str]) -> None:
         crew.append(start(home, runs, CREW + kill))
     for number in crew:
         os.waitpid(number, 0)
+    print(killed)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,7 @@ def test_of_racing_and_killed_processes_no_trial_is_handed_out_twice_and_no_outc
     )
 
     assert done.returncode == 0, done.stderr
+    assert (int(done.stdout) > 0) == (kills > 0)
     assert [path.read_text("utf-8") for path in home.glob("broke-*")] == []
     asked = [json.loads(line) for path in home.glob("asked-*") for line in path.read_text("utf-8").splitlines()]
     for run_id, (_, _, expected) in STUDIES.items():
@@ -90,15 +91,17 @@ def test_a_version_that_was_taken_is_read_and_asked_again(studies, monkeypatch):
 
     def beaten(run_id, model, state):
         if next(rivals, None) is not None:
-            assert searching.ask(Doors(studies.home), run_id, 1).index == 1
+            assert searching.ask(Doors(studies.home), run_id, 2).index == 2
         return publish(run_id, model, state)
 
     monkeypatch.setattr(ledger, "put_oracle", beaten)
-    mine = searching.ask(studies, "bayesian", 0)
+    mine = searching.ask(studies, "bayesian", 1)
 
-    theirs = ledger.trial("bayesian", 1)
+    theirs = ledger.trial("bayesian", 2)
     assert mine.hyperparameters != theirs.hyperparameters
-    assert [state.handed.keys() for state in versions(studies, "bayesian")] == [{1}, {0, 1}]
+    assert [state.handed.keys() for state in versions(studies, "bayesian")] == [{0, 2}, {0, 1, 2}]
+    # and the first trial has the defaults, though nobody asked for it yet
+    assert ledger.trial("bayesian", 0).hyperparameters == {"c": 8.0, "gamma": 0.5}
 
 
 def test_a_process_killed_between_the_oracle_and_the_trial_costs_nothing(studies, monkeypatch):

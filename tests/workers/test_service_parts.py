@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.recipe import load_recipe
 from pipeline.runs import RunPlan, ShardSummary
 from pipeline.tracks import FileStamp, Receipt, ScannedTrack, track_id
-from storage import RunLedger
+from storage import Champions, RunLedger
 from workers import dashboard, service, shown
 from workers.address import BrokerAddress
 from workers.counters import Counters
@@ -171,10 +171,13 @@ def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broke
             slot=slot.isoformat(),
             state="finished",
             test_accuracy=0.9,
+            verdict="kept",
             started="2026-07-24T01:00:00+00:00",
             ended="2026-07-24T01:01:00+00:00",
         ),
     )
+
+    Champions(tmp_path).promote("v0003")
 
     # when
     found = scraped(tmp_path, broker)
@@ -190,9 +193,12 @@ def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broke
     assert found["chordal_nightly_last_test_accuracy"] == 0.9
     assert found["chordal_nightly_last_duration_seconds"] == 60
     assert found["chordal_nightly_last_success"] == 1
+    assert found["chordal_nightly_last_promoted"] == 0
+    assert found['chordal_champion_info{action="promote",version="v0003"}'] == 1
+    assert found["chordal_champion_changes"] == 1
     assert found["chordal_nightly_next_timestamp_seconds"] > 0
     assert {name: up for name, up in found.items() if "source_up" in name} == {
-        f'chordal_source_up{{source="{name}"}}': 1.0 for name in ("broker", "ledger", "nights")
+        f'chordal_source_up{{source="{name}"}}': 1.0 for name in ("broker", "ledger", "nights", "champion")
     }
 
 

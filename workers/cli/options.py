@@ -51,7 +51,8 @@ def library_options(command: Command) -> Command:
         click.option(
             "--labels",
             metavar="SPEC",
-            help="Labels from: folder (the parent folder), name:REGEX, csv:FILE, tag:genre.  [default: folder]",
+            help="Labels from: folder (the parent folder), name:REGEX, csv:FILE, tag:genre.  [default: what the recipe "
+            "says, else folder]",
         ),
         click.option(
             "--groups",
@@ -64,6 +65,14 @@ def library_options(command: Command) -> Command:
         click.option("--seed", type=int, default=1, show_default=True, help="Repeats a run exactly."),
         click.option(
             "--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."
+        ),
+        click.option("--quick", is_flag=True, help="Take the recipe's quick form: fewer trials and epochs."),
+        click.option(
+            "--mlflow",
+            envvar="CHORDAL_MLFLOW",
+            show_envvar=True,
+            metavar="URI",
+            help="Tell this MLflow of what is learned: http://HOST:5000, sqlite:////PATH/mlflow.db.",
         ),
         click.option(
             "--max-duration",

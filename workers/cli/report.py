@@ -18,7 +18,7 @@ def report(run_id: str | None, home: str, *, as_json: bool) -> None:
     from workers.cli.status import opened, pick_run
 
     context = opened(home)
-    chosen = pick_run(context, run_id)
+    chosen = pick_run(context, run_id, purpose="library")
     if context.ledger.shard_count(chosen) is None:
         raise UsageError(f"run {chosen}: its scan did not end, so there is nothing to report; run it again")
     path = reporting.write(context, chosen)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ Body = Callable[[Path, "running.Wanted", "View"], dict[str, Any]]
 
 
 @click.command()
-@click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
+@click.argument("libraries", nargs=-1, metavar="[LIBRARY...]")
 @options.library_options
 @options.work_options
 @options.home
@@ -29,13 +30,15 @@ def run(**given: Any) -> None:
     """Do everything: scan, extract, try models, train the best, evaluate, register, report.
 
     \b
-    LIBRARY is a folder of audio files, searched with all its subfolders.
+    LIBRARY is a folder of audio files, searched with all its subfolders. The recipes `tones` and
+    `binary-boundary` make one of their own where none is named.
     For example:
         chordal run ~/Music --labels tag:genre --groups tag:artist
         chordal run esc10 --groups 'name:^\\d-(\\d+)-' --folds 'name:^(\\d)-'
-        chordal run songs --labels 'name:_(\\d)\\.' --recipe rostock-genre
+        chordal run songs --recipe rostock-genre --quick
+        chordal run --recipe tones
     """
-    _carry_out(given, _whole)
+    _carry_out(given, _whole, makes_library=True)
 
 
 @click.command()
@@ -77,10 +80,12 @@ def scan(**given: Any) -> None:
 
 
 def _whole(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, Any]:
-    from workers import running, summary
+    from workers import making, summary
 
-    finished = running.execute(home, wanted, view)
-    return summary.of_run(home, finished)
+    told = [summary.of_run(home, finished) for finished in making.carry_out(home, wanted, view)]
+    for first, then in pairwise(told):
+        first["then"] = then
+    return told[0]
 
 
 def _scan_only(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, Any]:
@@ -91,16 +96,19 @@ def _scan_only(home: Path, wanted: "running.Wanted", view: "View") -> dict[str, 
     return summary.of_scan(home, finished)
 
 
-def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True) -> None:
+def _carry_out(
+    given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True, makes_library: bool = False
+) -> None:
     """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
     from pipeline.errors import UsageError
-    from workers import importing, interrupts, service, summary
+    from workers import importing, interrupts, making, service, summary
     from workers.home import only_one
     from workers.progress import View
 
     interrupts.listen()
     home, wanted, served = prepared(given, extract=extract, learn=learn)
-    if not wanted.libraries:
+    makes_library = makes_library and not wanted.libraries
+    if not wanted.libraries and not makes_library:
         wanted = _like_last_run(home, wanted, given)
     if importing.is_imported(wanted.libraries):
         importing.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
@@ -111,6 +119,8 @@ def _carry_out(given: dict[str, Any], body: Body, *, extract: bool = True, learn
             view.line(f"the service of this home (process {served.process.pid}) does the work")
         elif wanted.broker is None and service.find(home) is not None:
             raise UsageError(f"home {given['home']}: its service came up just now; the same command uses it")
+        if makes_library:
+            wanted = making.with_library(home, wanted, view)
         told = body(home, wanted, view)
     if quiet:
         options.emit(told)
@@ -125,24 +135,26 @@ def prepared(
 
     Raises `UsageError` for a mistake in any of them.
     """
-    from workers import importing, running, service
+    from workers import importing, running, service, tracking
     from workers.address import BrokerAddress
     from workers.home import prepare_home
 
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
-    recipe = running.recipe_of(given["recipe"], trials=given["trials"])
+    recipe = running.recipe_of(given["recipe"], trials=given["trials"], quick=given["quick"])
+    if given.get("mlflow") and (learn or given.get("learn_after")):
+        tracking.check_can_tell(given["mlflow"])
     home = prepare_home(given["home"])
     served = service.find(home) if address is None else None
     if served is not None:
         address = served.broker
     wanted = running.Wanted(
-        command=_shown_command(),
+        command=shown_command(),
         libraries=tuple(
             importing.library_of(os.path.abspath(library))  # noqa: PTH100 - keeps odd bytes
             for library in given["libraries"]
         ),
         recipe=recipe,
-        labels=given["labels"] or "folder",
+        labels=given["labels"] or recipe.labels or "folder",
         groups=given["groups"],
         folds=given["folds"],
         seed=given["seed"],
@@ -152,6 +164,7 @@ def prepared(
         broker=address,
         max_duration_s=given["max_duration"],
         priority=given["priority"],
+        tracking=given.get("mlflow"),
     )
     return home, wanted, served
 
@@ -161,7 +174,7 @@ def _like_last_run(home: Path, wanted: "running.Wanted", given: dict[str, Any]) 
     from workers.context import Doors
 
     ledger = Doors(home).ledger
-    runs = ledger.run_ids()
+    runs = ledger.run_ids("library")
     if not runs:
         raise UsageError(f"home {given['home']}: nothing was ever extracted here; name a LIBRARY or run `chordal run`")
     last = ledger.plan(runs[-1])
@@ -173,7 +186,7 @@ def _like_last_run(home: Path, wanted: "running.Wanted", given: dict[str, Any]) 
     )
 
 
-def _shown_command() -> tuple[str, ...]:
+def shown_command() -> tuple[str, ...]:
     """Return the command line as it was typed, for the report, without a broker's password."""
     from workers.address import BrokerAddress
 

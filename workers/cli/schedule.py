@@ -24,6 +24,7 @@ library_options = (
     click.option("--folds", metavar="SPEC", help="As for `chordal run`."),
     click.option("--seed", type=int, help="As for `chordal run`.  [default: 1]"),
     click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."),
+    click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' tells nobody."),
     click.option(
         "--max-duration",
         "max_duration_s",
@@ -119,6 +120,7 @@ def _merged(known: "Schedule | None", asked: dict[str, Any]) -> "Schedule":
     from pipeline.errors import UsageError
     from pipeline.tracks import printable
     from workers.schedule import Schedule, check_cron, zone
+    from workers.tracking import check_can_tell
 
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if known is None:
@@ -129,6 +131,10 @@ def _merged(known: "Schedule | None", asked: dict[str, Any]) -> "Schedule":
             raise UsageError(f"library {printable(library)}: is no folder here")
     if not libraries:
         raise UsageError("schedule: no library yet; name one with --library")
+    if asked.get("tracking") == "none":
+        known, _ = known.replace(tracking=None), asked.pop("tracking")
+    elif asked.get("tracking"):
+        check_can_tell(str(asked["tracking"]))
     if (recipe := asked.get("recipe")) is not None and Path(recipe).is_file():
         asked["recipe"] = str(Path(recipe).absolute())
     wanted = known.replace(**{"nightly": known.nightly or DEFAULT, **asked}, libraries=libraries)
@@ -183,6 +189,7 @@ def _show(home: Path, nights: "Nights", *, as_json: bool) -> None:
 def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str]]:
     from pipeline.tracks import printable
     from workers.schedule import check_cron
+    from workers.tracking import shown
 
     words = "off"
     if known.nightly is not None:
@@ -198,6 +205,7 @@ def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str
         ),
         *(("library", printable(library)) for library in known.libraries),
         ("recipe", f"{known.recipe}, {printable(', '.join(rules))}"),
+        *([("mlflow", shown(known.tracking))] if known.tracking else []),
     ]
 
 

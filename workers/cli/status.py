@@ -1,4 +1,4 @@
-"""`chordal status`, `failures`, `retry`, `models`, `recipes`: what a home holds."""
+"""`chordal status`, `failures`, `retry`, `recipes`: what a home holds."""
 
 import csv
 import sys
@@ -14,6 +14,7 @@ from workers.cli.trials import show_search, show_trials, trials_told
 from workers.tables import console, show_rows
 
 if TYPE_CHECKING:
+    from pipeline.runs import Purpose
     from workers.context import Doors
 
 SHOWN_FAILURES = 50
@@ -34,12 +35,12 @@ def opened(home: str) -> "Doors":
     return Doors(path)
 
 
-def pick_run(context: "Doors", run_id: str | None) -> str:
-    """Return the run asked for, or the last one.
+def pick_run(context: "Doors", run_id: str | None, purpose: "Purpose | None" = None) -> str:
+    """Return the run asked for, or the last one, or the last one for a purpose.
 
     Raises `UsageError` when there is no such run.
     """
-    runs = context.ledger.run_ids()
+    runs = context.ledger.run_ids(None if run_id is not None else purpose)
     if not runs:
         raise UsageError(f"home {printable(str(context.home))}: no run yet; start one with `chordal run LIBRARY`")
     if run_id is None:
@@ -196,25 +197,6 @@ def retry(kinds: tuple[FailureKind, ...], home: str, *, as_json: bool) -> None:
     else:
         told = f" of kind {' or '.join(kinds)}" if kinds else ""
         click.echo(f"no failures{told}, nothing to try again")
-
-
-@click.command()
-@options.home
-@options.as_json
-def models(home: str, *, as_json: bool) -> None:
-    """List the registered models, newest last."""
-    versions = opened(home).registry.versions()
-    if as_json:
-        options.emit({"models": [version.to_wire() for version in versions]})
-        return
-    if not versions:
-        console().print("no models yet")
-        return
-    shown = [
-        (each.version, each.created, each.recipe, each.family, f"{each.test_accuracy:.1%}", str(len(each.classes)))
-        for each in versions
-    ]
-    show_rows(("version", "created", "recipe", "family", "test accuracy", "classes"), shown)
 
 
 @click.command()

@@ -5,16 +5,19 @@ import zipfile
 
 import numpy as np
 import pytest
+from sklearn.svm import SVC
 
 from pipeline.errors import UsageError
 from pipeline.models import Labelled, model_family, model_names
 from pipeline.models.base import balanced_weights, standardising
 from pipeline.models.classic import load_classic
-from pipeline.models.networks import load_network
+from pipeline.models.dense_boundary import DEFAULT_LAYOUT, LAYOUTS, layout_name, parameter_count
+from pipeline.models.networks import Schedule, fit_network, load_network
 from pipeline.recipe import ModelChoice, Recipe
 from pipeline.search import propose_trials
 
-CLASSIC = {"svm", "logistic", "forest", "boosting"}
+CLASSIC = {"svm", "svm_raw", "logistic", "forest", "boosting"}
+CLASSES = {"dense_boundary": 2}  # all others are tried with three
 SHORT = {
     "dense_search": {"epochs": 3},
     "dense_mean": {"epochs": 3},
@@ -23,6 +26,7 @@ SHORT = {
     "cnn_logmel": {"epochs": 1},
     "forest": {"trees": 10},
     "boosting": {"rounds": 10},
+    "dense_boundary": {"epochs": 3},
 }
 PICTURES = {"cnn_segments": (130, 16), "cnn_logmel": (40, 16)}
 
@@ -42,11 +46,12 @@ def made(shape, *, rows=60, classes=3, seed=0):
 
 
 def fitted(name, *, seed=0, data=None, validation="same", **changes):
-    data = data or made(PICTURES.get(name, (8,)))
+    classes = CLASSES.get(name, 3)
+    data = data or made(PICTURES.get(name, (8,)), classes=classes)
     return model_family(name).fit(
         data,
         data if validation == "same" else validation,
-        classes=3,
+        classes=classes,
         hyperparameters=defaults(name) | changes,
         seed=seed,
     ), data
@@ -60,7 +65,7 @@ def test_a_family_fits_and_its_model_says_the_same_after_saving_and_loading(name
     fit.model.save(tmp_path)
     loaded = (load_classic if name in CLASSIC else load_network)(tmp_path)
 
-    assert said.shape == (len(data.x), 3)
+    assert said.shape == (len(data.x), CLASSES.get(name, 3))
     np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(loaded.probabilities(data.x), said, atol=1e-6)
     assert fit.parameters > 0
@@ -181,6 +186,123 @@ def test_a_class_without_training_rows_gets_probability_zero():
     assert (said.argmax(axis=1) == data.y).mean() > 0.95
 
 
+def test_no_epochs_leave_a_network_as_it_was_drawn():
+    data = made((8,))
+    drawn = model_family("dense_mean").fit(
+        data, None, classes=3, hyperparameters=defaults("dense_mean"), seed=0, epochs=0
+    )
+
+    assert (drawn.epochs, drawn.curves) == (0, {})
+    assert abs((drawn.model.probabilities(data.x).argmax(axis=1) == data.y).mean() - 1 / 3) < 0.4
+
+
+def test_many_steps_at_once_change_no_number():
+    data = made((8,))
+
+    def curves(steps_at_once):
+        schedule = Schedule(learning_rate=0.01, batch=7, epochs=3, steps_at_once=steps_at_once)
+        fit = fit_network(
+            lambda keras: [keras.layers.Dense(4, activation="tanh"), keras.layers.Dropout(0.2)],
+            data,
+            data,
+            classes=3,
+            schedule=schedule,
+            seed=1,
+        )
+        return fit.curves
+
+    assert curves(1) == curves(64) == curves(4)
+
+
+def test_the_searched_network_reads_the_columns_it_is_told():
+    fit, data = fitted("dense_search", columns="2 3 5")
+    changed = data.x.copy()
+    changed[:, [0, 1, 4, 6, 7]] = 1e6
+
+    np.testing.assert_array_equal(fit.model.probabilities(changed), fit.model.probabilities(data.x))
+    assert fit.parameters == (3 + 1) * 16 + (16 + 1) * 16 + (16 + 1) * 3
+
+
+def test_the_searched_network_is_z_scored_by_the_deviation_of_a_sample():
+    fit, data = fitted("dense_search", columns="1 2")
+    layer = next(layer for layer in fit.model.network.layers if type(layer).__name__ == "Normalization")
+
+    np.testing.assert_allclose(layer.input_mean, data.x[:, 1:3].mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(layer.input_variance, data.x[:, 1:3].astype(float).var(axis=0, ddof=1), rtol=1e-5)
+
+
+def test_dropout_and_regularisation_of_the_searched_network_are_hyperparameters():
+    fit, _ = fitted("dense_search", dropout=0.3, l2=0.01)
+    kinds = [type(layer).__name__ for layer in fit.model.network.layers]
+
+    assert kinds.count("Dropout") == 2
+    assert len(fit.model.network.losses) == 3
+
+
+@pytest.mark.parametrize(("text", "message"), [("2 two", "no list"), ("3 3", "different"), ("2 8", "none of the 8")])
+def test_columns_that_are_none_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        fitted("dense_search", columns=text)
+
+
+# As the tutorial prints them, for two features.
+PARAMETERS = {
+    "64-64": 4417, "64-32-16-8-4-2": 2985, "64-16-4-16-64": 2533, "64-4-2-4-64": 859, "32-16-8-4-2": 809,
+    "16-16-4-2": 401, "16-8-4-2": 233, "8-8-4-2": 145, "5-5-5": 81, "5-3-2": 44, "5-4": 44, "5-3": 37, "8": 33,
+    "5-2": 30, "5": 21, "3-2": 20, "2-2": 15, "2": 9,
+}  # fmt: skip
+
+
+def test_the_eighteen_layouts_have_the_tutorials_parameters():
+    assert {layout_name(layout): parameter_count(layout) for layout in LAYOUTS} == PARAMETERS
+    assert layout_name(DEFAULT_LAYOUT) == "2-2"
+
+    data = made((2,), classes=2)
+    for name, parameters in PARAMETERS.items():
+        fit = model_family("dense_boundary").fit(
+            data, None, classes=2, hyperparameters=defaults("dense_boundary") | {"layout": name}, seed=0, epochs=0
+        )
+        assert (fit.parameters, fit.model.network.count_params()) == (parameters, parameters), name
+
+
+def test_the_boundary_network_ends_in_one_sigmoid_and_learns_by_plain_descent():
+    fit, data = fitted("dense_boundary")
+
+    assert fit.model.network.output_shape == (None, 1)
+    assert type(fit.model.network.optimizer).__name__ == "SGD"
+    assert {"loss", "binary_crossentropy", "accuracy", "precision", "recall"} <= set(fit.curves)
+    raw = np.asarray(fit.model.network(data.x))[:, 0]
+    np.testing.assert_allclose(fit.model.probabilities(data.x), np.stack([1 - raw, raw], axis=1), atol=1e-6)
+
+
+def test_the_boundary_network_refuses_three_classes():
+    with pytest.raises(ValueError, match="tells two classes apart, and there are 3"):
+        model_family("dense_boundary").fit(
+            made((4,)), None, classes=3, hyperparameters=defaults("dense_boundary"), seed=0
+        )
+
+
+@pytest.mark.parametrize("layout", ["", "8-0", "8-x", "8--2"])
+def test_a_layout_that_is_none_is_refused(layout):
+    with pytest.raises(ValueError, match="layout"):
+        fitted("dense_boundary", layout=layout)
+
+
+def test_the_raw_machine_is_scikit_learns_on_the_rows_as_they_are():
+    data = made((8,))
+    fit, _ = fitted("svm_raw", data=data, gamma=0.001)
+    reference = SVC(gamma=0.001, C=1.0).fit(data.x, data.y)
+
+    np.testing.assert_allclose(
+        fit.model.estimator.decision_function(data.x), reference.decision_function(data.x), atol=1e-6
+    )
+    assert fit.model.estimator.gamma == 0.001
+    far = data.x * 1e3  # not clipped either
+    np.testing.assert_allclose(
+        fit.model.estimator.decision_function(fit.model._standardise(far)), reference.decision_function(far), atol=1e-6
+    )
+
+
 def test_a_diverging_network_is_an_error_that_says_so():
     data = made((8,))
     with pytest.raises(ValueError, match="lower the learning rate"):
@@ -198,3 +320,30 @@ def test_a_skops_file_with_a_stranger_inside_is_refused(tmp_path):
 
 class Stranger:
     """A type no family of ours saves."""
+
+
+def test_a_loaded_network_says_the_same_of_many_rows_as_of_few(tmp_path):
+    fit, _ = fitted("dense_stats")
+    fit.model.save(tmp_path)
+    loaded = load_network(tmp_path)
+    x = np.random.default_rng(1).normal(10, 3, size=(5_000, 8)).astype(np.float32)
+    few = np.concatenate([loaded.probabilities(x[first : first + 500]) for first in range(0, len(x), 500)])
+    np.testing.assert_allclose(loaded.probabilities(x), few, atol=1e-6)
+
+
+def test_a_forest_is_made_of_types_that_are_trusted_by_name(tmp_path):
+    from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+
+    from pipeline.models.classic import fit_classic
+
+    data = made((8,))
+    for estimator in (RandomForestClassifier(5, random_state=1), HistGradientBoostingClassifier(max_iter=2)):
+        model = fit_classic(estimator, data, classes=3).model
+        model.save(tmp_path)
+        np.testing.assert_allclose(load_classic(tmp_path).probabilities(data.x), model.probabilities(data.x))
+
+
+def test_a_file_that_is_no_skops_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "model.skops").write_bytes(b"rubbish")
+    with pytest.raises(UsageError, match="is no readable skops file"):
+        load_classic(tmp_path)

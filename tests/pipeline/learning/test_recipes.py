@@ -6,7 +6,8 @@ from pipeline.errors import UsageError
 from pipeline.features.registry import families
 from pipeline.models import model_names
 from pipeline.recipe import load_recipe, parse_recipe, recipe_names
-from pipeline.search import plan_study
+from pipeline.report.recipe_toml import recipe_toml
+from pipeline.search import plan_study, propose_trials
 
 MINIMAL = """
 name = "mine"
@@ -18,7 +19,8 @@ features = "mfcc_mean"
 
 
 def test_the_recipes_of_the_tutorials_come_along():
-    assert {"default", "quick", "rostock-genre", "gtzan-cnn", "urbansound-mfcc"} <= set(recipe_names())
+    tutorials = {"rostock-genre", "binary-boundary", "gtzan-cnn", "urbansound-mfcc", "tones"}
+    assert tutorials <= set(recipe_names())
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -27,8 +29,11 @@ def test_a_recipe_that_comes_along_can_be_run(name):
 
     assert recipe.name == name
     assert {model.family for model in recipe.models} <= set(model_names())
-    assert set(recipe.families) <= set(families())
+    assert set(recipe.families) <= {*families(), "points"}
     assert len(plan_study(recipe).indices) == recipe.search.trials
+    assert parse_recipe(recipe_toml(recipe), name) == recipe
+    if recipe.quick is not None:
+        assert plan_study(recipe.quickened()).indices
 
 
 def test_a_minimal_file_is_enough(tmp_path):
@@ -84,11 +89,55 @@ def test_a_minimal_file_is_enough(tmp_path):
         (("[[models]]", "[answer]\ncoverage = -0.1\n[[models]]"), r"answer\.coverage is -0\.1"),
         (('features = "mfcc_mean"', 'features = "mfcc_mean"\nweight = 0'), r"models\.weight is 0"),
         (('title = "Mine"', "title = Mine"), r"not valid TOML"),
+        (('title = "Mine"', 'title = "Mine"\nthen = "next"'), r"then: next is none of: .*tones-notes"),
+        (('title = "Mine"', 'title = "Mine"\noutputs = ["pies"]'), r"Invalid enum value 'pies' - at `\$\.outputs"),
+        (("[[models]]", "[quick]\ntrials = 0\n[[models]]"), r"quick: trials and epochs"),
+        (("[[models]]", '[library]\nkind = "noise"\n[[models]]'), r"Invalid value 'noise' - at `\$\.library\.kind`"),
     ],
 )
 def test_a_typo_in_a_recipe_is_refused_naming_file_and_key(change, message):
     with pytest.raises(UsageError, match=message):
         parse_recipe(MINIMAL.replace(*change), "mine.toml")
+
+
+def test_the_quick_form_has_fewer_trials_and_epochs_and_is_refused_where_there_is_none():
+    recipe = load_recipe("rostock-genre")
+    quick = recipe.quickened()
+
+    assert (recipe.search.trials, recipe.models[0].fixed["epochs"]) == (50, 250)
+    assert (quick.search.trials, quick.models[0].fixed["epochs"]) == (5, 20)
+    assert quick.models[0].fixed | {"epochs": 250} == recipe.models[0].fixed
+    with pytest.raises(UsageError, match="recipe default: has no quick form"):
+        load_recipe("default").quickened()
+
+
+def test_the_searched_network_is_that_of_the_tutorial():
+    recipe = load_recipe("rostock-genre")
+    trials = propose_trials(recipe, run_id="run-1", seed=3)
+
+    assert (len(trials), recipe.search.executions) == (50, 2)
+    assert {trial.hyperparameters["layers"] for trial in trials} == {1, 2, 3, 4, 5}
+    for trial in trials:
+        told = trial.hyperparameters
+        units = [told[f"units_{layer}"] for layer in range(1, told["layers"] + 1)]
+        assert all(number in range(2, 17, 2) for number in units)
+        assert (told["batch"], told["patience"], told["epochs"]) == (16, 2, 250)
+        assert (told["dropout"], told["l2"], told["columns"]) == (0.0, 0.0, "2 3 5 7 8 10 11")
+
+
+def test_the_homework_searches_dropout_regularisation_and_learning_rate_too():
+    trials = propose_trials(load_recipe("rostock-homework"), run_id="run-1", seed=3)
+
+    for name in ("dropout", "l2", "learning_rate"):
+        assert len({trial.hyperparameters[name] for trial in trials}) > 2
+
+
+def test_the_segment_network_is_tried_with_and_without_regularisation():
+    trials = propose_trials(load_recipe("gtzan-cnn"), run_id="run-1", seed=0)
+
+    assert sorted(trial.hyperparameters["l2"] for trial in trials) == [0.0, 0.001]
+    assert all(trial.hyperparameters["learning_rate"] == 1e-4 for trial in trials)
+    assert all(trial.hyperparameters["epochs"] == 100 for trial in trials)
 
 
 def test_an_unknown_recipe_is_refused_with_the_names_there_are():

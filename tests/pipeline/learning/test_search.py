@@ -102,13 +102,11 @@ def test_an_exhausted_study_has_fewer_trials():
 
 @pytest.mark.parametrize("strategy", ["random", "bayesian", "hyperband"])
 def test_a_space_with_nothing_to_search_gives_one_trial_and_a_note(strategy):
-    choice = {"family": "dense_search", "fixed": {"layers": 1, "units_1": 12, "epochs": 7}}
-    study = Study(a_recipe(choice, trials=3, strategy=strategy))
+    fixed = {"layers": 1, "units_1": 12, "dropout": 0.0, "l2": 0.0, "learning_rate": 0.001, "epochs": 7}
+    study = Study(a_recipe({"family": "dense_search", "fixed": fixed}, trials=3, strategy=strategy))
     specs = study.run()
 
-    assert [spec.hyperparameters for spec in specs.values()] == [
-        {"layers": 1, "units_1": 12, "epochs": 7, "batch": 16, "learning_rate": 0.001, "patience": 2}
-    ]
+    assert [spec.hyperparameters for spec in specs.values()] == [fixed | {"columns": "", "batch": 16, "patience": 2}]
     assert study.plan.models[0].note == "every hyper-parameter is fixed: one configuration, nothing to search"
 
 
@@ -238,6 +236,13 @@ def test_a_sweep_is_as_large_as_keras_tuner_makes_it(epochs, factor):
         [(oracle._get_size(b, r), oracle._get_epochs(b, r)) for r in range(oracle._get_num_rounds(b))]
         for b in reversed(brackets)
     ]
+
+
+def test_fixed_values_are_in_every_trial_and_what_they_switch_off_is_gone():
+    fixed = {"layers": 1, "units_1": 12, "epochs": 7, "dropout": 0.0, "l2": 0.0, "learning_rate": 0.001}
+    trials = drawn(a_recipe({"family": "dense_search", "fixed": fixed}, trials=3))
+
+    assert [trial.hyperparameters for trial in trials] == [fixed | {"columns": "", "batch": 16, "patience": 2}]
 
 
 def test_hyperband_takes_the_trials_of_a_sweep_and_leaves_models_without_epochs_to_chance():

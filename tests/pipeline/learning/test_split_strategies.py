@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.learning import Split
 from pipeline.recipe import ModelChoice, Recipe, SplitPlan
 from pipeline.splits import make_split
-from pipeline.splits.rows import NOTE, opened, owners
+from pipeline.splits.rows import NOTE, opened, owners, row_sides
 
 track_rows = drawn_rows(groups=14)
 
@@ -215,7 +215,7 @@ def test_a_parting_of_rows_says_that_segments_of_a_track_stand_on_both_sides(blo
 
     assert split.partitions[0].train == split.partitions[0].test == tuple(range(6))
     assert split.notes == (NOTE,)
-    assert "segments of one track stand on both sides" in NOTE
+    assert "segments of one track stand on both sides, where it has several" in NOTE
 
 
 def test_a_class_with_one_track_can_be_parted_by_rows(blobs):
@@ -226,6 +226,20 @@ def test_a_class_with_one_track_can_be_parted_by_rows(blobs):
     listed, dealt, _ = opened(recipe, manifest, make_split(manifest, recipe.split, seed=0), library.source)
 
     assert_learned(listed, dealt)
+    assert row_sides(listed, dealt).torn == 3
+
+
+def test_rows_of_tracks_that_have_one_are_counted_on_their_sides_and_tear_no_track(blobs):
+    library = blobs(40, rows=1)
+    recipe = rows_recipe()
+    manifest = library.manifest()
+
+    listed, dealt, _ = opened(recipe, manifest, make_split(manifest, recipe.split, seed=0), library.source)
+
+    (part,) = dealt.partitions
+    told = row_sides(listed, dealt)
+    assert (told.train, told.validation, told.test) == (len(part.train), len(part.validation), len(part.test))
+    assert told.torn == 0
 
 
 def test_every_other_split_is_left_as_it_is(blobs):

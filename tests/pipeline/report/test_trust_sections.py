@@ -12,6 +12,7 @@ from pipeline.findings import (
     Interval,
     Reliability,
     ReliabilityBin,
+    RowSides,
     Sentinel,
     SentinelGap,
     SentinelScore,
@@ -174,6 +175,22 @@ def test_a_parting_of_rows_is_denounced_on_the_first_screen_and_in_its_section(t
     assert "The score of this report, 75.0%, is one of a random split of rows." in words
     assert "no group lies on more than one side" not in words
     assert "it is not calibrated and always answers" in words
+
+
+def test_rows_that_are_each_of_a_track_of_their_own_are_not_said_to_be_torn(told):
+    split = told.split.replace(strategy="rows", notes=())
+    sides = RowSides(train=40, validation=8, test=12, torn=0)
+    rows = with_evaluation(told, scored="rows", row_sides=sides).replace(split=split)
+
+    words = text(rows)
+
+    assert "Segments of one track stand on both sides" not in words
+    assert "what belongs together in truth, such as a song, may stand on both sides and flatter the score" in words
+    assert "Each row is of a track of its own, so no track stands on both sides; groups of tracks may." in words
+    assert "Rows on each side Partition Train Validation Test" in words
+    assert "40 8 12" in words
+    assert "Precision: of the rows given this label" in words
+    assert "by validation accuracy over single rows" in words
 
 
 def test_calibration_is_told_before_and_after_with_its_source(told):

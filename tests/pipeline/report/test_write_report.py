@@ -166,12 +166,13 @@ def test_the_search_is_told_before_and_after(written, learned):
     content = learned.replace(plan=learned.plan.replace(recipe=recipe), study=plan_study(recipe), trials_wall_s=6.25)
     page = Page(written(content))
 
+    assert page.open == []
     assert "A Gaussian process fitted to the trials that have ended" in page.text
     assert (
         "6 trials; each configuration is fitted 2 times, from different seeds, and its score is the mean" in page.text
     )
     assert "Speed-up 2.00: 12.5 s of trials in 6.2 s" in page.text
-    assert ["svm", "timbre", "bayesian", "3", "too many to count"] in page.cells
+    assert ["svm", "timbre", "bayesian", "3", "no end of them"] in page.cells
     assert ["svm", "c", "2 to 30, logarithmic", "8", "\u2013"] in page.cells
     assert ["svm", "gamma", "0.5 (fixed)", "0.5", "\u2013"] in page.cells
     assert ["forest", "leaf", "1 to 6, step 1", "1", "\u2013"] in page.cells
