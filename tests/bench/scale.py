@@ -115,7 +115,7 @@ class Machinery:
         """Run a command of chordal; return its exit status, its errors, what was seen meanwhile and its own cost."""
         self.command_peak = 0.0
         seen: list[Seen] = []
-        began_s, cpu_s = time.perf_counter(), _ended_cpu_s()
+        began_s, cpu_s = time.perf_counter(), ended_cpu_s()
         command = psutil.Popen(
             [sys.executable, "-P", "-m", "workers.cli", *words, "--home", str(self.home), "--broker", self.url],
             stdout=subprocess.PIPE,
@@ -137,15 +137,15 @@ class Machinery:
         wall_s = time.perf_counter() - began_s
         ended.set()
         watching.join()
-        cost = Cost(cpu_s=_ended_cpu_s() - cpu_s, wall_s=wall_s, peak_mib=self.command_peak)
+        cost = Cost(cpu_s=ended_cpu_s() - cpu_s, wall_s=wall_s, peak_mib=self.command_peak)
         return command.returncode, errors, seen, cost
 
 
 def measure(folder: Path, given) -> None:
     """Print the tables."""
     for tracks in given.tracks:
-        library = _write_library(folder / f"library-{tracks}", tracks)
-        few = _write_library(folder / f"few-{tracks}", max(tracks // 10, 6))
+        library = write_library(folder / f"library-{tracks}", tracks)
+        few = write_library(folder / f"few-{tracks}", max(tracks // 10, 6))
         recipe = folder / "recipe.toml"
         recipe.write_text(RECIPE, "utf-8")
         columns = []
@@ -243,8 +243,7 @@ def _rescans(machinery: Machinery, library: Path, recipe: Path, given) -> list[S
         return Cost(cpu_s=cost.cpu_s + others_s, wall_s=cost.wall_s, peak_mib=cost.peak_mib)
 
     with processes(1) as [process]:
-        looking = partial(_looking, process, library)
-        costs = interleaved({AGAIN: again, LOOKING: looking}, repeats=given.repeats)
+        costs = interleaved({AGAIN: again, LOOKING: partial(looking, process, library)}, repeats=given.repeats)
     walls = {name: [cost.wall_s for cost in told] for name, told in costs.items()}
     return [
         (
@@ -258,17 +257,18 @@ def _rescans(machinery: Machinery, library: Path, recipe: Path, given) -> list[S
     ]
 
 
-def _looking(process, library: Path, _round: int) -> Cost:
+def looking(process, library: Path, _round: int) -> Cost:
+    """Have a process look at every file of a library."""
     return process("tests.bench.scale_rows:looking", str(library))
 
 
-def _ended_cpu_s() -> float:
+def ended_cpu_s() -> float:
     """Return the CPU seconds of the child processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
-def _write_library(folder: Path, tracks: int) -> Path:
+def write_library(folder: Path, tracks: int) -> Path:
     """Write files that hold their number, a thousand to a folder at most, and return the folder of all."""
     # At least two folders of at least three: a class each.
     files = min(FOLDER_FILES, tracks // 2)

@@ -10,7 +10,7 @@ import soundfile
 from pipeline.decoding import decode
 from pipeline.features.registry import family
 from pipeline.features.spec import compute
-from tests.bench import notebook, scale, store
+from tests.bench import notebook, predict, scale, store
 from tests.bench.extract import ROWS
 from tests.bench.piece import FORMATS, RATE_HZ, piece
 
@@ -48,6 +48,15 @@ def test_the_command_prints_every_row_of_the_store_tables():
     assert done.returncode == 0, done.stderr
     first_cells = {re.split(r"\s{2,}", line)[0] for line in done.stdout.splitlines()}
     assert first_cells >= {*store.READING, *store.COMPACTING}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_prints_the_predict_table_of_answers_that_are_all_there():
+    command = [sys.executable, "-m", "tests.bench", "predict", "--repeats", "1", "--tracks", "60"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {re.split(r"\s{2,}", line)[0] for line in done.stdout.splitlines()} >= {predict.PREDICT, scale.LOOKING}
 
 
 @pytest.mark.slow
