@@ -1,6 +1,7 @@
 import librosa
 import numpy as np
 import pytest
+from crossings import zero_crossing_rate
 from scipy import stats
 
 from pipeline.audio import AudioStream, StreamInfo
@@ -37,7 +38,7 @@ def librosa_row(signal):
     flux = [0.0] + [float(np.maximum(mel[:, t] - mel[:, t - 1], 0).mean()) for t in range(1, mel.shape[1])]
     shape = np.concatenate(
         [
-            feature.zero_crossing_rate(signal),
+            [zero_crossing_rate(signal)],
             feature.spectral_centroid(S=magnitude, sr=RATE_HZ) / 1000,
             feature.spectral_bandwidth(S=magnitude, sr=RATE_HZ) / 1000,
             feature.spectral_rolloff(S=magnitude, sr=RATE_HZ) / 1000,

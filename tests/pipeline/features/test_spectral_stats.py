@@ -1,6 +1,7 @@
 import librosa
 import numpy as np
 import pytest
+from crossings import zero_crossing_rate
 from scipy.signal import firwin, lfilter
 
 from pipeline.audio import Audio, AudioStream, StreamInfo
@@ -19,7 +20,7 @@ def librosa_frames(signal):
         "bandwidth": feature.spectral_bandwidth(y=signal, sr=RATE_HZ)[0],
         "rolloff": feature.spectral_rolloff(y=signal, sr=RATE_HZ)[0],
         "flatness": feature.spectral_flatness(y=signal)[0],
-        "zcr": feature.zero_crossing_rate(signal)[0],
+        "zcr": zero_crossing_rate(signal),
     }
     return found | {f"contrast_{i}": row for i, row in enumerate(feature.spectral_contrast(y=signal, sr=RATE_HZ))}
 
