@@ -26,9 +26,9 @@ def test_a_night_whose_conductor_is_killed_is_taken_up_as_the_same_run(chordal, 
 
     # when
     conductor, [at_the_run] = killing.worker(chordal, "conduct"), killing.pool(chordal, "conduct")
+    at_the_run.kill()
     if victim == "the conductor with it":
         conductor.kill()
-    at_the_run.kill()
 
     # then
     eventually(lambda: list(chordal.home.glob("nightly/*/result.json")), within_s=200)
