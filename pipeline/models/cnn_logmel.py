@@ -65,10 +65,5 @@ class CnnLogmel:
                 keras.layers.Dropout(float(hyperparameters["dropout"])),
             ]
 
-        schedule = Schedule(
-            learning_rate=float(hyperparameters["learning_rate"]),
-            batch=int(hyperparameters["batch"]),
-            epochs=int(hyperparameters["epochs"]) if epochs is None else max(epochs, MIN_REFIT_EPOCHS),
-            patience=int(hyperparameters["patience"]),
-        )
+        schedule = Schedule.of(hyperparameters, epochs, refit_at_least=MIN_REFIT_EPOCHS)
         return fit_network(layers, train, validation, classes=classes, schedule=schedule, seed=seed)

@@ -42,11 +42,7 @@ class CnnSegments:
                 f"cnn_segments needs rows that are matrices (frames, coefficients), not of shape {train.x.shape[1:]}; "
                 "use it with mfcc_segments"
             )
-        schedule = Schedule(
-            learning_rate=float(hyperparameters["learning_rate"]),
-            batch=int(hyperparameters["batch"]),
-            epochs=int(hyperparameters["epochs"]) if epochs is None else epochs,
-        )
+        schedule = Schedule.of(hyperparameters, epochs)
         return fit_network(
             lambda keras: cnn_layers(
                 keras,

