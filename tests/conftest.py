@@ -12,6 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
+from workers.address import BrokerAddress
+from workers.app import app, configure
+from workers.session import session
+from workers.settings import Settings
+
 QUICK = """
 name = "quick"
 title = "Two small models on mean MFCCs"
@@ -114,3 +119,14 @@ def chordal(tmp_path) -> Iterator[Chordal]:
         process.communicate()
     for process in command.left_running():
         process.kill()
+
+
+@pytest.fixture(scope="session")
+def lasting_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
+    """The one broker that this process publishes to: Celery keeps its connections and its result backend for life."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "logs").mkdir()
+    with session(home, None, 0) as opened:
+        configure(Settings(home=str(home), broker=opened.broker), "client")
+        yield opened.broker
+        app.pool.force_close_all()

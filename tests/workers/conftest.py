@@ -7,7 +7,6 @@ import pytest
 from pipeline.recipe import parse_recipe
 from pipeline.runs import RunPlan
 from workers.address import BrokerAddress
-from workers.app import app, configure
 from workers.context import Context
 from workers.session import Session, session
 from workers.settings import Settings
@@ -25,17 +24,6 @@ def running(tmp_path) -> Iterator[Session]:
 def broker(running) -> BrokerAddress:
     """The address of an embedded broker."""
     return running.broker
-
-
-@pytest.fixture(scope="session")
-def lasting_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
-    """The broker that the application publishes to: it keeps its result backend for as long as it lives."""
-    home = tmp_path_factory.mktemp("home")
-    (home / "logs").mkdir()
-    with session(home, None, 0) as opened:
-        configure(Settings(home=str(home), broker=opened.broker), "client")
-        yield opened.broker
-        app.pool.force_close_all()
 
 
 @pytest.fixture
