@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.learning import EvaluationReport, TrialOutcome
-from pipeline.report.recipe_toml import recipe_toml
+from pipeline.recipe_toml import recipe_toml
 from pipeline.runs import RunPlan
 from pipeline.tracks import printable
 from storage.runs import Tracked

@@ -2,10 +2,10 @@
 
 import shlex
 
+from pipeline.recipe_toml import recipe_toml
 from pipeline.report.charts import MOST_BARS, balance_chart
 from pipeline.report.content import ListedFailure, ReportContent
 from pipeline.report.parting import tracks_by_side
-from pipeline.report.recipe_toml import recipe_toml
 from pipeline.report.view import Block, Chart, Column, Listing, Section, Table, cut
 from pipeline.report.wording import MISSING, count, counted, duration, listed, pairs, percent, reason, within
 from pipeline.tracks import printable

@@ -11,7 +11,7 @@ from sounds import sound, write_classes
 
 from pipeline.libraries.plans import PointsPlan
 from pipeline.recipe import load_recipe
-from pipeline.report.recipe_toml import recipe_toml
+from pipeline.recipe_toml import recipe_toml
 from storage import RunLedger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

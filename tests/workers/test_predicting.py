@@ -96,6 +96,10 @@ def test_a_recorded_failure_is_an_answer_with_the_reason(home, music, capsys):
     out, err = capsys.readouterr()
     assert "empty, a header and no samples" in out
     assert "15 predicted, 1 failed" in err
+    with pytest.raises(SystemExit) as ended:
+        run(next((music / "high").glob("*50*")))
+    assert ended.value.code == 1, "no file at all was answered"
+    assert "empty, a header and no samples" in capsys.readouterr().out
 
 
 def test_csv_has_the_columns_that_were_asked_for(home, music, capsys):

@@ -1,4 +1,4 @@
-"""What a worker for extraction has loaded when it forks: all that files need, nothing that they do not."""
+"""What a worker for extraction has loaded when it forks, and what a command that waits has: what it needs, no more."""
 
 import subprocess
 import sys
@@ -15,6 +15,8 @@ HEAVY = (
     "jinja2", "keras", "librosa", "matplotlib", "mutagen", "pandas", "pyarrow", "pyloudnorm", "rich",
     "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.stats", "sklearn", "tensorflow",
 )  # fmt: skip
+
+COMMAND = "import sys, workers.cli.run, workers.importing, workers.running, workers.service, workers.tracking; "
 
 MORE = """
 import gc
@@ -50,3 +52,8 @@ def test_a_worker_loads_nothing_before_the_fork_that_extraction_does_not_need():
 
 def test_a_warm_worker_has_every_kernel_that_a_file_may_need():
     assert told_by(f"{LOAD}{MORE}") == ""
+
+
+def test_a_command_that_waits_for_workers_loads_nothing_that_only_they_need():
+    heavy = {*HEAVY} - {"rich"}
+    assert told_by(f"{COMMAND}sys.exit(' '.join(m for m in {heavy} if m in sys.modules) or 0)") == ""

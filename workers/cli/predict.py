@@ -1,6 +1,7 @@
 """`chordal predict`: what a model says of files and libraries."""
 
 import os
+import sys
 from collections import Counter
 from typing import Any
 
@@ -71,7 +72,8 @@ def predict(
         chordal predict new-songs --labels folder
 
     Features that are stored are used, what is missing is extracted first. A file that cannot be read is told with the
-    reason, and the others go on. "unsure" is the answer where the model abstains.
+    reason, and the others go on; when none could be, the exit status is 1. "unsure" is the answer where the model
+    abstains.
     """
     from pipeline.models.runtime import around_tensorflow
     from pipeline.prediction import Scoring
@@ -116,3 +118,5 @@ def predict(
     if out is not None and as_json:
         told: dict[str, Any] = {"file": os.path.abspath(out), "model": found.model.version, **counts}  # noqa: PTH100
         options.emit({**told, "scores": scores.to_wire() if scores is not None else None})
+    if counts["failed"] and counts["failed"] == counts.total():
+        sys.exit(1)

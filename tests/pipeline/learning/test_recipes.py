@@ -6,7 +6,7 @@ from pipeline.errors import UsageError
 from pipeline.features.registry import families
 from pipeline.models import model_names
 from pipeline.recipe import load_recipe, parse_recipe, recipe_names
-from pipeline.report.recipe_toml import recipe_toml
+from pipeline.recipe_toml import recipe_toml
 from pipeline.search import plan_study, propose_trials
 
 MINIMAL = """

@@ -5,7 +5,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.models import model_names
 from pipeline.recipe import ModelChoice, Span, parse_recipe
-from pipeline.report.recipe_toml import recipe_toml
+from pipeline.recipe_toml import recipe_toml
 from pipeline.spaces import configurations, declared, default_configuration, describe, space_of, to_keras_tuner
 
 
