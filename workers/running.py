@@ -189,18 +189,21 @@ def follow(
     within: Session | None = None,
 ) -> None:
     """Publish a scanned run and wait for its end, `within` a session if there is one. Raises as `execute` does."""
-    run_id = finished.plan.run_id
+    plan = finished.plan
+    run_id = plan.run_id
+    # A worker that finds nothing to do costs seconds of CPU and the memory of a pool.
+    roles = [role for role, needed in (("extract", plan.extract), ("learn", plan.learn)) if needed]
     with (
         _told_when_stopped(Doors(home).ledger, run_id),
         announced(home, run_id) as announcement,
-        session(home, broker, workers) if within is None else nullcontext(within) as running,
+        session(home, broker, workers, roles=roles) if within is None else nullcontext(within) as running,
     ):
         announcement.reached_by(running.broker)
         context = _client(home, running)
-        publisher = Publisher(context, finished.plan)
+        publisher = Publisher(context, plan)
         try:
             publisher.start()
-            watcher = Watcher(context, finished.plan, finished.found, view)
+            watcher = Watcher(context, plan, finished.found, view)
             with interrupts.patiently() if view.is_live else nullcontext():
                 wait_for_end(context, running, watcher, publisher)
         except BaseException:

@@ -1,7 +1,7 @@
 """The machinery of one run: a broker and workers, started for it, kept alive, and taken down with it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -68,7 +68,9 @@ class Session:
 
 
 @contextmanager
-def session(home: Path, broker: BrokerAddress | None, workers: int | None) -> Iterator[Session]:
+def session(
+    home: Path, broker: BrokerAddress | None, workers: int | None, *, roles: Iterable[str] = ("extract", "learn")
+) -> Iterator[Session]:
     """Run with the given broker, or with an embedded one; yield what was started and take it down at the end.
 
     With a broker of the user's, workers are started only when asked for by number. Raises `BrokerError` when the
@@ -84,7 +86,7 @@ def session(home: Path, broker: BrokerAddress | None, workers: int | None) -> It
         else:
             broker.check()
             fitness.check_versions(broker)
-        crew = [worker(home, broker, role, workers).start() for role in ("extract", "learn")] if workers else []
+        crew = [worker(home, broker, role, workers).start() for role in roles] if workers else []
         opened = Session(broker, [*children, *crew], crew)
         stack.callback(opened.stop)
         yield opened
