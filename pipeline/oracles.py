@@ -7,10 +7,7 @@ that state as the next version, of all who tried, has asked; the others begin ag
 
 import copy
 import math
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -18,12 +15,15 @@ import numpy as np
 from pipeline.learning import TrialOutcome
 from pipeline.recipe import Scalar, Strategy
 from pipeline.spaces import Parameter, default_configuration, to_keras_tuner
+from pipeline.tuner_oracles import forget, kinds, quiet
 from pipeline.wire import Value
 
 OBJECTIVE = "validation_accuracy"
 
 _COLLISIONS = 500
 """Draws in a row that were drawn before, after which a space counts as exhausted; KerasTuner's 20 leave some out."""
+_ALONE = "0"
+"""The id of a trial that is the only one of its search."""
 _PRIVATE = "tuner/"
 """How the names begin that Hyperband adds to a configuration."""
 
@@ -106,7 +106,9 @@ def advance(
     wanted = [number for number in wanted if number not in state.handed]
     if not news and not wanted:
         return state, "handed"
-    with _quiet():
+    if search.oracle != "hyperband" and len(search.trials) == 1:
+        return _alone(search, state, news), "handed"
+    with quiet():
         oracle = _restored(search, state)
         indices = {name: trial.index for name, trial in state.trials.items()}
         for outcome in sorted(news, key=lambda outcome: outcome.spec.index):
@@ -120,8 +122,20 @@ def advance(
             indices[trial.trial_id] = number
         is_other = news or len(oracle.trials) > len(state.trials)
         after = _state_of(oracle, indices, version=state.version + 1) if is_other else state
-        _forget(oracle)
+        forget(oracle)
     return after, answer
+
+
+def _alone(search: Search, state: OracleState, news: Iterable[TrialOutcome]) -> OracleState:
+    """Return the next state of a search of one trial, that of the defaults: there is nothing to ask an oracle.
+
+    Starting KerasTuner takes longer than many such a trial.
+    """
+    values = default_configuration(search.space)
+    trial = state.trials.get(_ALONE) or OracleTrial(index=search.trials[0], values=values, status="RUNNING")
+    for outcome in news:
+        trial = trial.replace(**_ending(outcome))
+    return OracleState(version=state.version + 1, trials={_ALONE: trial})
 
 
 def sweep_sizes(epochs: int, factor: int) -> list[list[tuple[int, int]]]:
@@ -155,7 +169,7 @@ def _restored(search: Search, state: OracleState) -> Any:
         # A study goes on however many of its trials fail in a row; the limit would raise in the middle of a task.
         "max_consecutive_failed_trials": len(search.trials) + 1,
     }
-    kind = _kinds()[search.oracle]
+    kind = kinds()[search.oracle]
     if search.oracle == "hyperband":
         oracle = kind(max_epochs=search.epochs, factor=search.factor, **common)
     elif search.oracle == "bayesian":
@@ -192,12 +206,18 @@ def _initial_points(search: Search) -> int:
 
 def _tell(oracle: Any, name: str, outcome: TrialOutcome) -> None:
     trial = oracle.trials[name]
-    if outcome.state == "completed" and math.isfinite(outcome.objective):
-        oracle.update_trial(name, {OBJECTIVE: outcome.objective})
-        trial.status = "COMPLETED"
-    else:
-        trial.status, trial.message = "FAILED", outcome.reason
+    ending = _ending(outcome)
+    if ending["score"] is not None:
+        oracle.update_trial(name, {OBJECTIVE: ending["score"]})
+    trial.status, trial.message = ending["status"], ending["message"]
     oracle.end_trial(trial)
+
+
+def _ending(outcome: TrialOutcome) -> dict[str, Any]:
+    """Return what an outcome makes of an `OracleTrial`."""
+    if outcome.state == "completed" and math.isfinite(outcome.objective):
+        return {"status": "COMPLETED", "score": outcome.objective, "message": None}
+    return {"status": "FAILED", "score": None, "message": outcome.reason}
 
 
 def _state_of(oracle: Any, indices: dict[str, int], *, version: int) -> OracleState:
@@ -228,81 +248,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(entry) for entry in value]
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _forget(oracle: Any) -> None:
-    """Take an oracle out of the tables of locks that KerasTuner would keep it in for ever."""
-    from keras_tuner.src.engine import oracle as engine
-
-    engine.LOCKS.pop(oracle, None)
-    engine.THREADS.pop(oracle, None)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Import KerasTuner, TensorFlow set up first, and hide what is said of its own doing."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    from pipeline.models.runtime import prepare
-
-    prepare()
-    with warnings.catch_warnings():
-        # KerasTuner 1.4 asks `threading` for names that Python has deprecated.
-        warnings.filterwarnings("ignore", r"(currentThread|getName)\(\) is deprecated", DeprecationWarning)
-        # A process fitted to a handful of points often ends at the bounds of its length scale.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
-
-
-@cache
-def _kinds() -> dict[Strategy, Any]:
-    """Return the classes of oracles: KerasTuner's, without files, their first trial the default configuration."""
-    from keras_tuner import oracles
-
-    class Filed:
-        """Not saved by itself, and first of all the defaults; every oracle draws by `_random_values`."""
-
-        trials: dict[str, Any]
-        defaults: dict[str, Scalar]
-
-        def save(self) -> None:
-            pass
-
-        def _save_trial(self, trial: Any) -> None:
-            pass
-
-        def _random_values(self) -> dict[str, Scalar] | None:
-            if not self.trials:
-                return dict(self.defaults)
-            values: dict[str, Scalar] | None = super()._random_values()  # type: ignore[misc]
-            return values
-
-    class Random(Filed, oracles.RandomSearchOracle):  # type: ignore[misc]
-        pass
-
-    class Hyperband(Filed, oracles.HyperbandOracle):  # type: ignore[misc]
-        pass
-
-    class Bayesian(Filed, oracles.BayesianOptimizationOracle):  # type: ignore[misc]
-        def _vectorize_trials(self) -> tuple[Any, Any]:
-            # What runs is guessed by the process fitted to what has ended. KerasTuner has it from the question
-            # before; an oracle that was made just now has not, and its guess would be far off.
-            everything = self.trials
-            self.trials = {name: trial for name, trial in everything.items() if trial.status == "COMPLETED"}
-            self.gpr.fit(*super()._vectorize_trials())
-            self.trials = everything
-            return super()._vectorize_trials()  # type: ignore[no-any-return]
-
-        def _vector_to_values(self, vector: Any) -> dict[str, Scalar]:
-            # KerasTuner turns the very end of a logarithmic range of whole numbers into the number behind it.
-            inside = np.clip(vector, 0.0, 1.0 - 1e-9)
-            return super()._vector_to_values(inside)  # type: ignore[no-any-return]
-
-        def populate_space(self, trial_id: str) -> dict[str, Any]:
-            answer: dict[str, Any] = super().populate_space(trial_id)
-            # Where the process sees its best is often where somebody was before.
-            if answer.get("values") and self._duplicate(answer["values"]):
-                return self._random_populate_space()  # type: ignore[no-any-return]
-            return answer
-
-    return {"random": Random, "bayesian": Bayesian, "hyperband": Hyperband}

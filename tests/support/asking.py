@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from pipeline.learning import TrialOutcome
-from pipeline.oracles import _kinds, _quiet
+from pipeline.tuner_oracles import kinds, quiet
 from workers import learning, searching
 from workers.context import Doors
 
@@ -59,8 +59,8 @@ def start(home: Path, runs: list[str], seed: int) -> int:
 
 def main(home: Path, kills: int, runs: list[str]) -> None:
     """Keep a crew at work, and kill one of them now and then; print how many were killed before all had ended."""
-    with _quiet():
-        _kinds()
+    with quiet():
+        kinds()
     chance, pause = random.Random(1), threading.Event()
     crew = [start(home, runs, seed) for seed in range(CREW)]
     context, killed = Doors(home), 0

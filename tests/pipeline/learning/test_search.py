@@ -288,6 +288,38 @@ def test_a_study_is_checked_planned_and_described_without_starting_tensorflow():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_search_of_one_trial_is_the_first_of_a_longer_one_and_needs_no_keras_tuner():
+    choices = [{"family": "svm"}, {"family": "forest"}, {"family": "dense_search"}, {"family": "cnn_logmel"}]
+    alone = drawn(a_recipe(*choices, trials=len(choices)))
+    longer = drawn(a_recipe(*choices, trials=2 * len(choices)))
+    assert [told(spec) for spec in alone] == [told(spec) for spec in longer if spec.index < len(choices)]
+    assert [spec.seed for spec in alone] == [spec.seed for spec in longer if spec.index < len(choices)]
+
+    study = Study(a_recipe({"family": "svm"}, trials=1))
+    _, spec = study.ask(0)
+    before = study.oracle
+    assert study.ask(0) == ("handed", spec)
+    assert study.oracle == before
+    study.end(spec)
+    study.ask(0)
+    after = study.oracle
+    assert (after.told, [trial.status for trial in after.trials.values()]) == ({0}, ["COMPLETED"])
+    assert study.ask(0, [ended(spec, 0.9)])[0] == "handed"
+    assert study.oracle == after
+
+    program = (
+        "import sys\n"
+        "from pipeline.recipe import ModelChoice, Recipe, SearchPlan\n"
+        "from pipeline.search import propose_trials\n"
+        "models = (ModelChoice(features='frame_stats', family='svm'),)\n"
+        "recipe = Recipe(name='made', title='Made', models=models, search=SearchPlan(trials=1))\n"
+        "assert len(propose_trials(recipe, run_id='r', seed=0)) == 1\n"
+        "assert not {'tensorflow', 'keras_tuner'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_feature_family_that_does_not_exist_is_refused_before_anything_begins():
     recipe = a_recipe({"family": "svm"}, trials=1).replace(features=("loudnes",))
 
