@@ -11,7 +11,7 @@ from pipeline.arrays import Bool, Float32, Int64
 from pipeline.augmentation.plans import AugmentPlan, variations
 from pipeline.errors import UsageError
 from pipeline.features.spec import FeatureRows
-from pipeline.learning import AugmentedCopy, DatasetManifest, DatasetTrack, ExcludedTrack
+from pipeline.manifests import AugmentedCopy, DatasetManifest, DatasetTrack, ExcludedTrack
 from pipeline.soundness import look_through
 from pipeline.tracks import ScannedTrack, TrackRecord, printable
 

@@ -14,15 +14,8 @@ from pipeline.evaluation.sentinel import watch
 from pipeline.evaluation.votes import Votes, averaged
 from pipeline.findings import Sentinel
 from pipeline.fitting import by_track, fit_on, predict_rows, predict_tracks
-from pipeline.learning import (
-    DatasetManifest,
-    FitReport,
-    Partition,
-    Round,
-    Split,
-    TrialOutcome,
-    TrialSpec,
-)
+from pipeline.learning import FitReport, TrialOutcome, TrialSpec
+from pipeline.manifests import DatasetManifest, Partition, Round, Split
 from pipeline.models import Fit
 from pipeline.recipe import Recipe
 from pipeline.splits import units_of_split

@@ -9,7 +9,8 @@ from pipeline.arrays import Float64
 from pipeline.augmentation.rows import augmented
 from pipeline.datasets import Rows, label_indices
 from pipeline.evaluation.votes import Votes
-from pipeline.learning import DatasetManifest, TrialSpec
+from pipeline.learning import TrialSpec
+from pipeline.manifests import DatasetManifest
 from pipeline.models import Fit, Labelled, model_family
 from pipeline.models.classifier import mean_by_track
 from pipeline.recipe import Balance

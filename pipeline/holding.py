@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.arrays import Bool, Int64
 from pipeline.datasets import label_indices
-from pipeline.learning import DatasetManifest, DatasetTrack, Partition, Split
+from pipeline.manifests import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.splits import units_of_split
 
 _TRAIN, _VALIDATION, _TEST, _NOWHERE = range(4)

@@ -9,7 +9,7 @@ from pipeline.arrays import Bool, Float32, Int64
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
 from pipeline.findings import Flaw
-from pipeline.learning import DatasetTrack
+from pipeline.manifests import DatasetTrack
 from pipeline.passing import Reader, each_rows
 
 MOST_COLUMNS = 5

@@ -17,17 +17,8 @@ from pipeline.examining import Bench, examine, fit_member, usual_epochs, watched
 from pipeline.executions import execute
 from pipeline.findings import Answering
 from pipeline.fitting import class_shares, fit_on, predict_tracks
-from pipeline.learning import (
-    DatasetManifest,
-    EvaluationReport,
-    Execution,
-    FitReport,
-    ModelVersion,
-    Partition,
-    Split,
-    TrialOutcome,
-    TrialSpec,
-)
+from pipeline.learning import EvaluationReport, Execution, FitReport, ModelVersion, TrialOutcome, TrialSpec
+from pipeline.manifests import DatasetManifest, Partition, Split
 from pipeline.models import Fit
 from pipeline.models.classifier import ClassifierCard, Member, save_classifier
 from pipeline.recipe import Recipe

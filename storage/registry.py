@@ -16,7 +16,8 @@ from pathlib import Path
 
 from pipeline.errors import PermanentError, StoreError, UsageError
 from pipeline.hashing import content_hash
-from pipeline.learning import DatasetManifest, EvaluationReport, ModelVersion, Split
+from pipeline.learning import EvaluationReport, ModelVersion
+from pipeline.manifests import DatasetManifest, Split
 from pipeline.tracks import printable
 from pipeline.wire import Value
 from storage import durable

@@ -33,7 +33,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.learning import DatasetManifest, EvaluationReport, Split
+from pipeline.learning import EvaluationReport
+from pipeline.manifests import DatasetManifest, Split
 from pipeline.measured import Measured
 from pipeline.runs import Purpose, RunPlan, ShardSummary
 from pipeline.tracks import ScannedTrack, printable

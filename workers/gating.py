@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.gate import Comparison, GatePlan, Verdict, compare, judge
-from pipeline.learning import DatasetManifest, DatasetTrack, EvaluationReport, ModelVersion, Split
+from pipeline.learning import EvaluationReport, ModelVersion
+from pipeline.manifests import DatasetManifest, DatasetTrack, Split
 from pipeline.models.fits import misfit
 from storage import Champion
 from workers.context import Doors

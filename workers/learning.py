@@ -9,7 +9,8 @@ from typing import Literal
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.features.registry import family
-from pipeline.learning import DatasetManifest, EvaluationReport, Split, SplitFacts, StudyPlan, TrialOutcome, TrialSpec
+from pipeline.learning import EvaluationReport, SplitFacts, StudyPlan, TrialOutcome, TrialSpec
+from pipeline.manifests import DatasetManifest, Split
 from pipeline.tracks import ScannedTrack
 from pipeline.versions import software_versions
 from pipeline.wire import Value

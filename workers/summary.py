@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.findings import RowSides
-from pipeline.learning import DatasetManifest, EvaluationReport, Scores, Split
+from pipeline.learning import EvaluationReport, Scores
+from pipeline.manifests import DatasetManifest, Split
 from pipeline.runs import RunPlan
 from storage.times import trials_wall_s
 from workers import learning, stages

@@ -9,7 +9,8 @@ from pipeline.arrays import Int64
 from pipeline.evaluation.calibration import answering, reliability
 from pipeline.evaluation.votes import Votes, joined
 from pipeline.findings import Answering, Calibration
-from pipeline.learning import DatasetManifest, Prediction, Scores
+from pipeline.learning import Prediction, Scores
+from pipeline.manifests import DatasetManifest
 from pipeline.recipe import AnswerPlan
 
 

@@ -11,7 +11,8 @@ from pipeline.arrays import Bool, Float32, Float64, Int64
 from pipeline.datasets import Rows, label_indices
 from pipeline.evaluation.intervals import difference_interval, share_interval
 from pipeline.findings import Sentinel, SentinelGap, SentinelScore
-from pipeline.learning import DatasetManifest, TrialSpec
+from pipeline.learning import TrialSpec
+from pipeline.manifests import DatasetManifest
 from pipeline.models import Labelled, model_family
 from pipeline.recipe import Scalar
 from pipeline.splits.dealing import evenly

@@ -10,7 +10,8 @@ from pipeline.datasets import label_indices
 from pipeline.evaluation.intervals import with_intervals
 from pipeline.evaluation.scores import score
 from pipeline.findings import Answering
-from pipeline.learning import DatasetManifest, Scores
+from pipeline.learning import Scores
+from pipeline.manifests import DatasetManifest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

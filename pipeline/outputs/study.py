@@ -11,7 +11,8 @@ from pipeline.audio import Audio
 from pipeline.datasets import Rows, RowSource, load_rows
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureSpec
-from pipeline.learning import DatasetManifest, EvaluationReport, Split, TrialOutcome, TrialSpec
+from pipeline.learning import EvaluationReport, TrialOutcome, TrialSpec
+from pipeline.manifests import DatasetManifest, Split
 from pipeline.models import Classifier, load_model
 from pipeline.models.base import TrainedModel
 from pipeline.recipe import Recipe

@@ -6,7 +6,8 @@ from pathlib import PurePath
 
 from pipeline.features.spec import FeatureSpec
 from pipeline.gate import Verdict
-from pipeline.learning import DatasetManifest, EvaluationReport, Split, StudyPlan, TrialOutcome, TrialSpec
+from pipeline.learning import EvaluationReport, StudyPlan, TrialOutcome, TrialSpec
+from pipeline.manifests import DatasetManifest, Split
 from pipeline.runs import RunPlan
 from pipeline.tracks import Failure, TrackRecord
 from pipeline.wire import Value

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline.augmentation.plans import AugmentPlan
 from pipeline.findings import RowSides
-from pipeline.learning import DatasetManifest, DatasetTrack, Partition, Split
+from pipeline.manifests import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.report.view import Column, Section, Table, cut
 from pipeline.report.wording import count, counted, reason, within
 from pipeline.tracks import printable

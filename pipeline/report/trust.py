@@ -1,7 +1,8 @@
 """The parts of a report that tell how far its scores can be trusted: intervals, the leakage sentinel, duplicates."""
 
 from pipeline.findings import DuplicateSet, Sentinel, SentinelScore
-from pipeline.learning import DatasetManifest, EvaluationReport, Split
+from pipeline.learning import EvaluationReport
+from pipeline.manifests import DatasetManifest, Split
 from pipeline.report.view import Block, Column, Section, Table, cut
 from pipeline.report.wording import MISSING, between, count, counted, listed, percent, points, within
 from pipeline.splits.duplicates import fingerprint_of

@@ -1,6 +1,6 @@
 """The part of a report that tells which values nothing could be learned from."""
 
-from pipeline.learning import DatasetManifest
+from pipeline.manifests import DatasetManifest
 from pipeline.report.view import Block, Column, Section, Table, cut
 from pipeline.report.wording import count, counted, within
 from pipeline.tracks import printable

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.errors import UsageError
-from pipeline.learning import DatasetManifest, Partition
+from pipeline.manifests import DatasetManifest, Partition
 from pipeline.recipe import SplitPlan
 from pipeline.splits.dealing import evenly
 from pipeline.splits.holdout import carve, check_units, unvalidated

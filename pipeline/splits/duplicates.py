@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.arrays import Float32, Int64
 from pipeline.findings import DuplicateSet
-from pipeline.learning import DatasetManifest
+from pipeline.manifests import DatasetManifest
 from pipeline.passing import Reader, each_rows
 from pipeline.splits.fingerprints import FINGERPRINTS, Fingerprint
 

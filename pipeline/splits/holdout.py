@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.arrays import Int64
 from pipeline.datasets import label_indices
 from pipeline.errors import UsageError
-from pipeline.learning import DatasetManifest, Partition
+from pipeline.manifests import DatasetManifest, Partition
 from pipeline.recipe import SplitPlan
 from pipeline.splits.dealing import deal, missing, size_error
 from pipeline.splits.units import positions, unit_table

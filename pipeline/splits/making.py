@@ -6,7 +6,7 @@ from pipeline.arrays import Int64
 from pipeline.datasets import RowSource
 from pipeline.errors import UsageError
 from pipeline.findings import DuplicateSet
-from pipeline.learning import DatasetManifest, Partition, Split
+from pipeline.manifests import DatasetManifest, Partition, Split
 from pipeline.recipe import SplitPlan
 from pipeline.splits.crossed import by_kfold, by_nested
 from pipeline.splits.duplicates import near_duplicates, same_contents

@@ -14,7 +14,7 @@ from pipeline.datasets import RowSource, load_rows
 from pipeline.errors import UsageError
 from pipeline.features.spec import FeatureRows
 from pipeline.findings import RowSides
-from pipeline.learning import DatasetManifest, Partition, Split
+from pipeline.manifests import DatasetManifest, Partition, Split
 from pipeline.recipe import Recipe, SplitPlan
 from pipeline.splits.units import units_of_split
 from pipeline.tracks import TrackRecord

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.datasets import label_indices
-from pipeline.learning import DatasetManifest, Split
+from pipeline.manifests import DatasetManifest, Split
 
 
 def units_of(manifest: DatasetManifest, near: Sequence[Sequence[int]] = ()) -> Int64:

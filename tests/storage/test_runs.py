@@ -8,19 +8,16 @@ import pytest
 from pipeline.errors import StoreError, UsageError
 from pipeline.learning import (
     ClassScores,
-    DatasetManifest,
-    DatasetTrack,
     EvaluationReport,
     Execution,
     ModelVersion,
-    Partition,
     PlannedModel,
     Scores,
-    Split,
     StudyPlan,
     TrialOutcome,
     TrialSpec,
 )
+from pipeline.manifests import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.oracles import OracleState
 from pipeline.recipe import ModelChoice, Recipe
 from pipeline.runs import RunPlan, ShardSummary

@@ -10,17 +10,8 @@ from pipeline.evaluation import score
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
 from pipeline.gate import GatePlan
-from pipeline.learning import (
-    DatasetManifest,
-    DatasetTrack,
-    EvaluationReport,
-    ModelVersion,
-    Partition,
-    Prediction,
-    Split,
-    SplitFacts,
-    TrialSpec,
-)
+from pipeline.learning import EvaluationReport, ModelVersion, Prediction, SplitFacts, TrialSpec
+from pipeline.manifests import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.models import Labelled, model_family
 from pipeline.models.classifier import ClassifierCard, Member, save_classifier
 from pipeline.recipe import load_recipe

@@ -106,6 +106,7 @@ def test_what_cannot_be_is_refused_in_one_line(doors, refused):
     assert "model v0009: no such version; the latest are: v0001, v0002" in refused("promote", "v0009")
     assert "v0009" in refused("show", "v0009")
     assert "v0009" in refused("compare", "v0001", "v0009")
+    assert "one model; name two" in refused("compare", "v0002", "v0002")
     assert "v0001 is the first champion" in refused("rollback")
     assert "shw" in refused("shw")
 

@@ -136,6 +136,10 @@ def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
     from pipeline.models.fits import check_fits
     from workers import gating
 
+    if one == other:
+        raise UsageError(
+            f"models compare {printable(one)} {printable(other)}: one model; name two versions of `chordal models`"
+        )
     doors = opened(home)
     old, new = gating.contender(doors, one), gating.contender(doors, other)
     check_fits(one, old.model.features)

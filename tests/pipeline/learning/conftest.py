@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.datasets import build_manifest
 from pipeline.features.spec import FeatureRows
-from pipeline.learning import DatasetManifest, DatasetTrack
+from pipeline.manifests import DatasetManifest, DatasetTrack
 from pipeline.recipe import ModelChoice, Recipe, SearchPlan, SplitPlan
 from pipeline.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
 

@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.holding import Learned, keep_held_out
-from pipeline.learning import Split
+from pipeline.manifests import Split
 from pipeline.recipe import SplitPlan
 from pipeline.splits import make_split, units_of_split
 

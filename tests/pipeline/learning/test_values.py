@@ -6,20 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.findings import DuplicateSet, Flaw, Interval
-from pipeline.learning import (
-    ClassScores,
-    DatasetManifest,
-    DatasetTrack,
-    ExcludedTrack,
-    FitReport,
-    ModelVersion,
-    Partition,
-    Prediction,
-    Scores,
-    Split,
-    TrialOutcome,
-    TrialSpec,
-)
+from pipeline.learning import ClassScores, FitReport, ModelVersion, Prediction, Scores, TrialOutcome, TrialSpec
+from pipeline.manifests import DatasetManifest, DatasetTrack, ExcludedTrack, Partition, Split
 
 words = st.text(max_size=8)
 floats = st.floats(allow_nan=False, allow_infinity=False)

@@ -7,19 +7,15 @@ import pytest
 from pipeline.features.spec import FeatureSpec
 from pipeline.learning import (
     ClassScores,
-    DatasetManifest,
-    DatasetTrack,
     EvaluationReport,
-    ExcludedTrack,
     FitReport,
     ModelVersion,
-    Partition,
     Prediction,
     Scores,
-    Split,
     TrialOutcome,
     TrialSpec,
 )
+from pipeline.manifests import DatasetManifest, DatasetTrack, ExcludedTrack, Partition, Split
 from pipeline.recipe import ModelChoice, Recipe
 from pipeline.report import ReportContent, RunCounts, gather_facts
 from pipeline.runs import RunPlan

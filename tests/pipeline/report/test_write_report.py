@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.augmentation.plans import AugmentPlan, Variation
 from pipeline.errors import UsageError
-from pipeline.learning import AugmentedCopy, Execution, Partition, PlannedModel, Prediction, Split, StudyPlan
+from pipeline.learning import Execution, PlannedModel, Prediction, StudyPlan
+from pipeline.manifests import AugmentedCopy, Partition, Split
 from pipeline.recipe import ModelChoice, SearchPlan
 from pipeline.report import ListedFailure, ReportContent, TrackFacts, write_report
 from pipeline.search import plan_study
