@@ -62,6 +62,21 @@ class Study:
         return specs
 
 
+def check_first_is_kept_and_told_once(study, *, then):
+    """Check that the first trial keeps its configuration, and that whoever asks for trial `then` tells of it once."""
+    _, first = study.ask(0)
+    before = study.oracle
+    assert study.ask(0) == ("handed", first)
+    assert study.oracle == before
+    study.end(first)
+    study.ask(then)
+    after = study.oracle
+    assert after.told == {0}
+    assert after.version > before.version
+    assert study.ask(then, [ended(first, 0.9)])[0] == "handed"
+    assert study.oracle == after
+
+
 def test_trials_are_shared_out_in_turn_and_numbered():
     trials = drawn(a_recipe({"family": "svm"}, {"family": "logistic"}, trials=5))
 
@@ -147,17 +162,7 @@ def test_trials_that_depend_on_outcomes_cannot_all_be_drawn_at_once():
 @pytest.mark.parametrize("strategy", ["random", "bayesian", "hyperband"])
 def test_a_trial_keeps_its_configuration_and_an_outcome_is_told_once(strategy):
     study = Study(a_recipe({"family": "dense_search", "fixed": {"epochs": 4}}, trials=6, strategy=strategy, factor=2))
-    _, first = study.ask(0)
-    before = study.oracle
-    assert study.ask(0) == ("handed", first)
-    assert study.oracle == before
-    study.end(first)
-    study.ask(1)
-    after = study.oracle
-    assert after.told == {0}
-    assert after.version > before.version
-    assert study.ask(1, [ended(first, 0.9)])[0] == "handed"
-    assert study.oracle == after
+    check_first_is_kept_and_told_once(study, then=1)
 
 
 def test_bayesian_search_climbs_from_what_it_was_told():
@@ -295,17 +300,7 @@ def test_a_search_of_one_trial_is_the_first_of_a_longer_one_and_needs_no_keras_t
     assert [told(spec) for spec in alone] == [told(spec) for spec in longer if spec.index < len(choices)]
     assert [spec.seed for spec in alone] == [spec.seed for spec in longer if spec.index < len(choices)]
 
-    study = Study(a_recipe({"family": "svm"}, trials=1))
-    _, spec = study.ask(0)
-    before = study.oracle
-    assert study.ask(0) == ("handed", spec)
-    assert study.oracle == before
-    study.end(spec)
-    study.ask(0)
-    after = study.oracle
-    assert (after.told, [trial.status for trial in after.trials.values()]) == ({0}, ["COMPLETED"])
-    assert study.ask(0, [ended(spec, 0.9)])[0] == "handed"
-    assert study.oracle == after
+    check_first_is_kept_and_told_once(Study(a_recipe({"family": "svm"}, trials=1)), then=0)
 
     program = (
         "import sys\n"
