@@ -1,4 +1,4 @@
-"""KerasTuner's oracles as classes that keep no files; importing them starts TensorFlow, so callers do it late."""
+"""KerasTuner's oracles as classes that keep no files; TensorFlow is started when they are asked for, not before."""
 
 import warnings
 from collections.abc import Iterator

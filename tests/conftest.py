@@ -122,7 +122,7 @@ def chordal(tmp_path) -> Iterator[Chordal]:
 
 
 @pytest.fixture(scope="session")
-def lasting_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
+def one_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
     """The one broker that this process publishes to: Celery keeps its connections and its result backend for life."""
     home = tmp_path_factory.mktemp("home")
     (home / "logs").mkdir()
@@ -130,3 +130,10 @@ def lasting_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
         configure(Settings(home=str(home), broker=opened.broker), "client")
         yield opened.broker
         app.pool.force_close_all()
+
+
+@pytest.fixture
+def lasting_broker(one_broker) -> BrokerAddress:
+    """The broker that the application publishes to, emptied of what earlier tests left."""
+    one_broker.client().flushall()
+    return one_broker

@@ -74,7 +74,6 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
     since = (BEGIN - timedelta(minutes=1)).isoformat()
     wanted = Schedule(nightly="0 3 * * *", since=since, libraries=(str(library),), recipe=str(recipe), reconcile_s=1e9)
     nights.ask_for(wanted)
-    lasting_broker.client().flushall()
     with session(chordal.home, lasting_broker, 1) as running:
         context = configure(Settings(home=str(chordal.home), broker=running.broker), "client") and conducting_context()
         clock = Clock(context, nights)

@@ -18,9 +18,7 @@ pytestmark = pytest.mark.timeout(60)
 @pytest.fixture
 def client(lasting_broker):
     """A client of an empty broker that the application publishes to."""
-    client = lasting_broker.client()
-    client.flushall()
-    return client
+    return lasting_broker.client()
 
 
 def plan(run_id: str, priority="normal") -> RunPlan:

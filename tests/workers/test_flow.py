@@ -23,9 +23,7 @@ pytestmark = pytest.mark.timeout(120)
 @pytest.fixture
 def client(lasting_broker):
     """A client of an empty broker that the application publishes to."""
-    client = lasting_broker.client()
-    client.flushall()
-    return client
+    return lasting_broker.client()
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """What a worker for extraction has loaded when it forks, and what a command that waits has: what it needs, no more."""
 
-import subprocess
-import sys
+from loaded import loaded_by, told_by
 
 LOAD = """
-import sys
 import workers.serving, workers.tasks
 from pipeline.kernels import warm
 warm()
@@ -16,10 +14,11 @@ HEAVY = (
     "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.stats", "sklearn", "tensorflow",
 )  # fmt: skip
 
-COMMAND = "import sys, workers.cli.run, workers.importing, workers.running, workers.service, workers.tracking; "
+COMMAND = "import workers.cli.run, workers.importing, workers.running, workers.service, workers.tracking"
 
 MORE = """
 import gc
+import sys
 import numpy as np
 from numba.core.dispatcher import Dispatcher
 from pipeline.audio import Audio
@@ -40,14 +39,8 @@ sys.exit("\\n".join(sorted(loaded() - before)) or 0)
 """
 
 
-def told_by(program):
-    """Return what a program of its own says when it ends, empty when all is well."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    return done.stderr
-
-
 def test_a_worker_loads_nothing_before_the_fork_that_extraction_does_not_need():
-    assert told_by(f"{LOAD}sys.exit(' '.join(m for m in {HEAVY} if m in sys.modules) or 0)") == ""
+    assert loaded_by(LOAD, HEAVY) == ""
 
 
 def test_a_warm_worker_has_every_kernel_that_a_file_may_need():
@@ -55,5 +48,4 @@ def test_a_warm_worker_has_every_kernel_that_a_file_may_need():
 
 
 def test_a_command_that_waits_for_workers_loads_nothing_that_only_they_need():
-    heavy = {*HEAVY} - {"rich"}
-    assert told_by(f"{COMMAND}sys.exit(' '.join(m for m in {heavy} if m in sys.modules) or 0)") == ""
+    assert loaded_by(COMMAND, {*HEAVY} - {"rich"}) == ""
