@@ -4,14 +4,16 @@ Ids are hashes: their first eight bytes, as a number, sort and find them as well
 The few that share a prefix lie next to each other and are told apart by the rest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Self
+from functools import cached_property, partial
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
-from pipeline.arrays import Int32, Int64
+from pipeline.arrays import Bool, Int32, Int64
 from pipeline.errors import StoreError
 from pipeline.tracks import printable
 from storage.filestore.families import read_contents
@@ -32,6 +34,9 @@ _RANK = np.dtype([(name, ROW[name]) for name in ("track_id", "sequence", "state"
 
 _CONTENT = np.dtype([("content_hash", "S16")])
 
+Prefixes = np.ndarray[tuple[int], np.dtype[np.uint64]]
+"""The first eight bytes of ids, as numbers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -43,52 +48,80 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sorted:
-    """The entries of the parts of one kind, by id.
+    """The entries of the parts of one kind, by id; those of one id by what else they tell, then as the parts lie.
 
-    `prefix` (n,) ascends; `entries` (n,) are structured; `at` (n,) is where each is among all entries of the parts end
-    to end, of which those of part `names[p]` begin at `begins[p]`.
+    `prefix` (n,) ascends; `entries` (n,) are structured, the id first; `at` (n,) is where each is among all entries of
+    the parts end to end, of which those of part `names[p]` begin at `begins[p]`.
     """
 
     names: tuple[str, ...]
     begins: Int64
-    prefix: np.ndarray[tuple[int], np.dtype[np.uint64]]
+    prefix: Prefixes
     entries: np.ndarray
     at: Int32
 
     @classmethod
-    def tracks(cls, held: "_Held") -> Self:
-        """Return the records of parts; those of one track ascend by rank."""
-        prefix = _prefixes(held.entries["track_id"])
-        at = np.argsort(prefix, kind="stable")
-        # Only the records that share a prefix need to be looked at more closely.
-        ordered = prefix[at]
-        alike = np.zeros(len(at), bool)
-        alike[1:] = ordered[1:] == ordered[:-1]
-        alike[:-1] |= alike[1:]
-        among = at[alike]
-        near = held.entries[among]
-        keys = (near["content_hash"], near["state"], near["sequence"], near["track_id"], prefix[among])
-        at[alike] = among[np.lexsort(keys)]
-        return cls._of(held, prefix, at)
-
-    @classmethod
-    def contents(cls, held: "_Held") -> Self:
-        """Return the contents of the parts of a family; one that two parts hold is first in that named first."""
-        prefix = _prefixes(held.entries["content_hash"])
-        return cls._of(held, prefix, np.argsort(prefix, kind="stable"))
-
-    @classmethod
-    def _of(cls, held: "_Held", prefix: np.ndarray, at: Int64) -> Self:
+    def empty(cls, dtype: np.dtype[np.void]) -> Self:
+        """Return the entries of no part."""
+        none = np.zeros(0, dtype)
         return cls(
-            names=held.names, begins=held.begins, prefix=prefix[at], entries=held.entries[at], at=at.astype(np.int32)
+            names=(),
+            begins=np.zeros(1, np.int64),
+            prefix=_prefixes(none[_id_of(none)]),
+            entries=none,
+            at=np.zeros(0, np.int32),
         )
 
-    def find(self, packed: bytes, name: str) -> list[int]:
+    def of(self, parts: Sequence[PartEntry], load: Callable[[PartEntry], np.ndarray]) -> Self:
+        """Return the entries of some parts; those that are here too are kept in their order and not loaded again.
+
+        What a manifest adds is little beside what is there, so only that is sorted, and put in between.
+        """
+        begins = np.cumsum([0, *(part.entries for part in parts)])
+        here = dict(zip(self.names, self.begins.tolist(), strict=False))
+        moved = np.full(len(self.at), -1, np.int32)
+        new = [(np.zeros(0, self.entries.dtype), np.zeros(0, np.int32))]
+        for part, begin in zip(parts, begins.tolist(), strict=False):
+            at = np.arange(begin, begin + part.entries, dtype=np.int32)
+            if part.name in here:
+                moved[here[part.name] : here[part.name] + part.entries] = at
+            else:
+                new.append((load(part), at))
+        at = moved[self.at]
+        kept = slice(None) if at.min(initial=0) >= 0 else at >= 0
+        coming, coming_at = (np.concatenate(column) for column in zip(*new, strict=True))
+        prefix = _prefixes(coming[_id_of(coming)])
+        order = np.argsort(prefix, kind="stable")
+        prefix = prefix[order]
+        stays = np.ones(begins[-1], bool)
+        stays[self.prefix[kept].searchsorted(prefix, "right") + np.arange(len(prefix))] = False
+        found = type(self)(
+            names=tuple(part.name for part in parts),
+            begins=begins,
+            prefix=_merged(stays, self.prefix[kept], prefix),
+            entries=_merged(stays, self.entries[kept], coming[order]),
+            at=_merged(stays, at[kept], coming_at[order]),
+        )
+        found._settle()
+        return found
+
+    def _settle(self) -> None:
+        """Put the entries that share a prefix in order."""
+        alike = np.zeros(len(self.at), bool)
+        alike[1:] = self.prefix[1:] == self.prefix[:-1]
+        alike[:-1] |= alike[1:]
+        among = np.flatnonzero(alike)
+        near = self.entries[among]
+        columns = [near[name] for name in reversed(near.dtype.names or ())]
+        order = among[np.lexsort((self.at[among], *columns, self.prefix[among]))]
+        self.entries[among], self.at[among] = self.entries[order], self.at[order]
+
+    def find(self, packed: bytes) -> list[int]:
         """Return the positions of an id, ascending."""
         first, last = _between(self.prefix, packed)
         # NumPy drops the trailing zero bytes of fixed-length bytes.
         told = packed.rstrip(b"\0")
-        return [at for at in range(first, last) if self.entries[at][name] == told]
+        return [at for at in range(first, last) if self.entries[at][0] == told]
 
     def place(self, position: int) -> Place:
         """Return where an entry is."""
@@ -96,33 +129,37 @@ class _Sorted:
         part = int(self.begins.searchsorted(at, "right")) - 1
         return Place(part=self.names[part], row=at - int(self.begins[part]))
 
-    def held(self) -> "_Held":
-        """Return the entries as they lie in the parts."""
-        entries = np.empty_like(self.entries)
-        entries[self.at] = self.entries
-        return _Held(names=self.names, begins=self.begins, entries=entries)
+
+def _merged(stays: Bool, kept: np.ndarray, coming: np.ndarray) -> np.ndarray:
+    """Return what is kept at the places that stay, and what is coming at the others."""
+    found = _room(len(stays), kept.dtype)
+    found[stays], found[~stays] = kept, coming
+    return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Held:
-    """The entries of the parts of one kind end to end: those of part `names[p]` begin at `begins[p]`."""
+def _room(length: int, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return an empty array in memory of its own, which goes back to the system as soon as nobody holds the array.
 
-    names: tuple[str, ...]
-    begins: Int64
-    entries: np.ndarray
-
-    def parts(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield the name and the entries of each part."""
-        yield from zip(self.names, np.split(self.entries, self.begins[1:-1]), strict=True)
+    An index lives as long as a manifest. What is allocated and freed again and again at some megabytes, the C library
+    keeps in pieces: a worker's memory would grow by three times what its index has.
+    """
+    if not length:
+        return np.empty(0, dtype)
+    return np.frombuffer(mmap(-1, length * dtype.itemsize, flags=MAP_PRIVATE | MAP_ANONYMOUS), dtype)
 
 
-def _prefixes(packed: Ids) -> np.ndarray:
+def _id_of(entries: np.ndarray) -> str:
+    """Return the name of the column that holds the ids."""
+    return (entries.dtype.names or ("",))[0]
+
+
+def _prefixes(packed: Ids) -> Prefixes:
     """Return the first eight bytes of ids as numbers that sort like the ids, dtype uint64."""
     raw = np.ascontiguousarray(packed).view("u1").reshape(-1, 16)
     return np.ascontiguousarray(raw[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
 
 
-def _between(ascending: np.ndarray, packed: bytes) -> tuple[int, int]:
+def _between(ascending: Prefixes, packed: bytes) -> tuple[int, int]:
     """Return where the first eight bytes of an id are among ascending ones: the first position, and the one after."""
     wanted = np.uint64(int.from_bytes(packed[:8], "big"))
     return int(ascending.searchsorted(wanted, "left")), int(ascending.searchsorted(wanted, "right"))
@@ -131,11 +168,11 @@ def _between(ascending: np.ndarray, packed: bytes) -> tuple[int, int]:
 class PartsIndex:
     """What the parts of one manifest hold; never changes."""
 
-    def __init__(self, generation: int, manifest: Manifest, tracks: _Held, families: Mapping[str, _Held]) -> None:
+    def __init__(self, generation: int, manifest: Manifest, tracks: _Sorted, families: Mapping[str, _Sorted]) -> None:
         self.generation = generation
         self.manifest = manifest
-        self._tracks = _Sorted.tracks(tracks)
-        self._families = {key: _Sorted.contents(held) for key, held in families.items()}
+        self._tracks = tracks
+        self._families = families
         same = self._tracks.entries["track_id"]
         # The last of several records of a track counts.
         self._counts = np.ones(len(same), bool)
@@ -143,12 +180,12 @@ class PartsIndex:
 
     def rank(self, track_id: str) -> Rank | None:
         """Return the rank of the record that counts for a track, or None when there is none."""
-        found = self._tracks.find(pack(track_id), "track_id")
+        found = self._tracks.find(pack(track_id))
         return self._rank(found[-1]) if found else None
 
     def record(self, track_id: str, wanted: Rank | None = None) -> Place | None:
         """Return where the record of a track is: the one that counts, or the one of a rank, superseded or not."""
-        for at in reversed(self._tracks.find(pack(track_id), "track_id")):
+        for at in reversed(self._tracks.find(pack(track_id))):
             if wanted is None or self._rank(at) == wanted:
                 return self._tracks.place(at)
         return None
@@ -156,7 +193,7 @@ class PartsIndex:
     def families_of(self, content_hash: str) -> frozenset[str]:
         """Return the keys of the families stored for a content."""
         packed = pack(content_hash)
-        return frozenset(key for key, held in self._families.items() if held.find(packed, "content_hash"))
+        return frozenset(key for key, held in self._families.items() if held.find(packed))
 
     def tracks_of(self, content_hash: str) -> list[str]:
         """Return the tracks that have, or once had, a content, ascending."""
@@ -175,12 +212,14 @@ class PartsIndex:
         """
         prefix = _prefixes(self._tracks.entries["content_hash"])
         order = np.argsort(prefix, kind="stable")
-        return prefix[order], order.astype(np.int32)
+        ascending, positions = _room(len(order), prefix.dtype), _room(len(order), np.dtype(np.int32))
+        ascending[:], positions[:] = prefix[order], order
+        return ascending, positions
 
     def rows(self, family_key: str, content_hash: str) -> Place | None:
         """Return where the rows of a content are."""
         held = self._families.get(family_key)
-        found = held.find(pack(content_hash), "content_hash") if held is not None else None
+        found = held.find(pack(content_hash)) if held is not None else None
         return held.place(found[0]) if held is not None and found else None
 
     def winners(self) -> dict[str, list[int]]:
@@ -194,14 +233,21 @@ class PartsIndex:
         """Return how many tracks have a record."""
         return int(np.count_nonzero(self._counts))
 
-    def held(self) -> dict[str, np.ndarray]:
-        """Return what was loaded for each part, so that the next index need not load it again."""
-        return {
-            name: entries
-            for kind in (self._tracks, *self._families.values())
-            if kind.names
-            for name, entries in kind.held().parts()
+    def moved_on(self, layout: Layout, generation: int, manifest: Manifest) -> "PartsIndex":
+        """Return the index of another manifest; parts that both have are not read again.
+
+        Raises `StoreError` naming the file that cannot be read.
+        """
+        by_kind: dict[str, list[PartEntry]] = {TRACKS: []}
+        # Nobody is told of what is condemned (see `retiring`), so that nobody refers to it when it goes.
+        for entry in manifest.visible:
+            by_kind.setdefault(entry.kind, []).append(entry)
+        load = partial(_load, layout)
+        tracks = self._tracks.of(by_kind.pop(TRACKS), load)
+        families = {
+            kind: self._families.get(kind, _Sorted.empty(_CONTENT)).of(parts, load) for kind, parts in by_kind.items()
         }
+        return PartsIndex(generation, manifest, tracks, families)
 
     def _rank(self, at: int) -> Rank:
         row = self._tracks.entries[at]
@@ -209,29 +255,35 @@ class PartsIndex:
         return Rank(int(row["sequence"]), State(row["state"]), known)
 
 
+NOTHING = PartsIndex(0, Manifest(), _Sorted.empty(_RANK), {})
+"""The index of a store without a part."""
+
+
 class Indexes:
     """The indexes of one store in this process. Safe from threads: what is replaced is only a reference."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._newest: PartsIndex | None = None
+        self._newest: tuple[PartsIndex, Path, Path] | None = None
+        """The index, the file of its manifest, and that of the next one."""
 
     def newest(self) -> PartsIndex:
         """Return the index of the newest manifest, loaded again only when there is a newer one.
 
         Raises `StoreError` naming the file that cannot be read.
         """
-        held = self._newest
-        # Numbers are consecutive, and collected from the low end: two look-ups tell whether ours is still the newest.
-        if held is not None:
-            present, next_one = (self._layout.has_manifest(held.generation + step) for step in (0, 1))
-            if present and not next_one:
+        held = NOTHING
+        if self._newest is not None:
+            held, own, next_one = self._newest
+            # Numbers are consecutive, and collected from the low end: two look-ups tell whether ours is the newest.
+            if own.exists() and not next_one.exists():
                 return held
         generations = self._layout.generations()
         if not generations:
             raise StoreError(f"{printable(str(self._layout.root))}: the store has no manifest; restore it from a copy")
-        manifest = self._layout.manifest(generations[-1])
-        self._newest = newest = load_index(self._layout, generations[-1], manifest, held)
+        number = generations[-1]
+        newest = held.moved_on(self._layout, number, self._layout.manifest(number))
+        self._newest = (newest, self._layout.manifest_path(number), self._layout.manifest_path(number + 1))
         return newest
 
     def after(self, generation: int) -> Iterator[PartsIndex]:
@@ -240,38 +292,18 @@ class Indexes:
         for number in self._layout.generations():
             manifest = self._layout.find_manifest(number) if generation < number < newest.generation else None
             if manifest is not None:
-                yield load_index(self._layout, number, manifest, newest)
+                yield newest.moved_on(self._layout, number, manifest)
         if newest.generation > generation:
             yield newest
 
 
-def load_index(layout: Layout, generation: int, manifest: Manifest, known: PartsIndex | None) -> PartsIndex:
-    """Return the index of a manifest; parts that `known` has are not read again.
-
-    Raises `StoreError` naming the file that cannot be read.
-    """
-    held = known.held() if known is not None else {}
-    by_kind: dict[str, list[PartEntry]] = {TRACKS: []}
-    # Nobody is told of what is condemned (see `retiring`), so that nobody refers to it when it goes.
-    for entry in manifest.visible:
-        by_kind.setdefault(entry.kind, []).append(entry)
-    loaded = {kind: _load(layout, entries, held) for kind, entries in by_kind.items()}
-    return PartsIndex(generation, manifest, loaded.pop(TRACKS), loaded)
-
-
-def _load(layout: Layout, entries: Sequence[PartEntry], known: Mapping[str, np.ndarray]) -> _Held:
-    """Return what the parts of one kind hold."""
-    dtype = _CONTENT if entries and entries[0].kind != TRACKS else _RANK
-    begins = np.cumsum([0, *(entry.entries for entry in entries)])
-    joined = np.empty(begins[-1], dtype)
-    for entry, begin in zip(entries, begins.tolist(), strict=False):
-        if entry.name in known:
-            joined[begin : begin + entry.entries] = known[entry.name]
-            continue
-        with reading(layout.parts / entry.name) as file:
-            found = read_rows(file) if entry.kind == TRACKS else read_contents(file, entry.kind)
-            if len(found) != entry.entries:
-                raise DamagedError(f"it holds {len(found)} entries, the manifest says {entry.entries}")
-            for name in dtype.names or ():
-                joined[name][begin : begin + entry.entries] = found[name]
-    return _Held(names=tuple(entry.name for entry in entries), begins=begins, entries=joined)
+def _load(layout: Layout, part: PartEntry) -> np.ndarray:
+    """Return what a part holds, dtype `_RANK` or `_CONTENT`. Raises `StoreError` naming the file."""
+    with reading(layout.parts / part.name) as file:
+        found = read_rows(file) if part.kind == TRACKS else read_contents(file, part.kind)
+        if len(found) != part.entries:
+            raise DamagedError(f"it holds {len(found)} entries, the manifest says {part.entries}")
+    entries = np.empty(len(found), _RANK if part.kind == TRACKS else _CONTENT)
+    for name in entries.dtype.names or ():
+        entries[name] = found[name]
+    return entries

@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -125,11 +125,11 @@ class Machinery:
         ended = threading.Event()
 
         def watch() -> None:
-            while not ended.wait(EVERY_S):
-                try:
+            # Looked at once at least, however soon it ends.
+            with suppress(psutil.Error):  # it ends just now
+                seen.append(self.look(command))
+                while not ended.wait(EVERY_S):
                     seen.append(self.look(command))
-                except psutil.Error:
-                    return  # it ends just now
 
         watching = threading.Thread(target=watch)
         watching.start()
@@ -197,14 +197,14 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
     stored = len(FileFeatureStore.open(machinery.home / "store").snapshot())
     # Where the tasks count nothing, nothing can be told of how far they were.
     first, last = _at(seen, asked * 0.1), _at(seen, asked * 0.9)
-    begin = first or seen[len(seen) // 10]
+    begin, half = first or seen[len(seen) // 10], _at(seen, asked * 0.5) or seen[len(seen) // 2]
     end = next(each for each in reversed(seen) if each.command)  # not of a process that has just ended
     sealing = float(told["seal_cpu_s"]) / (cpu_ms["pool"] * asked / 1000)
     memory = machinery.client.info("memory")
     return {
         "files": f"{asked:,}",
         "files/s, from the end of the scan to the last seal": f"{asked / took_s:,.0f}",
-        "files/s, steady": f"{(last.done - first.done) / (last.at_s - first.at_s):,.0f}" if first and last else "",
+        "files/s, steady": _steady(first, last),
         "files/s that two cores have the CPU for": f"{2000 / sum(cpu_ms.values()):,.0f}",
         "CPU ms per file": f"{sum(cpu_ms.values()):.2f}",
         "  of the pool's two processes": f"{cpu_ms['pool']:.2f}",
@@ -216,10 +216,19 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
         "command's peak, MiB": f"{command.peak_mib:.0f}",
         "MiB of the command, after a tenth -> at the end": f"{begin.command:.0f} -> {end.command:.0f}",
         "sealing and compaction, share of the pool's CPU": f"{sealing:.1%}",
-        "MiB of a pool process, after a tenth -> at the end": f"{begin.pool:.0f} -> {end.pool:.0f}",
+        "MiB of a pool process, after a tenth -> half -> at the end": " -> ".join(
+            f"{each.pool:.0f}" for each in (begin, half, end)
+        ),
         "learning began": told["learned"],
         "extracted, says the ledger; in the store": f"{counts['extracted']:,}; {stored:,}",
     }
+
+
+def _steady(first: Seen | None, last: Seen | None) -> str:
+    """Return the files per second between two looks; nothing for a run that was over before the second."""
+    if first is None or last is None or first is last:
+        return ""
+    return f"{(last.done - first.done) / (last.at_s - first.at_s):,.0f}"
 
 
 def _at(seen: Sequence[Seen], done: float) -> Seen | None:
