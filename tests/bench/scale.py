@@ -199,13 +199,13 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
     first, last = _at(seen, asked * 0.1), _at(seen, asked * 0.9)
     begin, half = first or seen[len(seen) // 10], _at(seen, asked * 0.5) or seen[len(seen) // 2]
     end = next(each for each in reversed(seen) if each.command)  # not of a process that has just ended
-    sealing = float(told["seal_cpu_s"]) / (cpu_ms["pool"] * asked / 1000)
+    pool_cpu_s = cpu_ms["pool"] * asked / 1000
     memory = machinery.client.info("memory")
     return {
         "files": f"{asked:,}",
-        "files/s, from the end of the scan to the last seal": f"{asked / took_s:,.0f}",
-        "files/s, steady": _steady(first, last),
-        "files/s that two cores have the CPU for": f"{2000 / sum(cpu_ms.values()):,.0f}",
+        "files/s, from the end of the scan to the last seal": _per(asked, took_s),
+        "files/s, steady": _per(last.done - first.done, last.at_s - first.at_s) if first and last else "",
+        "files/s that two cores have the CPU for": _per(2000, sum(cpu_ms.values())),
         "CPU ms per file": f"{sum(cpu_ms.values()):.2f}",
         "  of the pool's two processes": f"{cpu_ms['pool']:.2f}",
         "  of the worker's main process": f"{cpu_ms['main']:.2f}",
@@ -215,7 +215,7 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
         "broker's peak, MiB resident": f"{max(each.broker for each in seen):.1f}",
         "command's peak, MiB": f"{command.peak_mib:.0f}",
         "MiB of the command, after a tenth -> at the end": f"{begin.command:.0f} -> {end.command:.0f}",
-        "sealing and compaction, share of the pool's CPU": f"{sealing:.1%}",
+        "sealing and compaction, share of the pool's CPU": _per(float(told["seal_cpu_s"]), pool_cpu_s, ".1%"),
         "MiB of a pool process, after a tenth -> half -> at the end": " -> ".join(
             f"{each.pool:.0f}" for each in (begin, half, end)
         ),
@@ -224,11 +224,9 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
     }
 
 
-def _steady(first: Seen | None, last: Seen | None) -> str:
-    """Return the files per second between two looks; nothing for a run that was over before the second."""
-    if first is None or last is None or first is last:
-        return ""
-    return f"{(last.done - first.done) / (last.at_s - first.at_s):,.0f}"
+def _per(amount: float, of: float, form: str = ",.0f") -> str:
+    """Return a quotient as text; nothing where the clock did not tick, as over a few files that do nothing."""
+    return f"{amount / of:{form}}" if of else ""
 
 
 def _at(seen: Sequence[Seen], done: float) -> Seen | None:
