@@ -88,19 +88,20 @@ class _Sorted:
             else:
                 new.append((load(part), at))
         at = moved[self.at]
-        kept = slice(None) if at.min(initial=0) >= 0 else at >= 0
+        kept = np.flatnonzero(at >= 0)
         coming, coming_at = (np.concatenate(column) for column in zip(*new, strict=True))
         prefix = _prefixes(coming[_id_of(coming)])
         order = np.argsort(prefix, kind="stable")
         prefix = prefix[order]
+        kept_prefix = _taken(self.prefix, kept)
         stays = np.ones(begins[-1], bool)
-        stays[self.prefix[kept].searchsorted(prefix, "right") + np.arange(len(prefix))] = False
+        stays[kept_prefix.searchsorted(prefix, "right") + np.arange(len(prefix))] = False
         found = type(self)(
             names=tuple(part.name for part in parts),
             begins=begins,
-            prefix=_merged(stays, self.prefix[kept], prefix),
-            entries=_merged(stays, self.entries[kept], coming[order]),
-            at=_merged(stays, at[kept], coming_at[order]),
+            prefix=_merged(stays, kept_prefix, prefix),
+            entries=_merged(stays, _taken(self.entries, kept), coming[order]),
+            at=_merged(stays, _taken(at, kept), coming_at[order]),
         )
         found._settle()
         return found
@@ -134,6 +135,14 @@ def _merged(stays: Bool, kept: np.ndarray, coming: np.ndarray) -> np.ndarray:
     """Return what is kept at the places that stay, and what is coming at the others."""
     found = _room(len(stays), kept.dtype)
     found[stays], found[~stays] = kept, coming
+    return found
+
+
+def _taken(array: np.ndarray, at: Int64) -> np.ndarray:
+    """Return the elements at some positions."""
+    found = _room(len(at), array.dtype)
+    # Any mode but the default writes to its place at once.
+    np.take(array, at, out=found, mode="clip")
     return found
 
 
@@ -212,9 +221,9 @@ class PartsIndex:
         """
         prefix = _prefixes(self._tracks.entries["content_hash"])
         order = np.argsort(prefix, kind="stable")
-        ascending, positions = _room(len(order), prefix.dtype), _room(len(order), np.dtype(np.int32))
-        ascending[:], positions[:] = prefix[order], order
-        return ascending, positions
+        positions = _room(len(order), np.dtype(np.int32))
+        positions[:] = order
+        return _taken(prefix, order), positions
 
     def rows(self, family_key: str, content_hash: str) -> Place | None:
         """Return where the rows of a content are."""
