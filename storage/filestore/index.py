@@ -34,6 +34,9 @@ _RANK = np.dtype([(name, ROW[name]) for name in ("track_id", "sequence", "state"
 
 _CONTENT = np.dtype([("content_hash", "S16")])
 
+_HALVES = np.dtype([("first", ">u8"), ("rest", ">u8")])
+"""An id as two numbers."""
+
 Prefixes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 """The first eight bytes of ids, as numbers."""
 
@@ -164,8 +167,7 @@ def _id_of(entries: np.ndarray) -> str:
 
 def _prefixes(packed: Ids) -> Prefixes:
     """Return the first eight bytes of ids as numbers that sort like the ids, dtype uint64."""
-    raw = np.ascontiguousarray(packed).view("u1").reshape(-1, 16)
-    return np.ascontiguousarray(raw[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
+    return packed.view(_HALVES)["first"].astype(np.uint64)
 
 
 def _between(ascending: Prefixes, packed: bytes) -> tuple[int, int]:
