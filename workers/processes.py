@@ -37,6 +37,14 @@ def settle_tensorflow() -> None:
             os.environ.setdefault(name, value)
 
 
+def quiet_tensorflow() -> None:
+    """Have TensorFlow do in this command as in a worker, and print nothing by itself."""
+    from pipeline.models.runtime import around_tensorflow
+
+    settle_tensorflow()
+    around_tensorflow(hushed)  # which no setting keeps from telling that there is no GPU
+
+
 @contextmanager
 def hushed() -> Iterator[None]:
     """Hide what libraries write to standard error below Python, whose own errors are told afterwards all the same."""

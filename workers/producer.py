@@ -59,10 +59,12 @@ def write_shards(
 ) -> ScanSummary:
     """Walk the plan's libraries and write what is found, or just the tracks given, as shards of the run.
 
-    Raises `UsageError` for a library or a label rule that cannot work.
+    Raises `UsageError` for a library or a label rule that cannot work, and for labels that nobody can learn from.
     """
     if importing.is_imported(plan.libraries):
-        return _count(importing.write_shards(context.ledger, plan, shard_files=shard_files), seen)
+        found = _count(importing.write_shards(context.ledger, plan, shard_files=shard_files), seen)
+        check_labels(plan, found)
+        return found
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
     unreadable: dict[str, str] = {}
     walked = tracks is None
@@ -83,11 +85,13 @@ def write_shards(
         for track in shard:
             tally.take(track)
         seen(tally.files)
+    problems = tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items())
+    found = tally.summary(shards, problems)
+    check_labels(plan, found)  # before anything is marked: what is refused changes nothing
     gone = _mark_gone(context, plan, seen_ids, frozenset(unreadable)) if walked else 0
     # Only now, so that a walk that is over has marked what was gone. Tracks that were given are not all there is.
     context.ledger.close_scan(plan.run_id, shards, left_out=len(unreadable) if walked else 1)
-    problems = tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items())
-    return tally.summary(shards, problems).replace(gone=gone)
+    return found.replace(gone=gone)
 
 
 def _count(shards: Iterator[Sequence[ScannedTrack]], seen: Callable[[int], None]) -> ScanSummary:
@@ -178,10 +182,12 @@ def _check_classes(plan: RunPlan, found: ScanSummary) -> None:
 
 
 def check_labels(plan: RunPlan, found: ScanSummary) -> None:
-    """Refuse, before any work, what no classifier could be trained on.
+    """Refuse, before any work, what no classifier could be trained on, if one shall be.
 
     Raises `UsageError` naming the rule or the class, and the mend.
     """
+    if not plan.learn:
+        return
     if not importing.is_imported(plan.libraries):
         source = parse_labels(plan.labels, libraries=plan.libraries)
         check_labelled(source, scanned=found.files, labelled=sum(found.labels.values()), example=found.example)

@@ -119,7 +119,7 @@ def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
 
 
 def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
-    """Plan a run and scan its libraries into the ledger."""
+    """Plan a run and scan its libraries into the ledger. Raises `UsageError`, and leaves none, for what cannot work."""
     plan = plan_run(wanted, context.ledger)
     view.stage("scan")
 
@@ -127,14 +127,16 @@ def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
         view.update("scan", files)
         stopping.check(context, plan.run_id)
 
-    with _told_when_stopped(context.ledger, plan.run_id), announced(context.home, plan.run_id):
+    with (
+        _forgotten_when_refused(context.ledger, plan.run_id),
+        _told_when_stopped(context.ledger, plan.run_id),
+        announced(context.home, plan.run_id),
+    ):
         found = producer.write_shards(context, plan, seen=seen)
         for problem in found.unreadable:
             view.line(f"cannot look into {problem}")
         if found.gone:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
-        if plan.learn:
-            producer.check_labels(plan, found)
         if plan.extract:
             known.seal_known(context, plan)
     if found.unlabelled and plan.learn:
@@ -227,6 +229,16 @@ def _told_when_stopped(ledger: "RunLedger", run_id: str) -> Iterator[None]:
     except BaseException:
         with suppress(StoreError):
             ledger.claim(run_id, STOPPED)
+        raise
+
+
+@contextmanager
+def _forgotten_when_refused(ledger: "RunLedger", run_id: str) -> Iterator[None]:
+    """Forget a run whose scan showed a mistake: `train`, `status` and `report` would take it for the last one."""
+    try:
+        yield
+    except UsageError:
+        ledger.forget(run_id)
         raise
 
 

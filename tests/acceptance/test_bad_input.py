@@ -37,6 +37,16 @@ def test_an_empty_folder(chordal, tmp_path):
     refused(chordal("run", tmp_path / "empty"), "empty", "no audio files")
 
 
+def test_a_mistake_leaves_no_run_behind_that_would_be_the_last(chordal, library, tmp_path):
+    assert chordal("scan", library).status == 0
+    before = chordal("status").out
+    refused(chordal("run", tmp_path / "nowhere"), "nowhere")
+    refused(chordal("extract", library, "--labels", "colour"), "colour")
+    refused(chordal("run", library, "--labels", "name:(z)"), "name:(z)")
+    refused(chordal("train", tmp_path / "rows.npz"), "rows.npz")
+    assert chordal("status").out == before
+
+
 def test_a_file_where_a_folder_is_expected(chordal, library):
     refused(chordal("run", library / "low" / "low 0.wav"), "low 0.wav", "folder")
 

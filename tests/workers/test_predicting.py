@@ -6,6 +6,7 @@ import os
 
 import pytest
 from contests import SPEC, Song, learn, rows_of, songs
+from loaded import told_by
 
 from pipeline.errors import UsageError
 from pipeline.models.classifier import CARD_NAME
@@ -192,3 +193,10 @@ def test_what_libraries_print_below_python_is_hidden_while_asked_for(capfd):
         os.write(2, b"no GPU here\n")
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"
+
+
+def test_a_command_that_asks_a_network_shows_nothing_of_what_tensorflow_prints(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("TF_")]:
+        monkeypatch.delenv(name)
+    quiet = "from workers.processes import quiet_tensorflow as settle; settle(); "
+    assert told_by(quiet + "from pipeline.models.runtime import fresh_keras; fresh_keras(1)") == ""

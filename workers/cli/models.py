@@ -135,6 +135,7 @@ def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
     from pipeline.gate import in_words
     from pipeline.models.fits import check_fits
     from workers import gating
+    from workers.processes import quiet_tensorflow
 
     if one == other:
         raise UsageError(
@@ -144,6 +145,7 @@ def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
     old, new = gating.contender(doors, one), gating.contender(doors, other)
     check_fits(one, old.model.features)
     doors.registry.check(old.model)
+    quiet_tensorflow()
     plan = doors.ledger.plan(new.model.run_id)
     compared, left_out = gating.held_against(doors, new, old, plan.recipe.gate, seed=plan.seed)
     left = ", ".join(f"{count} {why}" for why, count in left_out.items())

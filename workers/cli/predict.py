@@ -75,18 +75,17 @@ def predict(
     reason, and the others go on; when none could be, the exit status is 1. "unsure" is the answer where the model
     abstains.
     """
-    from pipeline.models.runtime import around_tensorflow
     from pipeline.prediction import Scoring
     from workers import answers, interrupts, predicting
     from workers.address import BrokerAddress
     from workers.asked import Asked
     from workers.cli.run import shown_command
     from workers.cli.status import opened
-    from workers.processes import hushed
+    from workers.processes import quiet_tensorflow
     from workers.progress import View
 
     interrupts.listen()
-    around_tensorflow(hushed)  # which no setting keeps from telling that there is no GPU
+    quiet_tensorflow()
     form = answers.form_of(out, as_json=as_json, as_csv=as_csv)
     asked = Asked(
         paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - keeps odd bytes
