@@ -238,7 +238,8 @@ def _forgotten_when_refused(ledger: "RunLedger", run_id: str) -> Iterator[None]:
     try:
         yield
     except UsageError:
-        ledger.forget(run_id)
+        with suppress(StoreError):  # the mistake is what has to be told
+            ledger.forget(run_id)
         raise
 
 

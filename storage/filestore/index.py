@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -275,26 +274,24 @@ class Indexes:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
-        self._newest: tuple[PartsIndex, Path, Path] | None = None
-        """The index, the file of its manifest, and that of the next one."""
+        self._newest: PartsIndex | None = None
 
     def newest(self) -> PartsIndex:
         """Return the index of the newest manifest, loaded again only when there is a newer one.
 
         Raises `StoreError` naming the file that cannot be read.
         """
-        held = NOTHING
-        if self._newest is not None:
-            held, own, next_one = self._newest
-            # Numbers are consecutive, and collected from the low end: two look-ups tell whether ours is the newest.
-            if own.exists() and not next_one.exists():
+        held = self._newest
+        # Numbers are consecutive, and collected from the low end: two look-ups tell whether ours is still the newest.
+        if held is not None:
+            present, next_one = (self._layout.has_manifest(held.generation + step) for step in (0, 1))
+            if present and not next_one:
                 return held
         generations = self._layout.generations()
         if not generations:
             raise StoreError(f"{printable(str(self._layout.root))}: the store has no manifest; restore it from a copy")
         number = generations[-1]
-        newest = held.moved_on(self._layout, number, self._layout.manifest(number))
-        self._newest = (newest, self._layout.manifest_path(number), self._layout.manifest_path(number + 1))
+        self._newest = newest = (held or NOTHING).moved_on(self._layout, number, self._layout.manifest(number))
         return newest
 
     def after(self, generation: int) -> Iterator[PartsIndex]:

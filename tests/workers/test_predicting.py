@@ -198,5 +198,5 @@ def test_what_libraries_print_below_python_is_hidden_while_asked_for(capfd):
 def test_a_command_that_asks_a_network_shows_nothing_of_what_tensorflow_prints(monkeypatch):
     for name in [name for name in os.environ if name.startswith("TF_")]:
         monkeypatch.delenv(name)
-    quiet = "from workers.processes import quiet_tensorflow as settle; settle(); "
-    assert told_by(quiet + "from pipeline.models.runtime import fresh_keras; fresh_keras(1)") == ""
+    imports = "from pipeline.models.runtime import fresh_keras; from workers.processes import quiet_tensorflow"
+    assert told_by(f"{imports}; quiet_tensorflow(); fresh_keras(1)") == ""
