@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from celery.apps.beat import Beat
 from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 from kombu.exceptions import OperationalError
 from redis.lock import Lock
 
 from pipeline.errors import ChordalError
 from pipeline.wire import Value
-from workers import context
+from workers import context, interrupts
 from workers.app import app, configure
 from workers.context import counters_of
 from workers.going import going
@@ -104,7 +105,8 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         """Nothing stands in Celery's settings; the home says what is due."""
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Send what is due and return how long to sleep, seconds."""
+        """Send what is due and return how long to sleep, seconds. Raises `KeyboardInterrupt` when asked to stop."""
+        interrupts.check()
         try:
             if self._holds_lock():
                 found = orders(
@@ -156,7 +158,21 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         super().close()
 
 
+class HomeBeat(Beat):  # type: ignore[misc]
+    """Celery's program around the scheduler, but one that ends when it is told to."""
+
+    def install_sync_handler(self, service: Any) -> None:
+        """Let signals stop it as they stop other commands.
+
+        Celery's own handler raises an exception that is lost when it lands in a finaliser, such as that of the result
+        of what was just sent; and it speaks to the broker, in the middle of whatever else is being said to it.
+        """
+        interrupts.listen()
+
+
 def beat(home: Path, settings: Settings) -> None:
     """Send what is due in a home until told to stop."""
     configure(settings, "client")
-    app.Beat(scheduler_cls=HomeScheduler, quiet=True, loglevel="INFO", max_interval=TICK_S, remote_control=True).run()
+    HomeBeat(
+        app=app, scheduler_cls=HomeScheduler, quiet=True, loglevel="INFO", max_interval=TICK_S, remote_control=True
+    ).run()

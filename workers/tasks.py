@@ -202,7 +202,7 @@ def finish_run(*, run_id: str) -> Shown:
     return shown.finished(report, verdict)
 
 
-@app.task(name="chordal.schedule.nightly")
+@app.task(name="chordal.schedule.nightly", ignore_result=True)
 def nightly(*, slot: str, missed: bool) -> Shown:
     """Carry out the run of a night that is due."""
     from workers import conducting
@@ -213,7 +213,7 @@ def nightly(*, slot: str, missed: bool) -> Shown:
     return Shown(conducting.words(result), result.to_wire())
 
 
-@app.task(name="chordal.schedule.reconcile")
+@app.task(name="chordal.schedule.reconcile", ignore_result=True)
 def reconcile() -> str:
     """Bring a run to its end whose command died."""
     from workers import conducting
@@ -221,7 +221,7 @@ def reconcile() -> str:
     return conducting.reconcile(context.current())
 
 
-@app.task(name="chordal.schedule.tidy")
+@app.task(name="chordal.schedule.tidy", ignore_result=True)
 def tidy() -> dict[str, Any]:
     """Compact the store and collect what nobody refers to."""
     from workers import conducting

