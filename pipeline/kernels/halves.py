@@ -4,7 +4,7 @@ import numpy as np
 from scipy import fft
 
 from pipeline.arrays import Complex64, Float32, Float64, Int64
-from pipeline.kernels import bands
+from pipeline.kernels import bands, fourier
 from pipeline.kernels.compiling import kernel
 
 # Below this share the rounding of a float32 transform shows in the smaller part.
@@ -21,7 +21,7 @@ def band_energies(blocks: Float32, borders: Int64) -> Float64:
     Borders are bins in ascending order; the first is 1, the last is half the number of samples. In float32, of which
     a band that holds a fair share keeps six digits.
     """
-    plan = bands.plan(blocks.shape[1])
+    plan = fourier.plan(blocks.shape[1])
     if plan is not None:
         return bands.band_energies(blocks, plan, borders)
     found = np.empty((len(blocks), len(borders) - 1))

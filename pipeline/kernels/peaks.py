@@ -3,15 +3,15 @@
 A block's oversampled value is a sum over all its samples with Dirichlet's kernel. A short filter tells nearly the same,
 so it scans where a peak can lie, and the sum is formed for the places it finds, best first, until what the scan says
 of the rest, with thrice the error it has shown, is below the best. Where that is not safe (strong content near half
-the rate, clipped music with too many peaks alike), the block is told to be unsure, and is transformed.
+the rate, clipped music with too many peaks alike), the block is told to be unsure, and is doubled by transforms.
 """
 
 from functools import lru_cache
 
 import numpy as np
-from scipy import fft
 
-from pipeline.arrays import Bool, Complex64, Float32, Float64, Int64
+from pipeline.arrays import Bool, Float32, Float64, Int64
+from pipeline.kernels import doubling
 from pipeline.kernels.compiling import Scalar, kernel
 
 _TAPS = 32
@@ -40,30 +40,8 @@ def true_peaks(blocks: Float32, *, top_energy: Float64) -> Float32:
     _scan(blocks, _short_filters(), _dirichlet(length), top_energy, peaks, sure)
     unsure = np.flatnonzero(~sure)
     if len(unsure):
-        peaks[unsure] = _by_transform(blocks[unsure])
+        peaks[unsure] = doubling.true_peaks(blocks[unsure])
     return peaks
-
-
-def _by_transform(blocks: Float32) -> Float32:
-    """Return the largest magnitude of blocks by inverse transforms of their spectra, shifted by quarters, (blocks,)."""
-    spectra = fft.rfft(blocks, axis=1)
-    shifted = (spectra * _turns(blocks.shape[1])[:, np.newaxis]).reshape(-1, spectra.shape[1])
-    shifted = np.concatenate([shifted, np.zeros((-len(shifted) % 4, spectra.shape[1]), np.complex64)])
-    between = fft.irfft(shifted, blocks.shape[1], axis=1)
-    peaks = np.array([_peak(row) for row in (*blocks, *between[: 3 * len(blocks)])], np.float32)
-    highest: Float32 = peaks.reshape(4, len(blocks)).max(axis=0)
-    return highest
-
-
-@lru_cache(maxsize=2)
-def _turns(length: int) -> Complex64:
-    """Return the phases that shift a spectrum by one, two and three quarters of a sample, (3, bins)."""
-    bins = np.arange(length // 2 + 1)
-    turns = [np.exp(0.5j * np.pi * quarter * bins / length) for quarter in (1, 2, 3)]
-    if length % 2 == 0:
-        for quarter, turn in enumerate(turns, 1):
-            turn[-1] = np.cos(np.pi * quarter / 4)  # half of the middle bin turns each way
-    return np.array(turns, np.complex64)
 
 
 @lru_cache(maxsize=1)
@@ -112,7 +90,7 @@ def _scan(
             continue
         block = blocks[b]
         step = _step(block)
-        highest, energy = _peak(block), _energy(block)
+        highest, energy = doubling.largest(block), _energy(block)
         clipped = _mark(block, highest, highest - _ripple(step, 1, length), marked)
         # the corners of flat tops hold what no short filter hears well
         if top_energy[b] > _TRUSTED_SHARE * energy or clipped > 2:
@@ -127,7 +105,7 @@ def _scan(
             if not marked[g]:
                 continue
             ripple = _ripple(step, g, length)
-            _cut(block, g * _GROUP - (_TAPS // 2 - 1), around)
+            doubling.cut(block, g * _GROUP - (_TAPS // 2 - 1), around)
             _interpolate(around, filters, between)
             for quarter in range(3):
                 row = between[quarter, : min(_GROUP, length - g * _GROUP)]
@@ -215,18 +193,6 @@ def _best(
 
 
 @kernel
-def _peak(signal: Float32) -> Scalar:
-    """Return the largest magnitude: of floats without their sign, the bits have the same order."""
-    bits = signal.view(np.int32)
-    top = np.zeros(1, np.int32)
-    most = np.int32(0)
-    for i in range(len(bits)):
-        most = np.int32(max(most, bits[i] & np.int32(0x7FFFFFFF)))
-    top[0] = most
-    return top.view(np.float32)[0]
-
-
-@kernel
 def _energy(block: Float32) -> Scalar:
     total = np.float32(0)
     for i in range(len(block)):
@@ -261,18 +227,6 @@ def _mark(block: Float32, highest: Scalar, threshold: Scalar, marked: Bool) -> S
     marked[:2] = True
     marked[-2:] = True
     return peaks
-
-
-@kernel
-def _cut(block: Float32, first: int, part: Float32) -> None:
-    """Fill in a part of a block that is taken for periodic, as resampling by FFT does."""
-    length = len(block)
-    if first >= 0 and first + len(part) <= length:
-        for i in range(len(part)):
-            part[i] = block[first + i]
-    else:
-        for i in range(len(part)):
-            part[i] = block[(first + i) % length]
 
 
 @kernel

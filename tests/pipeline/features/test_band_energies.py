@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipeline.kernels import bands, halves
+from pipeline.kernels import fourier, halves
 
 TRANSFORMED = [128, 1000, 2000, 2240, 4000, 5600, 8000, 11_024 - 1024, 16_000, 22_050, 24_000, 44_100, 48_000, 65_536]
 LEFT_TO_SCIPY = [2001, 2756, 5512, 11_025, 2 * 11 * 512, 22_051, 120]
@@ -21,8 +21,8 @@ def borders_of(length):
 
 
 def test_lengths_of_small_factors_alone_are_transformed_here():
-    assert all(bands.plan(length) for length in TRANSFORMED)
-    assert not any(bands.plan(length) for length in LEFT_TO_SCIPY)
+    assert all(fourier.plan(length) for length in TRANSFORMED)
+    assert not any(fourier.plan(length) for length in LEFT_TO_SCIPY)
 
 
 @pytest.mark.parametrize("length", TRANSFORMED + LEFT_TO_SCIPY)
