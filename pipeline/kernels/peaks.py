@@ -40,7 +40,8 @@ def true_peaks(blocks: Float32, *, top_energy: Float64) -> Float32:
     _scan(blocks, _short_filters(), _dirichlet(length), top_energy, peaks, sure)
     unsure = np.flatnonzero(~sure)
     if len(unsure):
-        peaks[unsure] = doubling.true_peaks(blocks[unsure])
+        # without a copy of them all
+        peaks[unsure] = doubling.true_peaks(blocks if len(unsure) == len(blocks) else blocks[unsure])
     return peaks
 
 
@@ -89,11 +90,12 @@ def _scan(
         if not sure[b]:
             continue
         block = blocks[b]
-        step = _step(block)
-        highest, energy = doubling.largest(block), _energy(block)
-        clipped = _mark(block, highest, highest - _ripple(step, 1, length), marked)
+        if top_energy[b] > _TRUSTED_SHARE * _energy(block):
+            sure[b] = False
+            continue
+        step, highest = _step(block), doubling.largest(block)
         # the corners of flat tops hold what no short filter hears well
-        if top_energy[b] > _TRUSTED_SHARE * energy or clipped > 2:
+        if _mark(block, highest, highest - _ripple(step, 1, length), marked) > 2:
             sure[b] = False
             continue
         # what the short filter does not hear well is off by so much, if not seen to be off further
