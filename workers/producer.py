@@ -75,6 +75,7 @@ def write_shards(
         folds=sources.folds,
         on_problem=unreadable.__setitem__,
     )
+    seen(0)
     seen_ids = TrackIds()
     tally = _Tally(grouped=sources.groups is not None, folded=sources.folds is not None)
     shards = 0

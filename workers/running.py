@@ -121,9 +121,13 @@ def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
 def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
     """Plan a run and scan its libraries into the ledger. Raises `UsageError`, and leaves none, for what cannot work."""
     plan = plan_run(wanted, context.ledger)
-    view.stage("scan")
+    begun = False
 
     def seen(files: int) -> None:
+        nonlocal begun
+        if not begun:  # a mistake is told in one line
+            view.stage("scan")
+            begun = True
         view.update("scan", files)
         stopping.check(context, plan.run_id)
 
@@ -133,6 +137,7 @@ def scan(context: Doors, wanted: Wanted, view: View) -> Finished:
         announced(context.home, plan.run_id),
     ):
         found = producer.write_shards(context, plan, seen=seen)
+        seen(found.files)
         for problem in found.unreadable:
             view.line(f"cannot look into {problem}")
         if found.gone:

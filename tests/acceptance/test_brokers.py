@@ -22,7 +22,7 @@ def runs_whole(chordal, tmp_path, url: str, *, hidden: str = "secret", command: 
     assert told.json["tracks"]["extracted"] == total
     assert command == "extract" or told.json["trials"]["completed"] == 2
     worker.send_signal(signal.SIGTERM)
-    out, err = worker.communicate(timeout=60)
+    out, err = worker.communicate(timeout=120)
     assert worker.returncode == 0, err
     written = [path.read_bytes() for path in chordal.home.rglob("*") if path.is_file()]
     for text in (out, err, told.out, told.err):
@@ -70,7 +70,7 @@ def test_a_worker_killed_over_rabbitmq_costs_no_file(chordal, tmp_path):
     with brokers.valkey(tmp_path / "server") as store, brokers.rabbit(tmp_path / "rabbit") as port:
         url = f"amqp://guest:guest@127.0.0.1:{port}//;redis://127.0.0.1:{store}/0"
         running = chordal.start("extract", library, "--recipe", chordal.recipe, "--workers", "2", CHORDAL_BROKER=url)
-        eventually(lambda: any((chordal.home / "store" / "inbox").rglob("*.h5")), within_s=60)
+        eventually(lambda: any((chordal.home / "store" / "inbox").rglob("*.h5")))
         found = [p for p in chordal.left_running() if p.info["cmdline"][-2:] == ["extract", "--end-with-parent"]]
         min(found, key=lambda process: process.create_time()).kill()
         out, err = running.communicate(timeout=240)
@@ -91,7 +91,7 @@ def test_a_broker_that_fills_up_during_a_run_is_named(chordal, tmp_path):
             # when somebody else fills the broker
             client.set("somebody else's", bytes(2_000_000))
             client.config_set("maxmemory", "1mb")
-            out, err = running.communicate(timeout=60)
+            out, err = running.communicate(timeout=120)
             # then the run says so, and goes on when there is room
             assert (running.returncode, out) == (2, ""), err
             assert f"broker {url}: its memory is full; raise its maxmemory" in err.splitlines()[-1]

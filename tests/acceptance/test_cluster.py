@@ -41,7 +41,7 @@ def test_a_run_uses_the_workers_attached_to_the_users_broker(chordal, tmp_path, 
     client.close()
     for process in workers:
         process.send_signal(signal.SIGTERM)
-    assert [process.wait(30) for process in workers] == [0, 0]
+    assert [process.wait(120) for process in workers] == [0, 0]
     for process in workers:
         process.communicate()
 
@@ -61,7 +61,7 @@ def test_a_stopped_run_takes_its_tasks_back(chordal, tmp_path, server):
     running = chordal.start("extract", library, "--recipe", chordal.recipe, "--broker", server)
     eventually(lambda: list(chordal.home.glob("runs/*/scan.json")))
     running.send_signal(signal.SIGINT)
-    _, err = running.communicate(timeout=30)
+    _, err = running.communicate(timeout=120)
     assert running.returncode == 130, err
     # a worker that comes later finds them cancelled
     later = chordal("extract", library, "--recipe", chordal.recipe, "--broker", server, "--workers", "1", "--json")

@@ -116,7 +116,7 @@ def test_each_service_runs_by_its_own_command_and_finds_itself_healthy(chordal, 
                     assert b"# HELP" in answer.read()
             for process in processes.values():
                 process.send_signal(signal.SIGTERM)
-            assert {name: process.wait(60) for name, process in processes.items()} == dict.fromkeys(LASTING, 0)
+            assert {name: process.wait(120) for name, process in processes.items()} == dict.fromkeys(LASTING, 0)
         finally:
             for process in processes.values():
                 if process.poll() is None:

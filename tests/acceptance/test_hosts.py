@@ -42,7 +42,7 @@ def words_of(chordal, server: int) -> list[dict]:
 def end(worker) -> str:
     """End a worker and return its log."""
     worker.send_signal(signal.SIGTERM)
-    _, err = worker.communicate(timeout=60)
+    _, err = worker.communicate(timeout=120)
     return err
 
 

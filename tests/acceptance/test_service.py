@@ -171,7 +171,7 @@ def test_of_two_beats_one_sends_and_the_other_takes_over_when_it_is_killed(chord
         killed.kill()
         eventually(lambda: senders()[0] == other.pid)
         other.send_signal(signal.SIGTERM)
-        assert other.wait(30) == 0
+        assert other.wait(120) == 0
 
 
 @pytest.mark.parametrize(

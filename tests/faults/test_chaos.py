@@ -97,4 +97,4 @@ def test_whatever_is_killed_the_store_is_that_of_an_undisturbed_run(chordal, lib
     assert killing.stored(chordal.home) == expected
     assert len(killed) >= 3, killed
     assert chordal("failures", "--json").json["failures"] == []
-    eventually(lambda: chordal.left_running() == [], within_s=30)
+    eventually(lambda: chordal.left_running() == [])

@@ -38,28 +38,28 @@ def ends_whole(chordal, running) -> str:
 
 def test_a_killed_pool_process_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal), within_s=60)
+    eventually(lambda: killing.extracting(chordal))
     killing.pool(chordal, "extract")[0].kill()
     ends_whole(chordal, running)
 
 
 def test_a_killed_worker_is_started_again(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal), within_s=60)
+    eventually(lambda: killing.extracting(chordal))
     killing.worker(chordal, "extract").kill()
     assert "the extract process died and was started again" in ends_whole(chordal, running)
 
 
 def test_a_killed_broker_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal), within_s=60)
+    eventually(lambda: killing.extracting(chordal))
     killing.server(chordal).kill()
     ends_whole(chordal, running)
 
 
 def test_a_worker_killed_together_with_the_broker_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal), within_s=60)
+    eventually(lambda: killing.extracting(chordal))
     server, worker = killing.server(chordal), killing.worker(chordal, "extract")
     # What the worker holds is in what the broker wrote down, and comes back with it.
     server.kill()
@@ -69,7 +69,7 @@ def test_a_worker_killed_together_with_the_broker_costs_no_file(chordal, library
 
 def test_a_broker_whose_guard_was_killed_is_not_left_beside_the_next_one(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal), within_s=60)
+    eventually(lambda: killing.extracting(chordal))
     before = killing.server(chordal)
     before.parent().kill()
     eventually(lambda: not before.is_running())
@@ -82,7 +82,7 @@ def test_what_a_killed_command_left_behind_is_finished_by_the_next_one_at_once(c
     if deep:
         chordal.home = chordal.home.joinpath(*("level" * 10 for _ in range(2)))
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal), within_s=60)
+    eventually(lambda: killing.extracting(chordal))
 
     # when the command is killed, and started again while its processes are still there
     running.kill()

@@ -103,4 +103,4 @@ def test_a_broker_killed_in_the_middle_of_the_learning_chord_costs_no_trial(chor
             assert client.hlen("unacked-learn") == 0
     finally:
         mine.kill()
-    eventually(lambda: chordal.left_running() == [], within_s=30)
+    eventually(lambda: chordal.left_running() == [])

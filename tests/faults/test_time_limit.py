@@ -58,7 +58,7 @@ def test_a_file_over_the_hard_time_limit_ends_as_a_timeout_and_the_others_stand(
             told = chordal("extract", library, *options, within_s=100, PYTHONPATH=plugin)
         finally:
             worker.terminate()
-            eventually(lambda: worker.poll() is not None, within_s=20)
+            eventually(lambda: worker.poll() is not None)
 
     # then it has the kind of failure it had, after one attempt
     assert told.status == 0, told.err + chordal.logs()

@@ -37,7 +37,7 @@ def test_a_trial_killed_in_the_middle_goes_on_where_it_was_and_is_not_doubled(ch
     made = recipe(chordal, "trials = 3\nexecutions = 4", "forest: trees = 1500", "logistic:")
     running = chordal.start("run", library, "--recipe", made, "--workers", "2", "--json")
     ledger = RunLedger(chordal.home)
-    [run_id] = eventually(ledger.run_ids, within_s=60)
+    [run_id] = eventually(ledger.run_ids)
     eventually(lambda: len(ledger.executions(run_id, 0)) >= 1, within_s=200)
     folder = ledger.path(run_id) / "executions"
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}

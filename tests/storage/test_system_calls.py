@@ -51,7 +51,7 @@ class Traced:
         command = ["strace", "-f", "-o", str(log), "-e", f"trace={CHANGING}", "-p", str(self.process.pid)]
         tracer = subprocess.Popen([*command, *inject], stderr=subprocess.DEVNULL)
         status = Path(f"/proc/{self.process.pid}/status")
-        eventually(lambda: "TracerPid:\t0" not in status.read_text(), within_s=30)
+        eventually(lambda: "TracerPid:\t0" not in status.read_text())
         go.send("go")
         self.told = []
         try:

@@ -54,7 +54,7 @@ class Valkey:
                 [get_binary_path(), *self._words], cwd=self._folder, stdout=log, stderr=log
             )
         with redis.Redis(port=self.port, password=self._wanting or None) as client:
-            eventually(client.ping, within_s=20, ignoring=(redis.RedisError,))
+            eventually(client.ping, ignoring=(redis.RedisError,))
 
     def kill(self) -> None:
         """Kill it; what it did not write down is lost."""
@@ -87,7 +87,7 @@ def sentinel(folder: Path, *, master_port: int, wanting: str = "") -> Iterator[i
         server = subprocess.Popen([get_binary_path(), configuration, "--sentinel"], cwd=folder, stdout=log, stderr=log)
     try:
         with redis.Redis(port=port) as client:
-            eventually(client.ping, within_s=20, ignoring=(redis.RedisError,))
+            eventually(client.ping, ignoring=(redis.RedisError,))
         yield port
     finally:
         server.kill()

@@ -96,6 +96,6 @@ def kill(worker: subprocess.Popen[str]) -> None:
 def end(worker: subprocess.Popen[str]) -> str:
     """End a worker and return its log."""
     worker.send_signal(signal.SIGTERM)
-    eventually(lambda: worker.poll() is not None, within_s=60)
+    eventually(lambda: worker.poll() is not None)
     _, err = worker.communicate()
     return err

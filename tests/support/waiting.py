@@ -8,7 +8,7 @@ from collections.abc import Callable
 def eventually(
     condition: Callable[[], object],
     *,
-    within_s: float = 60.0,
+    within_s: float = 120.0,
     ignoring: tuple[type[BaseException], ...] = (),
     every_s: float = 0.05,
 ):

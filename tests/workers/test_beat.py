@@ -36,6 +36,6 @@ print("ended", flush=True)
 def test_a_beat_ends_also_when_a_finaliser_swallows_what_the_signal_raised(tmp_path, broker):
     Nights(tmp_path).ask_for(Schedule(since="2020-01-01T00:00:00+00:00", reconcile_s=1))
     command = [sys.executable, "-P", "-c", SWALLOWING, tmp_path, broker.url]
-    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert told.returncode == 0, told.stderr
     assert told.stdout.splitlines() == ["still here", "ended"]

@@ -12,8 +12,6 @@ from workers.counters import Counters
 from workers.presence import Crew, Presence
 from workers.settings import QUEUES
 
-pytestmark = pytest.mark.timeout(60)
-
 
 @pytest.fixture
 def client(lasting_broker):

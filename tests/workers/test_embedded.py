@@ -5,14 +5,11 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
 import redis
 from waiting import eventually
 
 from workers import embedded
 from workers.session import session
-
-pytestmark = pytest.mark.timeout(60)
 
 
 def servers(data: Path) -> list[psutil.Process]:
@@ -48,7 +45,7 @@ def test_a_server_left_behind_by_a_killed_guard_is_found(tmp_path):
         [server] = [process for process in servers(data) if "valkey" in process.name()]
         [guard] = [process for process in servers(data) if "valkey" not in process.name()]
         guard.kill()
-        guard.wait(5)
+        guard.wait(60)
         assert server.is_running()
         embedded.clean(data)
         assert not server.is_running()

@@ -13,8 +13,6 @@ from workers import fitness, told
 from workers.address import BrokerAddress
 from workers.told import Told
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def refusal(url: str) -> str:
     """Return the line with which a broker is refused."""

@@ -17,8 +17,6 @@ from workers.priorities import key_of, of_bodies, of_headers
 from workers.publishing import Publisher
 from workers.settings import QUEUES, Settings
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @pytest.fixture
 def client(lasting_broker):

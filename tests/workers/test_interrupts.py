@@ -25,7 +25,7 @@ except KeyboardInterrupt:
 
 
 def test_an_interrupt_that_a_finaliser_swallows_is_not_forgotten():
-    told = subprocess.run([sys.executable, "-c", SWALLOWING], capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run([sys.executable, "-c", SWALLOWING], capture_output=True, text=True, check=False, timeout=120)
     assert told.stdout.splitlines() == ["still here", "asked to stop"]
 
 
@@ -37,7 +37,7 @@ interrupts.listen()
 pause = threading.Event()
 try:
     print("up", flush=True)
-    pause.wait(30)
+    pause.wait(120)
 except KeyboardInterrupt:
     print("down", flush=True)
     pause.wait(0.5)
@@ -48,7 +48,7 @@ except KeyboardInterrupt:
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "down\n"
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30)[0] == "done\n"
+    assert process.communicate(timeout=120)[0] == "done\n"
     eventually(lambda: process.returncode == 0)
 
 
@@ -69,11 +69,11 @@ with interrupts.patiently():
 
 
 def test_to_the_patient_the_first_ctrl_c_is_a_wish_and_the_second_a_command():
-    told = subprocess.run([sys.executable, "-c", PATIENT], capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run([sys.executable, "-c", PATIENT], capture_output=True, text=True, check=False, timeout=120)
     assert told.stdout.splitlines() == ["finishing True", "at once"], told.stderr
 
 
 def test_to_the_patient_a_termination_is_a_command():
     code = PATIENT.replace("signal.SIGINT", "signal.SIGTERM", 1)
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert told.stdout.splitlines() == []
