@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-from pipeline.arrays import Complex64, Float32
+from pipeline.arrays import Complex64, Float32, Float64
 from pipeline.kernels import fourier
 from pipeline.kernels.compiling import Scalar, kernel
 from pipeline.kernels.fourier import Plan
@@ -45,9 +45,13 @@ def true_peaks(blocks: Float32) -> Float32:
 @lru_cache(maxsize=1)
 def _middle() -> Float32:
     """Return a windowed sine over x for the middle between two samples, (taps,)."""
-    time = np.arange(_TAPS) - (_TAPS - 1) / 2
-    inside = 1 - np.square(time / (_TAPS / 2))
-    weights: Float32 = (np.sinc(time) * np.i0(_BETA * np.sqrt(inside)) / np.i0(_BETA)).astype(np.float32)
+    return windowed_sine(np.arange(_TAPS, dtype=np.float64) - (_TAPS - 1) / 2, _BETA).astype(np.float32)
+
+
+def windowed_sine(time: Float64, beta: float) -> Float64:
+    """Return a sine over x at times, in samples, as many as the filter has taps, under Kaiser's window, (taps,)."""
+    inside = np.maximum(0, 1 - np.square(time / (len(time) / 2)))
+    weights: Float64 = np.sinc(time) * np.i0(beta * np.sqrt(inside)) / np.i0(beta)
     return weights
 
 
@@ -138,12 +142,12 @@ def _peaks(doubled: Float32, middle: Float32, peaks: Float32) -> None:
 
 @kernel
 def _may_rise(signal: Float32, first: int, best: Scalar) -> Scalar:
-    """Tell whether a value just before one of a group of samples, or after the last, may reach the best."""
-    rise, two = np.float32(_RISE), np.float32(2)
-    start, end = max(first - 1, 1), min(first + _GROUP, len(signal) - 1)
-    if start != first - 1 or end != first + _GROUP:
+    """Tell whether a value just before one of a group of samples may reach the best."""
+    end = first + _GROUP
+    if first == 0 or end >= len(signal):
         return True  # at the ends, where the signal is taken for periodic
-    before, here, after = signal[start - 1 : end - 1], signal[start:end], signal[start + 1 : end + 1]
+    rise, two = np.float32(_RISE), np.float32(2)
+    before, here, after = signal[first - 2 : end - 1], signal[first - 1 : end], signal[first : end + 1]
     reached = np.int32(0)
     for i in range(len(here)):
         reached = np.int32(reached + (abs(here[i]) + rise * abs(before[i] - two * here[i] + after[i]) > best))

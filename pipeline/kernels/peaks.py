@@ -48,13 +48,8 @@ def true_peaks(blocks: Float32, *, top_energy: Float64) -> Float32:
 @lru_cache(maxsize=1)
 def _short_filters() -> Float32:
     """Return windowed sines over x for one, two and three quarters of a sample, (3, taps)."""
-    offsets = np.arange(_TAPS) - (_TAPS // 2 - 1)
-    filters = []
-    for quarter in (1, 2, 3):
-        time = quarter / 4 - offsets
-        inside = np.maximum(0, 1 - np.square(time / (_TAPS / 2)))
-        filters.append(np.sinc(time) * np.i0(_BETA * np.sqrt(inside)) / np.i0(_BETA))
-    return np.array(filters, np.float32)
+    offsets = np.arange(_TAPS, dtype=np.float64) - (_TAPS // 2 - 1)
+    return np.array([doubling.windowed_sine(quarter / 4 - offsets, _BETA) for quarter in (1, 2, 3)], np.float32)
 
 
 @lru_cache(maxsize=4)
