@@ -13,6 +13,9 @@ DAY_S = 24 * 3600
 
 transport.install()
 app = Celery("chordal", include=["workers.tasks"])
+# Nobody asks the broker for a receipt: Flower is shown it by an event, a chord counts arrivals by itself. Whoever sends
+# would subscribe to each, and stumble over that when the broker goes away. Here, as tasks read it when they are made.
+app.conf.task_ignore_result = True
 
 
 def configure(settings: Settings, role: Role) -> Celery:

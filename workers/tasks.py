@@ -35,9 +35,6 @@ class RunTask(Task):  # type: ignore[misc]
     """A task that, when it fails for good, tells the run why; the waiting command shows it."""
 
     abstract = True
-    # Nobody asks the broker for a receipt: Flower is shown it by an event, a chord counts arrivals by itself. A command
-    # would subscribe to each, and stumble over that when the broker goes away.
-    ignore_result = True
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Leave a line for the command that waits, and stop the run when the store cannot be written."""
@@ -202,7 +199,7 @@ def finish_run(*, run_id: str) -> Shown:
     return shown.finished(report, verdict)
 
 
-@app.task(name="chordal.schedule.nightly", ignore_result=True)
+@app.task(name="chordal.schedule.nightly")
 def nightly(*, slot: str, missed: bool) -> Shown:
     """Carry out the run of a night that is due."""
     from workers import conducting
@@ -213,7 +210,7 @@ def nightly(*, slot: str, missed: bool) -> Shown:
     return Shown(conducting.words(result), result.to_wire())
 
 
-@app.task(name="chordal.schedule.reconcile", ignore_result=True)
+@app.task(name="chordal.schedule.reconcile")
 def reconcile() -> str:
     """Bring a run to its end whose command died."""
     from workers import conducting
@@ -221,7 +218,7 @@ def reconcile() -> str:
     return conducting.reconcile(context.current())
 
 
-@app.task(name="chordal.schedule.tidy", ignore_result=True)
+@app.task(name="chordal.schedule.tidy")
 def tidy() -> dict[str, Any]:
     """Compact the store and collect what nobody refers to."""
     from workers import conducting

@@ -2,21 +2,17 @@ import subprocess
 import sys
 
 import pytest
+from losing import finalised
 
 from workers.schedule import Nights, Schedule
 
-SWALLOWING = """
-import os, signal, sys
+SWALLOWING = f"""
+{finalised("SIGTERM")}
+import sys
 from pathlib import Path
 from workers.address import BrokerAddress
 from workers.beat import HomeScheduler, beat
 from workers.settings import Settings
-
-class Finalised:
-    def __del__(self):
-        os.kill(os.getpid(), signal.SIGTERM)
-        for _ in range(1000):
-            pass
 
 send = HomeScheduler._send
 

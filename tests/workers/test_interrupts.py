@@ -2,17 +2,12 @@ import signal
 import subprocess
 import sys
 
+from losing import finalised
 from waiting import eventually
 
-SWALLOWING = """
-import os, signal, threading
+SWALLOWING = f"""
+{finalised("SIGINT")}
 from workers import interrupts
-
-class Finalised:
-    def __del__(self):
-        os.kill(os.getpid(), signal.SIGINT)
-        for _ in range(1000):
-            pass
 
 interrupts.listen()
 Finalised()
