@@ -23,7 +23,7 @@ $(VENV)/.installed: requirements.lock ops/bootstrap.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r ops/bootstrap.lock
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	$(BIN)/python -c 'from pipeline.kernels import warm; warm()' # compiled once here, not by the first worker
+	$(BIN)/python -c 'from pipeline.features.warm import warm; warm()' # compiled once here, not by the first worker
 	@touch $@
 
 demo: install ## synthesise a small labelled library and run the whole pipeline over it

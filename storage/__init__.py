@@ -1,13 +1,13 @@
 """The store that cannot lose a track, the run ledger and the model registry."""
 
 from storage.base import CompactionReport, FeatureStore, GcReport, Snapshot
-from storage.champions import Champion, Champions
 from storage.documents import Documents
+from storage.features.reader import Features, open_features
 from storage.filestore import FileFeatureStore
+from storage.ledger.runs import Claim, RunLedger
 from storage.memory import MemoryFeatureStore
-from storage.reading import Features, open_features
-from storage.registry import ModelRegistry
-from storage.runs import Claim, RunLedger
+from storage.models.champions import Champion, Champions
+from storage.models.registry import ModelRegistry
 
 __all__ = [
     "Champion",

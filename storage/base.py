@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import TrackRecord
+from pipeline.library.tracks import TrackRecord
 from pipeline.wire import Value
 
 GRACE_S = 24 * 3600.0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.tracks import printable
+from pipeline.text import printable
 from pipeline.wire import Value
 from storage import durable
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import StoreError
-from pipeline.tracks import printable
+from pipeline.text import printable
 
 _MENDS = {
     errno.ENOSPC: "; free some space and run again",

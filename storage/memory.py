@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import TrackRecord
+from pipeline.library.tracks import TrackRecord
 from storage.base import GRACE_S, UNUSED_S, CompactionReport, FeatureStore, GcReport, Snapshot
 from storage.rules import check_commit, describes, missing_rows, rank
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import Mark, TrackRecord, printable
+from pipeline.library.tracks import Mark, TrackRecord
+from pipeline.text import printable
 
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")

@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from workers.address import BrokerAddress
-from workers.app import app, configure
-from workers.session import session
-from workers.settings import Settings
+from workers.app.celery import app, configure
+from workers.app.settings import Settings
+from workers.broker.address import BrokerAddress
+from workers.processes.cluster import session
 
 QUICK = """
 name = "quick"

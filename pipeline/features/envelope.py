@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 
 from pipeline.arrays import Float64
-from pipeline.audio import ANALYSIS_RATE_HZ
-from pipeline.framing import HOP
+from pipeline.audio.block import ANALYSIS_RATE_HZ
+from pipeline.audio.framing import HOP
 
 LEVEL_FLOOR_DB = -80.0
 """Levels count no further down than this below the loudest frame."""

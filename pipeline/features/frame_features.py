@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 
 from pipeline.arrays import Float32, Float64, Int64
-from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock
+from pipeline.audio.block import ANALYSIS_RATE_HZ, AudioBlock
+from pipeline.audio.framing import BINS, HOP, N_FFT, frame_count
 from pipeline.features import spectral
 from pipeline.features.growing import GrowingRows
-from pipeline.framing import BINS, HOP, N_FFT, frame_count
 
 MFCC_COUNT = 40
 MEL_COUNT = 40

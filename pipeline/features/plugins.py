@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import numpy as np
 
-from pipeline.audio import AudioBlock, StreamInfo
+from pipeline.audio.block import AudioBlock, StreamInfo
 from pipeline.errors import ChordalError, UnsupportedError, UsageError
 from pipeline.features.spec import Accumulator, FeatureFamily, FeatureRows, FeatureSpec
 

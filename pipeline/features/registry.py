@@ -6,7 +6,7 @@ Importing this is cheap: a family loads its libraries when it computes, a plug-i
 from functools import cache
 
 from pipeline.errors import UsageError
-from pipeline.features import (
+from pipeline.features.families import (
     chroma,
     ebu_r128,
     frame_stats,

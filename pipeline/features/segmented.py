@@ -5,12 +5,12 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.audio import ANALYSIS_RATE_HZ, AudioBlock
+from pipeline.audio.block import ANALYSIS_RATE_HZ, AudioBlock
+from pipeline.audio.framing import frame_count
 from pipeline.errors import TooShortError
 from pipeline.features import spectral
 from pipeline.features.growing import GrowingRows
 from pipeline.features.spec import FeatureRows
-from pipeline.framing import frame_count
 
 SEGMENT = 66_150
 """Samples of a segment: 3 s at 22,050 Hz, a tenth of a 30 s file."""

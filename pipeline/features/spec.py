@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.audio import Audio, AudioBlock, AudioStream, StreamInfo
+from pipeline.audio.block import AudioBlock, StreamInfo
+from pipeline.audio.stream import Audio, AudioStream
 from pipeline.wire import Value
 
 

@@ -1,8 +1,8 @@
 """What the spectral families have in common: frames at 22,050 Hz, mel bands, MFCC, with librosa's numbers."""
 
-from pipeline.audio import ANALYSIS_RATE_HZ
+from pipeline.audio.block import ANALYSIS_RATE_HZ
+from pipeline.audio.framing import HOP, N_FFT
 from pipeline.errors import TooShortError
-from pipeline.framing import HOP, N_FFT
 
 MEL_BANDS = 128
 TOP_DB = 80.0

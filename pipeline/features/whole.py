@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.audio import ANALYSIS_RATE_HZ, Audio, AudioBlock, StreamInfo
+from pipeline.audio.block import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
+from pipeline.audio.stream import Audio
 from pipeline.errors import TooLargeError
 from pipeline.features.spec import Accumulator, FeatureRows
 

@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from pipeline.findings import Reliability
-from pipeline.learning import Scores, TrialOutcome
+from pipeline.learning.study.findings import Reliability
+from pipeline.learning.study.results import Scores
+from pipeline.learning.study.trials import TrialOutcome
 from pipeline.report.wording import shortened
-from pipeline.tracks import printable
+from pipeline.text import printable
 
 INK, MUTED, LINE, ON_FILL = "#0a0b0c", "#6a6b6c", "#dadbdc", "#fafbfc"
 SERIES = ("#10a1b1", "#20a2b2", "#30a3b3", "#40a4b4", "#50a5b5", "#60a6b6")

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from pipeline.features.spec import FeatureSpec
-from pipeline.gate import Verdict
-from pipeline.learning import EvaluationReport, StudyPlan, TrialOutcome, TrialSpec
-from pipeline.manifests import DatasetManifest, Split
-from pipeline.runs import RunPlan
-from pipeline.tracks import Failure, TrackRecord
+from pipeline.learning.dataset.manifests import DatasetManifest, Split
+from pipeline.learning.evaluation.gate import Verdict
+from pipeline.learning.study.results import EvaluationReport
+from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
+from pipeline.library.tracks import Failure, TrackRecord
+from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 
 LISTED = 200

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from pipeline.findings import Interval
-from pipeline.learning import EvaluationReport, Scores
-from pipeline.report.champion import champion_section, champion_tile
-from pipeline.report.confidence import confidence_section
+from pipeline.learning.study.findings import Interval
+from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.report.content import ReportContent
-from pipeline.report.learned import (
+from pipeline.report.sections.champion import champion_section, champion_tile
+from pipeline.report.sections.confidence import confidence_section
+from pipeline.report.sections.learned import (
     confusion_picture,
     curves_section,
     majority_share,
@@ -15,20 +15,20 @@ from pipeline.report.learned import (
     scores_section,
     trials_section,
 )
-from pipeline.report.parting import split_section
-from pipeline.report.searching import search_section
-from pipeline.report.sections import (
+from pipeline.report.sections.run import (
     classes_section,
     failures_section,
     features_section,
     reproduce_section,
     scanned_section,
 )
-from pipeline.report.trust import duplicates_section, leakage_section
-from pipeline.report.unusable import unusable_section
+from pipeline.report.sections.search import search_section
+from pipeline.report.sections.split import split_section
+from pipeline.report.sections.trust import duplicates_section, leakage_section
+from pipeline.report.sections.unusable import unusable_section
 from pipeline.report.view import Chart, Page, Section, Tile
 from pipeline.report.wording import MISSING, between, count, counted, duration, moment, percent, points
-from pipeline.tracks import printable
+from pipeline.text import printable
 
 MOST_CLASSES_ABOVE = 12
 """Up to here the confusion matrix is readable beside the headline."""

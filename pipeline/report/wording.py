@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from pipeline.findings import Interval
-from pipeline.tracks import printable
+from pipeline.learning.study.findings import Interval
+from pipeline.text import printable
 
 MISSING = "\u2013"
 """What stands where there is nothing to say."""

@@ -10,7 +10,7 @@ from pipeline.errors import UsageError
 from pipeline.report.content import ReportContent
 from pipeline.report.page import build_page
 from pipeline.report.view import Section
-from pipeline.tracks import printable
+from pipeline.text import printable
 
 
 def render_report(content: ReportContent, more: Sequence[Section] = ()) -> str:

@@ -9,12 +9,13 @@ from contextlib import ExitStack
 
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import TrackRecord, printable
-from storage.filestore.compaction import PART_ENTRIES
+from pipeline.library.tracks import TrackRecord
+from pipeline.text import printable
+from storage.filestore.format.records import Tracks
 from storage.filestore.index import Indexes
 from storage.filestore.layout import Layout, PartEntry
+from storage.filestore.maintenance.compaction import PART_ENTRIES
 from storage.filestore.parts import PartsWriter
-from storage.filestore.records import Tracks
 from storage.filestore.snapshot import FileSnapshot
 from storage.rules import check_commit, rank
 

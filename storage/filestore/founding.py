@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.tracks import printable
+from pipeline.text import printable
 from storage import durable
 from storage.filestore.layout import FOLDERS, GRID, SCHEMA, Layout, Manifest
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from pipeline.arrays import Bool, Int32, Int64
 from pipeline.errors import StoreError
-from pipeline.tracks import printable
-from storage.filestore.families import read_contents
-from storage.filestore.hdf5 import DamagedError, reading
+from pipeline.text import printable
+from storage.filestore.format.families import read_contents
+from storage.filestore.format.hdf5 import DamagedError, reading
+from storage.filestore.format.packing import Ids, pack, unpack
+from storage.filestore.format.records import ROW, read_rows
 from storage.filestore.layout import Layout, Manifest, PartEntry
-from storage.filestore.packing import Ids, pack, unpack
-from storage.filestore.records import ROW, read_rows
 from storage.rules import Rank, State
 
 TRACKS = "tracks"

@@ -21,7 +21,8 @@ from typing import NamedTuple, Self
 
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureSpec
-from pipeline.tracks import TrackRecord, printable
+from pipeline.library.tracks import TrackRecord
+from pipeline.text import printable
 from pipeline.wire import Value
 from storage import durable
 from storage.documents import Documents

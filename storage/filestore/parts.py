@@ -10,15 +10,15 @@ import numpy as np
 
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import printable
+from pipeline.text import printable
 from storage import durable
-from storage.filestore import trailer
-from storage.filestore.families import ARRAYS, describe, family_group, rows_crc, write_index
-from storage.filestore.hdf5 import LIBVER, mark
+from storage.filestore.format import trailer
+from storage.filestore.format.families import ARRAYS, describe, family_group, rows_crc, write_index
+from storage.filestore.format.hdf5 import LIBVER, mark
+from storage.filestore.format.patient import PatientFile
+from storage.filestore.format.records import Tracks
 from storage.filestore.index import TRACKS
 from storage.filestore.layout import SCHEMA, Layout, PartEntry
-from storage.filestore.patient import PatientFile
-from storage.filestore.records import Tracks
 from storage.filestore.schema import tracks_part
 
 _CHUNK_BYTES = 256 << 10

@@ -17,12 +17,12 @@ import h5py
 import numpy as np
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import TrackRecord
-from storage.filestore.families import ARRAYS, family_group, rows_crc, write_index
-from storage.filestore.hdf5 import file_image, group, mark, put, write
-from storage.filestore.image import Image
+from pipeline.library.tracks import TrackRecord
+from storage.filestore.format.families import ARRAYS, family_group, rows_crc, write_index
+from storage.filestore.format.hdf5 import file_image, group, mark, put, write
+from storage.filestore.format.image import Image
+from storage.filestore.format.records import Tracks
 from storage.filestore.layout import SCHEMA
-from storage.filestore.records import Tracks
 
 
 def segment(

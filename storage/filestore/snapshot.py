@@ -9,14 +9,15 @@ import numpy as np
 
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows
-from pipeline.tracks import TrackRecord, printable
+from pipeline.library.tracks import TrackRecord
+from pipeline.text import printable
 from storage.base import Snapshot
-from storage.filestore.families import FamilyTable
-from storage.filestore.hdf5 import DamagedError, VanishedError, naming, reading
+from storage.filestore.format.families import FamilyTable
+from storage.filestore.format.hdf5 import DamagedError, VanishedError, naming, reading
+from storage.filestore.format.packing import ids
+from storage.filestore.format.records import ROW, Tracks, read_rows
 from storage.filestore.index import Indexes, PartsIndex, Place
 from storage.filestore.layout import Layout, SegmentName
-from storage.filestore.packing import ids
-from storage.filestore.records import ROW, Tracks, read_rows
 from storage.rules import Rank, missing_rows, rank
 
 _TABLES = 16

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import TrackRecord
+from pipeline.library.tracks import TrackRecord
 from storage import durable
 from storage.base import GRACE_S, UNUSED_S, CompactionReport, FeatureStore, GcReport, Snapshot
-from storage.filestore import compaction, pinning, repairing, verifying
+from storage.filestore import pinning
 from storage.filestore.founding import find_layout, open_layout
 from storage.filestore.index import Indexes
 from storage.filestore.layout import Layout, SegmentName
+from storage.filestore.maintenance import compaction, repairing, verifying
+from storage.filestore.maintenance.verifying import VerifyReport
 from storage.filestore.schema import segment
 from storage.filestore.snapshot import FileSnapshot
-from storage.filestore.verifying import VerifyReport
 from storage.rules import Rank, check_commit, describes, rank
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.tracks import Failure, track_id
+from pipeline.library.tracks import Failure, track_id
 from storage.base import FeatureStore
 from storage.rules import deletion, retry
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, full_record, record, rows, same_rows, spec

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.tracks import Failure, FileStamp, TrackRecord, track_id
+from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
 
 
 def spec(name: str = "tones", *, row_shape: tuple[int, ...] = (3,)) -> FeatureSpec:

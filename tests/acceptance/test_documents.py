@@ -8,8 +8,8 @@ import click
 import pytest
 import yaml
 
-from pipeline.recipe import parse_recipe
-from pipeline.search import check_models
+from pipeline.learning.search.plan import check_models
+from pipeline.plans.recipe import parse_recipe
 from workers.cli import COMMANDS, cli
 
 ROOT = Path(__file__).parent.parent.parent

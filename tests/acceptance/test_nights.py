@@ -6,12 +6,12 @@ import pytest
 import soundfile
 from sounds import RATE_HZ, sound, write_classes
 
-from workers import conducting
-from workers.app import configure
-from workers.beat import Memory, Order, orders
-from workers.schedule import Nights, Schedule
-from workers.session import session
-from workers.settings import Settings
+from workers.app.celery import configure
+from workers.app.settings import Settings
+from workers.processes.cluster import session
+from workers.schedule import maintenance, nightly
+from workers.schedule.beat import Memory, Order, orders
+from workers.schedule.nights import Nights, Schedule
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -56,9 +56,9 @@ class Clock:
 
     def _carry_out(self, order: Order) -> None:
         if order.task == "nightly":
-            conducting.night(self._context, datetime.fromisoformat(order.kwargs["slot"]), missed=order.kwargs["missed"])
+            nightly.night(self._context, datetime.fromisoformat(order.kwargs["slot"]), missed=order.kwargs["missed"])
         elif order.task == "tidy":
-            conducting.tidy(self._context)
+            maintenance.tidy(self._context)
 
 
 def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_champion(chordal, tmp_path, lasting_broker):
@@ -129,6 +129,6 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
 
 
 def conducting_context():
-    from workers import context
+    from workers.app import context
 
     return context.current()

@@ -9,9 +9,9 @@ import pytest
 import soundfile
 from sounds import sound, write_classes
 
-from pipeline.libraries.plans import PointsPlan
-from pipeline.recipe import load_recipe
-from pipeline.recipe_toml import recipe_toml
+from pipeline.plans.library import PointsPlan
+from pipeline.plans.recipe import load_recipe
+from pipeline.plans.recipe_toml import recipe_toml
 from storage import RunLedger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

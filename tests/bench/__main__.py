@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from workers.processes import QUIET
+from workers.processes.environment import QUIET
 
 SECTIONS = ("extract", "commit", "store", "read", "flow", "scale", "predict", "startup")
 

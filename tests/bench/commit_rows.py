@@ -15,7 +15,7 @@ def _values():
 
 def store(folder, first, count):
     """Commit `count` tracks to the store in a folder, numbered from `first`."""
-    from pipeline.features import mfcc_segments
+    from pipeline.features.families import mfcc_segments
     from pipeline.features.spec import FeatureRows
     from storage import FileFeatureStore
     from storage.testing.samples import record

@@ -5,7 +5,7 @@ A row imports what it needs when it is prepared, so that its peak memory is its 
 
 from pathlib import Path
 
-from pipeline.decoding import decode
+from pipeline.audio.decode import decode
 
 LIMIT_S = 24 * 3600.0
 TOGETHER = frozenset({"loudness", "mfcc_segments", "mfcc_mean", "logmel"})
@@ -44,7 +44,7 @@ def frame_stats(path):
 
 
 def _order(path):
-    from pipeline.tracks import ExtractTrack, FileStamp, track_id
+    from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
 
     told = Path(path).stat()
     return ExtractTrack(
@@ -54,14 +54,14 @@ def _order(path):
 
 
 def together(path):
-    from pipeline.extraction import extract
+    from pipeline.extraction.extract import extract
 
     order = _order(path)
     return lambda: extract(order, missing=TOGETHER, max_duration_s=LIMIT_S)
 
 
 def together_and_commit(path, folder):
-    from pipeline.extraction import extract
+    from pipeline.extraction.extract import extract
     from pipeline.features.registry import family
     from storage import FileFeatureStore
 

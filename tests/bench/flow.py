@@ -21,10 +21,10 @@ import numpy as np
 import psutil
 import soundfile
 
-from pipeline.recipe import load_recipe
+from pipeline.plans.recipe import load_recipe
 from tests.bench.measuring import Cost, disk, interleaved, processes, ratio, show, spread
 from tests.bench.piece import write_song
-from workers.session import Session, session
+from workers.processes.cluster import Session, session
 
 FILES = 150
 WORKERS = 2

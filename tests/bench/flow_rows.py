@@ -7,10 +7,10 @@ MAX_S = 3600.0
 
 def loop(library, folder, family_name):
     """Extract every file of a library into a new store, one after the other."""
-    from pipeline.extraction import extract
+    from pipeline.extraction.extract import extract
     from pipeline.features.registry import family
-    from pipeline.scan import scan
-    from pipeline.tracks import ExtractTrack
+    from pipeline.library.scan import scan
+    from pipeline.library.tracks import ExtractTrack
     from storage import FileFeatureStore
 
     store = FileFeatureStore.open(Path(folder))
@@ -33,9 +33,9 @@ def loop(library, folder, family_name):
 
 def song(path, families):
     """Extract some families of one long file, and commit nothing."""
-    from pipeline.extraction import extract
-    from pipeline.scan import stamp_of
-    from pipeline.tracks import ExtractTrack, track_id
+    from pipeline.extraction.extract import extract
+    from pipeline.library.scan import stamp_of
+    from pipeline.library.tracks import ExtractTrack, track_id
 
     order = ExtractTrack(
         run_id="bench", shard=0, track_id=track_id(path), path=path, stamp=stamp_of(path), sequence=1,

@@ -11,7 +11,7 @@ import pyloudnorm
 import soundfile
 from scipy.signal import resample
 
-from pipeline.features import loudness, mfcc_segments
+from pipeline.features.families import loudness, mfcc_segments
 
 RATE_HZ = 22_050
 

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pipeline.synthesis import NOTE_FREQUENCIES_HZ, additive, coloured_noise, drum, frames, normalised, plucked
+from pipeline.synthetic.synthesis import (
+    NOTE_FREQUENCIES_HZ,
+    additive,
+    coloured_noise,
+    drum,
+    frames,
+    normalised,
+    plucked,
+)
 
 RATE_HZ = 44_100
 FORMATS = {"wav": "PCM_16", "flac": "PCM_16", "ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}

@@ -56,8 +56,8 @@ def fill(home: Path, library: Path) -> None:
 
     from pipeline.features.registry import family
     from pipeline.features.spec import FeatureRows
-    from pipeline.scan import scan
-    from pipeline.tracks import TrackRecord
+    from pipeline.library.scan import scan
+    from pipeline.library.tracks import TrackRecord
     from storage import FileFeatureStore
     from storage.filestore.adopting import adopt
     from storage.filestore.founding import open_layout

@@ -13,7 +13,7 @@ BATCH = 64
 
 def fill(folder) -> None:
     """Make a compacted store of `TRACKS` tracks."""
-    from pipeline.features import mfcc_segments
+    from pipeline.features.families import mfcc_segments
     from pipeline.features.spec import FeatureRows
     from storage import FileFeatureStore
     from storage.filestore.adopting import adopt
@@ -50,10 +50,10 @@ def in_file_order(folder, number):
 
 def shuffled(folder, number):
     """Take an epoch of shuffled batches, checked, with what it takes to begin."""
-    from pipeline.features import mfcc_segments
-    from storage.filestore.extents import locate
+    from pipeline.features.families import mfcc_segments
+    from storage.features.streaming import RowStream
     from storage.filestore.founding import find_layout
-    from storage.streaming import RowStream
+    from storage.filestore.rows.extents import locate
 
     layout, spec = find_layout(Path(folder)), mfcc_segments.spec
     contents = locate(layout, spec.key).contents

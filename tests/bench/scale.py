@@ -28,14 +28,14 @@ from pathlib import Path
 import psutil
 
 from storage import FileFeatureStore
+from storage.home import Doors
 from tests.bench.measuring import Cost, disk, interleaved, peak_mib, processes, ratio, show, spread
 from tests.bench.scale_rows import ENOUGH, TOLD
-from workers import stages
-from workers.address import BrokerAddress
-from workers.context import Doors
-from workers.counters import Counters
-from workers.processes import Child
-from workers.session import session
+from workers.broker.address import BrokerAddress
+from workers.broker.counters import Counters
+from workers.processes.child import Child
+from workers.processes.cluster import session
+from workers.runs import state
 
 RECIPE = """
 name = "bench"
@@ -191,8 +191,8 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
     cpu_ms["command"] = 1000 * command.cpu_s / asked
     doors = Doors(machinery.home)
     run_id = doors.ledger.run_ids()[-1]
-    counts = stages.track_counts(doors, doors.ledger.plan(run_id))
-    took_s = stages.seconds(doors, run_id)["extract"]
+    counts = state.track_counts(doors, doors.ledger.plan(run_id))
+    took_s = state.seconds(doors, run_id)["extract"]
     told = machinery.client.hgetall(TOLD)
     stored = len(FileFeatureStore.open(machinery.home / "store").snapshot())
     # Where the tasks count nothing, nothing can be told of how far they were.
@@ -243,7 +243,7 @@ def _rescans(machinery: Machinery, library: Path, recipe: Path, given) -> list[S
         if status:
             raise SystemExit(f"bench: {errors}")
         doors = Doors(machinery.home)
-        counts = stages.track_counts(doors, doors.ledger.plan(doors.ledger.run_ids()[-1]))
+        counts = state.track_counts(doors, doors.ledger.plan(doors.ledger.run_ids()[-1]))
         if counts != {"extracted": 0, "unchanged": asked, "failed": 0}:
             raise SystemExit(f"bench: not everything was known: {counts}")
         others_s = sum(machinery.cpu_s().values()) - sum(before.values())

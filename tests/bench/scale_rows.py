@@ -17,14 +17,14 @@ AUDIO_S = 240.0
 
 def without_work(order, _context):
     """Take the place of `extracting.extract_one`: answer, and nothing else."""
-    from pipeline.tracks import Receipt
+    from pipeline.library.tracks import Receipt
 
     return Receipt(track_id=order.track_id, path=order.path, outcome="extracted", audio_s=AUDIO_S)
 
 
 def without_store(order, _context, _attempt):
     """Take the place of `extracting._extract`: say that it was extracted, and commit nothing."""
-    from pipeline.tracks import TrackRecord
+    from pipeline.library.tracks import TrackRecord
 
     record = TrackRecord(
         track_id=order.track_id,
@@ -38,12 +38,12 @@ def without_store(order, _context, _attempt):
 
 
 def without_decoding(order, *, missing, content_hash, **_):
-    """Take the place of `pipeline.extraction.extract`: one row of zeros for each family, and what belongs to it."""
+    """Take the place of extraction: one row of zeros for each family, and what belongs to it."""
     import numpy as np
 
     from pipeline.features.registry import family
     from pipeline.features.spec import FeatureRows
-    from pipeline.tracks import TrackRecord
+    from pipeline.library.tracks import TrackRecord
 
     record = TrackRecord(
         track_id=order.track_id,
@@ -68,7 +68,7 @@ def without_decoding(order, *, missing, content_hash, **_):
 
 def sealed_unseen(context, run_id, shard):
     """Take the place of `sealing.seal` where nothing is stored: believe the chord."""
-    from pipeline.runs import ShardSummary
+    from pipeline.plans.run import ShardSummary
 
     summary = ShardSummary(shard=shard, extracted=len(context.ledger.shard(run_id, shard)))
     context.ledger.seal(run_id, summary)
@@ -93,7 +93,7 @@ def timed(seal):
 
 
 def refused(context, _run_id):
-    """Take the place of `learning.draw_up_study`: count, and end the run."""
+    """Take the place of `workers.learning.study.draw_up_study`: count, and end the run."""
     from pipeline.errors import UsageError
 
     context.settings.broker.client().hincrby(TOLD, "learned", 1)
@@ -113,19 +113,22 @@ def looking(library):
 
 def main(mode: str, home: Path) -> None:
     """Be a worker."""
-    import pipeline.extraction
-    from workers import extracting, learning, sealing, serving
-    from workers.address import BrokerAddress
+    from pipeline.extraction import extract as decoding
+    from workers.broker.address import BrokerAddress
+    from workers.extraction import extract
+    from workers.extraction import seal as sealing
+    from workers.learning import study
+    from workers.worker import start
 
     sealing.seal = timed(sealing.seal if mode == "store" else sealed_unseen)
     if mode == "nothing":
-        extracting.extract_one = without_work
+        extract.extract_one = without_work
     elif mode == "queue":
-        extracting._extract = without_store
+        extract._extract = without_store
     elif mode == "store":
-        pipeline.extraction.extract = without_decoding
-    learning.draw_up_study = refused
-    serving.serve(
+        decoding.extract = without_decoding
+    study.draw_up_study = refused
+    start.serve(
         home=home,
         broker=BrokerAddress.parse(os.environ["CHORDAL_BROKER"]),
         queues=("tune", "train") if mode == "learn" else ("extract", "store"),

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.measuring import Cost, interleaved, ratio, show, spread
-from workers.session import session
+from workers.processes.cluster import session
 
 PROCESSES = 2
 WITHIN_S = 60

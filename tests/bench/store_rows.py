@@ -43,10 +43,10 @@ def build(folder, tracks):
 
     def work():
         from storage import FileFeatureStore
-        from storage.filestore.compaction import PART_ENTRIES
+        from storage.filestore.format.records import Tracks
         from storage.filestore.layout import Layout, Manifest
+        from storage.filestore.maintenance.compaction import PART_ENTRIES
         from storage.filestore.parts import PartsWriter
-        from storage.filestore.records import Tracks
         from storage.testing.samples import record
 
         layout = Layout(FileFeatureStore.open(folder / "store").path)
@@ -71,9 +71,9 @@ def build(folder, tracks):
 
 def _write_scan(folder, tracks):
     """Write the run that tells the tracks' labels, ten of them, and an artist for every twelve tracks."""
-    from pipeline.recipe import load_recipe
-    from pipeline.runs import RunPlan
-    from pipeline.tracks import ScannedTrack
+    from pipeline.library.tracks import ScannedTrack
+    from pipeline.plans.recipe import load_recipe
+    from pipeline.plans.run import RunPlan
     from storage import RunLedger
     from storage.testing.samples import record
 
@@ -164,7 +164,7 @@ def columns(folder, tracks):
 
 def labels(folder, tracks):
     """Read the labels of all tracks, as a new process would when another has read them before."""
-    from storage.reading import open_features
+    from storage.features.reader import open_features
 
     home = Path(folder)
     _expect(len(open_features(home).labels), tracks)

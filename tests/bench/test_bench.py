@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.decoding import decode
+from pipeline.audio.decode import decode
 from pipeline.features.registry import family
 from pipeline.features.spec import compute
 from tests.bench import notebook, predict, scale, store

@@ -8,7 +8,7 @@ import pytest
 from held import Held, end, kill
 from waiting import eventually
 
-from workers.priorities import key_of
+from workers.broker.priorities import key_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 

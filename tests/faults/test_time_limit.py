@@ -9,7 +9,7 @@ import soundfile
 from sounds import RATE_HZ, sound, write_classes
 from waiting import eventually
 
-from workers.session import session
+from workers.processes.cluster import session
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 

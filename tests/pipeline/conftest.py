@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.audio import Audio
+from pipeline.audio.stream import Audio
 
 SUBTYPES = {
     "wav": "PCM_16",

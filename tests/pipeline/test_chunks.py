@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sounds import sound
 
-from pipeline import demo_sounds
-from pipeline.chunks import check_length, chunks_of, extract_chunks
+from pipeline.audio.hashing import content_hash
 from pipeline.errors import TransientError, UsageError
-from pipeline.extraction import extract
+from pipeline.extraction.chunks import check_length, chunks_of, extract_chunks
+from pipeline.extraction.extract import extract
 from pipeline.features.registry import family
-from pipeline.hashing import content_hash
-from pipeline.tracks import ExtractTrack, FileStamp, track_id
+from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
+from pipeline.synthetic import demo_sounds
 
 RATE_HZ = 22_050
 FAMILIES = ("loudness", "mfcc_mean", "mfcc_segments")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.decoders.chatter import Chatter
-from pipeline.decoding import decode
+from pipeline.audio.decode import decode
+from pipeline.audio.decoders.chatter import Chatter
+from pipeline.audio.hashing import content_hash
 from pipeline.errors import (
     EmptyAudioError,
     MissingError,
@@ -19,7 +20,6 @@ from pipeline.errors import (
     UnreadableError,
     UnsupportedError,
 )
-from pipeline.hashing import content_hash
 
 BOUND_S = 60.0
 
@@ -209,7 +209,7 @@ def test_what_the_system_refuses_is_permanent_or_worth_another_attempt(write, mo
     def refuse(*_args):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("pipeline.opening.os.open", refuse)
+    monkeypatch.setattr("pipeline.audio.files.os.open", refuse)
     with pytest.raises(expected, match=r"a\.wav: "):
         decode(path, max_duration_s=BOUND_S)
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.demo import BROKEN, CLASSES, ENCODINGS, write_demo_library
 from pipeline.errors import UsageError
+from pipeline.synthetic.demo import BROKEN, CLASSES, ENCODINGS, write_demo_library
 
 CODECS = {
     ".wav": {"PCM_16", "PCM_24"},

@@ -4,15 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import extraction
+from pipeline.audio.hashing import content_hash
 from pipeline.errors import TransientError, UsageError
-from pipeline.extraction import extract
+from pipeline.extraction import extract as extraction_extract
+from pipeline.extraction.extract import extract
 from pipeline.features import whole
 from pipeline.features.registry import families, family
 from pipeline.features.spec import FeatureRows
-from pipeline.hashing import content_hash
-from pipeline.scan import scan
-from pipeline.tracks import ExtractTrack, FileStamp, track_id
+from pipeline.library.scan import scan
+from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
 
 ALL = frozenset(families())
 
@@ -42,7 +42,7 @@ def test_a_good_file_yields_its_record_and_the_rows_of_every_family(write, noise
 def test_a_file_whose_hash_is_known_is_not_hashed_again(write, monkeypatch):
     path = write()
     known = content_hash(path)
-    monkeypatch.setattr(extraction, "hashed", None)
+    monkeypatch.setattr(extraction_extract, "hashed", None)
     record, _ = extract(order(path), missing=ALL, max_duration_s=60.0, content_hash=known)
     assert (record.content_hash, record.failure) == (known, None)
 
@@ -54,8 +54,10 @@ def test_only_the_missing_families_are_computed(write):
 
 def test_a_file_is_decoded_once_for_all_families(write, monkeypatch):
     opened = []
-    original = extraction.open_audio
-    monkeypatch.setattr(extraction, "open_audio", lambda path, **bound: opened.append(path) or original(path, **bound))
+    original = extraction_extract.open_audio
+    monkeypatch.setattr(
+        extraction_extract, "open_audio", lambda path, **bound: opened.append(path) or original(path, **bound)
+    )
     path = write()
     extracted(path)
     assert opened == [path]
@@ -120,7 +122,7 @@ def test_what_may_pass_is_raised_to_be_tried_again(write, monkeypatch):
     def busy(*_args):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("pipeline.opening.os.open", busy)
+    monkeypatch.setattr("pipeline.audio.files.os.open", busy)
     with pytest.raises(TransientError, match="input/output error"):
         extracted(path)
 
@@ -135,7 +137,7 @@ def test_numbers_that_are_not_finite_never_leave_the_extraction(write, monkeypat
         values = np.full((1, 40), np.nan, np.float32)
         return FeatureRows(values=values, start_s=np.zeros(1, np.float32), channel=np.zeros(1, np.int8))
 
-    monkeypatch.setattr("pipeline.features.mfcc_mean.start", whole.of_mono(broken))
+    monkeypatch.setattr("pipeline.features.families.mfcc_mean.start", whole.of_mono(broken))
     record, rows = extracted(write(), frozenset({"mfcc_mean", "logmel"}))
     assert record.family_failures[family("mfcc_mean").spec.key].kind == "unsupported"
     assert set(rows) == {family("logmel").spec.key}

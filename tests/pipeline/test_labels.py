@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.labels import check_labelled, parse_labels, parse_sources
+from pipeline.library.labels import check_labelled, parse_labels, parse_sources
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import soundfile
 from sklearn.datasets import make_classification
 
 from pipeline.errors import UsageError
-from pipeline.labels import parse_labels
-from pipeline.libraries import make_library
-from pipeline.libraries.plans import PointsPlan, TonesPlan
-from pipeline.libraries.points import points
-from pipeline.libraries.tones import drawn_notes, melody, scale
-from pipeline.synthesis import NOTE_FREQUENCIES_HZ
+from pipeline.library.labels import parse_labels
+from pipeline.plans.library import PointsPlan, TonesPlan
+from pipeline.synthetic.library import make_library
+from pipeline.synthetic.points import points
+from pipeline.synthetic.synthesis import NOTE_FREQUENCIES_HZ
+from pipeline.synthetic.tones import drawn_notes, melody, scale
 
 RATE_HZ = 8_000
 SMALL = TonesPlan(sample_rate_hz=RATE_HZ, highest_hz=1_500, notes=4, seed=5)

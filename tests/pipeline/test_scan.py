@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.labels import parse_labels
-from pipeline.scan import scan
-from pipeline.tracks import FileStamp, track_id
+from pipeline.library.labels import parse_labels
+from pipeline.library.scan import scan
+from pipeline.library.tracks import FileStamp, track_id
 
 
 @pytest.fixture

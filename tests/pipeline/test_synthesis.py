@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline import synthesis
+from pipeline.synthetic import synthesis
 
 RATE_HZ = 22_050
 

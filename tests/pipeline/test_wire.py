@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline import errors
 from pipeline.errors import FailureKind, UsageError
-from pipeline.tracks import ExtractTrack, Failure, FileStamp, Receipt, ScannedTrack, TrackRecord, printable, track_id
+from pipeline.library.tracks import ExtractTrack, Failure, FileStamp, Receipt, ScannedTrack, TrackRecord, track_id
+from pipeline.text import printable
 
 # File names are bytes; what is not UTF-8 in them becomes surrogates.
 paths = st.binary(min_size=1, max_size=60).map(lambda raw: os.fsdecode(b"/" + raw.replace(b"\0", b"_")))

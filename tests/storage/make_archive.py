@@ -4,7 +4,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from pipeline.tracks import Failure
+from pipeline.library.tracks import Failure
 from storage import FileFeatureStore
 from storage.filestore.layout import SCHEMA
 from storage.testing.samples import SPECS, features, full_record, record

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.tracks import track_id
+from pipeline.library.tracks import track_id
 from storage import FileFeatureStore
 from storage.filestore.founding import find_layout
 from storage.filestore.layout import SCHEMA

@@ -3,8 +3,8 @@
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.gate import Verdict
-from storage.champions import Champion, Champions
+from pipeline.learning.evaluation.gate import Verdict
+from storage.models.champions import Champion, Champions
 from tests.storage import workloads
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.tracks import FileStamp, ScannedTrack
+from pipeline.library.tracks import FileStamp, ScannedTrack
 from pipeline.wire import Value
 from storage import Documents
 

@@ -10,8 +10,8 @@ from pyarrow import parquet
 
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
-from storage.export import FORMATS, export
-from storage.export.exporting import BLOCK_BYTES
+from storage.exchange import FORMATS, export
+from storage.exchange.export import BLOCK_BYTES
 from storage.testing.samples import SPECTRA, TONES, rows
 
 BLOCKS = [BLOCK_BYTES, 100]

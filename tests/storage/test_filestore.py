@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.tracks import Failure, track_id
+from pipeline.library.tracks import Failure, track_id
 from storage import FileFeatureStore
 from storage.base import GcReport
-from storage.filestore.compaction import Compactor, small_parts
 from storage.filestore.layout import SCHEMA, Layout, PartEntry, SegmentName
+from storage.filestore.maintenance.compaction import Compactor, small_parts
 from storage.rules import State
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows, same_rows
 from tests.storage import workloads

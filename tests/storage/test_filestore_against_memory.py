@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from pipeline.tracks import Failure, track_id
+from pipeline.library.tracks import Failure, track_id
 from storage import FileFeatureStore, MemoryFeatureStore
 from storage.rules import deletion, retry
 from storage.testing.samples import SPECS, content, record, rows, same_rows

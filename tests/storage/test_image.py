@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from storage.filestore.hdf5 import file_image, make_group, put, write
+from storage.filestore.format.hdf5 import file_image, make_group, put, write
 
 
 @pytest.mark.parametrize("rows", [0, 1, 1_000, 20_000, 300_000])

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.features import loudness
+from pipeline.features.families import loudness
 from storage import FileFeatureStore, open_features
+from storage.exchange.import_npz import import_rows, read_npz
 from storage.filestore import parts
-from storage.importing import import_rows, read_npz
 from storage.testing.samples import SPECS, SPECTRA, TONES, features, record
 
 

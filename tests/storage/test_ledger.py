@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from pipeline.recipe import ModelChoice, Recipe
-from pipeline.runs import RunPlan
-from pipeline.tracks import Failure, FileStamp, ScannedTrack, track_id
+from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, track_id
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.run import RunPlan
 from storage import FileFeatureStore, MemoryFeatureStore, RunLedger
-from storage.ledger import Scan, TrackIds, TrackLedger
+from storage.ledger.tracks import Scan, TrackIds, TrackLedger
 from storage.rules import deletion
 from storage.testing.samples import SPECS, features, record
 
@@ -186,7 +186,7 @@ def test_older_scans_of_the_same_libraries_are_not_read(home):
 
 
 def test_deleted_files_are_not_learned_from_even_when_a_scan_sees_them_again(home):
-    from pipeline.datasets import build_manifest
+    from pipeline.learning.dataset.load import build_manifest
 
     paths = [f"/m/{label}/{number}" for label in "xy" for number in range(3)]
     for number, path in enumerate(paths):

@@ -7,7 +7,7 @@ import pytest
 from homes import commit, scan, small_home
 
 from pipeline.errors import UsageError
-from pipeline.tracks import Failure, track_id
+from pipeline.library.tracks import Failure, track_id
 from storage import RunLedger, open_features
 from storage.rules import deletion
 from storage.testing.samples import SPECS, SPECTRA, TONES, features, record, rows, spec

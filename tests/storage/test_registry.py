@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.learning import ModelVersion
+from pipeline.learning.study.results import ModelVersion
 from storage import ModelRegistry
 from tests.storage import workloads
 

@@ -6,22 +6,13 @@ import time
 import pytest
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.learning import (
-    ClassScores,
-    EvaluationReport,
-    Execution,
-    ModelVersion,
-    PlannedModel,
-    Scores,
-    StudyPlan,
-    TrialOutcome,
-    TrialSpec,
-)
-from pipeline.manifests import DatasetManifest, DatasetTrack, Partition, Split
-from pipeline.oracles import OracleState
-from pipeline.recipe import ModelChoice, Recipe
-from pipeline.runs import RunPlan, ShardSummary
-from pipeline.tracks import FileStamp, ScannedTrack, track_id
+from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Partition, Split
+from pipeline.learning.search.oracles import OracleState
+from pipeline.learning.study.results import ClassScores, EvaluationReport, ModelVersion, Scores
+from pipeline.learning.study.trials import Execution, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
+from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.run import RunPlan, ShardSummary
 from storage import RunLedger
 from tests.storage import workloads
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
-from storage.filestore.ahead import ReadAhead
-from storage.filestore.extents import Sums, locate, whole_crc
-from storage.filestore.families import rows_crc
+from storage.features.streaming import RowStream
+from storage.filestore.format.families import rows_crc
+from storage.filestore.format.packing import ids, pack
 from storage.filestore.founding import find_layout
-from storage.filestore.packing import ids, pack
-from storage.filestore.pieces import blocks
-from storage.streaming import RowStream
+from storage.filestore.rows.ahead import ReadAhead
+from storage.filestore.rows.extents import Sums, locate, whole_crc
+from storage.filestore.rows.pieces import blocks
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows
 
 WINDOW_ROWS = 40

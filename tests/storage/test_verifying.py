@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from pipeline.errors import StoreError
-from pipeline.tracks import track_id
+from pipeline.library.tracks import track_id
 from storage import FileFeatureStore
 from storage.filestore.layout import Layout
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows, same_rows

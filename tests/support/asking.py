@@ -12,10 +12,10 @@ import sys
 import threading
 from pathlib import Path
 
-from pipeline.learning import TrialOutcome
-from pipeline.tuner_oracles import kinds, quiet
-from workers import learning, searching
-from workers.context import Doors
+from pipeline.learning.search.keras_oracles import kinds, quiet
+from pipeline.learning.study.trials import TrialOutcome
+from storage.home import Doors
+from workers.learning import oracle, study
 
 CREW = 2
 
@@ -29,9 +29,9 @@ def work(home: Path, runs: list[str], seed: int) -> None:
     """Take whatever trial has not ended, as a message that may be delivered twice would, until all have."""
     chance, context, pause = random.Random(seed), Doors(home), threading.Event()
     with (home / f"asked-{os.getpid()}.jsonl").open("a", encoding="utf-8") as log:
-        while missing := [(run, index) for run in runs for index in learning.unended(context, run)]:
+        while missing := [(run, index) for run in runs for index in study.unended(context, run)]:
             run, index = chance.choice(missing[:8])
-            spec = searching.ask(context, run, index)
+            spec = oracle.ask(context, run, index)
             if spec == "wait":
                 pause.wait(0.005)
                 continue
@@ -66,7 +66,7 @@ def main(home: Path, kills: int, runs: list[str]) -> None:
     context, killed = Doors(home), 0
     for kill in range(kills):
         pause.wait(chance.uniform(0.0, 0.1))
-        if not any(learning.unended(context, run) for run in runs):
+        if not any(study.unended(context, run) for run in runs):
             break
         killed += 1
         victim = chance.choice(crew)

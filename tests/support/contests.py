@@ -6,21 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.evaluation import score
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
-from pipeline.gate import GatePlan
-from pipeline.learning import EvaluationReport, ModelVersion, Prediction, SplitFacts, TrialSpec
-from pipeline.manifests import DatasetManifest, DatasetTrack, Partition, Split
-from pipeline.models import Labelled, model_family
-from pipeline.models.classifier import ClassifierCard, Member, save_classifier
-from pipeline.recipe import load_recipe
-from pipeline.runs import RunPlan
-from pipeline.tracks import FileStamp, TrackRecord, track_id
+from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Partition, Split
+from pipeline.learning.evaluation import score
+from pipeline.learning.models import Labelled, model_family
+from pipeline.learning.models.classifier import ClassifierCard, Member, save_classifier
+from pipeline.learning.study.results import EvaluationReport, ModelVersion, Prediction, SplitFacts
+from pipeline.learning.study.trials import TrialSpec
+from pipeline.library.tracks import FileStamp, TrackRecord, track_id
+from pipeline.plans.gate import GatePlan
+from pipeline.plans.recipe import load_recipe
+from pipeline.plans.run import RunPlan
 from storage import FileFeatureStore
 from storage.filestore.adopting import adopt
 from storage.filestore.founding import open_layout
-from workers.context import Doors
+from storage.home import Doors
 
 CLASSES = ("high", "low")
 SPEC = family("mfcc_mean").spec

@@ -119,8 +119,8 @@ def _peak_bytes() -> int:
 
 def main(folder: Path, first: int, last: int) -> None:
     """Decode the variants of the seeds from `first` to before `last`."""
-    from pipeline.decoders import libav  # noqa: F401 -- before the bound
-    from pipeline.decoding import open_audio
+    from pipeline.audio.decode import open_audio
+    from pipeline.audio.decoders import libav  # noqa: F401 -- before the bound
     from pipeline.errors import PermanentError
 
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}

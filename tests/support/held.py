@@ -13,7 +13,7 @@ import soundfile
 from sounds import RATE_HZ, sound
 from waiting import eventually
 
-from workers.priorities import STEPS, key_of
+from workers.broker.priorities import STEPS, key_of
 
 START = """
 import pathlib

@@ -6,9 +6,9 @@ import numpy as np
 
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
-from pipeline.recipe import Recipe, load_recipe
-from pipeline.runs import RunPlan
-from pipeline.tracks import ScannedTrack
+from pipeline.library.tracks import ScannedTrack
+from pipeline.plans.recipe import Recipe, load_recipe
+from pipeline.plans.run import RunPlan
 from storage import FileFeatureStore, RunLedger
 from storage.testing.samples import SPECS, features, record
 

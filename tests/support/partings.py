@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.splits import make_split
+from pipeline.learning.splits import make_split
 
 generous = settings(
     max_examples=60,

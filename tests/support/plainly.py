@@ -6,10 +6,10 @@ Run as `python plainly.py LIBRARY STORE FAMILY`, since a family that is installe
 import sys
 from pathlib import Path
 
-from pipeline.extraction import extract
+from pipeline.extraction.extract import extract
 from pipeline.features.registry import family
-from pipeline.scan import scan
-from pipeline.tracks import ExtractTrack
+from pipeline.library.scan import scan
+from pipeline.library.tracks import ExtractTrack
 from storage import FileFeatureStore
 
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.recipe import parse_recipe
-from pipeline.runs import RunPlan
-from workers.address import BrokerAddress
-from workers.context import Context
-from workers.session import Session, session
-from workers.settings import Settings
+from pipeline.plans.recipe import parse_recipe
+from pipeline.plans.run import RunPlan
+from workers.app.context import Context
+from workers.app.settings import Settings
+from workers.broker.address import BrokerAddress
+from workers.processes.cluster import Session, session
 
 
 @pytest.fixture

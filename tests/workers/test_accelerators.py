@@ -6,17 +6,17 @@ import sys
 
 import pytest
 
-from pipeline.models import runtime
-from workers import accelerators
+from pipeline.learning.models import runtime
+from workers.worker import gpus
 
 
 @pytest.fixture(autouse=True)
 def untouched(monkeypatch):
     """Leave no environment and no lock behind."""
-    monkeypatch.delenv(accelerators.VISIBLE, raising=False)
-    monkeypatch.setattr(accelerators, "_held", [])
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
+    monkeypatch.setattr(gpus, "_held", [])
     yield
-    for descriptor in accelerators._held:
+    for descriptor in gpus._held:
         os.close(descriptor)
 
 
@@ -26,39 +26,39 @@ def two(tmp_path, monkeypatch):
     devices = tmp_path / "gpus"
     for name in ("0000:01:00.0", "0000:02:00.0"):
         (devices / name).mkdir(parents=True)
-    monkeypatch.setattr(accelerators, "find_library", lambda _: "libcudnn.so.9")
+    monkeypatch.setattr(gpus, "find_library", lambda _: "libcudnn.so.9")
     return devices
 
 
 def test_gpus_are_those_of_the_driver(two):
-    assert accelerators.gpus(devices=two) == ("0", "1")
+    assert gpus.gpus(devices=two) == ("0", "1")
 
 
 @pytest.mark.parametrize(
     ("shown", "seen"), [("1", ("1",)), ("GPU-3f,0", ("GPU-3f", "0")), ("", ()), ("-1", ()), ("0,-1,1", ("0",))]
 )
 def test_gpus_that_are_hidden_do_not_count(two, monkeypatch, shown, seen):
-    monkeypatch.setenv(accelerators.VISIBLE, shown)
+    monkeypatch.setenv(gpus.VISIBLE, shown)
 
-    assert accelerators.gpus(devices=two) == seen
+    assert gpus.gpus(devices=two) == seen
 
 
 def test_without_driver_or_libraries_there_is_none(two, tmp_path, monkeypatch):
-    assert accelerators.gpus(devices=tmp_path / "nowhere") == ()
-    monkeypatch.setattr(accelerators, "find_library", lambda _: None)
-    monkeypatch.setattr(accelerators.importlib.util, "find_spec", lambda _: None)
-    assert accelerators.gpus(devices=two) == ()
+    assert gpus.gpus(devices=tmp_path / "nowhere") == ()
+    monkeypatch.setattr(gpus, "find_library", lambda _: None)
+    monkeypatch.setattr(gpus.importlib.util, "find_spec", lambda _: None)
+    assert gpus.gpus(devices=two) == ()
 
 
 def test_as_many_processes_train_as_there_are_gpus_and_all_where_there_is_none():
-    assert accelerators.trainers(8, available=("0", "1")) == 2
-    assert accelerators.trainers(1, available=("0", "1")) == 1
-    assert accelerators.trainers(8, available=()) == 8
+    assert gpus.trainers(8, available=("0", "1")) == 2
+    assert gpus.trainers(1, available=("0", "1")) == 1
+    assert gpus.trainers(8, available=()) == 8
 
 
 def test_without_a_gpu_nothing_is_changed(tmp_path):
-    assert accelerators.claim(available=(), folder=tmp_path) is None
-    assert accelerators.VISIBLE not in os.environ
+    assert gpus.claim(available=(), folder=tmp_path) is None
+    assert gpus.VISIBLE not in os.environ
     assert list(tmp_path.iterdir()) == []
 
 
@@ -86,11 +86,11 @@ def test_each_process_has_a_gpu_of_its_own_and_gives_it_back_when_it_ends(tmp_pa
 
 
 def test_a_process_sees_the_gpu_it_took_and_no_other_or_none(tmp_path):
-    assert accelerators.claim(available=("0",), folder=tmp_path) == "0"
-    assert os.environ[accelerators.VISIBLE] == "0"
+    assert gpus.claim(available=("0",), folder=tmp_path) == "0"
+    assert os.environ[gpus.VISIBLE] == "0"
 
-    assert accelerators.claim(available=("0",), folder=tmp_path) is None
-    assert os.environ[accelerators.VISIBLE] == "-1"
+    assert gpus.claim(available=("0",), folder=tmp_path) is None
+    assert os.environ[gpus.VISIBLE] == "-1"
 
 
 def test_memory_grows_on_every_gpu_and_what_was_asked_for_is_done_first(monkeypatch):

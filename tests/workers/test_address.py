@@ -4,8 +4,9 @@ import pytest
 from celery import Celery
 
 from pipeline.errors import BrokerError, UsageError
-from workers.address import BrokerAddress
-from workers.session import session
+from workers.broker import health
+from workers.broker.address import BrokerAddress
+from workers.processes.cluster import session
 
 
 @pytest.mark.parametrize("url", ["localhost", "http://localhost", "redis://", "amqp://localhost", "redis://h:port/0"])
@@ -32,7 +33,7 @@ def test_celery_and_its_backend_find_a_socket_in_a_folder_with_an_odd_name(tmp_p
 
 def test_a_broker_that_does_not_answer_is_named_with_the_mend():
     with pytest.raises(BrokerError, match=r"broker redis://127.0.0.1:1/0: .*is it running"):
-        BrokerAddress.parse("redis://127.0.0.1:1/0").check()
+        health.require(BrokerAddress.parse("redis://127.0.0.1:1/0"))
 
 
 @pytest.mark.parametrize(

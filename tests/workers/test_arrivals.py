@@ -1,5 +1,5 @@
-from pipeline.tracks import FileStamp
-from workers.arrivals import BATCH_FILES, BATCH_S, OPEN_S, Arrivals
+from pipeline.library.tracks import FileStamp
+from workers.watch.arrivals import BATCH_FILES, BATCH_S, OPEN_S, Arrivals
 
 
 class Disk:

@@ -4,7 +4,7 @@ import sys
 import pytest
 from losing import finalised
 
-from workers.schedule import Nights, Schedule
+from workers.schedule.nights import Nights, Schedule
 
 SWALLOWING = f"""
 {finalised("SIGTERM")}

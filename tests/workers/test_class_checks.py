@@ -3,9 +3,9 @@
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.recipe import ModelChoice, Recipe, SplitPlan
-from pipeline.runs import RunPlan
-from workers.producer import ScanSummary, check_labels
+from pipeline.library.scan_summary import ScanSummary, check_labels
+from pipeline.plans.recipe import ModelChoice, Recipe, SplitPlan
+from pipeline.plans.run import RunPlan
 
 
 def check(tmp_path, labels, **split):

@@ -8,10 +8,10 @@ import pytest
 import soundfile
 from sounds import RATE_HZ, sound
 
-from pipeline.runs import RunPlan
-from pipeline.scan import scan
-from pipeline.tracks import ExtractTrack, track_id
-from workers import extracting, removals, sealing
+from pipeline.library.scan import scan
+from pipeline.library.tracks import ExtractTrack, track_id
+from pipeline.plans.run import RunPlan
+from workers.extraction import extract, orders, removals, settled
 
 HOURS_NS = 5 * 3_600_000_000_000
 
@@ -31,10 +31,10 @@ def extracted(context, plan: RunPlan, path, **changes):
     now = plan.replace(sequence=context.ledger.next_sequence(), **changes)
     context.ledger.create(now)
     found = [track for track in scan([str(path.parent)]) if track.path == str(path)]
-    for order in sealing.orders_missing(now, 0, found, context.store.snapshot()):
-        extracting.extract_one(ExtractTrack.from_wire(order.to_wire()), context)
+    for order in orders.orders_missing(now, 0, found, context.store.snapshot()):
+        extract.extract_one(ExtractTrack.from_wire(order.to_wire()), context)
     [track] = found
-    assert sealing.is_settled(track, context.store, sealing.family_keys(now))
+    assert settled.is_settled(track, context.store, settled.family_keys(now))
     return context.store.record(track.track_id)
 
 

@@ -3,15 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.recipe import load_recipe
-from pipeline.runs import RunPlan
-from pipeline.tracks import FileStamp, ScannedTrack, track_id
-from workers import conducting, running
-from workers.address import BrokerAddress
-from workers.context import Context
-from workers.going import announced
-from workers.schedule import Attempt, Nights, Schedule
-from workers.settings import Settings
+from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
+from pipeline.plans.recipe import load_recipe
+from pipeline.plans.run import RunPlan
+from workers.app.context import Context
+from workers.app.settings import Settings
+from workers.broker.address import BrokerAddress
+from workers.runs import cancel
+from workers.runs.active import announced
+from workers.schedule import maintenance, nightly, recovery
+from workers.schedule.nights import Attempt, Nights, Schedule
 
 SLOT = datetime(2026, 7, 24, 1, tzinfo=UTC)
 NOW = "2026-07-24T01:00:00+00:00"
@@ -50,14 +51,14 @@ def begin(context: Context, number: int, run_id: str) -> None:
 
 
 def test_a_missed_night_is_skipped_where_that_is_asked_for(context):
-    result = conducting.night(context, SLOT, missed=True)
+    result = nightly.night(context, SLOT, missed=True)
     assert (result.state, result.reason) == ("skipped", "its hour passed while nothing was up")
-    assert conducting.night(context, SLOT, missed=False) == result  # what is settled stays
+    assert nightly.night(context, SLOT, missed=False) == result  # what is settled stays
 
 
 def test_a_night_waits_for_a_run_that_goes_on(context):
     with announced(context.home, "r1"):
-        assert conducting.night(context, SLOT, missed=False) is None
+        assert nightly.night(context, SLOT, missed=False) is None
     assert Nights(context.home).attempts(SLOT) == []
 
 
@@ -65,51 +66,51 @@ def test_a_night_whose_run_ended_without_its_conductor_is_settled_by_the_ledger(
     leave_run(context, "r1")
     context.ledger.fail("r1", "no two classes")
     begin(context, 1, "r1")
-    result = conducting.night(context, SLOT, missed=False)
+    result = nightly.night(context, SLOT, missed=False)
     assert (result.state, result.run_id, result.reason) == ("failed", "r1", "no two classes")
 
 
 def test_a_night_that_takes_its_process_down_each_time_is_given_up(context):
     for number in range(1, context.settings.attempts + 1):
         begin(context, number, f"r{number}")  # runs that never came to be
-    result = conducting.night(context, SLOT, missed=False)
+    result = nightly.night(context, SLOT, missed=False)
     assert result.state == "failed"
     assert "took its process down" in result.reason
 
 
 def test_a_night_that_cannot_begin_says_why(context):
-    result = conducting.night(context, SLOT, missed=False)
+    result = nightly.night(context, SLOT, missed=False)
     assert result.state == "failed"
     assert "127.0.0.1:1" in result.reason  # the broker
 
 
 def test_a_run_left_behind_is_found(context):
     leave_run(context, "r1")
-    assert conducting.orphan(context) == "r1"
+    assert recovery.orphan(context) == "r1"
 
 
 def test_a_run_that_somebody_waits_for_stopped_or_cancelled_is_not_left_behind(context):
     leave_run(context, "r1")
     with announced(context.home, "r1"):
-        assert conducting.orphan(context) is None
-    context.ledger.claim("r1", running.STOPPED)
-    assert conducting.orphan(context) is None
+        assert recovery.orphan(context) is None
+    context.ledger.claim("r1", cancel.STOPPED)
+    assert recovery.orphan(context) is None
     leave_run(context, "r2", created="2026-07-25T01:00:00+00:00")
     context.ledger.claim("r2", "cancelled")
-    assert conducting.orphan(context) is None
+    assert recovery.orphan(context) is None
 
 
 def test_a_later_run_over_the_same_libraries_supersedes_one_that_was_left_behind(context):
     leave_run(context, "r1")
     leave_run(context, "r2", libraries=("/other",), created="2026-07-25T01:00:00+00:00")
     context.ledger.fail("r2", "whatever")
-    assert conducting.orphan(context) == "r1"
+    assert recovery.orphan(context) == "r1"
     leave_run(context, "r3", created="2026-07-26T01:00:00+00:00")
     context.ledger.fail("r3", "whatever")
-    assert conducting.orphan(context) is None
+    assert recovery.orphan(context) is None
 
 
 def test_the_store_is_tidied_up_and_that_is_remembered(context):
-    tidied = conducting.tidy(context)
+    tidied = maintenance.tidy(context)
     assert tidied.compaction == "nothing"
     assert Nights(Path(context.home)).tidied() == tidied

@@ -3,8 +3,8 @@ from datetime import time
 import pytest
 
 from pipeline.errors import StoreError, UsageError
-from workers import controls
-from workers.controls import Controls, held_by, hours_of
+from workers.app import controls
+from workers.app.controls import Controls, held_by, hours_of
 
 
 def test_nothing_is_held_by_default(tmp_path):

@@ -8,14 +8,14 @@ import pytest
 import soundfile
 from sounds import RATE_HZ, sound
 
-from pipeline.augmentation.plans import AugmentPlan, variations
 from pipeline.errors import UnsupportedError
 from pipeline.features.registry import family
-from pipeline.runs import RunPlan
-from pipeline.tracks import ExtractTrack, FileStamp, ScannedTrack, track_id
-from workers import sealing
-from workers.context import Context
-from workers.extracting import extract_one
+from pipeline.library.tracks import ExtractTrack, FileStamp, ScannedTrack, track_id
+from pipeline.plans.augmentation import AugmentPlan, variations
+from pipeline.plans.run import RunPlan
+from workers.app.context import Context
+from workers.extraction import orders, settled
+from workers.extraction.extract import extract_one
 
 RECIPE = """
 name = "t"
@@ -54,12 +54,12 @@ def scanned(path: Path, label: str | None = "a") -> ScannedTrack:
 
 
 def order(plan: RunPlan, path: Path, context: Context, label: str | None = "a") -> ExtractTrack:
-    [made] = sealing.orders_missing(plan, 0, [scanned(path, label)], context.store.snapshot())
+    [made] = orders.orders_missing(plan, 0, [scanned(path, label)], context.store.snapshot())
     return made
 
 
 def is_settled(plan: RunPlan, path: Path, context: Context, label: str | None = "a") -> bool:
-    return not sealing.orders_missing(plan, 0, [scanned(path, label)], context.store.snapshot())
+    return not orders.orders_missing(plan, 0, [scanned(path, label)], context.store.snapshot())
 
 
 def copies(context: Context, path: Path, augment: AugmentPlan):
@@ -100,7 +100,7 @@ def test_a_shard_waits_for_the_copies_of_its_labelled_files(context, path, plan)
 def test_delivered_twice_copies_are_computed_once(context, path, plan, monkeypatch):
     first = order(plan, path, context)
     extract_one(first, context)
-    monkeypatch.setattr("pipeline.augmentation.copies.extract", None)
+    monkeypatch.setattr("pipeline.extraction.copies.extract", None)
     assert extract_one(first, context).outcome == "extracted"
     assert len(context.store.snapshot()) == 3
 
@@ -109,7 +109,7 @@ def test_a_duplicate_of_a_file_shares_the_copies_of_its_content(context, path, p
     extract_one(order(plan, path, context), context)
     twin = path.with_name("twin.wav")
     shutil.copyfile(path, twin)
-    monkeypatch.setattr("pipeline.augmentation.copies.extract", None)
+    monkeypatch.setattr("pipeline.extraction.copies.extract", None)
     assert extract_one(order(plan, twin, context), context).outcome == "unchanged"
     ours, theirs = (copies(context, file, plan.recipe.augment) for file in (path, twin))
     assert [record.content_hash for record in ours] == [record.content_hash for record in theirs]
@@ -150,7 +150,7 @@ def test_a_copy_too_short_for_a_family_leaves_the_original_whole_and_is_settled(
     assert record.failure is None
     assert record.family_failures[family(LONG).spec.key].kind == "too_short"
     keys = frozenset(family(name).spec.key for name in (SHORT, LONG))
-    assert sealing.is_settled(scanned(path), context.store.snapshot(), keys, SLOWER)
+    assert settled.is_settled(scanned(path), context.store.snapshot(), keys, SLOWER)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_copy_that_fails_is_a_record_and_not_the_files_failure(context, path, 
         raise error
         yield
 
-    monkeypatch.setattr("pipeline.augmentation.copies.varied", fail)
+    monkeypatch.setattr("pipeline.extraction.copies.varied", fail)
     assert extract_one(order(plan, path, context), context).outcome == "extracted"
     assert {record.failure.kind for record in copies(context, path, plan.recipe.augment)} == {kind}
     assert context.store.record(track_id(str(path))).failure is None

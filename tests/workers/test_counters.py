@@ -3,14 +3,14 @@
 import pytest
 from waiting import eventually
 
-from pipeline.learning import PlannedModel, StudyPlan
-from pipeline.recipe import load_recipe
-from pipeline.runs import RunPlan
-from workers import flow
-from workers.cap import Cap
-from workers.counters import Counters
-from workers.presence import Crew, Presence
-from workers.settings import QUEUES
+from pipeline.learning.study.trials import PlannedModel, StudyPlan
+from pipeline.plans.recipe import load_recipe
+from pipeline.plans.run import RunPlan
+from workers.app import canvas
+from workers.app.settings import QUEUES
+from workers.broker.counters import Counters
+from workers.broker.heartbeats import Crew, Presence
+from workers.broker.rate_limit import Cap
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def plan(run_id: str, priority="normal") -> RunPlan:
 
 def publish_trials(of: RunPlan, count: int) -> None:
     model = PlannedModel(name="00-svm", family="svm", features="mfcc_mean", oracle="random", trials=tuple(range(count)))
-    flow.publish_trials(of, StudyPlan(strategy="random", models=(model,)), missing=range(count))
+    canvas.publish_trials(of, StudyPlan(strategy="random", models=(model,)), missing=range(count))
 
 
 def test_tasks_of_every_priority_are_counted(client):
@@ -52,7 +52,7 @@ def test_a_runs_tasks_are_taken_back_and_no_others(client):
     counters = Counters(client)
     publish_trials(plan("run-one"), 5)
     publish_trials(plan("run-two"), 3)
-    flow.publish_plan(plan("run-one", "high"))
+    canvas.publish_plan(plan("run-one", "high"))
     assert counters.withdraw(QUEUES, "run-one") == 6
     assert counters.queued(QUEUES) == 3
     assert counters.withdraw(QUEUES, "run-one") == 0

@@ -8,8 +8,8 @@ import psutil
 import redis
 from waiting import eventually
 
-from workers import embedded
-from workers.session import session
+from workers.broker import embedded, health
+from workers.processes.cluster import session
 
 
 def servers(data: Path) -> list[psutil.Process]:
@@ -24,7 +24,7 @@ def servers(data: Path) -> list[psutil.Process]:
 def test_nothing_is_left_when_a_session_ends(tmp_path):
     (tmp_path / "logs").mkdir()
     with session(tmp_path, None, 0) as running:
-        running.broker.check()
+        health.require(running.broker)
         assert servers(tmp_path)
     assert servers(tmp_path) == []
 
@@ -74,7 +74,7 @@ def test_a_home_too_deep_for_a_socket_gets_a_short_one(tmp_path):
     home = tmp_path / ("deep" * 10) / ("deeper" * 10)
     (home / "logs").mkdir(parents=True)
     with session(home, None, 0) as running:
-        running.broker.check()
+        health.require(running.broker)
         folder = Path(running.broker.url.removeprefix("redis+socket://")).parent
         assert not folder.is_relative_to(home)
     assert not folder.exists()

@@ -8,9 +8,9 @@ import soundfile
 from sounds import RATE_HZ, sound
 
 from pipeline.features.registry import family
-from pipeline.tracks import ExtractTrack, FileStamp, track_id
-from workers.context import Context
-from workers.extracting import extract_one
+from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
+from workers.app.context import Context
+from workers.extraction.extract import extract_one
 
 SHORT, LONG = "mfcc_mean", "mfcc_segments"
 """A family that needs hardly any sound, and one that needs 3 s."""

@@ -9,15 +9,15 @@ import redis
 from waiting import eventually
 
 from pipeline.errors import BrokerError, UsageError
-from workers import fitness, told
-from workers.address import BrokerAddress
-from workers.told import Told
+from workers.broker import headers, health, heartbeats
+from workers.broker.address import BrokerAddress
+from workers.broker.heartbeats import Told
 
 
 def refusal(url: str) -> str:
     """Return the line with which a broker is refused."""
     with pytest.raises(BrokerError) as caught:
-        BrokerAddress.parse(url).check()
+        health.require(BrokerAddress.parse(url))
     line = str(caught.value)
     assert line.startswith("broker ")
     assert "secret" not in line
@@ -27,7 +27,7 @@ def refusal(url: str) -> str:
 
 def test_a_broker_with_the_right_password_is_fit(tmp_path):
     with brokers.valkey(tmp_path, wanting="secret") as port:
-        BrokerAddress.parse(f"redis://:secret@127.0.0.1:{port}/0").check()
+        health.require(BrokerAddress.parse(f"redis://:secret@127.0.0.1:{port}/0"))
 
 
 def test_a_wrong_password_is_told_and_not_shown(tmp_path):
@@ -77,7 +77,7 @@ def test_a_broker_that_drops_keys(tmp_path, policy):
 
 def test_a_policy_without_a_bound_drops_nothing(tmp_path):
     with brokers.valkey(tmp_path, maxmemory_policy="allkeys-lru") as port:
-        BrokerAddress.parse(f"redis://127.0.0.1:{port}/0").check()
+        health.require(BrokerAddress.parse(f"redis://127.0.0.1:{port}/0"))
 
 
 def test_a_replica(tmp_path):
@@ -99,9 +99,9 @@ def made(tmp_path):
 
 def test_tls_is_verified(tmp_path, made):
     with brokers.valkey(tmp_path / "server", wanting="secret") as plain, brokers.tls_before(plain, *made) as port:
-        BrokerAddress.parse(f"rediss://:secret@127.0.0.1:{port}/0?ssl_ca_certs={made[0]}").check()
+        health.require(BrokerAddress.parse(f"rediss://:secret@127.0.0.1:{port}/0?ssl_ca_certs={made[0]}"))
         assert "certificate is not trusted" in refusal(f"rediss://:secret@127.0.0.1:{port}/0")
-        BrokerAddress.parse(f"rediss://:secret@127.0.0.1:{port}/0?ssl_cert_reqs=none").check()
+        health.require(BrokerAddress.parse(f"rediss://:secret@127.0.0.1:{port}/0?ssl_cert_reqs=none"))
         assert "rediss://" in refusal(f"redis://:secret@127.0.0.1:{port}/0")
         assert "write redis:// instead" in refusal(f"rediss://:secret@127.0.0.1:{plain}/0")
 
@@ -113,7 +113,7 @@ def test_sentinels_name_the_server(tmp_path):
     ):
         silent = brokers.free_port()
         where = f"sentinel://:secret@127.0.0.1:{silent};sentinel://127.0.0.1:{port}/1?master_name"
-        eventually(lambda: not BrokerAddress.parse(f"{where}=music").check(), ignoring=(BrokerError,))
+        eventually(lambda: not health.require(BrokerAddress.parse(f"{where}=music")), ignoring=(BrokerError,))
         BrokerAddress.parse(f"{where}=music").client().set("here", "1")
         with redis.Redis(port=server, db=1, password="secret") as client:  # noqa: S106 - of a server of this test
             assert client.get("here") == b"1"
@@ -126,31 +126,31 @@ def test_a_worker_of_another_version_is_named_with_both(tmp_path):
     with brokers.valkey(tmp_path) as port:
         address = BrokerAddress.parse(f"redis://127.0.0.1:{port}/0")
         client = address.client()
-        told.tell(client, "extract@nas", Told(version=told.mine()))
-        fitness.check_versions(address)
-        told.tell(client, "extract@attic", Told(version="99.1"))
-        with pytest.raises(UsageError, match=rf"extract@attic is chordal 99.1, this is chordal {told.mine()}"):
-            fitness.check_versions(address)
-        told.leave(client, "extract@attic")
-        fitness.check_versions(address)
+        heartbeats.tell(client, "extract@nas", Told(version=headers.mine()))
+        health.require_same_version(address)
+        heartbeats.tell(client, "extract@attic", Told(version="99.1"))
+        with pytest.raises(UsageError, match=rf"extract@attic is chordal 99.1, this is chordal {headers.mine()}"):
+            health.require_same_version(address)
+        heartbeats.leave(client, "extract@attic")
+        health.require_same_version(address)
 
 
 def test_what_a_newer_version_tells_beside_can_be_read(tmp_path):
     with brokers.valkey(tmp_path) as port:
         client = BrokerAddress.parse(f"redis://127.0.0.1:{port}/0").client()
-        told.tell(client, "extract@attic", Told(version="99.1", held=2))
+        heartbeats.tell(client, "extract@attic", Told(version="99.1", held=2))
         client.set("chordal:version:extract@attic", '{"version":"99.1","held":2,"mood":"good"}')
-        assert told.told(client) == {"extract@attic": Told(version="99.1", held=2)}
+        assert heartbeats.told(client) == {"extract@attic": Told(version="99.1", held=2)}
 
 
 def test_libraries_that_no_worker_sees_are_named_with_the_hosts():
     sees = Told(version="1", extracts=True)
     blind = Told(version="1", extracts=True, unseen="/music is empty at /mnt/nas")
     learner = Told(version="1")
-    told.refuse_blind({"a@one": sees, "a@two": blind, "l@one": learner})
-    told.refuse_blind({"l@one": learner})
+    heartbeats.refuse_blind({"a@one": sees, "a@two": blind, "l@one": learner})
+    heartbeats.refuse_blind({"l@one": learner})
     with pytest.raises(UsageError, match=r"library /music is empty at /mnt/nas on host two: .*--map"):
-        told.refuse_blind({"a@two": blind, "l@one": learner})
+        heartbeats.refuse_blind({"a@two": blind, "l@one": learner})
 
 
 def fill(port: int) -> None:

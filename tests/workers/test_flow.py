@@ -8,14 +8,16 @@ import pytest
 from celery.app.task import Context as Request
 from waiting import eventually
 
-from pipeline.tracks import FileStamp, ScannedTrack, track_id
-from workers import flow, producer, sealing
-from workers.app import app
-from workers.context import Context
-from workers.counters import Counters
-from workers.priorities import key_of, of_bodies, of_headers
-from workers.publishing import Publisher
-from workers.settings import QUEUES, Settings
+from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
+from workers.app import canvas
+from workers.app.celery import app
+from workers.app.context import Context
+from workers.app.settings import QUEUES, Settings
+from workers.broker.counters import Counters
+from workers.broker.priorities import key_of, of_bodies, of_headers
+from workers.extraction import orders, seal
+from workers.runs import scan
+from workers.runs.publish import Publisher
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def messages(client, queue: str, priority: int) -> list[dict]:
 
 def test_a_shard_is_sealed_when_each_of_its_files_has_arrived_once(client, home, plan):
     # given a shard of three files in the queue
-    flow.publish_shard(plan, 0, sealing.orders(plan, 0, tracks(0, 3)))
+    canvas.publish_shard(plan, 0, orders.orders(plan, 0, tracks(0, 3)))
     waiting = messages(client, "extract", of_headers(plan.priority))
     assert [each["argsrepr"] for each in waiting] == [f"(/music/{number}.wav, mfcc_mean)" for number in range(3)]
 
@@ -88,7 +90,7 @@ def publishing(context, plan):
 
 def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again(client, home, plan, monkeypatch):
     # given ten shards of five, and a bound of twelve
-    monkeypatch.setattr(producer, "QUEUE_BOUND", 12)
+    monkeypatch.setattr(scan, "QUEUE_BOUND", 12)
     for shard in range(10):
         home.ledger.write_shard(plan.run_id, shard, tracks(5 * shard, 5))
     home.ledger.close_scan(plan.run_id, 10)
@@ -103,7 +105,7 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
         assert publisher.is_at_work
     # and goes on where the last one ended
     for shard in range(3):
-        home.ledger.seal(plan.run_id, sealing.ShardSummary(shard=shard, failed=5))
+        home.ledger.seal(plan.run_id, seal.ShardSummary(shard=shard, failed=5))
     client.flushall()
     with publishing(home, plan) as publisher:
         eventually(filled)
@@ -121,7 +123,7 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
 def test_a_run_of_which_all_is_known_starts_learning_once_without_a_file(client, home, plan):
     home.ledger.write_shard(plan.run_id, 0, tracks(0, 5))
     home.ledger.close_scan(plan.run_id, 1)
-    home.ledger.seal(plan.run_id, sealing.ShardSummary(shard=0, unchanged=5))
+    home.ledger.seal(plan.run_id, seal.ShardSummary(shard=0, unchanged=5))
     for _ in range(2):
         with publishing(home, plan) as publisher:
             eventually(lambda: not publisher.is_at_work)

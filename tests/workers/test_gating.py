@@ -7,10 +7,10 @@ import pytest
 from contests import CLASSES, SPEC, learn, songs, store
 
 from pipeline.errors import UsageError
-from pipeline.gate import GatePlan
-from pipeline.holding import Learned
-from workers import gating
-from workers.context import Doors
+from pipeline.learning.training.held_out import Learned
+from pipeline.plans.gate import GatePlan
+from storage.home import Doors
+from workers.learning import promotion
 
 
 @pytest.fixture
@@ -19,14 +19,14 @@ def doors(tmp_path) -> Doors:
 
 
 def decided(doors, run_id="r2"):
-    verdict = gating.decide(doors, run_id)
+    verdict = promotion.decide(doors, run_id)
     champion = doors.champions.current()
     return verdict, champion and champion.version
 
 
 def first_champion(doors, train, test, **how):
     learn(doors.home, "r1", train, test, **how)
-    gating.decide(doors, "r1")
+    promotion.decide(doors, "r1")
 
 
 def test_the_first_model_is_the_champion(doors):
@@ -112,7 +112,7 @@ def test_a_cross_validated_champion_answers_with_what_it_said_before_it_had_seen
 
 
 def _study(doors, version):
-    found = gating.contender(doors, version)
+    found = promotion.contender(doors, version)
     return found.manifest, found.split
 
 
@@ -168,10 +168,10 @@ def test_it_is_decided_once_however_often_it_is_asked(doors):
     store(doors.home, songs(70))
     first_champion(doors, songs(30), songs(10, first=30))
     learn(doors.home, "r2", songs(40), songs(30, first=40))
-    first = gating.decide(doors, "r2")
+    first = promotion.decide(doors, "r2")
     doors.champions.promote("v0002")
     doors.champions.rollback()
-    assert gating.decide(doors, "r2") == first
+    assert promotion.decide(doors, "r2") == first
     assert [entry.version for entry in doors.champions.history()] == ["v0001", "v0002", "v0001"]
 
 
@@ -185,7 +185,7 @@ def test_who_was_promoted_and_died_before_it_was_told_stays_promoted_once(doors,
     with monkeypatch.context() as patch:
         patch.setattr(doors.champions, "put_verdict", die)
         with pytest.raises(KeyboardInterrupt):
-            gating.decide(doors, "r1")
+            promotion.decide(doors, "r1")
     verdict, champion = decided(doors, "r1")
     assert (verdict.state, champion) == ("promoted", "v0001")
     assert len(doors.champions.history()) == 1
@@ -197,7 +197,7 @@ def test_when_the_champion_changes_meanwhile_the_challenger_is_held_against_the_
     first_champion(doors, songs(30), songs(10, first=30))
     learn(doors.home, "r2", songs(40), held_out)
     learn(doors.home, "r3", songs(40), held_out)
-    compare, asked = gating.held_against, []
+    compare, asked = promotion.held_against, []
 
     def meanwhile(home, new, old, *rest, **named):
         asked.append(old.model.version)
@@ -205,8 +205,8 @@ def test_when_the_champion_changes_meanwhile_the_challenger_is_held_against_the_
             home.champions.promote("v0003")
         return compare(home, new, old, *rest, **named)
 
-    monkeypatch.setattr(gating, "held_against", meanwhile)
-    verdict = gating.decide(doors, "r2")
+    monkeypatch.setattr(promotion, "held_against", meanwhile)
+    verdict = promotion.decide(doors, "r2")
     assert asked == ["v0001", "v0003"]
     assert (verdict.champion, doors.champions.current().number) == ("v0003", 3)
 
@@ -217,10 +217,10 @@ def test_a_model_of_before_anything_was_kept_of_it_is_found_by_its_run(doors):
     folder = Path(doors.registry.get("v0001").path)
     for name in ("dataset", "split", "evaluation"):
         (folder / f"{name}.json").unlink()
-    assert len(gating.contender(doors, "v0001").manifest.tracks) == 40
+    assert len(promotion.contender(doors, "v0001").manifest.tracks) == 40
     (doors.ledger.path("r1") / "dataset.json").unlink()
     with pytest.raises(UsageError, match="is not there any more"):
-        gating.contender(doors, "v0001")
+        promotion.contender(doors, "v0001")
     learn(doors.home, "r2", songs(40), songs(30, first=40))
     verdict, champion = decided(doors)
     assert (verdict.state, champion) == ("kept", "v0001")

@@ -1,8 +1,8 @@
 import pytest
 
 from pipeline.errors import UsageError
-from workers.address import BrokerAddress
-from workers.going import announced, going, pick
+from workers.broker.address import BrokerAddress
+from workers.runs.active import announced, going, pick
 
 BROKER = BrokerAddress(url="redis://user:secret@host:6379/0")
 

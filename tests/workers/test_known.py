@@ -4,13 +4,13 @@ import pytest
 
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
-from pipeline.recipe import parse_recipe
-from pipeline.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
+from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
+from pipeline.plans.recipe import parse_recipe
 from storage import MemoryFeatureStore
+from storage.home import Doors
 from storage.rules import deletion, retry
-from workers.context import Doors
-from workers.known import Known, seal_known
-from workers.sealing import is_settled
+from workers.extraction.settled import is_settled
+from workers.extraction.stored import Known, seal_known
 
 FAILURE = Failure(kind="too_short", reason="0.1 s of audio")
 STATES = ("whole", "failed", "too short for it", "deleted", "to be tried again", "of another family", "changed", "new")

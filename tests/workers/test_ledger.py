@@ -10,15 +10,15 @@ import pytest
 import soundfile
 from sounds import RATE_HZ, sound, write_classes
 
-from pipeline.recipe import parse_recipe
-from pipeline.tracks import Failure, FileStamp, TrackRecord, track_id
-from workers import sealing
+from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
+from pipeline.plans.recipe import parse_recipe
+from storage.home import Doors, only_one
 from workers.cli import main
-from workers.context import Doors
-from workers.extracting import settled
-from workers.home import only_one
-from workers.progress import View
-from workers.running import Wanted, scan
+from workers.extraction import orders as extraction_orders
+from workers.extraction.settled import settled
+from workers.runs.progress import View
+from workers.runs.request import Wanted
+from workers.runs.scan import scan_libraries
 
 RECIPE = 'name = "t"\ntitle = "t"\n[[models]]\nfamily = "svm"\nfeatures = "mfcc_mean"'
 
@@ -49,7 +49,7 @@ def scanned(doors, *libraries):
         learn=False,
     )
     with View(quiet=True) as view:
-        return scan(doors, wanted, view)
+        return scan_libraries(doors, wanted, view)
 
 
 def store(doors, path, **changes):
@@ -94,7 +94,7 @@ def test_a_removed_file_is_marked_by_the_next_scan_and_comes_back_with_the_one_t
     (library.parent / "away.wav").rename(path)
     plan = scanned(doors, library).plan
     tracks = doors.ledger.shard(plan.run_id, 0)
-    orders = sealing.orders_missing(plan, 0, tracks, doors.store.snapshot())
+    orders = extraction_orders.orders_missing(plan, 0, tracks, doors.store.snapshot())
     assert str(path) in {order.path for order in orders}, "it is extracted again, though its stamp is the old one"
     assert not settled(marked, record.stamp, frozenset(), frozenset())
 
@@ -179,7 +179,7 @@ def test_retry_makes_the_next_run_extract_failed_files_again(doors, library, cap
         )
 
     def ordered():
-        orders = sealing.orders_missing(plan, 0, tracks, doors.store.snapshot())
+        orders = extraction_orders.orders_missing(plan, 0, tracks, doors.store.snapshot())
         return {order.path for order in orders} & {track.path for track in tracks[:3]}
 
     assert ordered() == set()
@@ -208,9 +208,9 @@ def test_retry_refuses_what_it_cannot_do_in_one_line(doors, library, capsys):
 
 def test_a_decoded_file_that_comes_back_is_not_decoded_again(running, library, home):
     from tests.workers.test_extracting import order  # its helpers make orders of files
-    from workers.context import Context
-    from workers.extracting import extract_one
-    from workers.settings import Settings
+    from workers.app.context import Context
+    from workers.app.settings import Settings
+    from workers.extraction.extract import extract_one
 
     context = Context(Settings(home=str(home), broker=running.broker))
     plan = scanned(context, library).plan

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.libraries.plans import PointsPlan, TonesPlan
-from pipeline.recipe import load_recipe
+from pipeline.library import imported
+from pipeline.plans.library import PointsPlan, TonesPlan
+from pipeline.plans.recipe import load_recipe
 from storage import FileFeatureStore
-from workers import importing, running
-from workers.context import Doors
-from workers.home import prepare_home
-from workers.making import with_library
-from workers.progress import View
+from storage.home import Doors, prepare_home
+from workers.runs import request, scan
+from workers.runs.progress import View
+from workers.runs.recipes import with_library
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def view():
 
 
 def wanted(recipe):
-    return running.Wanted(command=("chordal", "run"), libraries=(), recipe=recipe)
+    return request.Wanted(command=("chordal", "run"), libraries=(), recipe=recipe)
 
 
 def test_sounds_are_made_in_the_home_and_labelled_by_their_table(home, view):
@@ -35,7 +35,7 @@ def test_sounds_are_made_in_the_home_and_labelled_by_their_table(home, view):
     assert made.libraries == (str(home / "libraries" / "tones"),)
     assert made.labels == f"csv:{home / 'libraries' / 'tones' / 'sound.csv'}"
     assert made.extract
-    found = running.scan(Doors(home), made, view).found
+    found = scan.scan_libraries(Doors(home), made, view).found
     assert (found.files, found.unlabelled) == (8, 2)
 
 
@@ -44,8 +44,8 @@ def test_points_are_imported_once_and_learned_from_without_extraction(home, view
     made = with_library(home, wanted(recipe), view)
 
     assert made.libraries == (f"npz:{home / 'libraries' / 'points' / 'points.npz'}",)
-    assert (made.labels, made.extract) == (importing.LABELS, False)
-    assert running.scan(Doors(home), made, view).found.files == 50
+    assert (made.labels, made.extract) == (imported.LABELS, False)
+    assert scan.scan_libraries(Doors(home), made, view).found.files == 50
     runs = len(Doors(home).ledger.run_ids())
     assert with_library(home, wanted(recipe), view) == made
     assert len(Doors(home).ledger.run_ids()) == runs
@@ -53,7 +53,7 @@ def test_points_are_imported_once_and_learned_from_without_extraction(home, view
     # other points under the same name are imported again, and take the place of the old ones
     other = recipe.replace(library=PointsPlan(samples=60, random_state=21))
     with_library(home, wanted(other), view)
-    finished = running.scan(Doors(home), made, view)
+    finished = scan.scan_libraries(Doors(home), made, view)
     assert finished.found.files == 60
     ledger = Doors(home).ledger
     (track, *_) = ledger.shard(finished.plan.run_id, 0)
@@ -67,7 +67,7 @@ def test_points_are_imported_once_and_learned_from_without_extraction(home, view
 
 
 def recipe_key():
-    from pipeline.features import points
+    from pipeline.features.families import points
 
     return points.spec.key
 
@@ -78,7 +78,7 @@ def test_a_recipe_that_makes_none_says_what_is_missing(home, view):
 
 
 def test_the_commands_options_choose_the_recipes_form_and_labels(tmp_path):
-    from workers.cli.run import prepared
+    from workers.cli.runs.request import prepared
 
     given = {
         "recipe": "rostock-genre", "trials": None, "quick": True, "home": str(tmp_path / "home"), "broker": None,

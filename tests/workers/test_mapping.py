@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import UsageError
-from workers.mapping import PathMap, local, parse_all
+from workers.app.path_map import PathMap, local, parse_all
 
 
 def test_a_path_is_where_its_folder_is_mapped_to():

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from contests import CLASSES, SPEC, learn, songs, store
 
-from workers import gating
+from storage.home import Doors
 from workers.cli import main
-from workers.context import Doors
+from workers.learning import promotion
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def doors(tmp_path, monkeypatch) -> Doors:
     learn(tmp_path, "r1", songs(30), songs(10, first=30))
     learn(tmp_path, "r2", songs(40), songs(30, first=40), wrong=[41, 42])
     for run_id in ("r1", "r2"):
-        gating.decide(opened, run_id)
+        promotion.decide(opened, run_id)
     return opened
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from workers.orphans import CLAIMS, SETTLE_S, Orphans
-from workers.told import ALIVE_MS, Told, mine, tell
+from workers.broker.headers import mine
+from workers.broker.heartbeats import ALIVE_MS, Told, tell
+from workers.worker.redelivery import CLAIMS, SETTLE_S, Orphans
 
 UNACKED = "unacked"
 

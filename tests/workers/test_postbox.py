@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from kombu.asynchronous.timer import Entry
 
-from workers.postbox import Postbox
+from workers.worker.event_batches import Postbox
 
 
 class Dispatcher:

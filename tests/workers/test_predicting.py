@@ -9,14 +9,15 @@ from contests import SPEC, Song, learn, rows_of, songs
 from loaded import told_by
 
 from pipeline.errors import UsageError
-from pipeline.models.classifier import CARD_NAME
-from pipeline.tracks import Failure, FileStamp, TrackRecord, track_id
+from pipeline.learning.models.classifier import CARD_NAME
+from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
 from storage import FileFeatureStore
-from workers import gating, hearing, predicting
+from storage.home import Doors
 from workers.cli import main
-from workers.context import Doors
-from workers.predicting import predict
-from workers.processes import hushed
+from workers.learning import promotion
+from workers.predict import predictions, reader
+from workers.predict.predictions import predict
+from workers.processes.environment import hushed
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def home(tmp_path, monkeypatch):
     )
     keep(folder, songs(30))
     learn(folder, "r1", songs(20), songs(10, first=20))
-    gating.decide(Doors(folder), "r1")
+    promotion.decide(Doors(folder), "r1")
     return folder
 
 
@@ -72,9 +73,9 @@ def test_every_stored_file_is_answered_in_the_order_of_the_walk_whatever_is_read
     whole = list(predict(home, [music]))
     assert [each.path for each in whole] == expected
     assert all(each.label == each.path.split("/")[-2] for each in whole)
-    monkeypatch.setattr(hearing, "TRACKS_AT_ONCE", 7)
-    monkeypatch.setattr(hearing, "FIRST_AUDIO_S", 6.0)
-    monkeypatch.setattr(hearing, "ROWS_BYTES", 400)
+    monkeypatch.setattr(reader, "TRACKS_AT_ONCE", 7)
+    monkeypatch.setattr(reader, "FIRST_AUDIO_S", 6.0)
+    monkeypatch.setattr(reader, "ROWS_BYTES", 400)
     again = list(predict(home, [music]))
     assert [each.path for each in again] == expected
     # sums of other shapes differ in the last digit
@@ -179,12 +180,12 @@ def test_a_home_without_a_champion_says_which_model_could_be_it(tmp_path):
 def test_runs_of_predictions_are_forgotten_after_a_while(home):
     doors = Doors(home)
     plan = doors.ledger.plan("r1")
-    for number in range(predicting.REMEMBERED + 3):
+    for number in range(predictions.REMEMBERED + 3):
         doors.ledger.create(
             plan.replace(run_id=f"p{number:02d}", purpose="predict", created=f"2026-02-{number + 1:02d}")
         )
-    predicting._forget_old(doors)
-    assert doors.ledger.run_ids("predict") == [f"p{number:02d}" for number in range(3, predicting.REMEMBERED + 3)]
+    predictions._forget_old(doors)
+    assert doors.ledger.run_ids("predict") == [f"p{number:02d}" for number in range(3, predictions.REMEMBERED + 3)]
     assert doors.ledger.run_ids("library") == ["r1"]
 
 
@@ -198,5 +199,7 @@ def test_what_libraries_print_below_python_is_hidden_while_asked_for(capfd):
 def test_a_command_that_asks_a_network_shows_nothing_of_what_tensorflow_prints(monkeypatch):
     for name in [name for name in os.environ if name.startswith("TF_")]:
         monkeypatch.delenv(name)
-    imports = "from pipeline.models.runtime import fresh_keras; from workers.processes import quiet_tensorflow"
+    imports = (
+        "from pipeline.learning.models.runtime import fresh_keras; from workers.processes.child import quiet_tensorflow"
+    )
     assert told_by(f"{imports}; quiet_tensorflow(); fresh_keras(1)") == ""

@@ -6,21 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from workers.beat import RESEND_S, Memory, orders
-from workers.schedule import (
-    Attempt,
-    Due,
-    NightResult,
-    Nights,
-    Schedule,
-    Tidied,
-    check_cron,
-    night_due,
-    slot_after,
-    slot_before,
-    tidy_due,
-    zone,
-)
+from workers.schedule.beat import RESEND_S, Memory, orders
+from workers.schedule.cron import Due, check_cron, night_due, slot_after, slot_before, tidy_due, zone
+from workers.schedule.nights import Attempt, NightResult, Nights, Schedule, Tidied
 
 THREE = "0 3 * * *"
 BERLIN = "Europe/Berlin"

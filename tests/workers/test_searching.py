@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.oracles import OracleState
-from pipeline.recipe import ModelChoice, Recipe, SearchPlan
-from pipeline.search import plan_study
-from workers import learning, searching
-from workers.context import Doors
+from pipeline.learning.search.oracles import OracleState
+from pipeline.learning.search.plan import plan_study
+from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
+from storage.home import Doors
+from workers.learning import oracle, study
 
 ASKING = Path(__file__).parent.parent / "support" / "asking.py"
 STUDIES = {
@@ -91,11 +91,11 @@ def test_a_version_that_was_taken_is_read_and_asked_again(studies, monkeypatch):
 
     def beaten(run_id, model, state):
         if next(rivals, None) is not None:
-            assert searching.ask(Doors(studies.home), run_id, 2).index == 2
+            assert oracle.ask(Doors(studies.home), run_id, 2).index == 2
         return publish(run_id, model, state)
 
     monkeypatch.setattr(ledger, "put_oracle", beaten)
-    mine = searching.ask(studies, "bayesian", 1)
+    mine = oracle.ask(studies, "bayesian", 1)
 
     theirs = ledger.trial("bayesian", 2)
     assert mine.hyperparameters != theirs.hyperparameters
@@ -108,15 +108,15 @@ def test_a_process_killed_between_the_oracle_and_the_trial_costs_nothing(studies
     ledger = studies.ledger
     monkeypatch.setattr(ledger, "put_trial", lambda spec: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        searching.ask(studies, "bayesian", 0)
+        oracle.ask(studies, "bayesian", 0)
     monkeypatch.undo()
     assert ledger.trial("bayesian", 0) is None
 
-    spec = searching.ask(studies, "bayesian", 0)
+    spec = oracle.ask(studies, "bayesian", 0)
 
     assert ledger.trial("bayesian", 0) == spec
     assert len(versions(studies, "bayesian")) == 1
 
 
 def test_trials_without_a_configuration_are_known_to_be_missing(studies):
-    assert learning.unended(studies, "hyperband") == list(range(15))
+    assert study.unended(studies, "hyperband") == list(range(15))

@@ -10,18 +10,20 @@ from kombu.utils.json import dumps
 from prometheus_client import CollectorRegistry, generate_latest
 
 from pipeline.errors import UsageError
-from pipeline.recipe import load_recipe
-from pipeline.runs import RunPlan, ShardSummary
-from pipeline.tracks import FileStamp, Receipt, ScannedTrack, track_id
+from pipeline.library.tracks import FileStamp, Receipt, ScannedTrack, track_id
+from pipeline.plans.recipe import load_recipe
+from pipeline.plans.run import RunPlan, ShardSummary
 from storage import Champions, RunLedger
-from workers import dashboard, service, shown
-from workers.address import BrokerAddress
-from workers.counters import Counters
-from workers.home import holder, only_one
-from workers.metrics import HomeCollector
-from workers.schedule import NightResult, Nights, Schedule
-from workers.service import Process, Service
-from workers.supervising import Page
+from storage.home import holder, only_one
+from workers.app import task_results
+from workers.broker.address import BrokerAddress
+from workers.broker.counters import Counters
+from workers.schedule.nights import NightResult, Nights, Schedule
+from workers.service import flower
+from workers.service import state as service_state
+from workers.service.metrics import HomeCollector
+from workers.service.state import Process, Service
+from workers.service.supervisor import Page
 
 ANYWHERE = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 
@@ -36,48 +38,50 @@ def state(**more) -> Service:
             "broker": BrokerAddress(url="redis://:secret@127.0.0.1:1/0"),
             "embedded": True,
             "workers": 1,
-            "since": service.now(),
+            "since": service_state.now(),
             **more,
         }
     )
 
 
 def test_the_state_is_for_its_owners_eyes_only(tmp_path):
-    service.write(tmp_path, state())
-    assert stat.S_IMODE((tmp_path / service.STATE).stat().st_mode) == 0o600
-    assert service.find(tmp_path) == service.read(tmp_path) == state(since=service.read(tmp_path).since)
+    service_state.write(tmp_path, state())
+    assert stat.S_IMODE((tmp_path / service_state.STATE).stat().st_mode) == 0o600
+    assert (
+        service_state.find(tmp_path) == service_state.read(tmp_path) == state(since=service_state.read(tmp_path).since)
+    )
 
 
 def test_a_process_that_came_later_with_the_same_number_is_no_service(tmp_path):
     mine = Process.of(os.getpid())
-    service.write(tmp_path, state(process=mine.replace(began=mine.began - 100)))
-    assert service.find(tmp_path) is None
+    service_state.write(tmp_path, state(process=mine.replace(began=mine.began - 100)))
+    assert service_state.find(tmp_path) is None
 
 
 def test_a_service_with_a_private_broker_on_another_host_is_named(tmp_path):
-    service.write(tmp_path, state(host="studio"))
+    service_state.write(tmp_path, state(host="studio"))
     with pytest.raises(UsageError, match="studio"):
-        service.find(tmp_path)
+        service_state.find(tmp_path)
     with pytest.raises(UsageError, match="studio"):
-        service.take_down(tmp_path)
+        service_state.take_down(tmp_path)
 
 
 def test_a_service_that_starts_or_stops_is_not_used(tmp_path):
-    service.write(tmp_path, state(state="starting"))
+    service_state.write(tmp_path, state(state="starting"))
     with pytest.raises(UsageError, match="starting"):
-        service.find(tmp_path)
+        service_state.find(tmp_path)
 
 
 def test_a_state_file_of_another_version_is_none(tmp_path):
-    (tmp_path / service.STATE).write_text(json.dumps({"pid": 1}))
-    assert service.read(tmp_path) is None
+    (tmp_path / service_state.STATE).write_text(json.dumps({"pid": 1}))
+    assert service_state.read(tmp_path) is None
 
 
 @pytest.mark.parametrize(
     ("address", "auth"), [("127.0.0.1", None), ("::1", None), ("localhost", None), (ANYWHERE, "me:secret")]
 )
 def test_flower_may_be_shown_to_this_host_or_behind_a_password(address, auth):
-    dashboard.check_guarded(address, auth)
+    flower.check_guarded(address, auth)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,7 @@ def test_flower_may_be_shown_to_this_host_or_behind_a_password(address, auth):
 )
 def test_flower_is_shown_to_nobody_else(address, auth):
     with pytest.raises(UsageError, match="flower"):
-        dashboard.check_guarded(address, auth)
+        flower.check_guarded(address, auth)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ def test_a_page_is_told_by_an_address_that_this_host_can_open(address, url):
 )
 def test_a_receipt_is_a_sentence_for_people_and_json_for_the_broker(receipt, words):
     told = Receipt(track_id="1", path="/a.wav", **receipt)
-    result = shown.receipt(told)
+    result = task_results.receipt(told)
     assert repr(result) == words
     assert json.loads(dumps(result)) == told.to_wire()
 
@@ -147,7 +151,7 @@ def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broke
         folds=None,
         seed=1,
         sequence=1,
-        created=service.now(),
+        created=service_state.now(),
     )
     ledger.create(plan)
     track = ScannedTrack(track_id=track_id("/music/a"), path="/music/a", stamp=FileStamp(size_bytes=1, mtime_ns=1))
@@ -163,7 +167,7 @@ def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broke
     counters.settle("r1", "t3", "failed", kind="empty")
     broker.client().rpush("extract", "a task")
     nights = Nights(tmp_path)
-    nights.ask_for(Schedule(nightly="0 3 * * *", since=service.now()))
+    nights.ask_for(Schedule(nightly="0 3 * * *", since=service_state.now()))
     slot = datetime.fromisoformat("2026-07-24T01:00:00+00:00")
     nights.settle(
         slot,

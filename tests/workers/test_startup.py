@@ -3,10 +3,10 @@
 from loaded import loaded_by, told_by
 
 LOAD = """
-import workers.serving, workers.tasks
+import workers.worker.start, workers.learning.tasks
 from pipeline.kernels import warm
 warm()
-import pipeline.extraction
+import pipeline.extraction.extract
 """
 HEAVY = (
     "av",  # only for files that libsndfile cannot open
@@ -14,14 +14,17 @@ HEAVY = (
     "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.stats", "sklearn", "tensorflow",
 )  # fmt: skip
 
-COMMAND = "import workers.cli.run, workers.importing, workers.running, workers.service, workers.tracking"
+COMMAND = """
+import workers.cli.runs.run, workers.learning.mlflow_tracking, workers.runs.execute, workers.runs.import_npz
+import workers.service.state
+"""
 
 MORE = """
 import gc
 import sys
 import numpy as np
 from numba.core.dispatcher import Dispatcher
-from pipeline.audio import Audio
+from pipeline.audio.block import Audio
 from pipeline.features.registry import built_in
 from pipeline.features.spec import compute
 

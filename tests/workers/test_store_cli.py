@@ -8,9 +8,10 @@ import pytest
 from homes import small_home
 
 from storage import RunLedger, open_features
-from storage.export import FORMATS
+from storage.exchange import FORMATS
 from storage.testing.samples import SPECTRA, TONES, rows
-from workers.cli import main, store
+from workers.cli import main
+from workers.cli.inspect import store
 
 
 def told(capsys, *arguments):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.sweep import RunState, Step, missing_steps
+from workers.runs.state import RunState, Step, missing_steps
 
 NUMBERS = st.frozensets(st.integers(0, 5))
 

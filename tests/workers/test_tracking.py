@@ -4,9 +4,9 @@ import pytest
 from contests import learn, songs, store
 
 from pipeline.errors import UsageError
-from pipeline.learning import FitReport, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
-from workers import gating, tracking
-from workers.context import Doors
+from pipeline.learning.study.trials import FitReport, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
+from storage.home import Doors
+from workers.learning import mlflow_tracking, promotion
 
 pytest.importorskip("mlflow", reason="the extra `mlflow` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -19,7 +19,7 @@ def doors(tmp_path) -> Doors:
     store(home, songs(10))
     learn(home, "r1", songs(6), songs(4, first=6))
     opened = Doors(home)
-    gating.decide(opened, "r1")
+    promotion.decide(opened, "r1")
     spec = TrialSpec(
         run_id="r1", index=0, family="logistic", features="mfcc_mean", hyperparameters={"rate": 0.1}, seed=3
     )
@@ -45,8 +45,8 @@ def address(tmp_path) -> str:
 
 
 def test_an_mlflow_is_told_of_the_study_every_trial_the_scores_and_the_model_once(doors, address):
-    told = tracking.track(doors, "r1", address)
-    with tracking._client(address) as client:
+    told = mlflow_tracking.track(doors, "r1", address)
+    with mlflow_tracking._client(address) as client:
         run = client.get_run(told.run)
         assert client.get_experiment(told.experiment).name == "chordal/quick"
         assert run.data.tags["chordal.run_id"] == "r1"
@@ -71,8 +71,8 @@ def test_an_mlflow_is_told_of_the_study_every_trial_the_scores_and_the_model_onc
             "model/member-0/model.skops"
         }
     # and told again it is the same
-    assert tracking.track(doors, "r1", address) == told
-    with tracking._client(address) as client:
+    assert mlflow_tracking.track(doors, "r1", address) == told
+    with mlflow_tracking._client(address) as client:
         assert len(client.search_runs([told.experiment])) == 3
 
 
@@ -81,11 +81,11 @@ def test_a_telling_that_was_broken_off_is_made_again(doors, address, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(tracking._Telling, "_give_files", die)
+        patch.setattr(mlflow_tracking._Telling, "_give_files", die)
         with pytest.raises(KeyboardInterrupt):
-            tracking.track(doors, "r1", address)
-    told = tracking.track(doors, "r1", address)
-    with tracking._client(address) as client:
+            mlflow_tracking.track(doors, "r1", address)
+    told = mlflow_tracking.track(doors, "r1", address)
+    with mlflow_tracking._client(address) as client:
         assert client.get_run(told.run).info.status == "FINISHED"
         found = client.search_runs([told.experiment], filter_string="tags.`chordal.run_id` = 'r1'")
         assert [run.info.run_id for run in found] == [told.run]
@@ -95,7 +95,7 @@ def test_an_mlflow_that_is_away_fails_no_run_and_is_remembered(doors, monkeypatc
     plan = doors.ledger.plan("r1").replace(tracking="http://me:secret@127.0.0.1:1")
     monkeypatch.setattr(doors.ledger, "plan", lambda _: plan)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    tracking.tell(doors, "r1")
+    mlflow_tracking.tell(doors, "r1")
     told = doors.ledger.tracked("r1")
     assert told.address == "http://me:***@127.0.0.1:1"
     assert "does not answer" in told.reason
@@ -105,11 +105,11 @@ def test_an_mlflow_that_is_away_fails_no_run_and_is_remembered(doors, monkeypatc
 @pytest.mark.parametrize("address", ["gopher://x", "mlruns", "sqlite", ""])
 def test_an_address_that_is_none_is_refused_in_one_line(doors, address):
     with pytest.raises(UsageError, match=f"mlflow {address}: not an address; give http://HOST:5000 or sqlite:////"):
-        tracking.track(doors, "r1", address)
+        mlflow_tracking.track(doors, "r1", address)
 
 
 def test_a_database_that_cannot_be_is_refused_in_one_line(doors, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"mlflow sqlite:.* cannot be opened") as error:
-        tracking.track(doors, "r1", f"sqlite:///{tmp_path}/file/mlflow.db")
+        mlflow_tracking.track(doors, "r1", f"sqlite:///{tmp_path}/file/mlflow.db")
     assert "\n" not in str(error.value)

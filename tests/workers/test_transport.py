@@ -2,7 +2,7 @@
 
 import brokers
 
-from workers.app import app
+from workers.app.celery import app
 
 
 def test_a_channel_keeps_one_client_until_its_connections_are_others(tmp_path):

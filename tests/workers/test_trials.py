@@ -8,12 +8,13 @@ import pytest
 from homes import study_home
 
 from pipeline.errors import StoreError
-from pipeline.executions import execution_seed
-from pipeline.learning import TrialOutcome
-from pipeline.recipe import ModelChoice, Recipe, SearchPlan
-from workers import learning, memory
-from workers.context import Context
-from workers.settings import Settings
+from pipeline.learning.study.trials import TrialOutcome
+from pipeline.learning.training.executions import execution_seed
+from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
+from workers.app.context import Context
+from workers.app.settings import Settings
+from workers.learning import final, study, trial
+from workers.processes import memory_limit
 
 
 def a_recipe(*families, fixed=None, **search) -> Recipe:
@@ -29,7 +30,7 @@ def drawn_up(tmp_path, broker_less):
 
     def make(recipe: Recipe) -> Context:
         study_home(tmp_path, recipe)
-        learning.draw_up_study(broker_less, "r1")
+        study.draw_up_study(broker_less, "r1")
         return broker_less
 
     return make
@@ -38,15 +39,15 @@ def drawn_up(tmp_path, broker_less):
 @pytest.fixture
 def broker_less(tmp_path) -> Context:
     """The doors of a worker whose broker nobody asks."""
-    from workers.address import BrokerAddress
+    from workers.broker.address import BrokerAddress
 
     return Context(Settings(home=str(tmp_path), broker=BrokerAddress(url="redis://nowhere:1/0"), attempts=3))
 
 
 def spied(monkeypatch) -> list[int]:
     """Return the seeds of all fits from now on."""
-    from pipeline import fitting
-    from pipeline.models import model_family
+    from pipeline.learning.models import model_family
+    from pipeline.learning.training import fit as training_fit
 
     seeds: list[int] = []
 
@@ -54,7 +55,7 @@ def spied(monkeypatch) -> list[int]:
         seeds.append(0)
         return model_family(name)
 
-    monkeypatch.setattr(fitting, "model_family", family_of)
+    monkeypatch.setattr(training_fit, "model_family", family_of)
     return seeds
 
 
@@ -62,19 +63,19 @@ def test_a_trial_delivered_twice_is_run_once(drawn_up, monkeypatch):
     context = drawn_up(a_recipe("logistic", trials=2))
     fits = spied(monkeypatch)
 
-    first = learning.try_one(context, "r1", 0)
-    second = learning.try_one(context, "r1", 0)
+    first = trial.try_one(context, "r1", 0)
+    second = trial.try_one(context, "r1", 0)
 
     assert first == second
     assert len(fits) == 1
     assert (first.state, first.attempts, first.host != "") == ("completed", 1, True)
-    assert learning.unended(context, "r1") == [1]
+    assert study.unended(context, "r1") == [1]
 
 
 def test_everything_about_an_execution_is_in_the_ledger_when_it_ends(drawn_up):
     context = drawn_up(a_recipe("logistic", trials=1, executions=2))
 
-    outcome = learning.try_one(context, "r1", 0)
+    outcome = trial.try_one(context, "r1", 0)
 
     kept = context.ledger.executions("r1", 0)
     assert [(each.number, each.seed, each.state) for each in kept] == [
@@ -99,11 +100,11 @@ def test_a_trial_that_is_begun_again_runs_only_the_executions_that_did_not_end(d
 
     monkeypatch.setattr(ledger, "put_execution", killed)
     with pytest.raises(KeyboardInterrupt):
-        learning.try_one(context, "r1", 0)
+        trial.try_one(context, "r1", 0)
     monkeypatch.setattr(ledger, "put_execution", publish)
     fits.clear()
 
-    outcome = learning.try_one(context, "r1", 0)
+    outcome = trial.try_one(context, "r1", 0)
 
     assert len(fits) == 1
     assert (outcome.state, outcome.attempts, len(outcome.executions)) == ("completed", 2, 3)
@@ -115,7 +116,7 @@ def test_a_trial_that_takes_its_worker_down_each_time_is_recorded_after_three_at
     for _ in range(3):
         context.ledger.start_trial("r1", 0)
 
-    outcome = learning.try_one(context, "r1", 0)
+    outcome = trial.try_one(context, "r1", 0)
 
     assert (outcome.state, outcome.attempts) == ("failed", 3)
     assert outcome.reason.startswith("took its worker down 3 times, or was killed with it; most often because memory")
@@ -126,7 +127,7 @@ def test_a_trial_that_hangs_is_tried_once_more_and_then_recorded(drawn_up):
 
     def hung():
         context.ledger.start_trial("r1", 0)
-        return learning.lost_trial(context, "r1", 0, "not done after 5 s", is_timeout=True)
+        return trial.lost_trial(context, "r1", 0, "not done after 5 s", is_timeout=True)
 
     assert hung() is True
     assert context.ledger.outcome("r1", 0) is None
@@ -134,28 +135,30 @@ def test_a_trial_that_hangs_is_tried_once_more_and_then_recorded(drawn_up):
     outcome = context.ledger.outcome("r1", 0)
     assert (outcome.state, outcome.reason, outcome.attempts) == ("failed", "not done after 5 s", 2)
     # and whatever comes late changes nothing
-    assert learning.try_one(context, "r1", 0) == outcome
-    assert learning.lost_trial(context, "r1", 0, "late", is_timeout=True) is False
+    assert trial.try_one(context, "r1", 0) == outcome
+    assert trial.lost_trial(context, "r1", 0, "late", is_timeout=True) is False
 
 
 def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(drawn_up, tmp_path):
     # the network's rows are no matrices
     context = drawn_up(a_recipe("cnn_logmel", "logistic", trials=3, retries=1))
-    outcomes = [learning.try_one(context, "r1", index) for index in range(3)]
+    outcomes = [trial.try_one(context, "r1", index) for index in range(3)]
 
     assert [outcome.state for outcome in outcomes] == ["failed", "completed", "failed"]
     assert outcomes[0].reason.startswith("ValueError: cnn_logmel needs rows that are matrices")
     assert outcomes[0].executions[0].attempts == 2
-    report = learning.finish(context, "r1")
+    report = final.finish(context, "r1")
     assert report.chosen == {"holdout": (1,)}
 
 
 def test_a_store_that_does_not_answer_is_raised_and_not_recorded(drawn_up, monkeypatch):
     context = drawn_up(a_recipe("logistic", trials=1))
-    monkeypatch.setattr("pipeline.training.load_rows", lambda *_, **__: (_ for _ in ()).throw(StoreError("gone")))
+    monkeypatch.setattr(
+        "pipeline.learning.training.final.load_rows", lambda *_, **__: (_ for _ in ()).throw(StoreError("gone"))
+    )
 
     with pytest.raises(StoreError):
-        learning.try_one(context, "r1", 0)
+        trial.try_one(context, "r1", 0)
     assert context.ledger.outcome("r1", 0) is None
 
 
@@ -166,9 +169,9 @@ def test_random_trials_are_handed_out_when_the_study_is_drawn_up_others_when_the
 
 def test_an_exhausted_search_skips_what_is_left(drawn_up, monkeypatch):
     context = drawn_up(a_recipe("logistic", trials=2, strategy="bayesian"))
-    monkeypatch.setattr("workers.searching.ask", lambda *_: "exhausted")
+    monkeypatch.setattr("workers.learning.oracle.ask", lambda *_: "exhausted")
 
-    outcome = learning.try_one(context, "r1", 1)
+    outcome = trial.try_one(context, "r1", 1)
 
     assert (outcome.state, outcome.spec.family) == ("skipped", "logistic")
     assert outcome.reason == "the search has no configuration left for it"
@@ -180,13 +183,13 @@ def test_one_study_searches_scikit_learns_models_and_keras_models_and_the_best_w
     context = drawn_up(a_recipe(*families, fixed=fixed, trials=6, strategy="bayesian"))
     outcomes: list[TrialOutcome] = []
     for index in range(6):
-        outcome = learning.try_one(context, "r1", index)
+        outcome = trial.try_one(context, "r1", index)
         assert outcome is not None
         outcomes.append(outcome)
 
     assert [outcome.state for outcome in outcomes] == ["completed"] * 6, [outcome.reason for outcome in outcomes]
     assert [outcome.spec.family for outcome in outcomes[:5]] == list(families)
-    report = learning.finish(context, "r1")
+    report = final.finish(context, "r1")
     best = max(outcomes, key=lambda o: (o.objective, -o.fits[0].validation_log_loss, -o.spec.index))
     assert report.chosen == {"holdout": (best.spec.index,)}
 
@@ -220,10 +223,10 @@ def test_within_the_bound_memory_that_is_not_there_is_refused_and_afterwards_the
 def test_a_trial_that_needs_more_memory_than_there_is_fails_with_that_reason(drawn_up, monkeypatch, family):
     # given rows of a track that stand for a library far too large
     context = drawn_up(a_recipe(family, trials=1, fixed={"dense_mean": {"epochs": 1}}))
-    monkeypatch.setattr(memory, "free_bytes", lambda: 256 << 20)
-    from pipeline import training
+    monkeypatch.setattr(memory_limit, "free_bytes", lambda: 256 << 20)
+    from pipeline.learning.training import final as training_final
 
-    load = training.load_rows
+    load = training_final.load_rows
 
     def too_many(*arguments, **more):
         rows = load(*arguments, **more)
@@ -231,8 +234,8 @@ def test_a_trial_that_needs_more_memory_than_there_is_fails_with_that_reason(dra
             x=np.tile(rows.x, (200_000, 1)), owner=np.tile(rows.owner, 200_000), copied=np.tile(rows.copied, 200_000)
         )
 
-    monkeypatch.setattr(training, "load_rows", too_many)
-    outcome = learning.try_one(context, "r1", 0)
+    monkeypatch.setattr(training_final, "load_rows", too_many)
+    outcome = trial.try_one(context, "r1", 0)
 
     assert outcome.state == "failed"
     assert outcome.reason.startswith("needs more memory than there is (Unable to allocate")
@@ -252,8 +255,8 @@ def test_what_is_left_of_a_containers_limit_is_read_from_either_version_of_cgrou
     ):
         (first / name).write_text(text, "ascii")
 
-    assert memory.free_bytes(second) == 500
-    assert memory.free_bytes(first.parent) == 150
-    assert memory.free_bytes(tmp_path) > 1000
+    assert memory_limit.free_bytes(second) == 500
+    assert memory_limit.free_bytes(first.parent) == 150
+    assert memory_limit.free_bytes(tmp_path) > 1000
     (second / "memory.max").write_text("max\n", "ascii")
-    assert memory.free_bytes(second) > 1000
+    assert memory_limit.free_bytes(second) > 1000

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.augmentation.plans import AugmentPlan, Variation, variations
 from pipeline.errors import UsageError
-from pipeline.recipe import parse_recipe
+from pipeline.plans.augmentation import AugmentPlan, Variation, variations
+from pipeline.plans.recipe import parse_recipe
 
 CONTENT = "0123456789abcdef" * 2
 PLAN = AugmentPlan(copies=3, speed=(0.9, 1.1), snr_db=(10, 30))

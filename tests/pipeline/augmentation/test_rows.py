@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.augmentation.plans import RowAugmentation
-from pipeline.augmentation.rows import augmented
-from pipeline.models.base import Labelled
+from pipeline.learning.models.base import Labelled
+from pipeline.learning.training.row_augmentation import augmented
+from pipeline.plans.augmentation import RowAugmentation
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.audio import StreamInfo
-from pipeline.augmentation.plans import Variation
-from pipeline.augmentation.sound import measure, varied
+from pipeline.audio.block import StreamInfo
+from pipeline.extraction.variation import measure, varied
+from pipeline.plans.augmentation import Variation
 
 RATE_HZ = 22_050
 

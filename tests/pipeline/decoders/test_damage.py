@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from encoded import ape, encoded, with_libav
 
-from pipeline.decoding import decode, open_audio
+from pipeline.audio.decode import decode, open_audio
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, TransientError, UnreadableError
 
 BOUND_S = 60.0

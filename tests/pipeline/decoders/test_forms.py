@@ -5,7 +5,7 @@ import pytest
 import soxr
 from encoded import FORMS, SNDFILE_FORMS, dsf, encoded, with_libav
 
-from pipeline.decoding import decode, open_audio
+from pipeline.audio.decode import decode, open_audio
 
 BOUND_S = 60.0
 FRAMES = 60_000

@@ -2,9 +2,10 @@ import librosa
 import numpy as np
 import pytest
 
-from pipeline.audio import AudioStream, StreamInfo
+from pipeline.audio.block import StreamInfo
+from pipeline.audio.stream import AudioStream
 from pipeline.errors import TooShortError
-from pipeline.features import chroma, key
+from pipeline.features.families import chroma, key
 from pipeline.features.spec import compute
 
 RATE_HZ = 22_050

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter, resample_poly
 
-from pipeline.audio import AudioStream, StreamInfo
+from pipeline.audio.block import StreamInfo
+from pipeline.audio.stream import AudioStream
 from pipeline.errors import TooShortError, UnsupportedError
-from pipeline.features import ebu_r128
+from pipeline.features.families import ebu_r128
 from pipeline.features.spec import compute
 
 RATE_HZ = 48_000

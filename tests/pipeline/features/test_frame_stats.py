@@ -4,9 +4,11 @@ import pytest
 from crossings import zero_crossing_rate
 from scipy import stats
 
-from pipeline.audio import AudioStream, StreamInfo
+from pipeline.audio.block import StreamInfo
+from pipeline.audio.stream import AudioStream
 from pipeline.errors import TooShortError
-from pipeline.features import envelope, frame_features, frame_stats
+from pipeline.features import envelope, frame_features
+from pipeline.features.families import frame_stats
 from pipeline.features.spec import compute
 
 RATE_HZ = 22_050

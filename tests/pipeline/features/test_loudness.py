@@ -6,7 +6,7 @@ import pytest
 from scipy.signal import lfilter, resample
 
 from pipeline.errors import TooShortError, UnsupportedError
-from pipeline.features import loudness
+from pipeline.features.families import loudness
 from pipeline.features.spec import compute
 from pipeline.kernels import weighting
 

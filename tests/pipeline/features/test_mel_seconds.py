@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import TooShortError, UnsupportedError
-from pipeline.features import mel_seconds, points
+from pipeline.features.families import mel_seconds, points
 from pipeline.features.registry import families, family
 from pipeline.features.spec import compute
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.extraction import extract
+from pipeline.extraction.extract import extract
 from pipeline.features.plugins import plugins
 from pipeline.features.registry import built_in, families, family
-from pipeline.tracks import ExtractTrack, FileStamp, track_id
+from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "ops" / "examples" / "chordal-zero-crossings"

@@ -4,7 +4,7 @@ import pytest
 from scipy.fft import dct
 
 from pipeline.errors import TooShortError
-from pipeline.features import logmel, logmel_segments, mfcc_mean, mfcc_segments
+from pipeline.features.families import logmel, logmel_segments, mfcc_mean, mfcc_segments
 from pipeline.features.spec import compute
 
 RATE_HZ = 22_050

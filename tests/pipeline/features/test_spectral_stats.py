@@ -4,9 +4,10 @@ import pytest
 from crossings import zero_crossing_rate
 from scipy.signal import firwin, lfilter
 
-from pipeline.audio import Audio, AudioStream, StreamInfo
+from pipeline.audio.block import StreamInfo
+from pipeline.audio.stream import Audio, AudioStream
 from pipeline.errors import TooShortError
-from pipeline.features import spectral_stats
+from pipeline.features.families import spectral_stats
 from pipeline.features.spec import compute
 
 RATE_HZ = 22_050

@@ -4,14 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.audio import Audio, AudioStream, StreamInfo
+from pipeline.audio.block import StreamInfo
+from pipeline.audio.framing import power_of_frames
+from pipeline.audio.stream import Audio, AudioStream
 from pipeline.errors import TooLargeError
 from pipeline.features import growing, whole
 from pipeline.features.growing import GrowingRows
 from pipeline.features.registry import families
 from pipeline.features.slopes import slope
 from pipeline.features.spec import FeatureRows, compute
-from pipeline.framing import power_of_frames
 from pipeline.kernels import mel
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from pipeline.datasets import build_manifest
 from pipeline.features.spec import FeatureRows
-from pipeline.manifests import DatasetManifest, DatasetTrack
-from pipeline.recipe import ModelChoice, Recipe, SearchPlan, SplitPlan
-from pipeline.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
+from pipeline.learning.dataset.load import build_manifest
+from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack
+from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
+from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan, SplitPlan
 
 KEY = "frame_stats-000000000000"
 FAMILIES = {"frame_stats": KEY}

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from pipeline.augmentation.plans import AugmentPlan, RowAugmentation, variations
-from pipeline.datasets import build_manifest, load_rows
 from pipeline.errors import UsageError
-from pipeline.learning import TrialSpec
-from pipeline.recipe import SplitPlan
-from pipeline.search import check_models, propose_trials
-from pipeline.splits import make_split
-from pipeline.training import finish, run_trial
+from pipeline.learning.dataset.load import build_manifest, load_rows
+from pipeline.learning.search.plan import check_models, propose_trials
+from pipeline.learning.splits import make_split
+from pipeline.learning.study.trials import TrialSpec
+from pipeline.learning.training.final import finish
+from pipeline.learning.training.trial import run_trial
+from pipeline.plans.augmentation import AugmentPlan, RowAugmentation, variations
+from pipeline.plans.recipe import SplitPlan
 
 KEY = "frame_stats-000000000000"
 FAMILIES = {"frame_stats": KEY}
@@ -123,8 +124,8 @@ def test_no_copy_ever_leaves_its_originals_side_and_none_is_ever_tested(
 
 def _spy(monkeypatch):
     """Put a model family in place that remembers the rows it is shown: (train, validation, predicted) of each fit."""
-    from pipeline import fitting
-    from pipeline.models import Fit
+    from pipeline.learning.models import Fit
+    from pipeline.learning.training import fit as training_fit
 
     seen = []
 
@@ -141,7 +142,7 @@ def _spy(monkeypatch):
             seen.append(entry := [train.x, validation.x])
             return Fit(model=Model(entry, classes))
 
-    monkeypatch.setattr(fitting, "model_family", lambda _: Family())
+    monkeypatch.setattr(training_fit, "model_family", lambda _: Family())
     return seen
 
 

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.evaluation.calibration import BINS, answering, reliability, temperature, threshold
-from pipeline.findings import Answering
-from pipeline.models import load_model
-from pipeline.models.classifier import ClassifierCard, save_classifier
+from pipeline.learning.evaluation.calibration import BINS, answering, reliability, temperature, threshold
+from pipeline.learning.models import load_model
+from pipeline.learning.models.classifier import ClassifierCard, save_classifier
+from pipeline.learning.study.findings import Answering
 
 
 def drawn(count, *, sharpened, classes=5, seed=0):

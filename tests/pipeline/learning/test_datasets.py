@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from pipeline.datasets import build_manifest, load_rows
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
+from pipeline.learning.dataset.load import build_manifest, load_rows
 
 ROWS = np.ones((2, 3))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation import score, score_counts
+from pipeline.learning.evaluation import score, score_counts
 
 CLASSES = ("a", "b", "c")
 

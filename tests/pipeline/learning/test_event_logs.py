@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
-from pipeline.event_logs import EventFile, TrialLog
-from pipeline.learning import Execution, TrialSpec
-from pipeline.models.listening import tell_epoch
-from pipeline.recipe import SplitPlan
-from pipeline.search import propose_trials
-from pipeline.splits import make_split
-from pipeline.training import run_trial
+from pipeline.learning.models.callbacks import tell_epoch
+from pipeline.learning.search.plan import propose_trials
+from pipeline.learning.splits import make_split
+from pipeline.learning.study.trials import Execution, TrialSpec
+from pipeline.learning.training.tensorboard import EventFile, TrialLog
+from pipeline.learning.training.trial import run_trial
+from pipeline.plans.recipe import SplitPlan
 
 SPEC = TrialSpec(
     run_id="r", index=3, family="svm", features="stats", hyperparameters={"c": 1.5, "on": True, "kind": "rbf"}, seed=7
@@ -114,8 +114,8 @@ def test_they_are_written_without_tensorflow_and_missed_without_the_package_tens
         "import sys\n"
         "from pathlib import Path\n"
         "{block}"
-        "from pipeline.event_logs import TrialLog\n"
-        "from pipeline.learning import TrialSpec\n"
+        "from pipeline.learning.training.tensorboard import TrialLog\n"
+        "from pipeline.learning.study.results import TrialSpec\n"
         "spec = TrialSpec(run_id='r', index=0, family='svm', features='x', hyperparameters=dict(c=1.0), seed=1)\n"
         "TrialLog(Path(sys.argv[1]), spec).begin()\n"
         "assert not {{'tensorflow', 'keras'}} & set(sys.modules)\n"

@@ -5,14 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.findings import Answering
-from pipeline.fitting import balanced
-from pipeline.learning import EvaluationReport
-from pipeline.models import Labelled, load_model
-from pipeline.recipe import AnswerPlan, SplitPlan, TrainingPlan
-from pipeline.search import propose_trials
-from pipeline.splits import make_split
-from pipeline.training import finish, run_trial
+from pipeline.learning.models import Labelled, load_model
+from pipeline.learning.search.plan import propose_trials
+from pipeline.learning.splits import make_split
+from pipeline.learning.study.findings import Answering
+from pipeline.learning.study.results import EvaluationReport
+from pipeline.learning.training.final import finish
+from pipeline.learning.training.fit import balanced
+from pipeline.learning.training.trial import run_trial
+from pipeline.plans.recipe import AnswerPlan, SplitPlan, TrainingPlan
 
 KEY = "frame_stats-000000000000"
 
@@ -185,9 +186,9 @@ def test_folds_are_calibrated_by_their_own_validation_alone(blobs, study):
 
 def test_the_sentinel_runs_after_the_choice_and_changes_no_other_number(blobs, study, monkeypatch):
     plain = study(blobs(rows=4)).report
-    from pipeline import examining
+    from pipeline.learning.training import final_evaluation
 
-    monkeypatch.setattr(examining, "watch", lambda *_, **__: None)
+    monkeypatch.setattr(final_evaluation, "watch", lambda *_, **__: None)
     without = study(blobs(rows=4)).report
 
     assert plain.sentinel is not None
@@ -197,11 +198,11 @@ def test_the_sentinel_runs_after_the_choice_and_changes_no_other_number(blobs, s
 
 
 def test_validation_probabilities_are_recorded_so_that_nothing_is_fitted_twice(blobs, study, monkeypatch):
-    from pipeline import examining
+    from pipeline.learning.training import final_evaluation
 
     fits = []
-    real = examining.fit_on
-    monkeypatch.setattr(examining, "fit_on", lambda *args, **more: fits.append(1) or real(*args, **more))
+    real = final_evaluation.fit_on
+    monkeypatch.setattr(final_evaluation, "fit_on", lambda *args, **more: fits.append(1) or real(*args, **more))
 
     ran = study(blobs(), "logistic", "svm", ensemble=2)
 

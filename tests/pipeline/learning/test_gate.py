@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.gate import GatePlan, bootstrap, compare, judge, mcnemar
-from pipeline.recipe import parse_recipe
+from pipeline.learning.evaluation.gate import bootstrap, compare, judge, mcnemar
+from pipeline.plans.gate import GatePlan
+from pipeline.plans.recipe import parse_recipe
 
 RECIPE = 'name = "t"\ntitle = "t"\n[[models]]\nfamily = "svm"\nfeatures = "mfcc_mean"\n'
 

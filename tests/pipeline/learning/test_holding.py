@@ -3,10 +3,10 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.holding import Learned, keep_held_out
-from pipeline.manifests import Split
-from pipeline.recipe import SplitPlan
-from pipeline.splits import make_split, units_of_split
+from pipeline.learning.dataset.manifests import Split
+from pipeline.learning.splits import make_split, units_of_split
+from pipeline.learning.training.held_out import Learned, keep_held_out
+from pipeline.plans.recipe import SplitPlan
 
 PLAN = SplitPlan(strategy="grouped")
 CLASSES = "abc"

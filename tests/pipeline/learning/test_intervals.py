@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation import score
-from pipeline.evaluation.intervals import difference_interval, share_interval, with_intervals
+from pipeline.learning.evaluation import score
+from pipeline.learning.evaluation.intervals import difference_interval, share_interval, with_intervals
 
 CLASSES = ("a", "b", "c")
 

@@ -8,13 +8,13 @@ import pytest
 from sklearn.svm import SVC
 
 from pipeline.errors import UsageError
-from pipeline.models import Labelled, model_family, model_names
-from pipeline.models.base import balanced_weights, standardising
-from pipeline.models.classic import load_classic
-from pipeline.models.dense_boundary import DEFAULT_LAYOUT, LAYOUTS, layout_name, parameter_count
-from pipeline.models.networks import Schedule, fit_network, load_network
-from pipeline.recipe import ModelChoice, Recipe
-from pipeline.search import propose_trials
+from pipeline.learning.models import Labelled, model_family, model_names
+from pipeline.learning.models.base import balanced_weights, standardising
+from pipeline.learning.models.classic import load_classic
+from pipeline.learning.models.families.dense_boundary import DEFAULT_LAYOUT, LAYOUTS, layout_name, parameter_count
+from pipeline.learning.models.networks import Schedule, fit_network, load_network
+from pipeline.learning.search.plan import propose_trials
+from pipeline.plans.recipe import ModelChoice, Recipe
 
 CLASSIC = {"svm", "svm_raw", "logistic", "forest", "boosting"}
 CLASSES = {"dense_boundary": 2}  # all others are tried with three
@@ -334,7 +334,7 @@ def test_a_loaded_network_says_the_same_of_many_rows_as_of_few(tmp_path):
 def test_a_forest_is_made_of_types_that_are_trusted_by_name(tmp_path):
     from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
-    from pipeline.models.classic import fit_classic
+    from pipeline.learning.models.classic import fit_classic
 
     data = made((8,))
     for estimator in (RandomForestClassifier(5, random_state=1), HistGradientBoostingClassifier(max_iter=2)):

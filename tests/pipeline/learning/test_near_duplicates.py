@@ -7,15 +7,15 @@ import pytest
 import soundfile
 import soxr
 
-from pipeline.audio import Audio
-from pipeline.datasets import build_manifest
+from pipeline.audio.stream import Audio
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
 from pipeline.features.spec import compute
-from pipeline.recipe import SplitPlan
-from pipeline.splits import make_split, units_of_split
-from pipeline.splits.duplicates import near_duplicates, same_contents
-from pipeline.splits.fingerprints import FINGERPRINTS
+from pipeline.learning.dataset.load import build_manifest
+from pipeline.learning.splits import make_split, units_of_split
+from pipeline.learning.splits.duplicates import near_duplicates, same_contents
+from pipeline.learning.splits.fingerprints import FINGERPRINTS
+from pipeline.plans.recipe import SplitPlan
 
 RATE_HZ = 44_100
 SOUNDS = 24

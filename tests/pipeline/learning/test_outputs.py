@@ -11,18 +11,19 @@ import pytest
 import soundfile
 from sklearn.metrics import log_loss, precision_recall_fscore_support
 
-from pipeline.audio import Audio
+from pipeline.audio.stream import Audio
 from pipeline.errors import MissingError
-from pipeline.libraries.plans import TonesPlan
-from pipeline.measured import Measured
-from pipeline.models.networks import load_network
-from pipeline.outputs import Study, measure, sections, showing
-from pipeline.outputs.scoring import penalty_of, side_scores
-from pipeline.recipe import OutputName
+from pipeline.learning.models.networks import load_network
+from pipeline.learning.search.plan import propose_trials
+from pipeline.learning.splits import make_split
+from pipeline.learning.study.measured import Measured
+from pipeline.learning.training.final import finish
+from pipeline.learning.training.trial import run_trial
+from pipeline.plans.library import TonesPlan
+from pipeline.plans.recipe import OutputName
+from pipeline.report.outputs import Study, measure, sections, showing
+from pipeline.report.outputs.scoring import penalty_of, side_scores
 from pipeline.report.view import Chart, Listing, Sound, Table
-from pipeline.search import propose_trials
-from pipeline.splits import make_split
-from pipeline.training import finish, run_trial
 
 RATE_HZ = 22_050
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from pipeline.features.spec import FeatureRows
-from pipeline.findings import Answering
-from pipeline.learning import TrialSpec
-from pipeline.models.classifier import Classifier, ClassifierCard, Member
-from pipeline.models.fits import check_fits, family_names, misfit
-from pipeline.prediction import Scoring, TrackPrediction, told
-from pipeline.tracks import Failure
+from pipeline.learning.models.classifier import Classifier, ClassifierCard, Member
+from pipeline.learning.models.compatibility import check_fits, family_names, misfit
+from pipeline.learning.study.findings import Answering
+from pipeline.learning.study.trials import TrialSpec
+from pipeline.learning.training.prediction import Scoring, TrackPrediction, told
+from pipeline.library.tracks import Failure
 
 PRIOR = (0.7, 0.3)
 

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from pipeline.learning import Execution, FitReport, TrialOutcome, TrialSpec
-from pipeline.ranking import lines_of, pace, rank, summarise
-from pipeline.recipe import ModelChoice, Recipe, SearchPlan
-from pipeline.search import plan_study
+from pipeline.learning.search.plan import plan_study
+from pipeline.learning.search.ranking import lines_of, pace, rank, summarise
+from pipeline.learning.study.trials import Execution, FitReport, TrialOutcome, TrialSpec
+from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 
 
 def spec(index, **more):

@@ -4,10 +4,10 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.features.registry import families
-from pipeline.models import model_names
-from pipeline.recipe import load_recipe, parse_recipe, recipe_names
-from pipeline.recipe_toml import recipe_toml
-from pipeline.search import plan_study, propose_trials
+from pipeline.learning.models import model_names
+from pipeline.learning.search.plan import plan_study, propose_trials
+from pipeline.plans.recipe import load_recipe, parse_recipe, recipe_names
+from pipeline.plans.recipe_toml import recipe_toml
 
 MINIMAL = """
 name = "mine"

@@ -6,10 +6,10 @@ import pytest
 from loaded import loaded_by
 
 from pipeline.errors import UsageError
-from pipeline.learning import TrialOutcome
-from pipeline.oracles import OracleState, sweep_sizes
-from pipeline.recipe import ModelChoice, Recipe, SearchPlan
-from pipeline.search import check_models, plan_study, propose, propose_trials, search_space_summary
+from pipeline.learning.search.oracles import OracleState, sweep_sizes
+from pipeline.learning.search.plan import check_models, plan_study, propose, propose_trials, search_space_summary
+from pipeline.learning.study.trials import TrialOutcome
+from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 
 
 def a_recipe(*choices, **search):
@@ -278,9 +278,9 @@ def test_an_unknown_model_family_is_refused_with_the_names_there_are():
 
 def test_a_study_is_checked_planned_and_described_without_starting_tensorflow():
     program = (
-        "from pipeline.ranking import lines_of, summarise\n"
-        "from pipeline.recipe import load_recipe, recipe_names\n"
-        "from pipeline.search import check_models\n"
+        "from pipeline.learning.search.ranking import lines_of, summarise\n"
+        "from pipeline.plans.recipe import load_recipe, recipe_names\n"
+        "from pipeline.learning.search.plan import check_models\n"
         "[check_models(load_recipe(name)) for name in recipe_names()]\n"
         "[lines_of(summarise(load_recipe(name))) for name in recipe_names()]\n"
     )
@@ -300,8 +300,8 @@ def test_a_search_of_one_trial_is_the_first_of_a_longer_one_and_needs_no_keras_t
     assert [trial.status for trial in study.oracle.trials.values()] == ["COMPLETED"]
 
     program = (
-        "from pipeline.recipe import ModelChoice, Recipe, SearchPlan\n"
-        "from pipeline.search import propose_trials\n"
+        "from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan\n"
+        "from pipeline.learning.search.plan import propose_trials\n"
         "models = (ModelChoice(features='frame_stats', family='svm'),)\n"
         "recipe = Recipe(name='made', title='Made', models=models, search=SearchPlan(trials=1))\n"
         "assert len(propose_trials(recipe, run_id='r', seed=0)) == 1\n"

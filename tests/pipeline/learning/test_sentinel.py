@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from pipeline.datasets import load_rows
-from pipeline.evaluation.sentinel import watch
-from pipeline.learning import TrialSpec
-from pipeline.splits.units import units_of
+from pipeline.learning.dataset.load import load_rows
+from pipeline.learning.evaluation.sentinel import watch
+from pipeline.learning.splits.units import units_of
+from pipeline.learning.study.trials import TrialSpec
 
 COLUMNS = 12
 
@@ -75,7 +75,7 @@ def test_groups_that_nobody_told_show_among_neighbours(library):
 
 def test_every_parting_tests_the_same_rows_and_learns_from_equally_many(library, monkeypatch):
     learned = []
-    from pipeline.evaluation import sentinel
+    from pipeline.learning.evaluation import sentinel
 
     real = sentinel.model_family
 
@@ -155,7 +155,7 @@ def test_matrices_are_told_by_their_columns_mean_and_deviation(library):
 
 
 def test_a_sentinel_that_cannot_be_fitted_says_why_and_harms_nothing(library, monkeypatch):
-    from pipeline.evaluation import sentinel
+    from pipeline.learning.evaluation import sentinel
 
     def broken(name):
         raise ValueError(f"no {name} today")

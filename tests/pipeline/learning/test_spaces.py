@@ -3,10 +3,17 @@
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.models import model_names
-from pipeline.recipe import ModelChoice, Span, parse_recipe
-from pipeline.recipe_toml import recipe_toml
-from pipeline.spaces import configurations, declared, default_configuration, describe, space_of, to_keras_tuner
+from pipeline.learning.models import model_names
+from pipeline.learning.search.spaces import (
+    configurations,
+    declared,
+    default_configuration,
+    describe,
+    space_of,
+    to_keras_tuner,
+)
+from pipeline.plans.recipe import ModelChoice, Span, parse_recipe
+from pipeline.plans.recipe_toml import recipe_toml
 
 
 def space(family, **tables):

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from partings import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
 
 from pipeline.errors import UsageError
-from pipeline.manifests import Split
-from pipeline.recipe import ModelChoice, Recipe, SplitPlan
-from pipeline.splits import make_split
-from pipeline.splits.rows import NOTE, opened, owners, row_sides
+from pipeline.learning.dataset.manifests import Split
+from pipeline.learning.splits import make_split
+from pipeline.learning.splits.rows import NOTE, opened, owners, row_sides
+from pipeline.plans.recipe import ModelChoice, Recipe, SplitPlan
 
 track_rows = drawn_rows(groups=14)
 

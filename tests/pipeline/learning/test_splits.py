@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from partings import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
 
 from pipeline.errors import UsageError
-from pipeline.recipe import SplitPlan
-from pipeline.splits import make_split
+from pipeline.learning.splits import make_split
+from pipeline.plans.recipe import SplitPlan
 
 GROUPED = SplitPlan(strategy="grouped")
 FOLDS = SplitPlan(strategy="folds")

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.learning import EvaluationReport, FitReport, TrialOutcome
-from pipeline.models import load_model
-from pipeline.recipe import SplitPlan
-from pipeline.search import propose_trials
-from pipeline.splits import make_split
-from pipeline.training import finish, run_trial
+from pipeline.learning.models import load_model
+from pipeline.learning.search.plan import propose_trials
+from pipeline.learning.splits import make_split
+from pipeline.learning.study.results import EvaluationReport
+from pipeline.learning.study.trials import FitReport, TrialOutcome
+from pipeline.learning.training.final import finish
+from pipeline.learning.training.trial import run_trial
+from pipeline.plans.recipe import SplitPlan
 
 KEY = "frame_stats-000000000000"
 

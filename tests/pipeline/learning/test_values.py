@@ -5,9 +5,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.findings import DuplicateSet, Flaw, Interval
-from pipeline.learning import ClassScores, FitReport, ModelVersion, Prediction, Scores, TrialOutcome, TrialSpec
-from pipeline.manifests import DatasetManifest, DatasetTrack, ExcludedTrack, Partition, Split
+from pipeline.learning.dataset.flaws import DuplicateSet, Flaw
+from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, ExcludedTrack, Partition, Split
+from pipeline.learning.study.findings import Interval
+from pipeline.learning.study.results import ClassScores, ModelVersion, Prediction, Scores
+from pipeline.learning.study.trials import FitReport, TrialOutcome, TrialSpec
 
 words = st.text(max_size=8)
 floats = st.floats(allow_nan=False, allow_infinity=False)

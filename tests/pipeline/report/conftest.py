@@ -5,21 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from pipeline.features.spec import FeatureSpec
-from pipeline.learning import (
-    ClassScores,
-    EvaluationReport,
-    FitReport,
-    ModelVersion,
-    Prediction,
-    Scores,
-    TrialOutcome,
-    TrialSpec,
-)
-from pipeline.manifests import DatasetManifest, DatasetTrack, ExcludedTrack, Partition, Split
-from pipeline.recipe import ModelChoice, Recipe
+from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, ExcludedTrack, Partition, Split
+from pipeline.learning.study.results import ClassScores, EvaluationReport, ModelVersion, Prediction, Scores
+from pipeline.learning.study.trials import FitReport, TrialOutcome, TrialSpec
+from pipeline.library.tracks import Failure, FileStamp, TrackRecord
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.run import RunPlan
 from pipeline.report import ReportContent, RunCounts, gather_facts
-from pipeline.runs import RunPlan
-from pipeline.tracks import Failure, FileStamp, TrackRecord
 
 LIBRARY = "/music/demo"
 CLASSES = ("chords", "drum loops", "noise", "tones")

@@ -1,6 +1,6 @@
 """What a report says of the gate."""
 
-from pipeline.gate import Comparison, Verdict
+from pipeline.learning.evaluation.gate import Comparison, Verdict
 from pipeline.report.write import render_report
 
 COMPARED = Comparison(

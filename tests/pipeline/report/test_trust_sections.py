@@ -4,22 +4,20 @@ import re
 
 import pytest
 
-from pipeline.findings import (
+from pipeline.learning.dataset.flaws import DuplicateSet, Flaw, RowSides
+from pipeline.learning.splits.rows import NOTE
+from pipeline.learning.study.findings import (
     Answering,
     Calibration,
-    DuplicateSet,
-    Flaw,
     Interval,
     Reliability,
     ReliabilityBin,
-    RowSides,
     Sentinel,
     SentinelGap,
     SentinelScore,
 )
-from pipeline.recipe import TrainingPlan
+from pipeline.plans.recipe import TrainingPlan
 from pipeline.report.write import render_report
-from pipeline.splits.rows import NOTE
 
 
 def text(content) -> str:

@@ -5,13 +5,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipeline.augmentation.plans import AugmentPlan, Variation
 from pipeline.errors import UsageError
-from pipeline.learning import Execution, PlannedModel, Prediction, StudyPlan
-from pipeline.manifests import AugmentedCopy, Partition, Split
-from pipeline.recipe import ModelChoice, SearchPlan
+from pipeline.learning.dataset.manifests import AugmentedCopy, Partition, Split
+from pipeline.learning.search.plan import plan_study
+from pipeline.learning.study.results import Prediction
+from pipeline.learning.study.trials import Execution, PlannedModel, StudyPlan
+from pipeline.plans.augmentation import AugmentPlan, Variation
+from pipeline.plans.recipe import ModelChoice, SearchPlan
 from pipeline.report import ListedFailure, ReportContent, TrackFacts, write_report
-from pipeline.search import plan_study
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = "/music/demo/<script>alert(1)</script>\n\"quoted\" 'single' & \udcff.wav"

@@ -1,0 +1,172 @@
+"""Sound files to samples, block by block: every way a file can be bad ends as one line that says so."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+
+import numpy as np
+
+from pipeline.arrays import Float32
+from pipeline.audio.block import BLOCK_S
+from pipeline.audio.decoders.base import Source, UnknownFormatError
+from pipeline.audio.decoders.continued import ContinuedSource
+from pipeline.audio.decoders.junk import start_of_sound
+from pipeline.audio.files import open_file, system_errors
+from pipeline.audio.stream import Audio
+from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnreadableError, UnsupportedError
+from pipeline.text import printable
+
+MAX_SAMPLE = 1e9
+"""180 dB over full scale: beyond it squares no longer fit the store's 32-bit floats, and nothing is sound."""
+
+# A block of 127 channels at 768 kHz would have 390 million samples.
+_MAX_BLOCK_SAMPLES = 4_194_304
+
+
+class AudioReader:
+    """A sound file being read from its start to its end, by whichever decoder can."""
+
+    sample_rate_hz: int
+    channels: int
+    note: str
+    """After the last block: what the decoder had to say, and how far a damaged file went; empty for a whole one."""
+
+    def __init__(self, source: Source, *, path: str, max_duration_s: float) -> None:
+        self.sample_rate_hz, self.channels, self.note = source.sample_rate_hz, source.channels, ""
+        self._source = source
+        self._path = path
+        self._shown = printable(path)
+        self._max_duration_s = max_duration_s
+        frames = min(int(BLOCK_S * self.sample_rate_hz), _MAX_BLOCK_SAMPLES // self.channels)
+        self._buffer: Float32 = np.empty((frames, self.channels), np.float32)
+        # Only reading shows whether a decoder that knows the header can do anything with the rest.
+        self._waiting = self._fill()
+        if not self._waiting:
+            told = source.note(0)
+            raise EmptyAudioError(f"no samples ({told})" if told else "a header and no samples")
+
+    def blocks(self) -> Iterator[Float32]:
+        """Return an iterator over the samples, float32, (n, channels), about 4 s each, the last one shorter.
+
+        All blocks are the same memory: what is kept must be copied. Raises while iterating: `TooLargeError` past the
+        bound, `UnsupportedError` for NaN, infinite or absurd samples, `TransientError` when the system failed to read.
+        """
+        frames, most = 0, int(self._max_duration_s * self.sample_rate_hz)
+        while self._waiting:
+            block = self._buffer[: self._waiting]
+            if frames + len(block) > most:
+                raise TooLargeError(self._told(f"longer than the bound of {self._max_duration_s:,.0f} s"))
+            self._check(block, frames)
+            frames += len(block)
+            yield block
+            with _naming(self._path):
+                self._waiting = self._fill() if len(block) == len(self._buffer) else 0
+        self.note = self._source.note(frames)
+
+    def _fill(self) -> int:
+        return self._source.read_into(self._buffer)
+
+    def _told(self, reason: str) -> str:
+        return f"{self._shown}: {reason}"
+
+    def _check(self, block: Float32, before: int) -> None:
+        """Refuse samples that would poison every sum they enter."""
+        flat = block.reshape(-1)
+        if float(np.vdot(flat, flat)) <= MAX_SAMPLE**2:  # one pass; of NaN it is not true
+            return
+        highest = max(-float(block.min()), float(block.max()))  # NaN wins in both
+        if highest <= MAX_SAMPLE:
+            return
+        bad = ~np.isfinite(block)
+        if not bad.any():
+            raise UnsupportedError(self._told(f"samples reach {highest:.1e} times full scale; not sound"))
+        frame, channel = (int(i) for i in np.argwhere(bad)[0])
+        seen = (before + len(block)) * self.channels
+        raise UnsupportedError(
+            self._told(
+                f"{int(bad.sum()):,} of {seen:,} samples are NaN or infinite, "
+                f"the first at frame {before + frame:,} of channel {channel}"
+            )
+        )
+
+
+@contextmanager
+def open_audio(path: str, *, max_duration_s: float) -> Iterator[AudioReader]:
+    """Open a sound file for reading block by block, at its own rate and with all its channels.
+
+    A truncated or damaged file is decoded as far as it goes, and `AudioReader.note` says how far. Memory follows the
+    block, never what a header promises. Raises `MissingError`, `UnreadableError` (not sound, no permission),
+    `EmptyAudioError`, `UnsupportedError` (rate or channel count out of bounds), `TransientError`, here or while the
+    blocks are read, each with one line that names the file and the reason.
+    """
+    with open_file(path) as file, ExitStack() as stack:
+        if os.fstat(file.fileno()).st_size == 0:
+            raise EmptyAudioError(f"{printable(path)}: the file has 0 bytes")
+        with _naming(path):
+            reader = _reader(file.fileno(), stack, path=path, max_duration_s=max_duration_s)
+        yield reader
+
+
+def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: float) -> AudioReader:
+    """Return the reader of the first decoder that makes samples of the file; the stack closes what was opened."""
+
+    def read(source: Source) -> AudioReader:
+        return AudioReader(stack.enter_context(closing(source)), path=path, max_duration_s=max_duration_s)
+
+    try:
+        return read(ContinuedSource(descriptor))
+    except (UnreadableError, EmptyAudioError) as error:
+        first = error
+    # Imported here: most workers never meet a file that needs it.
+    from pipeline.audio.decoders.libav import LibavSource
+
+    try:
+        return read(LibavSource(descriptor))
+    except PermanentError as error:
+        second = error
+    if start := start_of_sound(descriptor):
+        with suppress(UnreadableError, EmptyAudioError):
+            return read(LibavSource(descriptor, start=start))
+    if not isinstance(first, UnknownFormatError):
+        raise first from second
+    if isinstance(second, UnknownFormatError):
+        raise UnreadableError("not a sound file that libsndfile or FFmpeg knows") from second
+    raise second
+
+
+def decode(path: str, *, max_duration_s: float) -> Audio:
+    """Return the samples of a whole sound file; raises what `open_audio` and its blocks raise.
+
+    Memory follows what is really decoded; `TooLargeError` also when that is more than there is.
+    """
+    with open_audio(path, max_duration_s=max_duration_s) as reader:
+        try:
+            samples = _gathered(reader)
+        except MemoryError as error:
+            raise TooLargeError(f"{printable(path)}: its samples do not fit in memory") from error
+        return Audio(samples=samples, sample_rate_hz=reader.sample_rate_hz, note=reader.note)
+
+
+def _gathered(reader: AudioReader) -> Float32:
+    """Return all blocks as one array."""
+    samples = np.empty((0, reader.channels), np.float32)
+    filled = 0
+    for block in reader.blocks():
+        if filled + len(block) > len(samples):
+            # A quarter more each time: few moves, and no more memory than the sound needs.
+            grown = filled + max(len(block), filled // 4)
+            samples.resize((grown, reader.channels), refcheck=False)
+        samples[filled : filled + len(block)] = block
+        filled += len(block)
+    samples.resize((filled, reader.channels), refcheck=False)
+    return samples
+
+
+@contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Put the file's name before the reason of a decoder, which does not know it."""
+    try:
+        with system_errors(path):
+            yield
+    except PermanentError as error:
+        raise type(error)(f"{printable(path)}: {error}") from error

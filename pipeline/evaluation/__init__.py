@@ -1,5 +1,0 @@
-"""What is said of a model: scores, how sure they are, what flatters them, and when it had better say nothing."""
-
-from pipeline.evaluation.scores import score, score_counts
-
-__all__ = ["score", "score_counts"]

@@ -1,0 +1,1 @@
+"""The feature families that ship with chordal, a module each: a `spec` and a `start`."""

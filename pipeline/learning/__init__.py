@@ -1,0 +1,1 @@
+"""From stored rows to an evaluated model: datasets, splits, models, search, training, evaluation."""

@@ -1,0 +1,1 @@
+"""What a study learns from: the labelled tracks, their rows, and checks of both."""

@@ -1,0 +1,124 @@
+"""What is learned from and how it is divided: the tracks of a dataset, and the splits of their places."""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from pipeline.learning.dataset.flaws import DuplicateSet, Flaw
+from pipeline.plans.augmentation import AugmentPlan, Variation
+from pipeline.wire import Value
+
+
+class AugmentedCopy(Value, frozen=True, kw_only=True):
+    """An altered copy of a track, whose features are stored under a content hash of its own."""
+
+    content_hash: str
+    variation: Variation
+
+
+class DatasetTrack(Value, frozen=True, kw_only=True):
+    """One labelled track whose features are stored."""
+
+    track_id: str
+    content_hash: str
+    path: str
+    label: str
+    group: str | None = None
+    fold: str | None = None
+    copies: tuple[AugmentedCopy, ...] = ()
+    """Altered copies: they go wherever the track goes, and are read only where it is learned from."""
+    row: int | None = None
+    """Which of the file's rows this stands for, where rows are parted and not tracks."""
+
+
+class ExcludedTrack(Value, frozen=True, kw_only=True):
+    """A scanned track that cannot be learned from, and why."""
+
+    path: str
+    reason: str
+
+
+class DatasetManifest(Value, frozen=True, kw_only=True):
+    """Exactly what a study learns from; equal digests mean equal data."""
+
+    run_id: str
+    families: dict[str, str]
+    """Feature family name to the key (with fingerprint) of its rows in the store."""
+    classes: tuple[str, ...]
+    """Sorted label names; a class index is a position here."""
+    tracks: tuple[DatasetTrack, ...]
+    excluded: tuple[ExcludedTrack, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    """Rows of `tracks` that are left out for NaN or infinite values."""
+    constant: dict[str, tuple[str, ...]] = {}
+    """Columns with one value in all rows, by feature family: they say nothing, and are scaled to 0."""
+
+    def copies(self, augment: AugmentPlan) -> tuple[int, int]:
+        """Return how many altered copies stand beside the tracks, and how many a plan asks for."""
+        return sum(len(track.copies) for track in self.tracks), augment.copies * len(self.tracks)
+
+    @property
+    def digest(self) -> str:
+        """BLAKE2b-128 over families, classes and every track's content, label, group, fold and copies."""
+        told = [
+            [t.content_hash, t.label, t.group, t.fold, *(copy.content_hash for copy in t.copies)] for t in self.tracks
+        ]
+        blob = msgspec.json.encode([self.families, self.classes, sorted(told, key=str)], order="deterministic")
+        return hashlib.blake2b(blob, digest_size=16).hexdigest()
+
+
+class Partition(Value, frozen=True, kw_only=True):
+    """One parting of the tracks: positions in `DatasetManifest.tracks`, disjoint."""
+
+    name: str
+    """`holdout`, or the name of the fold that is tested; `1.2` for the second inner fold within the first."""
+    of: str = ""
+    """The fold that is tested, where several partitions validate what is chosen for it."""
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+class Round(Value, frozen=True, kw_only=True):
+    """One reading of test tracks: something is chosen by one partition, or by several with the same test."""
+
+    name: str
+    partitions: tuple[Partition, ...]
+
+    @property
+    def test(self) -> tuple[int, ...]:
+        """The tracks that are tested."""
+        return self.partitions[0].test
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its partitions."""
+        return frozenset(part.name for part in self.partitions)
+
+    @property
+    def learned(self) -> tuple[int, ...]:
+        """The tracks that train or validate, ascending."""
+        return tuple(sorted({track for part in self.partitions for track in (*part.train, *part.validation)}))
+
+
+class Split(Value, frozen=True, kw_only=True):
+    """How the tracks were parted; one partition, one per fold, or one per inner fold of each fold."""
+
+    strategy: Literal["folds", "grouped", "kfold", "nested", "rows"]
+    seed: int
+    groups: int
+    """How many groups there were that had to stay whole."""
+    partitions: tuple[Partition, ...]
+    notes: tuple[str, ...] = ()
+    """What the reader of a report should know, e.g. duplicates that were kept together."""
+    duplicates: tuple[DuplicateSet, ...] = ()
+    """Tracks that are one recording."""
+
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """The partitions by what they test, in order: one each, but for nested cross-validation."""
+        by_test: dict[str, list[Partition]] = {}
+        for part in self.partitions:
+            by_test.setdefault(part.of or part.name, []).append(part)
+        return tuple(Round(name=name, partitions=tuple(parts)) for name, parts in by_test.items())

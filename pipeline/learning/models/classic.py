@@ -1,0 +1,117 @@
+"""What all scikit-learn families share: standardised rows in, skops files with named types only out."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.arrays import Float32, Float64
+from pipeline.errors import UsageError
+from pipeline.learning.models.base import CLIP_SD, Fit, Labelled, standardising
+from pipeline.text import printable
+
+FILE_NAME = "model.skops"
+
+TRUSTED = (
+    "sklearn.tree._tree.Tree",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+"""Types that a file may hold beside those that skops trusts by itself: what forests and boosted trees are made of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassicModel:
+    """A fitted scikit-learn estimator; rows of any shape are flattened.
+
+    `mean` and `deviation` (columns,) standardise them, statistics of the training rows.
+    """
+
+    estimator: Any
+    mean: Float64
+    deviation: Float64
+    classes: int
+    clip_sd: float | None = CLIP_SD
+    """How many deviations from the mean an input may be; beyond it is clipped. None for no bound."""
+
+    def probabilities(self, x: Float32) -> Float64:
+        """Return the class probabilities of each row, shape (rows, classes); a class never seen in training gets 0.
+
+        A model without probabilities of its own (the SVM) gives the softmax of its one-vs-rest decision values:
+        ordered like its decisions, not calibrated.
+        """
+        out = np.zeros((len(x), self.classes))
+        if not len(x):
+            return out
+        rows = self._standardise(x)
+        if hasattr(self.estimator, "predict_proba"):
+            known = self.estimator.predict_proba(rows)
+        else:
+            known = _softmax(self.estimator.decision_function(rows))
+        out[:, self.estimator.classes_] = known
+        return out
+
+    def save(self, folder: Path) -> None:
+        """Write `model.skops`."""
+        import skops.io
+
+        parts = {
+            "estimator": self.estimator,
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "classes": self.classes,
+            "clip_sd": self.clip_sd,
+        }
+        skops.io.dump(parts, folder / FILE_NAME)
+
+    def fitted(self, train: Labelled) -> "ClassicModel":
+        """Fit the estimator on rows and return the model."""
+        self.estimator.fit(self._standardise(train.x), train.y)
+        return self
+
+    def _standardise(self, x: Float32) -> Float64:
+        flat = x.reshape(len(x), -1)
+        scaled: Float64 = (flat - self.mean) / self.deviation
+        return scaled if self.clip_sd is None else np.clip(scaled, -self.clip_sd, self.clip_sd)
+
+
+def load_classic(folder: Path) -> ClassicModel:
+    """Return the model saved in a folder.
+
+    Raises `UsageError` when the file holds types other than those a family of ours writes.
+    """
+    import skops.io
+
+    path = folder / FILE_NAME
+    try:
+        strangers = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise UsageError(f"model {printable(str(path))}: is no readable skops file ({error}); train again") from error
+    if strangers:
+        raise UsageError(
+            f"model {printable(str(path))}: holds unknown types ({', '.join(strangers)}); it is not one of ours"
+        )
+    parts = skops.io.load(path, trusted=list(TRUSTED))
+    return ClassicModel(**parts)
+
+
+def fit_classic(estimator: Any, train: Labelled, *, classes: int, standardised: bool = True) -> Fit:
+    """Fit an estimator on flattened rows, standardised and clipped, or as they are."""
+    flat = train.x.reshape(len(train.x), -1)
+    mean, deviation = standardising(flat) if standardised else (np.zeros(flat.shape[1]), np.ones(flat.shape[1]))
+    clip_sd = CLIP_SD if standardised else None
+    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes, clip_sd=clip_sd).fitted(
+        train
+    )
+    learned = [getattr(estimator, name, None) for name in ("coef_", "dual_coef_", "support_vectors_", "intercept_")]
+    return Fit(model=model, parameters=sum(int(array.size) for array in learned if array is not None))
+
+
+def _softmax(decision: Float64) -> Float64:
+    """Return the softmax of decision values (rows, classes), or (rows,) of the second of two classes."""
+    if decision.ndim == 1:
+        decision = np.stack([-decision, decision], axis=1) / 2
+    raised = np.exp(decision - decision.max(axis=1, keepdims=True))
+    share: Float64 = raised / raised.sum(axis=1, keepdims=True)
+    return share

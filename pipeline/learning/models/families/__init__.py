@@ -1,0 +1,1 @@
+"""The model families that ship with chordal, a module each."""

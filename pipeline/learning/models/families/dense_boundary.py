@@ -1,0 +1,87 @@
+"""The binary classifier with hidden layers whose boundary can be drawn (T2)."""
+
+from itertools import pairwise
+from typing import Any
+
+from pipeline.learning.models.base import Fit, Labelled
+from pipeline.learning.models.networks import Ends, Schedule, fit_network
+from pipeline.plans.recipe import Scalar
+
+LAYOUTS: tuple[tuple[int, ...], ...] = (
+    (64, 64),
+    (64, 32, 16, 8, 4, 2),
+    (64, 16, 4, 16, 64),
+    (64, 4, 2, 4, 64),
+    (32, 16, 8, 4, 2),
+    (16, 16, 4, 2),
+    (16, 8, 4, 2),
+    (8, 8, 4, 2),
+    (5, 5, 5),
+    (5, 3, 2),
+    (5, 4),
+    (5, 3),
+    (8,),
+    (5, 2),
+    (5,),
+    (3, 2),
+    (2, 2),
+    (2,),
+)
+"""Units of the hidden layers, as the tutorial lists them, most parameters first."""
+DEFAULT_LAYOUT = (2, 2)
+
+
+class DenseBoundary:
+    """Hidden layers of one of eighteen layouts and a single sigmoid; plain gradient descent on rows as they are."""
+
+    name = "dense_boundary"
+
+    def space(self, hp: Any) -> None:
+        """Declare `layout` and `activation`; `learning_rate`, `epochs` and `batch` are fixed."""
+        hp.Choice("layout", [layout_name(layout) for layout in LAYOUTS], default=layout_name(DEFAULT_LAYOUT))
+        hp.Choice("activation", ["tanh", "relu"], default="tanh")
+        hp.Fixed("learning_rate", 0.01)
+        hp.Fixed("epochs", 4)
+        hp.Fixed("batch", 8)
+
+    def fit(
+        self,
+        train: Labelled,
+        validation: Labelled | None,
+        *,
+        classes: int,
+        hyperparameters: dict[str, Scalar],
+        seed: int,
+        epochs: int | None = None,
+    ) -> Fit:
+        """Fit by stochastic gradient descent on the binary cross-entropy; there must be two classes."""
+        layout = layout_of(str(hyperparameters["layout"]))
+        activation = str(hyperparameters["activation"])
+        schedule = Schedule.of(hyperparameters, epochs, optimizer="sgd")
+        return fit_network(
+            lambda keras: [keras.layers.Flatten(), *(keras.layers.Dense(n, activation=activation) for n in layout)],
+            train,
+            validation,
+            classes=classes,
+            schedule=schedule,
+            seed=seed,
+            ends=Ends(standardised=False, output="sigmoid"),
+        )
+
+
+def layout_name(layout: tuple[int, ...]) -> str:
+    """Return how a recipe writes a layout: `64-32-16`."""
+    return "-".join(str(units) for units in layout)
+
+
+def layout_of(name: str) -> tuple[int, ...]:
+    """Return the units of the hidden layers. Raises `ValueError` for a name that is none, such as `8-0`."""
+    words = name.split("-")
+    if not all(word.isascii() and word.isdigit() and int(word) for word in words):
+        raise ValueError(f"layout: {name!r} is no list of units such as '64-32-16'")
+    return tuple(int(word) for word in words)
+
+
+def parameter_count(layout: tuple[int, ...], *, features: int = 2) -> int:
+    """Return how many numbers are trained: weights and biases of the hidden layers and of the single output."""
+    return sum((before + 1) * units for before, units in pairwise((features, *layout, 1)))

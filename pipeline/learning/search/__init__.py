@@ -1,0 +1,1 @@
+"""Hyper-parameter search: spaces, oracles that propose configurations, and the ranking of outcomes."""

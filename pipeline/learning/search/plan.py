@@ -1,0 +1,214 @@
+"""Which configurations a study tries: how many of each model, who chooses them, and what the search spaces are."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import UsageError
+from pipeline.features.registry import family
+from pipeline.learning.search.oracles import Answer, OracleState, Search, advance, sweep_sizes
+from pipeline.learning.search.spaces import Dimension, configurations, describe, space_of
+from pipeline.learning.study.trials import PlannedModel, StudyPlan, TrialOutcome, TrialSpec
+from pipeline.plans.recipe import ModelChoice, Recipe, Strategy
+
+EPOCHS = "epochs"
+"""The hyper-parameter that Hyperband rations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What the oracle of a model says when it is asked for a trial."""
+
+    answer: Answer
+    state: OracleState
+    """What it has become by being told and asked; the same object where nothing was new."""
+    specs: tuple[TrialSpec, ...]
+    """All trials it has handed out, by index."""
+
+
+def plan_study(recipe: Recipe) -> StudyPlan:
+    """Return how many trials a study has and which model each of them tries, without importing TensorFlow.
+
+    Trials are shared out by weight, every model once before any twice, none more often than it has configurations; a
+    model searched by Hyperband takes those of one whole sweep. Raises `UsageError` as `check_models` does.
+    """
+    oracles = [_oracle_of(choice, recipe) for choice in recipe.models]
+    sizes = [configurations(space_of(choice)) for choice in recipe.models]
+    weights = [choice.weight for choice in recipe.models]
+    swept = [place for place, (oracle, _) in enumerate(oracles) if oracle == "hyperband"]
+    most = {place: 0 if place in swept else size or recipe.search.trials for place, size in enumerate(sizes)}
+    counts = Counter(_turns(weights, most, recipe.search.trials))
+    for place in swept:
+        counts[place] = weights[place] = _sweep_trials(recipe, recipe.models[place])
+    turns = _turns(weights, counts, counts.total())
+    return StudyPlan(
+        strategy=recipe.search.strategy,
+        models=tuple(
+            PlannedModel(
+                name=f"{place:02d}-{choice.family}",
+                family=choice.family,
+                features=choice.features,
+                oracle=oracles[place][0],
+                trials=tuple(index for index, turn in enumerate(turns) if turn == place),
+                configurations=sizes[place],
+                note=oracles[place][1],
+            )
+            for place, choice in enumerate(recipe.models)
+        ),
+    )
+
+
+def propose(
+    recipe: Recipe,
+    study: StudyPlan,
+    state: OracleState | None,
+    outcomes: Iterable[TrialOutcome],
+    index: int,
+    *,
+    run_id: str,
+    seed: int,
+) -> Proposal:
+    """Tell the oracle of a trial's model the outcomes it does not know yet, and ask it for that trial.
+
+    `state` is the newest there is, None before anybody asked. The first trial of a model is its default
+    configuration. A trial that continues another has its seed, and so repeats it as far as that went.
+    """
+    place = study.model_of(index)
+    choice = recipe.models[place]
+    search = _search(recipe, study, place, seed=seed)
+    after, answer = advance(search, state or OracleState(), outcomes, index)
+    specs = tuple(
+        _spec(recipe, choice, after, number, space=[p.name for p in search.space], run_id=run_id, seed=seed)
+        for number in sorted(after.handed)
+    )
+    return Proposal(answer=answer, state=state if after == state and state is not None else after, specs=specs)
+
+
+def propose_trials(recipe: Recipe, *, run_id: str, seed: int) -> tuple[TrialSpec, ...]:
+    """Return the trials of a study whose configurations do not depend on outcomes, for use without workers.
+
+    The first trial of each model is its family's default configuration; the others are drawn at random, without
+    repeats. Equal seeds give equal trials. Raises `UsageError` as `check_models` does, and for another strategy.
+    """
+    if recipe.search.strategy != "random":
+        raise UsageError(
+            f"recipe {recipe.name}: search.strategy {recipe.search.strategy} chooses by outcomes; ask `propose` "
+            "whenever a trial has ended"
+        )
+    study = plan_study(recipe)
+    specs: list[TrialSpec] = []
+    for model in study.models:
+        if not model.trials:
+            continue
+        specs += propose(recipe, study, None, (), model.trials[-1], run_id=run_id, seed=seed).specs
+    return tuple(sorted(specs, key=lambda spec: spec.index))
+
+
+def check_models(recipe: Recipe) -> None:
+    """Refuse models, features and hyper-parameters that do not exist, before anything costly begins.
+
+    Imports neither TensorFlow nor scikit-learn. Raises `UsageError` that names the key and what there is.
+    """
+    for choice in recipe.models:
+        space_of(choice)
+    for name in recipe.families:
+        family(name)
+    for choice in recipe.models:
+        shape = family(choice.features).spec.row_shape
+        if choice.augment is not None and choice.augment.time_masks and len(shape) < 2:
+            raise UsageError(
+                f"recipe: models {choice.family}: augment.time_masks: the rows of {choice.features} are vectors and "
+                "have no time; leave it out, or choose features whose rows are matrices"
+            )
+    plan_study(recipe)
+
+
+def search_space_summary(recipe: Recipe) -> dict[str, tuple[Dimension, ...]]:
+    """Return the search space of each model of a recipe, by `family on features`."""
+    return {f"{choice.family} on {choice.features}": describe(space_of(choice)) for choice in recipe.models}
+
+
+def _turns(weights: Sequence[int], most: Mapping[int, int], trials: int) -> list[int]:
+    """Return whose turn each trial is: every model once, then whoever lags most behind its share and has any left."""
+    counts = [0] * len(weights)
+    turns: list[int] = []
+    while len(turns) < trials:
+        left = [number for number in range(len(weights)) if counts[number] < most[number]]
+        if not left:
+            break
+        turn = min(left, key=lambda number: counts[number] / weights[number])
+        counts[turn] += 1
+        turns.append(turn)
+    return turns
+
+
+def _oracle_of(choice: ModelChoice, recipe: Recipe) -> tuple[Strategy, str]:
+    """Return who chooses the configurations of a model, and what a person should know about that."""
+    space, strategy = space_of(choice), recipe.search.strategy
+    found = configurations(space)
+    if found == 1:
+        return "random", "every hyper-parameter is fixed: one configuration, nothing to search"
+    if strategy != "hyperband":
+        return strategy, ""
+    epochs = next((parameter for parameter in space if parameter.name == EPOCHS), None)
+    if epochs is None:
+        return "random", "it has no epochs to ration: searched at random"
+    if epochs.kind != "fixed":
+        raise UsageError(
+            f"recipe: models {choice.family}: space.{EPOCHS}: Hyperband rations the epochs itself; set their most by "
+            f"fixed.{EPOCHS}, or take another search.strategy"
+        )
+    needed = sum(bracket[0][0] for bracket in sweep_sizes(int(epochs.default), recipe.search.factor))
+    if found is not None and found < needed:
+        return "random", f"Hyperband begins with {needed} configurations and there are {found}: searched at random"
+    return "hyperband", ""
+
+
+def _sweep_trials(recipe: Recipe, choice: ModelChoice) -> int:
+    """Return how many trials one sweep of Hyperband has."""
+    sizes = sweep_sizes(_most_epochs(choice), recipe.search.factor)
+    return sum(size for bracket in sizes for size, _ in bracket)
+
+
+def _most_epochs(choice: ModelChoice) -> int:
+    """Return the epochs of a model that were set by hand or by its family; 1 for a model without."""
+    return next((int(parameter.default) for parameter in space_of(choice) if parameter.name == EPOCHS), 1)
+
+
+def _search(recipe: Recipe, study: StudyPlan, place: int, *, seed: int) -> Search:
+    """Return what the oracle of a model is to search."""
+    choice, model = recipe.models[place], study.models[place]
+    return Search(
+        oracle=model.oracle,
+        space=space_of(choice),
+        trials=model.trials,
+        seed=seed + place,
+        epochs=_most_epochs(choice),
+        factor=recipe.search.factor,
+    )
+
+
+def _spec(
+    recipe: Recipe, choice: ModelChoice, state: OracleState, index: int, *, space: Sequence[str], run_id: str, seed: int
+) -> TrialSpec:
+    """Return a trial that an oracle handed out."""
+    values, origin = state.values(index), state.noted(index)
+    if EPOCHS in origin:
+        values[EPOCHS] = origin.pop(EPOCHS)
+    ancestor = index
+    while (parent := state.noted(ancestor).get("trial_id")) is not None:
+        ancestor = state.trials[str(parent)].index
+    if (parent := origin.pop("trial_id", None)) is not None:
+        origin["continues"] = state.trials[str(parent)].index
+    origin.pop("initial_epoch", None)
+    return TrialSpec(
+        run_id=run_id,
+        index=index,
+        family=choice.family,
+        features=choice.features,
+        hyperparameters={name: values[name] for name in space if name in values},
+        seed=seed + ancestor,
+        augment=choice.augment,
+        balance=recipe.training.balance,
+        origin=origin,
+    )

@@ -1,0 +1,201 @@
+"""What a search is before it begins and what came of it: for the command line, for `--json` and for the report."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+from pipeline.learning.search.plan import plan_study
+from pipeline.learning.search.spaces import Dimension, describe, space_of
+from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
+from pipeline.plans.recipe import Recipe, Scalar
+from pipeline.wire import Value
+
+
+class SearchedModel(Value, frozen=True, kw_only=True):
+    """How one model of a recipe is searched."""
+
+    model: str
+    features: str
+    oracle: str
+    trials: int
+    configurations: int | None
+    """How many there are; None where there is no end of them."""
+    space: tuple[Dimension, ...]
+    note: str = ""
+
+    @property
+    def searched(self) -> tuple[Dimension, ...]:
+        """The hyper-parameters that are searched over, without the fixed ones."""
+        return tuple(dimension for dimension in self.space if not dimension.values.endswith("(fixed)"))
+
+
+class SearchSummary(Value, frozen=True, kw_only=True):
+    """A search before it begins."""
+
+    strategy: str
+    trials: int
+    executions: int
+    """Of each trial."""
+    retries: int
+    models: tuple[SearchedModel, ...]
+
+
+class Ranked(Value, frozen=True, kw_only=True):
+    """A trial among the others."""
+
+    rank: int | None
+    """1 is the best; None for one that did not complete."""
+    trial: int
+    state: str
+    """completed, failed, skipped, or running: handed out, not ended."""
+    model: str
+    features: str
+    hyperparameters: dict[str, Scalar]
+    score: float | None = None
+    """Mean validation accuracy over executions and partitions."""
+    spread: float | None = None
+    """Standard deviation of the executions' scores (n - 1); None for a single one."""
+    scores: tuple[float, ...] = ()
+    """Of each execution."""
+    seconds: float = 0.0
+    host: str = ""
+    attempts: int = 1
+    seed: int = 0
+    origin: dict[str, Scalar] = {}
+    reason: str = ""
+
+
+class Pace(Value, frozen=True, kw_only=True):
+    """What working on several trials at a time gained."""
+
+    trial_s: float
+    """Seconds of all trials together."""
+    wall_s: float
+    """Seconds from the start of the first to the end of the last."""
+
+    @property
+    def speed_up(self) -> float:
+        """How many trials were worked on at a time, on average."""
+        return self.trial_s / self.wall_s if self.wall_s > 0 else 1.0
+
+
+def summarise(recipe: Recipe, study: StudyPlan | None = None) -> SearchSummary:
+    """Return what a recipe's study searches, without importing TensorFlow; `study` is the run's, if it has one.
+
+    Raises `UsageError` for a recipe that names what does not exist.
+    """
+    planned = plan_study(recipe) if study is None else study
+    choices = {(choice.family, choice.features): choice for choice in recipe.models}
+    if len(planned.models) == len(recipe.models):
+        pairs = list(zip(planned.models, recipe.models, strict=True))
+    else:  # an old run's, in which two models alike are one
+        pairs = [(model, choices[model.family, model.features]) for model in planned.models]
+    return SearchSummary(
+        strategy=planned.strategy,
+        trials=len(planned.indices),
+        executions=recipe.search.executions,
+        retries=recipe.search.retries,
+        models=tuple(
+            SearchedModel(
+                model=model.family,
+                features=model.features,
+                oracle=model.oracle,
+                trials=len(model.trials),
+                configurations=model.configurations,
+                space=describe(space_of(choice)),
+                note=model.note,
+            )
+            for model, choice in pairs
+        ),
+    )
+
+
+def rank(outcomes: Iterable[TrialOutcome], specs: Sequence[TrialSpec] = ()) -> tuple[Ranked, ...]:
+    """Return trials, the best first, then those that failed, were skipped or run still, by index.
+
+    `specs` are those that were handed out. Ties as where the winner is chosen: the lower log-loss, the lower index.
+    """
+    ended = sorted(outcomes, key=order)
+    told = {outcome.spec.index for outcome in ended}
+    rows = [_ranked(outcome, place) for place, outcome in enumerate(ended, start=1)]
+    rows += [
+        Ranked(
+            rank=None,
+            trial=spec.index,
+            state="running",
+            model=spec.family,
+            features=spec.features,
+            hyperparameters=spec.hyperparameters,
+            seed=spec.seed,
+            origin=spec.origin,
+        )
+        for spec in sorted(specs, key=lambda spec: spec.index)
+        if spec.index not in told
+    ]
+    return tuple(rows)
+
+
+def order(outcome: TrialOutcome) -> tuple[bool, float, float, int]:
+    """Return what trials are sorted by, the best first."""
+    losses = [fit.validation_log_loss for fit in outcome.fits]
+    return (
+        outcome.state != "completed",
+        -outcome.objective,
+        statistics.fmean(losses) if losses else 0.0,
+        outcome.spec.index,
+    )
+
+
+def pace(outcomes: Iterable[TrialOutcome], wall_s: float | None) -> Pace | None:
+    """Return what working on several trials at a time gained; None where the wall time is not known."""
+    seconds = [outcome.seconds for outcome in outcomes if outcome.state != "skipped"]
+    return Pace(trial_s=sum(seconds), wall_s=wall_s) if wall_s and seconds else None
+
+
+def lines_of(summary: SearchSummary) -> list[str]:
+    """Return a search in lines for people: how many trials, then each model with its search space."""
+    each = f" of {summary.executions} executions" if summary.executions > 1 else ""
+    lines = [f"search: {summary.strategy}, {_trials(summary.trials)}{each}"]
+    for model in summary.models:
+        told = [f"{_trials(model.trials)}{_there(model.configurations)}", model.note, space_words(model)]
+        lines.append(f"  {model.model} on {model.features}: {'; '.join(filter(None, told))}")
+    return lines
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count:,} trials"
+
+
+def _there(configurations: int | None) -> str:
+    """Return how many configurations there are; nothing where there is no end of them, or one."""
+    return "" if configurations in {None, 1} else f", {configurations:,} configurations there are"
+
+
+def space_words(model: SearchedModel) -> str:
+    """Return the search space of a model in one line: `c 2 to 30, logarithmic; gamma 0.2 to 1, logarithmic`."""
+    found = model.searched
+    return "; ".join(
+        f"{dimension.name} {dimension.values}" + (f" (when {dimension.when})" if dimension.when else "")
+        for dimension in found
+    )
+
+
+def _ranked(outcome: TrialOutcome, place: int) -> Ranked:
+    spec, is_whole = outcome.spec, outcome.state == "completed"
+    scores = tuple(each.objective for each in outcome.executions if each.state == "completed")
+    return Ranked(
+        rank=place if is_whole else None,
+        trial=spec.index,
+        state=outcome.state,
+        model=spec.family,
+        features=spec.features,
+        hyperparameters=spec.hyperparameters,
+        score=outcome.objective if is_whole else None,
+        spread=statistics.stdev(scores) if is_whole and len(scores) > 1 else None,
+        scores=scores,
+        seconds=outcome.seconds,
+        host=outcome.host,
+        attempts=outcome.attempts,
+        seed=spec.seed,
+        origin=spec.origin,
+        reason=outcome.reason,
+    )

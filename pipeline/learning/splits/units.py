@@ -1,0 +1,54 @@
+"""What must stay whole: tracks linked by a group, by equal content or by sounding the same."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.arrays import Int64
+from pipeline.learning.dataset.load import label_indices
+from pipeline.learning.dataset.manifests import DatasetManifest, Split
+
+
+def units_of(manifest: DatasetManifest, near: Sequence[Sequence[int]] = ()) -> Int64:
+    """Return for each track the number of the unit that must stay whole, shape (tracks,).
+
+    Tracks are linked when they share a group or a content, or stand in one set of `near` (positions of tracks); a unit
+    is what is linked, however many steps away.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    count = len(manifest.tracks)
+    nodes: dict[tuple[str, str], int] = {}
+    links: list[tuple[int, int]] = []
+    for position, track in enumerate(manifest.tracks):
+        keys = [("content", track.content_hash)]
+        if track.group is not None:
+            keys.append(("group", track.group))
+        links += [(position, nodes.setdefault(key, count + len(nodes))) for key in keys]
+    links += [(first, other) for first, *others in near for other in others]
+    ends = np.array(links)
+    size = count + len(nodes)
+    graph = coo_array((np.ones(len(ends), dtype=np.int8), (ends[:, 0], ends[:, 1])), shape=(size, size))
+    _, units = connected_components(graph, directed=False)
+    # Numbered in the order of the tracks, so that the numbers do not hang on the library's search order.
+    _, first, numbers = np.unique(units[:count], return_index=True, return_inverse=True)
+    renumbered: Int64 = np.argsort(np.argsort(first))[numbers]
+    return renumbered
+
+
+def units_of_split(manifest: DatasetManifest, split: Split) -> Int64:
+    """Return the units that a split kept whole, shape (tracks,)."""
+    return units_of(manifest, [found.tracks for found in split.duplicates if found.kind == "near" and found.kept])
+
+
+def unit_table(manifest: DatasetManifest, units: Int64) -> Int64:
+    """Return the tracks of each unit by class, shape (units, classes)."""
+    table = np.zeros((int(units.max()) + 1, len(manifest.classes)), dtype=np.int64)
+    np.add.at(table, (units, label_indices(manifest)), 1)
+    return table
+
+
+def positions(chosen: Sequence[bool] | np.ndarray) -> tuple[int, ...]:
+    """Return the positions that are marked, ascending."""
+    return tuple(int(position) for position in np.flatnonzero(chosen))

@@ -1,0 +1,1 @@
+"""The values of a study: its plan, trials, outcomes, measurements and evaluation report."""

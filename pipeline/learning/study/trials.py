@@ -1,0 +1,117 @@
+"""A study's plan and its trials: what is tried, and how each trial ended."""
+
+from typing import Literal
+
+from pipeline.plans.augmentation import RowAugmentation
+from pipeline.plans.recipe import Balance, Scalar, Strategy
+from pipeline.wire import Value
+
+
+class PlannedModel(Value, frozen=True, kw_only=True):
+    """What a study tries of one model of its recipe."""
+
+    name: str
+    """`00-svm`: its place in the recipe and its family."""
+    family: str
+    features: str
+    oracle: Strategy
+    """Who chooses its configurations."""
+    trials: tuple[int, ...]
+    """Indices of its trials, ascending."""
+    configurations: int | None = None
+    """How many different ones its search space has; None where there is no end of them."""
+    note: str = ""
+    """What is special about its search, for people."""
+
+
+class StudyPlan(Value, frozen=True, kw_only=True):
+    """How many trials a study has, and which model each of them tries; their configurations come later."""
+
+    strategy: Strategy
+    models: tuple[PlannedModel, ...]
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The indices of all trials, ascending."""
+        return tuple(sorted(index for model in self.models for index in model.trials))
+
+    def model_of(self, index: int) -> int:
+        """Return the place in the recipe of the model that a trial tries."""
+        return next(place for place, model in enumerate(self.models) if index in model.trials)
+
+
+class TrialSpec(Value, frozen=True, kw_only=True):
+    """One configuration to try."""
+
+    run_id: str
+    index: int
+    family: str
+    """Model family."""
+    features: str
+    """Feature family name."""
+    hyperparameters: dict[str, Scalar]
+    seed: int
+    augment: RowAugmentation | None = None
+    """Altered copies of the training rows."""
+    origin: dict[str, Scalar] = {}
+    """Where an adaptive search has it from: Hyperband's bracket and round, and which trial it continues."""
+    balance: Balance = "weights"
+    """What is done about classes of different size."""
+
+
+class FitReport(Value, frozen=True, kw_only=True):
+    """One fit of one configuration on one partition."""
+
+    partition: str
+    execution: int = 0
+    validation_accuracy: float
+    """Of tracks, rows aggregated."""
+    validation_log_loss: float = 0.0
+    """Of tracks, natural logarithm; breaks ties of accuracy."""
+    validation_confusion: tuple[tuple[int, ...], ...] = ()
+    """Of validation tracks, as in `Scores.confusion`."""
+    validation_probabilities: tuple[tuple[float, ...], ...] = ()
+    """Of each validation track, in the order of `Partition.validation`: what calibration is settled by."""
+    epochs: int
+    """Epochs that made the kept weights (the best one's with early stopping); 0 for models without epochs."""
+    seconds: float
+    parameters: int
+    """Trainable numbers in the model."""
+    curves: dict[str, tuple[float, ...]] = {}
+    """Per epoch: loss, accuracy, val_loss, val_accuracy; empty for models that are not fitted in epochs."""
+
+
+class Execution(Value, frozen=True, kw_only=True):
+    """One execution of a trial: its configuration fitted on every partition, from one seed."""
+
+    trial: int
+    number: int
+    seed: int
+    state: Literal["completed", "failed"]
+    objective: float = 0.0
+    """Mean validation accuracy over the partitions."""
+    fits: tuple[FitReport, ...] = ()
+    """Empty inside a `TrialOutcome`, which holds those of all its executions."""
+    seconds: float = 0.0
+    host: str = ""
+    attempts: int = 1
+    """Fits that fail are tried again from another seed."""
+    reason: str = ""
+
+
+class TrialOutcome(Value, frozen=True, kw_only=True):
+    """How a trial ended."""
+
+    spec: TrialSpec
+    """As handed out; with the seed of the first execution, should its own have failed."""
+    state: Literal["completed", "failed", "skipped"]
+    """Skipped: the search had no configuration left for it."""
+    objective: float = 0.0
+    """Mean validation accuracy over the executions and partitions."""
+    fits: tuple[FitReport, ...] = ()
+    executions: tuple[Execution, ...] = ()
+    seconds: float = 0.0
+    host: str = ""
+    attempts: int = 1
+    """How often it was begun: once more for every time its worker died or it took too long."""
+    reason: str = ""

@@ -1,0 +1,1 @@
+"""Trials, the final training, evaluation on test tracks, and prediction."""

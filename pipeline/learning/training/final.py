@@ -1,0 +1,150 @@
+"""Running a trial, and finishing a study: choose by validation, fit again, test once, deliver."""
+
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.learning.dataset.load import RowSource
+from pipeline.learning.dataset.manifests import DatasetManifest, Split
+from pipeline.learning.evaluation.appraisal import appraise, pooled, settle
+from pipeline.learning.models import Fit
+from pipeline.learning.models.classifier import ClassifierCard, Member, save_classifier
+from pipeline.learning.splits import units_of_split
+from pipeline.learning.splits.rows import opened, row_sides
+from pipeline.learning.study.findings import Answering
+from pipeline.learning.study.results import EvaluationReport, ModelVersion
+from pipeline.learning.study.trials import TrialOutcome
+from pipeline.learning.training.final_evaluation import Bench, examine, fit_member, usual_epochs, watched
+from pipeline.learning.training.fit import class_shares
+from pipeline.learning.training.trial import Progress, _tell
+from pipeline.plans.recipe import Recipe
+
+
+def finish(
+    recipe: Recipe,
+    manifest: DatasetManifest,
+    split: Split,
+    outcomes: Iterable[TrialOutcome],
+    source: RowSource,
+    folder: Path,
+    *,
+    created: str,
+    seed: int,
+    progress: Progress | None = None,
+) -> EvaluationReport:
+    """Choose by validation, fit, score the test tracks once, save the classifier into `folder`, report.
+
+    For each test the trials with the best validation accuracies in its partitions are chosen (ties: the lower index):
+    nothing that saw its test tracks has a say, and temperature and threshold are settled the same way. Predictions of
+    all tests are pooled into `test`, so with folds its `n` is every track. The delivered classifier is the one that was
+    tested; with several tests it is fitted again on all tracks, from the trials best on average. The sentinel comes
+    last.
+
+    Raises `UsageError` with the first reason when every trial failed.
+    """
+    started = time.monotonic()
+    ended = sorted(outcomes, key=lambda outcome: outcome.spec.index)
+    completed = [outcome for outcome in ended if outcome.state == "completed"]
+    if not completed:
+        reasons = [outcome.reason for outcome in ended if outcome.reason]
+        raise UsageError(f"every trial failed; the first: {reasons[0] if reasons else 'there was none'}")
+    folder.mkdir(parents=True, exist_ok=True)
+    whole, tracks, digest = split, manifest, manifest.digest
+    manifest, split, source = opened(recipe, manifest, split, source)
+    units = units_of_split(manifest, split)
+    rounds = split.rounds
+    several = len(rounds) > 1
+    # What the delivered classifier learns from; with several tests, every track is learned from by some fit.
+    learned = range(len(manifest.tracks)) if several else rounds[0].learned
+    bench = Bench(manifest=manifest, source=source, learned=learned, cache={})
+    chosen = {each.name: _best(completed, recipe.search.ensemble, each.names) for each in rounds}
+    final = _best(completed, recipe.search.ensemble, None) if several else chosen[rounds[0].name]
+    steps = len(rounds) + several
+    verdicts = []
+    for number, each in enumerate(rounds, start=1):
+        verdict, members = examine(bench, recipe, each, chosen[each.name])
+        verdicts.append(verdict)
+        _tell(progress, number, steps, f"tested: {each.name}")
+    # What is settled by rows says nothing of the tracks that a delivered classifier is asked about.
+    answering = Answering() if split.strategy == "rows" else settle(manifest, pooled(verdicts), recipe.answer)
+    if several:
+        members = [fit_member(bench, o, learned, usual_epochs(o, None)) for o in final]
+        _tell(progress, steps, steps, "fitted on all tracks")
+    elif not recipe.search.refit:
+        learned = rounds[0].partitions[0].train
+    _deliver(bench, final, members, learned, folder, answering)
+    told = appraise(manifest, units, verdicts, recipe.answer, delivered=answering, seed=seed)
+    return EvaluationReport(
+        run_id=manifest.run_id,
+        classes=manifest.classes,
+        validation=told.validation,
+        test=told.test,
+        per_partition=told.per_partition,
+        chosen={name: tuple(outcome.spec.index for outcome in best) for name, best in chosen.items()},
+        predictions=told.predictions,
+        scored="rows" if split.strategy == "rows" else "tracks",
+        row_sides=row_sides(manifest, split) if split.strategy == "rows" else None,
+        segments=told.segments,
+        calibration=told.calibration,
+        sentinel=watched(bench, tracks, whole, final[0].spec, seed=seed),
+        seconds=time.monotonic() - started,
+        model=ModelVersion(
+            version="",
+            run_id=manifest.run_id,
+            recipe=recipe.name,
+            family=_family_name(final),
+            features=tuple(dict.fromkeys(manifest.families[o.spec.features] for o in final)),
+            classes=manifest.classes,
+            members=tuple(outcome.spec for outcome in final),
+            dataset_digest=digest,
+            created=created,
+            test_accuracy=told.test.accuracy,
+            test_accuracy_interval=told.test.accuracy_interval,
+            seed=seed,
+        ),
+    )
+
+
+def _best(completed: Sequence[TrialOutcome], count: int, names: AbstractSet[str] | None) -> tuple[TrialOutcome, ...]:
+    """Return the trials best in validation, on average over some partitions or over all.
+
+    Ties: the lower log-loss, then the lower index.
+    """
+
+    def rank(outcome: TrialOutcome) -> tuple[float, float, int]:
+        fits = [fit for fit in outcome.fits if names is None or fit.partition in names]
+        accuracy = statistics.fmean(fit.validation_accuracy for fit in fits)
+        loss = statistics.fmean(fit.validation_log_loss for fit in fits)
+        return -accuracy, loss, outcome.spec.index
+
+    return tuple(sorted(completed, key=rank)[:count])
+
+
+def _deliver(
+    bench: Bench,
+    chosen: Sequence[TrialOutcome],
+    fits: Sequence[Fit],
+    learned: Sequence[int],
+    folder: Path,
+    answering: Answering,
+) -> None:
+    """Save the members and the card of a classifier."""
+    members = []
+    for number, (outcome, fit) in enumerate(zip(chosen, fits, strict=True)):
+        name = f"member-{number}"
+        (folder / name).mkdir(exist_ok=True)
+        fit.model.save(folder / name)
+        key = bench.manifest.families[outcome.spec.features]
+        members.append(Member(folder=name, features=key, trial=outcome.spec))
+    prior = tuple(float(share) for share in class_shares(bench.manifest, learned))
+    card = ClassifierCard(classes=bench.manifest.classes, prior=prior, members=tuple(members), answering=answering)
+    save_classifier(card, folder)
+
+
+def _family_name(members: Sequence[TrialOutcome]) -> str:
+    """Return the model family, or `ensemble(a+b)` when several vote."""
+    families = [outcome.spec.family for outcome in members]
+    return families[0] if len(families) == 1 else f"ensemble({'+'.join(families)})"

@@ -1,0 +1,1 @@
+"""The files of a library: how they are found, named and labelled."""

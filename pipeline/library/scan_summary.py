@@ -1,0 +1,123 @@
+"""What a scan found, in numbers, and whether a classifier could be trained on it."""
+
+from collections import Counter
+
+from pipeline.errors import UsageError
+from pipeline.library import imported
+from pipeline.library.labels import check_labelled, parse_labels
+from pipeline.library.tracks import ScannedTrack
+from pipeline.plans.run import RunPlan
+from pipeline.text import printable
+from pipeline.wire import Value
+
+
+class ScanSummary(Value, frozen=True, kw_only=True):
+    """What a scan found."""
+
+    files: int
+    bytes: int
+    shards: int
+    labels: dict[str, int]
+    """Files per label."""
+    unlabelled: int = 0
+    ungrouped: int = 0
+    """Files without a group, where groups were asked for."""
+    unfolded: int = 0
+    """Files without a fold, where folds were asked for."""
+    example: str = ""
+    """One file without a label."""
+    unreadable: tuple[str, ...] = ()
+    """Folders that could not be read, with the reason."""
+    gone: int = 0
+    """Tracks that an earlier scan saw and this one marked deleted."""
+    formats: dict[str, int] = {}
+    """Files per extension."""
+
+
+def _check_classes(plan: RunPlan, found: ScanSummary) -> None:
+    """Refuse classes with too few tracks, whatever their groups, for the way the recipe parts them."""
+    split, labels = plan.recipe.split, f"labels {printable(plan.labels)}"
+    lonely = sorted(label for label, files in found.labels.items() if files == 1)
+    if lonely:
+        raise UsageError(
+            f"{labels}: {', '.join(map(repr, lonely[:5]))} has one track only; "
+            "a class needs at least two, one to learn from and one to test on: add tracks or leave the class out"
+        )
+    if max(found.labels.values()) == 2:
+        raise UsageError(
+            f"{labels}: no class has more than two tracks, and at least one needs three "
+            "(to learn, validate and test): add tracks"
+        )
+    smallest = min(found.labels, key=lambda label: (found.labels[label], label))
+    if split.strategy in {"kfold", "nested"} and found.labels[smallest] < split.k:
+        files = found.labels[smallest]
+        raise UsageError(
+            f"{labels}: {smallest!r} has {files} tracks, too few for {split.k} folds: split.k = {files} is possible, "
+            "or add tracks"
+        )
+
+
+def check_labels(plan: RunPlan, found: ScanSummary) -> None:
+    """Refuse, before any work, what no classifier could be trained on, if one shall be.
+
+    Raises `UsageError` naming the rule or the class, and the mend.
+    """
+    if not plan.learn:
+        return
+    if not imported.is_imported(plan.libraries):
+        source = parse_labels(plan.labels, libraries=plan.libraries)
+        check_labelled(source, scanned=found.files, labelled=sum(found.labels.values()), example=found.example)
+    if len(found.labels) == 1:
+        raise UsageError(
+            f"labels {plan.labels}: all {found.files} files have the one label {next(iter(found.labels))!r}; "
+            "a classifier needs at least two, so add folders or give another --labels"
+        )
+    if plan.recipe.split.strategy != "rows":  # which parts the rows within tracks: one is enough
+        _check_classes(plan, found)
+    for option, without in (("groups", found.ungrouped), ("folds", found.unfolded)):
+        if without == found.files:
+            raise UsageError(
+                f"{option} {printable(getattr(plan, option))}: found for none of {found.files:,} files; "
+                f"mend the rule given with --{option}, or leave it out"
+            )
+
+
+class _Tally:
+    """Counts of a scan as it goes."""
+
+    def __init__(self, *, grouped: bool, folded: bool) -> None:
+        self.files = 0
+        self._wanted = {"group": grouped, "fold": folded}
+        self._bytes = 0
+        self._labels: Counter[str] = Counter()
+        self._formats: Counter[str] = Counter()
+        self._without: Counter[str] = Counter()
+        self._example = ""
+
+    def take(self, track: ScannedTrack) -> None:
+        """Count one file."""
+        self.files += 1
+        self._bytes += track.stamp.size_bytes
+        self._formats[track.path.rpartition(".")[2].lower()] += 1
+        self._without["group"] += self._wanted["group"] and track.group is None
+        self._without["fold"] += self._wanted["fold"] and track.fold is None
+        if track.label is None:
+            self._without["label"] += 1
+            self._example = self._example or track.path
+        else:
+            self._labels[track.label] += 1
+
+    def summary(self, shards: int, unreadable: tuple[str, ...]) -> ScanSummary:
+        """Return the counts."""
+        return ScanSummary(
+            files=self.files,
+            bytes=self._bytes,
+            shards=shards,
+            labels=dict(sorted(self._labels.items())),
+            unlabelled=self._without["label"],
+            ungrouped=self._without["group"],
+            unfolded=self._without["fold"],
+            example=self._example,
+            unreadable=unreadable,
+            formats=dict(sorted(self._formats.items())),
+        )

@@ -1,0 +1,26 @@
+"""How strict the gate is that a new model has to pass, as a recipe says it."""
+
+from typing import Literal
+
+from pipeline.errors import UsageError
+from pipeline.wire import Value
+
+Test = Literal["mcnemar", "bootstrap"]
+
+
+class GatePlan(Value, frozen=True, kw_only=True):
+    """A recipe's `[gate]` table: what a new model has to show to become the champion."""
+
+    test: Literal["auto", "mcnemar", "bootstrap"] = "auto"
+    """`auto`: the bootstrap where held-out tracks share groups, else McNemar's."""
+    level: float = 0.05
+    """The champion is replaced only if chance alone would make the challenger look so good less often than this."""
+    tracks: int = 20
+    """With fewer held-out tracks than this the champion stays."""
+
+    def check(self, where: str) -> None:
+        """Raise `UsageError` naming the key that cannot be followed."""
+        if not 0 < self.level < 0.5:
+            raise UsageError(f"{where}.level is {self.level}; give a number between 0 and 0.5, e.g. 0.05")
+        if self.tracks < 1:
+            raise UsageError(f"{where}.tracks is {self.tracks}; give a whole number from 1 up")

@@ -1,0 +1,315 @@
+"""A recipe: which features, which models, how to split, how long to search. Read from TOML, checked on load."""
+
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pipeline.errors import UsageError
+from pipeline.plans.augmentation import AugmentPlan, RowAugmentation
+from pipeline.plans.gate import GatePlan
+from pipeline.plans.library import LibraryPlan
+from pipeline.text import printable
+from pipeline.wire import Value
+
+Scalar = bool | int | float | str
+Balance = Literal["weights", "sampling", "none"]
+OutputName = Literal[
+    "label_shares",
+    "columns",
+    "files",
+    "waveforms",
+    "spectra",
+    "ranges",
+    "recordings",
+    "sides",
+    "softmax",
+    "retrained",
+    "untrained",
+    "layers",
+    "weights",
+    "layouts",
+    "regions",
+    "examples",
+    "new_sounds",
+]
+"""What a report may show beside what it always does, one section each; see `pipeline.report.outputs`."""
+
+
+class SplitPlan(Value, frozen=True, kw_only=True):
+    """How tracks are parted into training, validation and test.
+
+    `auto` is `folds` where folds are known, else `grouped`: whole groups, stratified by label; a track without a
+    group is a group of its own. `folds` tests every predefined fold once, or trains on some and tests on others;
+    `kfold` makes k folds of whole groups; `nested` chooses anew for each of them, by inner folds. `rows` deals out
+    single rows, whatever track they are of: for repeating what others did, and every report says so.
+    """
+
+    strategy: Literal["auto", "folds", "grouped", "kfold", "nested", "rows"] = "auto"
+    test: float = 0.25
+    """Share of the tracks (or rows) held out for the test; unused with folds."""
+    validation: float = 0.2
+    """Share of the rest that selects between trials; with predefined folds that are each tested once, another fold
+    does; with `nested`, the inner folds do."""
+    k: int = 5
+    """Folds of `kfold`, outer folds of `nested`."""
+    inner: int = 3
+    """Inner folds of `nested`."""
+    train_folds: tuple[str | int, ...] = ()
+    """Predefined folds that train, the others (or `test_folds`) testing; empty: every fold is tested once."""
+    test_folds: tuple[str | int, ...] = ()
+    near_duplicates: bool = True
+    """Whether tracks that sound the same are looked for and kept together."""
+
+
+class TrainingPlan(Value, frozen=True, kw_only=True):
+    """How models are fitted, whatever their family."""
+
+    balance: Balance = "weights"
+    """What is done about classes of different size: `weights` lets each class count the same in the loss, `sampling`
+    repeats rows of the smaller ones, `none` leaves it."""
+
+
+class AnswerPlan(Value, frozen=True, kw_only=True):
+    """When the classifier answers, and when it says "unsure"; both are settled on validation tracks."""
+
+    calibrate: bool = True
+    """Whether the probabilities are scaled by a temperature."""
+    accuracy: float = 0.9
+    """What the answers should reach: the lowest threshold is taken at which they do on the validation tracks."""
+    coverage: float = 0.5
+    """Least share of the validation tracks that get an answer, whatever their accuracy; 1 answers always."""
+
+
+Strategy = Literal["random", "bayesian", "hyperband"]
+
+
+class SearchPlan(Value, frozen=True, kw_only=True):
+    """How configurations are chosen, how many are tried, shared out over the models in turn, and how often each."""
+
+    strategy: Strategy = "random"
+    """`bayesian` learns from the trials that have ended; `hyperband` gives many configurations few epochs and the best
+    of them more. A model without epochs is searched at random in a study by `hyperband`."""
+    trials: int = 8
+    """A model searched by `hyperband` takes the trials of one whole sweep instead of its share."""
+    executions: int = 1
+    """How often each configuration is fitted, each time from another seed; a trial's score is the mean."""
+    retries: int = 1
+    """How often more a fit that fails, or a trial that hangs, is tried before that is recorded."""
+    factor: int = 3
+    """Of `hyperband`: one of so many configurations goes on, with so many times the epochs."""
+    limit_s: int | None = None
+    """Seconds after which a trial, all its fits together, is ended by force; None leaves that to the workers' limit."""
+    refit: bool = True
+    """Fit the chosen configuration again on training and validation tracks before the test."""
+    ensemble: int = 1
+    """How many of the best trials vote (mean of their probabilities)."""
+
+
+class Span(Value, frozen=True, kw_only=True):
+    """A range of a hyper-parameter, both ends included."""
+
+    min: float
+    max: float
+    step: float | None = None
+    scale: Literal["linear", "log"] = "linear"
+
+
+class ModelChoice(Value, frozen=True, kw_only=True):
+    """One model family of the study, on the rows of one feature family."""
+
+    family: str
+    features: str
+    fixed: dict[str, Scalar] = {}
+    """Hyper-parameters set by hand; the search leaves them alone."""
+    space: dict[str, tuple[Scalar, ...] | Span] = {}
+    """Hyper-parameters to search over other values than the family's own: a list of values, or a range."""
+    weight: int = 1
+    """Its share of the trials relative to the other models'; each gets at least one."""
+    augment: RowAugmentation | None = None
+    """Altered copies of the training rows, made for each fit."""
+
+
+class QuickPlan(Value, frozen=True, kw_only=True):
+    """What `--quick` changes: a first look at the same thing."""
+
+    trials: int | None = None
+    epochs: int | None = None
+    """Fixed for every model that has epochs."""
+
+
+class Recipe(Value, frozen=True, kw_only=True):
+    """A whole configuration; `chordal run --recipe NAME|FILE`."""
+
+    name: str
+    title: str
+    models: tuple[ModelChoice, ...]
+    features: tuple[str, ...] = ()
+    """Families to extract beside those the models need."""
+    split: SplitPlan = SplitPlan()
+    search: SearchPlan = SearchPlan()
+    training: TrainingPlan = TrainingPlan()
+    answer: AnswerPlan = AnswerPlan()
+    augment: AugmentPlan | None = None
+    """Altered copies of every labelled track, extracted beside it and used for training only."""
+    gate: GatePlan = GatePlan()
+    """What the model has to show to become the champion."""
+    labels: str = ""
+    """How tracks are labelled unless the command says otherwise, as for `--labels`."""
+    library: LibraryPlan | None = None
+    """The library that is made where the command names none."""
+    outputs: tuple[OutputName, ...] = ()
+    """What the report shows beside what it always does, in this order."""
+    then: str = ""
+    """The recipe that comes with chordal and is carried out after this one, by the same command."""
+    quick: QuickPlan | None = None
+
+    def quickened(self) -> "Recipe":
+        """Return the quick form of the recipe. Raises `UsageError` when it has none."""
+        if self.quick is None:
+            raise UsageError(
+                f"recipe {printable(self.name)}: has no quick form; leave --quick out, or give it a [quick]"
+            )
+        epochs = self.quick.epochs
+        return self.replace(
+            search=self.search.replace(trials=self.quick.trials or self.search.trials),
+            models=tuple(
+                model.replace(fixed={**model.fixed, "epochs": epochs}) if epochs and "epochs" in model.fixed else model
+                for model in self.models
+            ),
+        )
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Every feature family the recipe needs, without repeats, in a steady order."""
+        return tuple(dict.fromkeys([*self.features, *(model.features for model in self.models)]))
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with chordal."""
+    folder = resources.files("pipeline") / "recipes"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name_or_file: str) -> Recipe:
+    """Return the recipe of a name that comes with chordal, or of a TOML file.
+
+    Raises `UsageError` naming the file and the key when it is missing, mistyped or unknown.
+    """
+    if name_or_file in recipe_names():
+        source = resources.files("pipeline") / "recipes" / f"{name_or_file}.toml"
+        return parse_recipe(source.read_text("utf-8"), name_or_file)
+    path = Path(name_or_file)
+    shown = printable(name_or_file)
+    if not path.is_file():
+        raise UsageError(
+            f"recipe {shown}: no such recipe or file; give a TOML file or one of: {', '.join(recipe_names())}"
+        )
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"recipe {shown}: cannot be read ({error}); give a TOML file in UTF-8") from error
+    return parse_recipe(text, shown)
+
+
+def parse_recipe(text: str, source: str) -> Recipe:
+    """Return the recipe that a TOML text describes; `source` names it in errors."""
+    try:
+        recipe = msgspec.toml.decode(text, type=Recipe)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"recipe {source}: {error}; the README's recipe page lists the keys") from error
+    except msgspec.DecodeError as error:
+        raise UsageError(f"recipe {source}: not valid TOML ({error})") from error
+    _check(recipe, source)
+    return recipe
+
+
+def _check(recipe: Recipe, source: str) -> None:
+    """Refuse what the types allow but no run could do."""
+    if not recipe.models:
+        raise UsageError(f"recipe {source}: models is empty; add at least one [[models]] with family and features")
+    for model in recipe.models:
+        if model.weight < 1:
+            raise UsageError(f"recipe {source}: models.weight is {model.weight}; give a whole number from 1 up")
+        if model.augment is not None:
+            model.augment.check(f"recipe {source}: models.augment")
+    if recipe.augment is not None:
+        recipe.augment.check(f"recipe {source}: augment")
+    _check_search(recipe.search, source)
+    recipe.gate.check(f"recipe {source}: gate")
+    if recipe.search.trials < len(recipe.models):
+        raise UsageError(
+            f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "
+            "give each model at least one trial"
+        )
+    _check_beside(recipe, source)
+    _check_split(recipe, source)
+    for key, wanted in (("accuracy", recipe.answer.accuracy), ("coverage", recipe.answer.coverage)):
+        if not 0 <= wanted <= 1:
+            raise UsageError(f"recipe {source}: answer.{key} is {wanted}; give a share from 0 to 1")
+
+
+def _check_split(recipe: Recipe, source: str) -> None:
+    """Refuse partings that cannot be."""
+    plan = recipe.split
+    for key, share in (("test", plan.test), ("validation", plan.validation)):
+        if not 0 < share < 1:
+            raise UsageError(f"recipe {source}: split.{key} is {share}; give a share between 0 and 1")
+    for key, folds in (("k", plan.k), ("inner", plan.inner)):
+        if folds < 2:
+            raise UsageError(f"recipe {source}: split.{key} is {folds}; give at least 2 folds")
+    named = {str(fold) for fold in plan.train_folds}
+    if both := named & {str(fold) for fold in plan.test_folds}:
+        raise UsageError(
+            f"recipe {source}: split: fold {', '.join(map(printable, sorted(both)))} is in train_folds and in "
+            "test_folds; a fold cannot do both"
+        )
+    if (plan.train_folds or plan.test_folds) and plan.strategy not in {"auto", "folds"}:
+        raise UsageError(
+            f"recipe {source}: split.train_folds and test_folds are predefined folds; "
+            f'with strategy "{plan.strategy}" there are none: leave them out, or set strategy = "folds"'
+        )
+    _check_strategy(recipe, source)
+
+
+def _check_strategy(recipe: Recipe, source: str) -> None:
+    """Refuse what cannot go with some strategies."""
+    plan = recipe.split
+    if plan.strategy == "nested" and not recipe.search.refit:
+        raise UsageError(
+            f"recipe {source}: search.refit is false; with nested cross-validation what is chosen must be fitted again "
+            "on all tracks that its fold does not test: leave refit out"
+        )
+    if plan.strategy == "rows":
+        if len({model.features for model in recipe.models}) > 1:
+            raise UsageError(
+                f'recipe {source}: split.strategy "rows" deals out the rows of one feature family, and the models read '
+                "several; give all models the same features"
+            )
+        if recipe.augment is not None:
+            raise UsageError(
+                f'recipe {source}: split.strategy "rows" cannot say on which side an altered copy of a whole track '
+                "belongs; leave [augment] out, or part whole tracks"
+            )
+
+
+def _check_search(search: SearchPlan, source: str) -> None:
+    """Refuse numbers that no search could work with."""
+    for key, number, least in (
+        ("executions", search.executions, 1),
+        ("retries", search.retries, 0),
+        ("factor", search.factor, 2),
+        ("limit_s", 1 if search.limit_s is None else search.limit_s, 1),
+    ):
+        if number < least:
+            raise UsageError(f"recipe {source}: search.{key} is {number}; give a whole number from {least} up")
+
+
+def _check_beside(recipe: Recipe, source: str) -> None:
+    """Refuse a quick form, a next recipe or outputs that cannot be."""
+    quick = recipe.quick
+    if quick is not None and any(number is not None and number < 1 for number in (quick.trials, quick.epochs)):
+        raise UsageError(f"recipe {source}: quick: trials and epochs are whole numbers from 1 up")
+    if recipe.then and recipe.then not in recipe_names():
+        raise UsageError(f"recipe {source}: then: {printable(recipe.then)} is none of: {', '.join(recipe_names())}")

@@ -1,0 +1,56 @@
+"""What a run was asked to do: written once at its start, read by every task of it."""
+
+from typing import Literal
+
+from pipeline.plans.recipe import Recipe
+from pipeline.wire import Value
+
+Priority = Literal["high", "normal", "low"]
+"""Whose tasks go first where several runs share workers."""
+
+
+Purpose = Literal["library", "predict"]
+"""What a run is for: a library that is learned from, or files that somebody wants predictions of. The latter says
+nothing about labels, is taken up by nobody when its command dies, and is forgotten after a while."""
+
+
+class RunPlan(Value, frozen=True, kw_only=True):
+    """The orders of one run, as stored in `runs/<run_id>/plan.json`."""
+
+    run_id: str
+    command: tuple[str, ...]
+    """The command line that started it, to be shown and repeated."""
+    libraries: tuple[str, ...]
+    recipe: Recipe
+    labels: str
+    groups: str | None
+    folds: str | None
+    seed: int
+    sequence: int
+    """Scan sequence of the run, higher than that of every run before it."""
+    created: str
+    """ISO 8601, UTC."""
+    extract: bool = True
+    """Whether files that the store lacks are extracted."""
+    learn: bool = True
+    """Whether trials follow when the last shard is sealed."""
+    max_duration_s: float = 4 * 3600.0
+    priority: Priority = "normal"
+    purpose: Purpose = "library"
+    chunk_s: float | None = None
+    """Files longer than this are also extracted chunk by chunk, each as if it were a file; None cuts nothing."""
+    against: str | None = None
+    """The champion whose held-out tracks stay held out, so that the new model can be held against it."""
+    tracking: str | None = None
+    """Address of the MLflow that is told of the run when it has learned; None tells nobody."""
+    versions: dict[str, str] = {}
+
+
+class ShardSummary(Value, frozen=True, kw_only=True):
+    """What became of the files of one sealed shard."""
+
+    shard: int
+    extracted: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    audio_s: float = 0.0

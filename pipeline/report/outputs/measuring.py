@@ -1,0 +1,115 @@
+"""Measure what the outputs of a recipe tell: once, after the study has ended and its model is delivered."""
+
+from pathlib import Path
+
+from pipeline.learning.dataset.load import label_indices
+from pipeline.learning.models.base import Fit, TrainedModel
+from pipeline.learning.models.networks import load_network
+from pipeline.learning.study.measured import Measured, SideScores
+from pipeline.learning.study.trials import TrialOutcome
+from pipeline.learning.training.fit import fit_on
+from pipeline.plans.recipe import OutputName
+from pipeline.report.outputs import new_sounds
+from pipeline.report.outputs.scoring import penalty_of, side_scores
+from pipeline.report.outputs.study import Study
+
+SOFTMAX_ROWS = 100
+_ANOTHER_SEED = 1_000_003
+"""Added to the seed of a trial whose weights are drawn anew."""
+
+
+def measure(study: Study) -> Measured:
+    """Return the numbers that the recipe's outputs need; models trained for them are saved in the study's folder.
+
+    The test tracks are read once more, after every choice was made: nothing is chosen by what is measured here.
+    """
+    told = Measured(run_id=study.manifest.run_id)
+    asked: frozenset[OutputName] = frozenset(study.recipe.outputs)
+    if "sides" in asked:
+        told = told.replace(sides=_sides(study, study.trained))
+    if "untrained" in asked and study.outcome.spec.hyperparameters.get("epochs"):
+        told = told.replace(untrained=_sides(study, _untrained(study)))
+    if "retrained" in asked:
+        told = told.replace(retrained=_sides(study, _retrained(study)))
+    if "regions" in asked:
+        told = told.replace(
+            rivals={name: _sides(study, _rival(study, name, rival)) for name, rival in rivals(study).items()}
+        )
+    if "softmax" in asked and "test" in study.sides:
+        told = _with_softmax(study, told)
+    if "new_sounds" in asked:
+        told = told.replace(new_sounds=new_sounds.tried(study))
+    return told
+
+
+def rivals(study: Study) -> dict[str, TrialOutcome]:
+    """Return the best trial of each activation that the delivered network does not have, by activation."""
+    found: dict[str, TrialOutcome] = {}
+    for outcome in sorted(study.outcomes, key=lambda outcome: (-outcome.objective, outcome.spec.index)):
+        activation = str(outcome.spec.hyperparameters.get("activation", ""))
+        if outcome.state == "completed" and activation not in {"", study.spec.hyperparameters.get("activation")}:
+            found.setdefault(activation, outcome)
+    return found
+
+
+def rival_folder(study: Study, activation: str) -> Path:
+    """Return where the network of another activation is kept."""
+    return study.folder / f"rival-{activation}"
+
+
+def _sides(study: Study, model: TrainedModel) -> dict[str, SideScores]:
+    """Return the scores of a model on the rows of each side."""
+    labels = label_indices(study.manifest)
+    penalty = penalty_of(model)
+    scores = {}
+    for side, tracks in study.sides.items():
+        rows = study.rows.of(tracks)
+        if len(rows.x):
+            truth = labels[rows.owner]
+            scores[side] = side_scores(model.probabilities(rows.x), truth, study.manifest.classes, penalty=penalty)
+    return scores
+
+
+def _untrained(study: Study) -> TrainedModel:
+    """Return the delivered network with the weights it was drawn with."""
+    return fit_on(study.spec, study.manifest, study.rows, study.learned, None, epochs=0).model
+
+
+def _retrained(study: Study) -> TrainedModel:
+    """Return the winner, its weights drawn anew and trained again as in its trial, saved and loaded.
+
+    Built from its hyper-parameters with another seed, which is what drawing all weights of the loaded model anew
+    makes of it.
+    """
+    spec = study.spec.replace(seed=study.spec.seed + _ANOTHER_SEED)
+    if study.validation:
+        fit = fit_on(spec, study.manifest, study.rows, study.learned, study.validation)
+    else:
+        epochs = max(round(sum(fit.epochs for fit in study.outcome.fits) / len(study.outcome.fits)), 1)
+        fit = fit_on(spec, study.manifest, study.rows, study.learned, None, epochs=epochs)
+    return _kept(fit, study.folder / "retrained")
+
+
+def _rival(study: Study, activation: str, outcome: TrialOutcome) -> TrainedModel:
+    """Return the network of another activation, learned from what the delivered one learned from."""
+    fit = fit_on(outcome.spec, study.manifest, study.rows, study.learned, None)
+    return _kept(fit, rival_folder(study, activation))
+
+
+def _kept(fit: Fit, folder: Path) -> TrainedModel:
+    """Save a network and return what its file has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fit.model.save(folder)
+    return load_network(folder)
+
+
+def _with_softmax(study: Study, told: Measured) -> Measured:
+    """Return the probabilities of some rows of the test, and their true classes."""
+    rows = study.rows.of(study.sample(SOFTMAX_ROWS, "test"))
+    step = max(len(rows.x) // SOFTMAX_ROWS, 1)
+    x, owner = rows.x[::step][:SOFTMAX_ROWS], rows.owner[::step][:SOFTMAX_ROWS]
+    said = study.trained.probabilities(x)
+    return told.replace(
+        softmax=tuple(tuple(float(value) for value in row) for row in said),
+        softmax_truth=tuple(int(label) for label in label_indices(study.manifest)[owner]),
+    )

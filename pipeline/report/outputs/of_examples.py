@@ -1,0 +1,61 @@
+"""Outputs that show single rows and what the model says of them."""
+
+from pipeline.learning.dataset.load import label_indices
+from pipeline.learning.study.measured import Measured
+from pipeline.report.outputs.pictures_of_sound import labelled_pictures
+from pipeline.report.outputs.study import Study
+from pipeline.report.view import Chart, Column, Section, Table
+from pipeline.report.wording import percent
+from pipeline.text import printable
+
+EXAMPLES = 10
+
+
+def examples(study: Study, measured: Measured) -> Section | None:
+    """Return pictures of rows of the test with what they are and what they were taken for."""
+    del measured
+    if study.rows.x.ndim != 3 or "test" not in study.sides:
+        return None
+    rows = study.rows.of(study.sample(EXAMPLES, "test"))
+    x, owner = rows.x[:EXAMPLES], rows.owner[:EXAMPLES]
+    classes = study.manifest.classes
+    said = study.trained.probabilities(x).argmax(axis=1)
+    truth = label_indices(study.manifest)[owner]
+    pictures = [
+        (
+            picture,
+            printable(classes[one]) if one == other else f"{printable(classes[one])}, said {printable(classes[other])}",
+            bool(one == other),
+        )
+        for picture, one, other in zip(x, truth, said, strict=True)
+    ]
+    chart = Chart(
+        svg=labelled_pictures(pictures, name="Examples of the test with their predictions"),
+        caption="Rows of the test drawn at random: what they are; where the model said something else, that too",
+        is_wide=True,
+    )
+    return Section(anchor="examples", title="Examples", blocks=(chart,))
+
+
+def new_sounds(study: Study, measured: Measured) -> Section | None:
+    """Return what the loaded model says of sounds made after it had learned."""
+    if not measured.new_sounds:
+        return None
+    right = sum(sound.truth == sound.label for sound in measured.new_sounds)
+    table = Table(
+        caption="New sounds",
+        columns=(
+            Column(title="Sound"),
+            Column(title="Label given"),
+            Column(title="Confidence", is_number=True),
+        ),
+        rows=tuple(
+            (printable(sound.truth), printable(sound.label), percent(sound.probability))
+            for sound in measured.new_sounds
+        ),
+    )
+    words = (
+        f"The saved model {printable(study.evaluation.model.version)} was loaded again and asked about sounds of "
+        f"another loudness and phase, made after it had learned: {right} of {len(measured.new_sounds)} right."
+    )
+    return Section(anchor="new-sounds", title="The loaded model on new sounds", words=(words,), blocks=(table,))

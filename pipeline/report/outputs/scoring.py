@@ -1,0 +1,50 @@
+"""Scores of rows, from what a model says of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.arrays import Float64, Int64
+from pipeline.learning.models.base import TrainedModel
+from pipeline.learning.study.measured import SideScores
+from pipeline.learning.study.results import ClassScores
+
+_SMALLEST = 1e-12
+"""Probabilities below count as this: float32 models say 0."""
+
+
+def side_scores(probabilities: Float64, truth: Int64, classes: Sequence[str], *, penalty: float = 0.0) -> SideScores:
+    """Return the scores of rows, from their class probabilities (rows, classes) and true classes (rows,).
+
+    A precision, recall or F1 that would divide by zero is 0.
+    """
+    said = probabilities.argmax(axis=1)
+    confusion = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(confusion, (truth, said), 1)
+    hits, true, given = np.diag(confusion).astype(np.float64), confusion.sum(axis=1), confusion.sum(axis=0)
+    precision, recall = hits / np.maximum(given, 1), hits / np.maximum(true, 1)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, _SMALLEST)
+    cross_entropy = float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], _SMALLEST)).mean())
+    shares = true / true.sum()
+    return SideScores(
+        rows=len(truth),
+        cost=cross_entropy + penalty,
+        cross_entropy=cross_entropy,
+        accuracy=float((said == truth).mean()),
+        diagonal=float(hits.sum() / confusion.sum()),
+        precision=float(precision @ shares),
+        recall=float(recall @ shares),
+        f1=float(f1 @ shares),
+        per_class={
+            name: ClassScores(precision=float(precision[i]), recall=float(recall[i]), f1=float(f1[i]), n=int(true[i]))
+            for i, name in enumerate(classes)
+        },
+        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+    )
+
+
+def penalty_of(model: TrainedModel) -> float:
+    """Return the penalties on the weights of a network; 0 for models of other kinds, which have theirs inside."""
+    network: Any = getattr(model, "network", None)
+    return float(sum(float(loss) for loss in network.losses)) if network is not None else 0.0

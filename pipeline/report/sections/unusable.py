@@ -1,0 +1,74 @@
+"""The part of a report that tells which values nothing could be learned from."""
+
+from pipeline.learning.dataset.manifests import DatasetManifest
+from pipeline.report.view import Block, Column, Section, Table, cut
+from pipeline.report.wording import count, counted, within
+from pipeline.text import printable
+
+MOST_COLUMNS = 12
+
+
+def unusable_section(manifest: DatasetManifest, libraries: tuple[str, ...]) -> Section:
+    """Return the section on NaN and infinite values, by track and column, and on columns that never vary."""
+    words, blocks = [], []
+    if manifest.flaws:
+        rows = sum(flaw.rows for flaw in manifest.flaws)
+        tracks = len({flaw.path for flaw in manifest.flaws})
+        words.append(
+            f"{counted(rows, 'row')} of {counted(tracks, 'track')} hold NaN or infinite values and were left out of "
+            "everything; the other rows of these tracks were used."
+        )
+        blocks.append(_flaws(manifest, libraries))
+    else:
+        words.append("Every row that was used is finite: no NaN, nothing infinite.")
+    if manifest.constant:
+        columns = sum(map(len, manifest.constant.values()))
+        words.append(
+            f"{counted(columns, 'column')} {'has' if columns == 1 else 'have'} one value in all rows: no model can "
+            "learn from that. Such a column is shifted to 0 and not divided by its deviation of 0."
+        )
+        blocks.append(_constant(manifest))
+    else:
+        words.append("No column is constant.")
+    told: tuple[Block, ...] = tuple(blocks)
+    return Section(anchor="unusable", title="Values that could not be used", words=tuple(words), blocks=told)
+
+
+def _flaws(manifest: DatasetManifest, libraries: tuple[str, ...]) -> Table:
+    rows, note = cut(
+        [
+            (
+                within(flaw.path, libraries),
+                printable(flaw.features),
+                ", ".join(map(printable, flaw.columns)),
+                count(flaw.rows),
+                count(flaw.of),
+            )
+            for flaw in manifest.flaws
+        ]
+    )
+    return Table(
+        caption="Rows left out",
+        columns=(
+            Column(title="File", is_code=True),
+            Column(title="Family"),
+            Column(title="Columns", is_prose=True),
+            Column(title="Rows left out", is_number=True),
+            Column(title="Of", is_number=True),
+        ),
+        rows=rows,
+        note=note,
+        is_folded=len(manifest.flaws) > 10,
+    )
+
+
+def _constant(manifest: DatasetManifest) -> Table:
+    rows = []
+    for name, columns in manifest.constant.items():
+        more = f" and {len(columns) - MOST_COLUMNS} more" if len(columns) > MOST_COLUMNS else ""
+        rows.append((printable(name), count(len(columns)), ", ".join(map(printable, columns[:MOST_COLUMNS])) + more))
+    return Table(
+        caption="Columns that never vary",
+        columns=(Column(title="Family"), Column(title="Columns", is_number=True), Column(title="Which", is_prose=True)),
+        rows=tuple(rows),
+    )

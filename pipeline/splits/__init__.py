@@ -1,6 +1,0 @@
-"""Parting the tracks of a dataset: what belongs together stays together, every class is learned and tested."""
-
-from pipeline.splits.making import make_split
-from pipeline.splits.units import units_of_split
-
-__all__ = ["make_split", "units_of_split"]

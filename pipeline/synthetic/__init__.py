@@ -1,0 +1,1 @@
+"""Sounds and points from formulas: the demo library, and the libraries that recipes make for themselves."""

@@ -1,5 +1,0 @@
-"""Writing a family's rows, with labels, groups and units, into files of common formats."""
-
-from storage.export.exporting import FORMATS, Exported, export
-
-__all__ = ["FORMATS", "Exported", "export"]

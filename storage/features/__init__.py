@@ -1,0 +1,1 @@
+"""Reading stored features: rows, tables, shuffled batches and summaries of a snapshot."""

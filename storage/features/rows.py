@@ -1,0 +1,59 @@
+"""Rows of a feature family with the track each belongs to."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.arrays import Float32, Int64
+from pipeline.features.spec import FeatureSpec
+from pipeline.library.tracks import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One file: what is stored of it, joined with what its owner says of it."""
+
+    track_id: str
+    path: str
+    label: str | None
+    group: str | None
+    fold: str | None
+    duration_s: float
+    sample_rate_hz: int
+    channels: int
+    content_hash: str
+    note: str
+    failure: Failure | None
+    """Why it has no features, when the whole file failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackRows:
+    """Rows of one family of several tracks, in the order of the tracks.
+
+    `values` has shape (rows, *row_shape), float32; `start_s` (rows,), seconds; `channel` (rows,), -1 for the mix of
+    all channels; `track` (rows,) is each row's track as a position in `tracks`.
+    """
+
+    spec: FeatureSpec
+    tracks: tuple[Track, ...]
+    values: Float32
+    start_s: Float32
+    channel: np.ndarray[tuple[int], np.dtype[np.int8]]
+    track: Int64
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The label of each row, (rows,), None where its track has none."""
+        return self._said("label")
+
+    @property
+    def groups(self) -> np.ndarray:
+        """The group of each row, (rows,), None where its track has none."""
+        return self._said("group")
+
+    def _said(self, name: str) -> np.ndarray:
+        return np.array([getattr(track, name) for track in self.tracks], dtype=object)[self.track]

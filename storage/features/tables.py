@@ -1,0 +1,114 @@
+"""Rows as Arrow tables: one column for each number, its unit in the field's metadata. Imports pyarrow when called."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.arrays import Int64
+from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.text import printable
+from pipeline.versions import software_versions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from storage.features.rows import Track, TrackRows
+
+SAID = ("path", "track_id", "label", "group", "fold")
+"""The columns that tell whose a row is."""
+
+_OWN = {*SAID, "start_s", "channel"}
+
+_TABLE_ROWS = 1 << 16
+
+
+def column_names(spec: FeatureSpec, *, flat: bool = False) -> list[str]:
+    """Return the columns of a family's rows in a table.
+
+    Rows that are matrices have one column of lists, named like the family; with `flat` a column for every number,
+    `column[position]`. A name that the table's own columns have already gets the family's before it.
+    """
+    if len(spec.row_shape) == 1:
+        names = list(spec.columns)
+    elif flat:
+        names = [
+            column + "".join(f"[{at}]" for at in place)
+            for place in np.ndindex(spec.row_shape[:-1])
+            for column in spec.columns
+        ]
+    else:
+        names = [spec.name]
+    return [f"{spec.name}_{name}" if name in _OWN else name for name in names]
+
+
+def units_of(spec: FeatureSpec, *, flat: bool = False) -> list[str]:
+    """Return the unit of each of `column_names`; of one column of lists, those of its innermost entries."""
+    if len(spec.row_shape) == 1:
+        return list(spec.units)
+    if flat:
+        return list(spec.units) * int(np.prod(spec.row_shape[:-1]))
+    return [", ".join(dict.fromkeys(spec.units))]
+
+
+def schema_of(spec: FeatureSpec) -> "pa.Schema":
+    """Return the Arrow schema of a family's rows."""
+    import pyarrow as pa
+
+    word = pa.dictionary(pa.int32(), pa.string())
+    fields = [pa.field(name, word) for name in SAID]
+    fields += [pa.field("start_s", pa.float32(), metadata={"unit": "s"}), pa.field("channel", pa.int8())]
+    kind = pa.float32()
+    for length in reversed(spec.row_shape if len(spec.row_shape) > 1 else ()):
+        kind = pa.list_(kind, length)
+    fields += [
+        pa.field(name, kind, metadata={"unit": unit})
+        for name, unit in zip(column_names(spec), units_of(spec), strict=True)
+    ]
+    return pa.schema(fields, metadata={"chordal": json.dumps(description(spec), sort_keys=True)})
+
+
+def description(spec: FeatureSpec) -> dict[str, object]:
+    """Return what a file of exported rows tells of them."""
+    return {"family": spec.to_wire(), "key": spec.key, "software": software_versions()}
+
+
+def record_batch(
+    schema: "pa.Schema", spec: FeatureSpec, rows: FeatureRows, tracks: "Sequence[Track]", track: Int64
+) -> "pa.RecordBatch":
+    """Return rows as an Arrow record batch; `track` (rows,) is each row's track as a position in `tracks`."""
+    import pyarrow as pa
+
+    at = pa.array(track.astype(np.int32))
+    columns = [pa.array(_words(tracks, name), pa.string()).dictionary_encode().take(at) for name in SAID]
+    columns += [pa.array(np.ascontiguousarray(rows.start_s)), pa.array(np.ascontiguousarray(rows.channel))]
+    if len(spec.row_shape) == 1:
+        columns += [pa.array(np.ascontiguousarray(rows.values[:, column])) for column in range(spec.row_shape[0])]
+    else:
+        nested = pa.array(np.ascontiguousarray(rows.values).reshape(-1))
+        for length in reversed(spec.row_shape):
+            nested = pa.FixedSizeListArray.from_arrays(nested, length)
+        columns.append(nested)
+    return pa.record_batch(columns, schema=schema)
+
+
+def table_of(rows: "TrackRows") -> "pa.Table":
+    """Return rows as an Arrow table."""
+    import pyarrow as pa
+
+    schema = schema_of(rows.spec)
+    return pa.Table.from_batches(_batches(schema, rows), schema).unify_dictionaries()
+
+
+def _batches(schema: "pa.Schema", rows: "TrackRows") -> "Iterator[pa.RecordBatch]":
+    for begin in range(0, len(rows), _TABLE_ROWS):
+        part = slice(begin, begin + _TABLE_ROWS)
+        some = FeatureRows(values=rows.values[part], start_s=rows.start_s[part], channel=rows.channel[part])
+        first, last = int(rows.track[part][0]), int(rows.track[part][-1])
+        yield record_batch(schema, rows.spec, some, rows.tracks[first : last + 1], rows.track[part] - first)
+
+
+def _words(tracks: "Sequence[Track]", name: str) -> list[str | None]:
+    found = [getattr(track, name) for track in tracks]
+    return [printable(word) for word in found] if name == "path" else found

@@ -1,0 +1,1 @@
+"""What is inside a segment or part: HDF5 files, packed records and rows, the checksum trailer."""

@@ -1,0 +1,187 @@
+"""The records of tracks in a file: rows of fixed width, and texts that lie end to end."""
+
+import itertools
+import json
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import h5py
+import numpy as np
+
+from pipeline.arrays import Int64
+from pipeline.library.tracks import FileStamp, TrackRecord
+from storage.filestore.format.hdf5 import DamagedError, group, make_group, number, put, read, write
+from storage.filestore.format.packing import crc, hex_ids, index, pack, unpack
+from storage.rules import Rank, State, state
+
+ROW = np.dtype(
+    [
+        ("track_id", "S16"),
+        ("content_hash", "S16"),
+        ("has_content", "u1"),
+        ("sequence", "<i8"),
+        ("state", "u1"),
+        ("size_bytes", "<i8"),
+        ("mtime_ns", "<i8"),
+        ("duration_s", "<f8"),
+        ("sample_rate_hz", "<i8"),
+        ("channels", "<i8"),
+    ]
+)
+"""What a record has of fixed width."""
+
+_NUMBERS = ("sequence", "size_bytes", "mtime_ns", "duration_s", "sample_rate_hz", "channels")
+
+_OWN_PLACE = {"path", "stamp", *(ROW.names or ())}
+"""The fields of a record that do not go into its JSON."""
+
+_PLAIN = TrackRecord(
+    track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""
+).to_wire()
+"""What a record that says nothing says; only what differs is stored as JSON."""
+
+STORED_ROW = np.dtype([("record", ROW), ("path_end", "<i8"), ("more_end", "<i8"), ("crc32", "<u4")])
+"""A row as it is stored: the record, where its texts end, and the CRC-32 of all three."""
+
+_BYTE = np.dtype("u1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracks:
+    """The records of one file.
+
+    `rows` (n,) of dtype `ROW`; per record `path`, its own bytes, which need not be UTF-8; `more`, its other
+    fields as JSON, empty when there are none; and the CRC-32 of the three.
+    """
+
+    rows: np.ndarray[tuple[int], np.dtype[np.void]]
+    path: list[bytes]
+    more: list[bytes]
+    crc32: list[int]
+    intact: bool = False
+    """Whether all of it is known to be what was written, so that no record needs to be checked."""
+
+    @classmethod
+    def of(cls, record: TrackRecord) -> Self:
+        """Return the table of one record."""
+        row = np.zeros(1, ROW)
+        row["track_id"], row["content_hash"] = pack(record.track_id), pack(record.content_hash)
+        row["has_content"], row["state"] = bool(record.content_hash), state(record)
+        row["size_bytes"], row["mtime_ns"] = record.stamp.size_bytes, record.stamp.mtime_ns
+        for name in ("sequence", "duration_s", "sample_rate_hz", "channels"):
+            row[name] = getattr(record, name)
+        path = os.fsencode(record.path)
+        wire = record.to_wire()
+        rest = {name: told for name, told in wire.items() if name not in _OWN_PLACE and told != _PLAIN[name]}
+        more = json.dumps(rest, separators=(",", ":")).encode("ascii") if rest else b""
+        return cls(rows=row, path=[path], more=[more], crc32=[_record_crc(row[0], path, more)])
+
+    @classmethod
+    def joined(cls, tables: Sequence["Tracks"]) -> "Tracks":
+        """Return tables end to end."""
+        return Tracks(
+            rows=np.concatenate([table.rows for table in tables]),
+            path=[text for table in tables for text in table.path],
+            more=[text for table in tables for text in table.more],
+            crc32=[told for table in tables for told in table.crc32],
+        )
+
+    @classmethod
+    def read(cls, file: h5py.File) -> "Tracks":
+        """Return the table of a file; records are checked when they are looked at."""
+        tracks = group(file, "tracks")
+        stored = read(tracks, "rows", STORED_ROW)
+        path, more = read(tracks, "path", _BYTE), read(tracks, "more", _BYTE)
+        sums = {"index_crc32": crc(stored), "texts_crc32": crc(path, more)}
+        return Tracks(
+            rows=stored["record"],
+            path=_split(path.tobytes(), stored["path_end"]),
+            more=_split(more.tobytes(), stored["more_end"]),
+            crc32=stored["crc32"].tolist(),
+            intact=all(number(tracks, name, -1) == told for name, told in sums.items()),
+        )
+
+    def write(self, file: h5py.File) -> None:
+        """Write the records into a file."""
+        tracks = make_group(file, "tracks")
+        stored = np.zeros(len(self), STORED_ROW)
+        stored["record"], stored["crc32"] = self.rows, self.crc32
+        for name, texts in (("path", self.path), ("more", self.more)):
+            write(tracks, name, np.frombuffer(b"".join(texts), dtype=_BYTE), apart=len(self) > 1)
+            stored[f"{name}_end"] = index([len(text) for text in texts])[1:]
+        write(tracks, "rows", stored, apart=len(self) > 1)
+        put(tracks, "index_crc32", np.uint32(crc(stored)))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, at: Sequence[int]) -> "Tracks":
+        """Return some rows of the table."""
+        return Tracks(
+            rows=self.rows[list(at)],
+            path=[self.path[i] for i in at],
+            more=[self.more[i] for i in at],
+            crc32=[self.crc32[i] for i in at],
+            intact=self.intact,
+        )
+
+    def track_id(self, at: int) -> str:
+        """Return the track id of a row."""
+        return unpack(self.rows[at]["track_id"])
+
+    def rank(self, at: int) -> Rank:
+        """Return the rank of a row."""
+        row = self.rows[at]
+        known = unpack(row["content_hash"]) if row["has_content"] else ""
+        return Rank(int(row["sequence"]), State(row["state"]), known)
+
+    def check(self, at: int) -> None:
+        """Raise `DamagedError` naming the track unless a row is what was written."""
+        if not self.intact and _record_crc(self.rows[at], self.path[at], self.more[at]) != self.crc32[at]:
+            raise DamagedError(f"the record of track {unpack(self.rows[at]['track_id'])} fails its CRC-32")
+
+    def record(self, at: int) -> TrackRecord:
+        """Return a row as a record. Raises `DamagedError` naming the track when it is not what was written."""
+        return next(self.take([at]).records())
+
+    def records(self) -> Iterator[TrackRecord]:
+        """Yield all rows as records. Raises `DamagedError` naming the track of one that is not what was written."""
+        rows = self.rows
+        track_ids, content_hashes = (hex_ids(rows[name]) for name in ("track_id", "content_hash"))
+        has_content = rows["has_content"].tolist()
+        numbers = zip(*(rows[name].tolist() for name in _NUMBERS), strict=True)
+        for at, (sequence, size_bytes, mtime_ns, duration_s, sample_rate_hz, channels) in enumerate(numbers):
+            self.check(at)
+            record = TrackRecord(
+                track_id=track_ids[at],
+                path=os.fsdecode(self.path[at]),
+                stamp=FileStamp(size_bytes=size_bytes, mtime_ns=mtime_ns),
+                sequence=sequence,
+                content_hash=content_hashes[at] if has_content[at] else "",
+                duration_s=duration_s,
+                sample_rate_hz=sample_rate_hz,
+                channels=channels,
+            )
+            more = self.more[at]
+            yield TrackRecord.from_wire(record.to_wire() | json.loads(more)) if more else record
+
+
+def read_rows(file: h5py.File) -> np.ndarray:
+    """Return the records of a file without their texts, dtype `ROW`. Raises `DamagedError`."""
+    tracks = group(file, "tracks")
+    stored = read(tracks, "rows", STORED_ROW)
+    if crc(stored) != number(tracks, "index_crc32"):
+        raise DamagedError("the index of the records fails its CRC-32")
+    rows: np.ndarray = stored["record"]
+    return rows
+
+
+def _record_crc(row: np.void, path: bytes, more: bytes) -> int:
+    return zlib.crc32(more, zlib.crc32(path + b"\0", zlib.crc32(row.tobytes())))
+
+
+def _split(texts: bytes, ends: Int64) -> list[bytes]:
+    return [texts[begin:end] for begin, end in itertools.pairwise([0, *ends.tolist()])]

@@ -1,0 +1,1 @@
+"""Reading rows of many parts: where each track's rows lie, in pieces, read ahead."""

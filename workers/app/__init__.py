@@ -1,0 +1,1 @@
+"""The Celery application: settings, context of a process, canvas, base task, results."""

@@ -1,0 +1,77 @@
+"""What all tasks of a run share: retries, and failures that the run is told of."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import redis
+from celery import Task
+from celery.exceptions import TimeLimitExceeded
+from celery.utils.log import get_task_logger
+
+from pipeline.errors import StoreError, TransientError
+from workers.app import context
+from workers.app.settings import BACKOFF_S
+
+log = get_task_logger(__name__)
+
+
+P = ParamSpec("P")
+
+
+R = TypeVar("R")
+
+
+RETRY: dict[str, Any] = {
+    "autoretry_for": (TransientError, redis.RedisError),
+    "retry_backoff": True,
+    "retry_backoff_max": BACKOFF_S,
+    "max_retries": 5,
+    "default_retry_delay": 1,  # seconds; of a task whose worker was lost, 180 otherwise
+}
+
+
+class RunTask(Task):  # type: ignore[misc]
+    """A task that, when it fails for good, tells the run why; the waiting command shows it."""
+
+    abstract = True
+
+    def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Leave a line for the command that waits, and stop the run when the store cannot be written."""
+        order = args[0] if args and isinstance(args[0], dict) else {}
+        run_id = kwargs.get("run_id") or order.get("run_id")
+        if run_id is None:
+            return
+        counters = context.current().counters
+        if isinstance(exc, TimeLimitExceeded) and "track_id" in order:
+            # Told by the worker's parent, which has just killed the process; the next delivery records it.
+            counters.time_out(run_id, order["track_id"])
+        counters.trouble(run_id, f"{self.name}: {exc}")
+        if isinstance(exc, StoreError):
+            counters.stop(run_id, str(exc))
+
+    def signature_from_request(self, request: Any = None, *args: Any, **options: Any) -> Any:
+        """Return the task to be sent again, its arguments as readable as the first time."""
+        again = super().signature_from_request(request, *args, **options)
+        asked = self.request if request is None else request
+        return again.set(argsrepr=asked.argsrepr, kwargsrepr=asked.kwargsrepr)
+
+
+def ending_without_memory(work: Callable[P, R]) -> Callable[P, R]:
+    """Let a task's process end when memory runs out where that is nobody's failure, as if the kernel had ended it.
+
+    The attempt counts, and the next one is made by a new process, with nothing left over in it. Celery's main process
+    does not survive a task's `MemoryError`.
+    """
+
+    @wraps(work)
+    def working(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return work(*args, **kwargs)
+        except MemoryError as error:
+            # Let go of the frames, and with them of what filled the memory: there has to be some for the line.
+            error.__traceback__ = error.__context__ = error.__cause__ = None
+            log.error("out of memory (%s); this process ends", error)  # noqa: TRY400 - there is no traceback any more
+            raise SystemExit(1) from None
+
+    return working

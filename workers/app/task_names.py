@@ -1,0 +1,10 @@
+"""The names of the tasks, as they stand in messages, routes and Flower; none of them may change."""
+
+EXTRACT_TRACK = "chordal.extract.track"
+SEAL_SHARD = "chordal.store.seal"
+PLAN_TRIALS = "chordal.tune.plan"
+RUN_TRIAL = "chordal.tune.trial"
+FINISH_RUN = "chordal.train.finish"
+NIGHTLY = "chordal.schedule.nightly"
+RECONCILE = "chordal.schedule.reconcile"
+TIDY = "chordal.schedule.tidy"

@@ -1,0 +1,84 @@
+"""What a task returns: JSON for the broker, words for whoever looks at it in Flower or in a log."""
+
+from typing import Any
+
+from pipeline.learning.evaluation.gate import Verdict
+from pipeline.learning.study.results import EvaluationReport
+from pipeline.learning.study.trials import TrialOutcome
+from pipeline.library.tracks import Receipt
+from pipeline.plans.run import ShardSummary
+from pipeline.text import printable
+
+
+class Shown:
+    """A result whose representation is a sentence.
+
+    Celery shows the `repr` of what a task returns, and its JSON serializer asks for `__json__`.
+    """
+
+    def __init__(self, words: str, wire: dict[str, Any]) -> None:
+        self._words = words
+        self._wire = wire
+
+    def __repr__(self) -> str:
+        return self._words
+
+    def __json__(self) -> dict[str, Any]:
+        """Return what is sent."""
+        return self._wire
+
+
+def receipt(told: Receipt) -> Shown:
+    """Return what became of a file: `extracted, 3:30 of audio` or `failed (too_short): 0.1 s of audio`."""
+    words: str = told.outcome
+    if told.kind is not None:
+        words = f"failed ({told.kind}): {printable(told.reason)}"
+    elif told.audio_s:
+        words = f"{told.outcome}, {clock(told.audio_s)} of audio"
+    return Shown(words, told.to_wire())
+
+
+def sealed(summary: ShardSummary) -> Shown:
+    """Return what became of a shard: `24 extracted, 1 failed, 2:15 of audio`."""
+    counts = [(name, getattr(summary, name)) for name in ("extracted", "unchanged", "failed")]
+    words = [f"{count} {name}" for name, count in counts if count] or ["no file"]
+    return Shown(", ".join([*words, f"{clock(summary.audio_s)} of audio"]), {"sealed": True, **summary.to_wire()})
+
+
+def trial(outcome: TrialOutcome) -> Shown:
+    """Return how a trial ended: `svm: validation accuracy 91.2%`."""
+    family = outcome.spec.family
+    words = f"{family}: validation accuracy {outcome.objective:.1%}"
+    if outcome.state != "completed":
+        words = f"{family} {outcome.state}: {outcome.reason}"
+    wire = {
+        "trial": outcome.spec.index,
+        "model": family,
+        "state": outcome.state,
+        "validation_accuracy": round(outcome.objective, 4),
+        "reason": outcome.reason,
+    }
+    return Shown(words, wire)
+
+
+def finished(report: EvaluationReport, verdict: Verdict | None = None) -> Shown:
+    """Return what a run learned: `model v0003 (svm), test accuracy 90.8% (87.1% to 93.4%) on 400 tracks`."""
+    model, test = report.model, report.test
+    interval = test.accuracy_interval
+    between = f" ({interval.low:.1%} to {interval.high:.1%})" if interval else ""
+    accuracy = f"test accuracy {test.accuracy:.1%}{between} on {test.n} {report.scored}"
+    words = f"model {model.version} ({model.family}), {accuracy}"
+    wire = {"run": report.run_id, "model": model.version, "test_accuracy": round(test.accuracy, 4)}
+    if verdict is not None:
+        words += f"; {verdict.state}: {verdict.reason}"
+        wire |= {"verdict": verdict.state, "reason": verdict.reason}
+    return Shown(words, wire)
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as people write it: `3:30`, `1:02:03`; below a minute `12.5 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

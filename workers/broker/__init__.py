@@ -1,0 +1,1 @@
+"""The broker: its address and health, the embedded server, counters, queues, priorities, heartbeats."""

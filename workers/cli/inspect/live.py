@@ -1,0 +1,169 @@
+"""What goes on right now: how fast, how long still, what waits in which queue, who works. For the eye only.
+
+Read from the broker, which may forget it; what is done and what is not the ledger knows.
+"""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import redis
+from kombu.exceptions import OperationalError
+from rich.live import Live as Screen
+
+from pipeline.plans.run import RunPlan
+from pipeline.wire import Value
+from storage.home import Doors
+from workers.app import controls
+from workers.app.context import counters_of
+from workers.app.settings import QUEUES
+from workers.broker.address import BrokerAddress
+from workers.broker.counters import OUTCOMES, Counters
+from workers.broker.heartbeats import Crew, Presence
+from workers.cli.tables import console, facts_table
+from workers.runs import active, state
+
+
+class Live(Value, frozen=True, kw_only=True):
+    """A run while it goes on."""
+
+    held: str
+    """The controls that are set, in words."""
+    files: int
+    """How many the scan found."""
+    done: int
+    """How many of them are extracted, were there already, or failed."""
+    files_per_s: float
+    """Over the last minute."""
+    audio_s_per_s: float
+    """Seconds of audio per second, over the last minute."""
+    left_s: float | None
+    """How long the extraction takes still at this rate; None where that cannot be told."""
+    queues: dict[str, int]
+    """Tasks that wait in each queue."""
+    running: int
+    """Tasks that are with a worker."""
+    failures: dict[str, int]
+    """Files that failed so far, by kind."""
+    workers: tuple[Presence, ...]
+
+
+def of_run(context: Doors, plan: RunPlan, broker: BrokerAddress) -> Live | None:
+    """Return what a broker tells of a run; None when it does not answer."""
+    client = broker.client(timeout_s=2.0, retries=0)
+    try:
+        return _look(context, plan, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
+    except (redis.RedisError, OperationalError):
+        return None
+    finally:
+        client.close()
+
+
+def _look(context: Doors, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
+    progress = counters.progress(plan.run_id)
+    files = file_count(context, plan.run_id)
+    told = sum(int(progress.get(name, 0)) for name in OUTCOMES)
+    sealed = sum(state.track_counts(context, plan).values()) if plan.extract else files
+    done = min(max(told, sealed), files)
+    pace = counters.pace(plan.run_id)
+    held = controls.load(context.home)
+    going = pace.files_per_s > 0 and not controls.held_by(held, datetime.now().astimezone().time())
+    left_s = (files - done) / pace.files_per_s if going else None
+    return Live(
+        held=controls.told(held),
+        files=files,
+        done=done,
+        files_per_s=round(pace.files_per_s, 2),
+        audio_s_per_s=round(pace.audio_s_per_s, 1),
+        left_s=None if left_s is None else round(left_s, 1),
+        queues=counters.depths(QUEUES),
+        running=counters.unacknowledged(),
+        failures=counters.failures(progress),
+        workers=tuple(crew.workers()),
+    )
+
+
+def file_count(context: Doors, run_id: str) -> int:
+    """Return how many files the scan of a run found so far: its shards are all as large as the first, but the last."""
+    shards = context.ledger.shards(run_id)
+    if not shards:
+        return 0
+    last = len(context.ledger.shard(run_id, shards[-1]))
+    return last if len(shards) == 1 else (len(shards) - 1) * len(context.ledger.shard(run_id, shards[0])) + last
+
+
+def facts(live: Live) -> list[tuple[str, str]]:
+    """Return what goes on as names and words."""
+    percent = f" ({live.done / live.files:.0%})" if live.files else ""
+    rows = [("files", f"{live.done} of {live.files}{percent}")]
+    if live.done < live.files:
+        left = "" if live.left_s is None else f", {_duration(live.left_s)} left"
+        rows.append(("rate", f"{live.files_per_s:.1f} files/s, {live.audio_s_per_s:.0f} s of audio per second{left}"))
+    waiting = ", ".join(f"{queue} {count}" for queue, count in live.queues.items())
+    rows.append(("queues", f"{waiting}; {live.running} with a worker"))
+    if live.failures:
+        rows.append(("failed", ", ".join(f"{kind} {count}" for kind, count in live.failures.items())))
+    if live.held != "none":
+        rows.append(("controls", live.held))
+    rows += [("worker", _worker(each)) for each in live.workers] or [("workers", "none has told of itself")]
+    return rows
+
+
+def wire(live: Live) -> dict[str, Any]:
+    """Return what goes on as `--json` prints it."""
+    told = live.to_wire()
+    told["workers"] = [{**each.to_wire(), "alive": each.alive} for each in live.workers]
+    return told
+
+
+def _worker(each: Presence) -> str:
+    state = each.doing if each.alive else f"silent for {_duration(each.silent_s)}"
+    nice = f", nice {each.nice}" if each.nice else ""
+    return f"{each.name}, {each.processes} processes on {', '.join(each.queues)}: {state}{nice}"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+EVERY_S = 1.0
+
+
+Rows = Callable[[], list[tuple[str, str]]]
+
+
+def look(context: Doors, run_id: str, broker: str | None) -> Live | None:
+    """Return what goes on in a run that has not ended; None when no broker tells."""
+    if state.current(context, run_id) in state.ENDS:
+        return None
+    address = BrokerAddress.parse(broker) if broker else _broker_of(context, run_id)
+    return of_run(context, context.ledger.plan(run_id), address) if address is not None else None
+
+
+def show(context: Doors, run_id: str, broker: str | None, stages: Rows, *, watch: bool) -> None:
+    """Print the stages of a run and what goes on; with `watch`, again and again until either ends, or Ctrl-C."""
+    if not watch:
+        console().print(facts_table(_rows(stages, look(context, run_id, broker))))
+        return
+    pause = threading.Event()
+    with Screen(console=console(), auto_refresh=False) as screen, suppress(KeyboardInterrupt):
+        while True:
+            found = look(context, run_id, broker)
+            screen.update(facts_table(_rows(stages, found)), refresh=True)
+            if found is None:
+                return
+            pause.wait(EVERY_S)
+
+
+def _rows(stages: Rows, found: Live | None) -> list[tuple[str, str]]:
+    return stages() + (facts(found) if found is not None else [])
+
+
+def _broker_of(context: Doors, run_id: str) -> BrokerAddress | None:
+    return next((each.broker for each in active.going(context.home) if each.run_id == run_id), None)

@@ -1,0 +1,264 @@
+"""`chordal models`: the registered models, and which of them is the champion."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.errors import UsageError
+from pipeline.text import printable
+from workers.cli import options
+from workers.cli.lookup import opened
+from workers.cli.tables import console, show_facts, show_rows
+
+if TYPE_CHECKING:
+    from pipeline.learning.study.results import ModelVersion
+    from storage import Champion
+    from storage.home import Doors
+
+
+class _ListByDefault(click.Group):
+    """A group that lists when no command is named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `list` before options that come without a command."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            if args and not args[0].startswith("-"):
+                return super().parse_args(ctx, args)  # a mistake, told as such
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ListByDefault)
+def models() -> None:
+    """List the registered models, and say which one is the champion: the one that `chordal predict` uses.
+
+    A new model becomes the champion when it beats the one there is on the same held-out tracks, by the test and level
+    of its recipe's [gate]; else it is kept, with the reason. The first one is the champion.
+
+    \b
+    For example:
+        chordal models
+        chordal models show v0002
+        chordal models compare v0001 v0002
+        chordal models promote v0002
+        chordal models rollback
+    """
+
+
+@models.command("list")
+@options.home
+@options.as_json
+def list_(home: str, *, as_json: bool) -> None:
+    """List the registered models, newest last."""
+    doors = opened(home)
+    found = doors.registry.versions()
+    champion = doors.champions.current()
+    if as_json:
+        options.emit(
+            {
+                "champion": champion.version if champion is not None else None,
+                "models": [_wire(doors, version, champion) for version in found],
+            }
+        )
+        return
+    if not found:
+        console().print("no models yet")
+        return
+    rows = [
+        (
+            ("* " if champion is not None and champion.version == each.version else "  ") + each.version,
+            each.created,
+            each.recipe,
+            each.family,
+            _share(each.test_accuracy),
+            str(len(each.classes)),
+            _state(doors, each, champion),
+        )
+        for each in found
+    ]
+    show_rows(("version", "created", "recipe", "family", "test accuracy", "classes", "state"), rows)
+
+
+@models.command()
+@click.argument("version", required=False, metavar="[VERSION]")
+@options.home
+@options.as_json
+def show(version: str | None, home: str, *, as_json: bool) -> None:
+    """Show everything about a model: what it reads, what it learned from, how it does, what it takes to repeat it.
+
+    Without VERSION, the champion.
+    """
+    doors = opened(home)
+    champion = doors.champions.current()
+    model = doors.registry.get(version or _champion_of(doors, champion).version)
+    if as_json:
+        history = [entry.to_wire() for entry in doors.champions.history() if entry.version == model.version]
+        options.emit(_wire(doors, model, champion) | {"history": history})
+        return
+    show_facts(_facts(doors, model, champion))
+
+
+@models.command()
+@click.argument("version", metavar="VERSION")
+@click.option("--reason", default="", metavar="TEXT", help="Kept in the history.")
+@options.home
+@options.as_json
+def promote(version: str, reason: str, home: str, *, as_json: bool) -> None:
+    """Make a model the champion, whatever the gate said of it."""
+    doors = opened(home)
+    _check_usable(doors, version)
+    _tell(doors, doors.champions.promote(version, reason=printable(reason)), as_json=as_json)
+
+
+@models.command()
+@click.option("--reason", default="", metavar="TEXT", help="Kept in the history.")
+@options.home
+@options.as_json
+def rollback(reason: str, home: str, *, as_json: bool) -> None:
+    """Make the champion before this one the champion again; said again, the one before that."""
+    doors = opened(home)
+    _check_usable(doors, doors.champions.before().version)
+    _tell(doors, doors.champions.rollback(reason=printable(reason)), as_json=as_json)
+
+
+@models.command()
+@click.argument("one", metavar="OLD")
+@click.argument("other", metavar="NEW")
+@options.home
+@options.as_json
+def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
+    """Hold a model against an older one: their facts side by side, and a paired test on the same held-out tracks.
+
+    The tracks are those that NEW was tested on and OLD never learned from.
+    """
+    from pipeline.learning.evaluation.gate import in_words
+    from pipeline.learning.models.compatibility import check_fits
+    from workers.learning import promotion
+    from workers.processes.environment import quiet_tensorflow
+
+    if one == other:
+        raise UsageError(
+            f"models compare {printable(one)} {printable(other)}: one model; name two versions of `chordal models`"
+        )
+    doors = opened(home)
+    old, new = promotion.contender(doors, one), promotion.contender(doors, other)
+    check_fits(one, old.model.features)
+    doors.registry.check(old.model)
+    quiet_tensorflow()
+    plan = doors.ledger.plan(new.model.run_id)
+    compared, left_out = promotion.held_against(doors, new, old, plan.recipe.gate, seed=plan.seed)
+    left = ", ".join(f"{count} {why}" for why, count in left_out.items())
+    if as_json:
+        options.emit(
+            {
+                "models": [_wire(doors, each.model, None) for each in (old, new)],
+                "comparison": compared.to_wire() if compared is not None else None,
+                "left_out": left_out,
+            }
+        )
+        return
+    sides = [dict(_facts(doors, each.model, doors.champions.current())) for each in (old, new)]
+    rows = [(name, sides[0].get(name, ""), sides[1].get(name, "")) for name in sides[1] if name not in _NOT_COMPARED]
+    show_rows(("", one, other), rows)
+    told = in_words(compared) if compared is not None else "no held-out track that neither learned from"
+    console().print(f"\n{other} against {one}: {told}" + (f"; left out: {left}" if left else ""))
+
+
+_NOT_COMPARED = {"version", "files", "path", "software"}
+
+
+def _champion_of(doors: "Doors", champion: "Champion | None") -> "Champion":
+    if champion is None:
+        raise UsageError(f"home {printable(str(doors.home))}: no champion yet; name a version, or see `chordal models`")
+    return champion
+
+
+def _check_usable(doors: "Doors", version: str) -> None:
+    """Refuse a model that could not be used. Raises `UsageError`."""
+    from pipeline.learning.models.compatibility import check_fits
+
+    model = doors.registry.get(version)
+    check_fits(version, model.features)
+    doors.registry.check(model)
+
+
+def _tell(doors: "Doors", champion: "Champion", *, as_json: bool) -> None:
+    if as_json:
+        options.emit({"champion": champion.version, **champion.to_wire()})
+        return
+    before = f"; `chordal models rollback` goes back to {_before(doors)}" if champion.back is not None else ""
+    click.echo(f"the champion is {champion.version}{before}")
+
+
+def _before(doors: "Doors") -> str:
+    return doors.champions.before().version
+
+
+def _state(doors: "Doors", model: "ModelVersion", champion: "Champion | None") -> str:
+    from pipeline.learning.models.compatibility import misfit
+
+    verdict = doors.champions.verdict(model.version)
+    words = [f"{verdict.state}: {verdict.reason}"] if verdict is not None else []
+    if champion is not None and champion.version == model.version:
+        words.insert(0, "champion")
+    if why := misfit(model.features):
+        words.append(f"cannot be used here: {why}")
+    return printable("; ".join(words))
+
+
+def _wire(doors: "Doors", model: "ModelVersion", champion: "Champion | None") -> dict[str, Any]:
+    from pipeline.learning.models.compatibility import misfit
+
+    verdict = doors.champions.verdict(model.version)
+    return {
+        **model.to_wire(),
+        "champion": champion is not None and champion.version == model.version,
+        "verdict": verdict.to_wire() if verdict is not None else None,
+        "misfit": misfit(model.features) or None,
+    }
+
+
+def _facts(doors: "Doors", model: "ModelVersion", champion: "Champion | None") -> list[tuple[str, str]]:
+    facts = [
+        ("version", model.version),
+        ("state", _state(doors, model, champion) or "nothing was decided"),
+        ("created", model.created),
+        ("run", model.run_id),
+        ("recipe", printable(model.recipe)),
+        ("family", model.family),
+        *((f"member {number + 1}", _member(spec)) for number, spec in enumerate(model.members)),
+        ("features", ", ".join(model.features)),
+        ("classes", ", ".join(map(printable, model.classes))),
+        ("data", model.dataset_digest),
+        ("seed", str(model.seed)),
+    ]
+    if (split := model.split) is not None:
+        parted = f"{split.train} train, {split.validation} validation, {split.test} test"
+        over = f" over {split.partitions} partitions" if split.partitions > 1 else ""
+        facts.append(("split", f"{split.strategy}, seed {split.seed}, {split.groups} groups; {parted}{over}"))
+    facts += [(name.replace("_", " "), _number(name, value)) for name, value in model.metrics.items()]
+    if not model.metrics:
+        facts.append(("test accuracy", _share(model.test_accuracy)))
+    facts.append(("software", ", ".join(f"{name} {version}" for name, version in model.versions.items())))
+    facts.append(("files", ", ".join(f"{name} {digest[:12]}" for name, digest in model.files.items())))
+    facts.append(("path", printable(model.path)))
+    return facts
+
+
+def _member(spec: Any) -> str:
+    values = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in spec.hyperparameters.items()
+    )
+    return f"{spec.family} on {spec.features}, seed {spec.seed}: {printable(values)}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}" if math.isfinite(value) else "-"
+
+
+def _number(name: str, value: float) -> str:
+    if name.endswith(("accuracy", "share")):
+        return _share(value)
+    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.3f}"

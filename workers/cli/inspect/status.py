@@ -1,0 +1,81 @@
+"""`chordal status`, `failures`, `retry`, `recipes`: what a home holds."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.text import printable
+from workers.cli import options
+from workers.cli.inspect.trials import show_trials, trials_told
+from workers.cli.lookup import opened, pick_run
+
+if TYPE_CHECKING:
+    from storage.home import Doors
+
+
+@click.command()
+@click.option("--run", "run_id", metavar="ID", help="Which run.  [default: the last one]")
+@click.option("--trials", "with_trials", is_flag=True, help="Also every trial: what it tried, its score, time, host.")
+@click.option("--watch", is_flag=True, help="On a terminal: show it again every second, until the run ends.")
+@options.home
+@options.broker
+@options.as_json
+def status(run_id: str | None, home: str, broker: str | None, *, with_trials: bool, watch: bool, as_json: bool) -> None:
+    """Show where a run stands, and how many tracks of the home are in which state; live while it goes on."""
+    from workers.cli.inspect import live as inspect_live
+
+    context = opened(home)
+    run_id = pick_run(context, run_id)
+    if as_json:
+        live = inspect_live.look(context, run_id, broker)
+        trials = {"search": trials_told(context, run_id)} if with_trials else {}
+        options.emit(_status(context, run_id) | trials | ({"live": inspect_live.wire(live)} if live else {}))
+    else:
+        inspect_live.show(context, run_id, broker, lambda: _facts(context, run_id), watch=watch and sys.stdout.isatty())
+        if with_trials:
+            show_trials(context, run_id)
+
+
+def _facts(context: "Doors", run_id: str) -> list[tuple[str, str]]:
+    return [(name, _told(value)) for name, value in _status(context, run_id).items()]
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{what} {count}" for what, count in value.items())
+    if isinstance(value, list):
+        return ", ".join(value)
+    return f"{value:.1%}" if isinstance(value, float) else str(value)
+
+
+def _status(context: "Doors", run_id: str) -> dict[str, Any]:
+    from workers.runs import state as runs_state
+    from workers.service import state
+
+    ledger = context.ledger
+    plan = ledger.plan(run_id)
+    study, ended = ledger.study(run_id), ledger.ended_trials(run_id)
+    told: dict[str, Any] = {
+        "run_id": run_id,
+        "stage": runs_state.current(context, run_id),
+        "started": plan.created,
+        "libraries": [printable(library) for library in plan.libraries],
+        "shards": {
+            "scanned": ledger.shard_count(run_id) or len(ledger.shards(run_id)),
+            "sealed": len(ledger.sealed_shards(run_id)),
+        },
+        "tracks": runs_state.track_counts(context, plan),
+        "ledger": context.tracks.counts(),
+        "trials": {"requested": len(study.indices) if study is not None else 0, "ended": len(ended)},
+        "seconds": runs_state.seconds(context, run_id),
+    }
+    if up := state.told(context.home):
+        told["service"] = up
+    if (failure := ledger.failure(run_id)) is not None:
+        told["failure"] = failure
+    if (report := ledger.report(run_id)) is not None:
+        told["test_accuracy"] = report.test.accuracy
+        told["model"] = report.model.version
+        told["report"] = str(ledger.path(run_id) / "report.html")
+    return told

@@ -1,0 +1,125 @@
+"""What a search is and what came of it, printed for `chordal status --trials` and `chordal recipes NAME`."""
+
+from typing import TYPE_CHECKING, Any
+
+from workers.cli import options
+from workers.cli.tables import console, show_facts, show_rows
+
+if TYPE_CHECKING:
+    from pipeline.learning.search.ranking import Ranked, SearchSummary
+    from storage.home import Doors
+
+
+def show_search(name_or_file: str, *, as_json: bool) -> None:
+    """Print what a recipe searches: how many trials of which model, over which hyper-parameters.
+
+    Raises `UsageError` naming the recipe and the mistake.
+    """
+    from pipeline.learning.search.ranking import summarise
+    from workers.runs import request
+
+    recipe = request.recipe_of(name_or_file, trials=None)
+    summary = summarise(recipe)
+    if as_json:
+        options.emit({**recipe.to_wire(), "searched": summary.to_wire()})
+        return
+    show_facts([("recipe", recipe.name), ("title", recipe.title), ("features", ", ".join(recipe.families))])
+    _show_summary(summary)
+
+
+def trials_told(context: "Doors", run_id: str) -> dict[str, Any]:
+    """Return the search of a run and its trials, the best first, as `--json` prints them."""
+    from pipeline.learning.search.ranking import pace, summarise
+    from storage.ledger.times import trials_wall_s
+
+    ledger = context.ledger
+    study = ledger.study(run_id)
+    if study is None:
+        return {}
+    told: dict[str, Any] = summarise(ledger.plan(run_id).recipe, study).to_wire()
+    told["ranking"] = [row.to_wire() for row in _ranking(context, run_id)]
+    gained = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
+    return told if gained is None else {**told, **gained.to_wire(), "speed_up": round(gained.speed_up, 3)}
+
+
+def show_trials(context: "Doors", run_id: str) -> None:
+    """Print the search of a run and its trials, the best first."""
+    from pipeline.learning.search.ranking import pace, summarise
+    from storage.ledger.times import trials_wall_s
+
+    ledger = context.ledger
+    study = ledger.study(run_id)
+    if study is None:
+        console().print("no trials yet: the study is not drawn up")
+        return
+    _show_summary(summarise(ledger.plan(run_id).recipe, study))
+    rows = [_row(row) for row in _ranking(context, run_id)]
+    columns = (
+        "rank",
+        "trial",
+        "state",
+        "model",
+        "validation",
+        "hyper-parameters",
+        "seconds",
+        "attempts",
+        "host",
+        "reason",
+    )
+    console().print()
+    show_rows(columns, rows)
+    gained = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
+    if gained is not None:
+        console().print(
+            f"\n{gained.trial_s:.1f} s of trials in {gained.wall_s:.1f} s: a speed-up of {gained.speed_up:.2f}"
+        )
+
+
+def _ranking(context: "Doors", run_id: str) -> "tuple[Ranked, ...]":
+    from pipeline.learning.search.ranking import rank
+
+    return rank(context.ledger.outcomes(run_id), context.ledger.trials(run_id))
+
+
+def _show_summary(summary: "SearchSummary") -> None:
+    from pipeline.learning.search.ranking import lines_of
+
+    console().print()
+    console().print(lines_of(summary)[0])
+    rows = [
+        (
+            model.model,
+            model.features,
+            model.oracle,
+            str(model.trials),
+            each.name,
+            each.values,
+            str(each.default),
+            each.when,
+        )
+        for model in summary.models
+        for each in model.space
+    ]
+    show_rows(("model", "features", "search", "trials", "hyper-parameter", "values", "default", "when"), rows)
+    for model in summary.models:
+        if model.note:
+            console().print(f"{model.model} on {model.features}: {model.note}")
+
+
+def _row(row: "Ranked") -> tuple[str, ...]:
+    spread = "" if row.spread is None else f" \u00b1 {100 * row.spread:.1f}"
+    values = {**row.hyperparameters, **row.origin}
+    return (
+        "" if row.rank is None else str(row.rank),
+        str(row.trial),
+        row.state,
+        f"{row.model} on {row.features}",
+        "" if row.score is None else f"{row.score:.1%}{spread}",
+        ", ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
+        ),
+        f"{row.seconds:.1f}",
+        str(row.attempts),
+        row.host,
+        row.reason,
+    )

@@ -1,0 +1,134 @@
+"""`chordal pause`, `resume`, `throttle`, `cancel`: steering what goes on in a home."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.errors import UsageError
+from workers.cli import options
+from workers.cli.lookup import opened, pick_run
+
+if TYPE_CHECKING:
+    from workers.app.controls import Controls
+
+
+@click.command()
+@options.home
+@options.as_json
+def pause(home: str, *, as_json: bool) -> None:
+    """Let the workers of a home finish what they have in hand and start nothing new until `chordal resume`."""
+    told = _change(home, paused=True)
+    _show(told, "paused: what is being worked on is finished, the rest waits for `chordal resume`", as_json=as_json)
+
+
+@click.command()
+@options.home
+@options.as_json
+def resume(home: str, *, as_json: bool) -> None:
+    """Let the workers of a home go on after `chordal pause`; what else was asked for by `throttle` stays."""
+    told = _change(home, paused=False)
+    _show(told, "resumed", as_json=as_json)
+
+
+@click.command()
+@click.option("--nice", type=click.IntRange(0, 19), metavar="N", help="Politeness of the worker processes, 0 to 19.")
+@click.option("--io", type=click.Choice(["normal", "idle"]), help="idle: use the disk when nobody else does (Linux).")
+@click.option("--files-per-minute", metavar="N|none", help="How many files all workers together start in a minute.")
+@click.option("--hours", metavar="HH:MM-HH:MM|none", help="When work may be started, in each worker's local time.")
+@click.option("--show", is_flag=True, help="Show what is asked for, change nothing.")
+@options.home
+@options.as_json
+def throttle(
+    nice: int | None,
+    io: Any,
+    files_per_minute: str | None,
+    hours: str | None,
+    home: str,
+    *,
+    show: bool,
+    as_json: bool,
+) -> None:
+    """Share the machine and the disk; followed within seconds, by runs that go on and by later ones.
+
+    \b
+    For example:
+        chordal throttle --nice 19 --io idle --hours 22:00-06:00
+        chordal throttle --files-per-minute 120
+        chordal throttle --nice 0 --io normal --files-per-minute none --hours none
+    """
+    from workers.app import controls
+
+    asked: dict[str, Any] = {}
+    if nice is not None:
+        asked["nice"] = nice
+    if io is not None:
+        asked["io"] = io
+    if files_per_minute is not None:
+        asked["files_per_minute"] = _cap(files_per_minute)
+    if hours is not None:
+        asked["hours"] = None if hours == "none" else controls.hours_of(hours)
+    if show == bool(asked):
+        raise UsageError("throttle: say what to change (--nice, --io, --files-per-minute, --hours), or --show alone")
+    told = _change(home, **asked)
+    _show(told, f"controls: {controls.told(told)}", as_json=as_json)
+
+
+@click.command()
+@click.argument("run_id", required=False, metavar="[RUN]")
+@options.home
+@options.broker
+@options.as_json
+def cancel(run_id: str | None, home: str, broker: str | None, *, as_json: bool) -> None:
+    """End a run soon: the files at hand are finished, what is done is kept, and a later run goes on from there.
+
+    Without RUN, the one that goes on in the home. With --broker, also one whose command is gone.
+    """
+    from workers.broker import health
+    from workers.broker.address import BrokerAddress
+    from workers.runs import active, state
+    from workers.runs import cancel as runs_cancel
+
+    context = opened(home)
+    if broker is not None:
+        given = BrokerAddress.parse(broker)
+        health.require(given)
+        address: BrokerAddress | None = given
+        run_id = pick_run(context, run_id)
+    else:
+        run_id = pick_run(context, run_id) if run_id is not None else None
+        found = active.pick(context.home, run_id)
+        run_id, address = found.run_id, found.broker
+    stage = state.current(context, run_id)
+    if stage in state.ENDS:
+        raise UsageError(f"run {run_id}: {stage} already")
+    runs_cancel.cancel(context, run_id, address)
+    if as_json:
+        options.emit({"run_id": run_id, "stage": state.current(context, run_id)})
+    else:
+        click.echo(f"run {run_id}: cancelled; what is done is kept, and the same command goes on from there")
+
+
+def _cap(text: str) -> int | None:
+    if text == "none":
+        return None
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise UsageError(f"files-per-minute {text}: not a number; give 1 or more, or none. `chordal pause` holds all")
+    return int(text)
+
+
+def _change(home: str, **asked: Any) -> "Controls":
+    from workers.app import controls
+
+    folder = opened(home).home
+    found = controls.load(folder)
+    if asked:
+        found = found.replace(**asked)
+        controls.save(folder, found)
+    return found
+
+
+def _show(told: "Controls", line: str, *, as_json: bool) -> None:
+    if as_json:
+        options.emit(told.to_wire())
+    else:
+        click.echo(line)

@@ -1,0 +1,123 @@
+"""`chordal predict`: what a model says of files and libraries."""
+
+import os
+import sys
+from collections import Counter
+from typing import Any
+
+import click
+
+from workers.cli import options
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--model", metavar="VERSION", help="A version of `chordal models`.  [default: the champion]")
+@click.option(
+    "--top", type=click.IntRange(min=1), metavar="K", help="Tell the K most probable classes.  [default: 1; JSON: all]"
+)
+@click.option("--timeline", is_flag=True, help="Tell every segment of a file; JSON always does.")
+@click.option(
+    "--chunk-s",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Cut what is longer into chunks of this length first, e.g. 30, and judge each as if it were a file.",
+)
+@click.option(
+    "--labels", metavar="SPEC", help="Compare with true labels, given as for `chordal run`; scores new files only."
+)
+@click.option("--out", metavar="FILE", help="Write here; a name in .json or .csv says which form.")
+@click.option("--force", is_flag=True, help="Replace the file of --out.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each file (with --timeline each segment).")
+@click.option(
+    "--max-duration",
+    type=click.FloatRange(min=1),
+    default=4 * 3600.0,
+    metavar="SECONDS",
+    help="Longer files are recorded as too_large.  [default: 14400]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes to start, if anything has to be extracted.  [default: one per core; none with --broker]",
+)
+@options.broker
+@options.home
+@options.as_json
+def predict(
+    paths: tuple[str, ...],
+    model: str | None,
+    top: int | None,
+    chunk_s: float | None,
+    labels: str | None,
+    out: str | None,
+    max_duration: float,
+    workers: int | None,
+    broker: str | None,
+    home: str,
+    *,
+    timeline: bool,
+    force: bool,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Say what files and folders sound like: label, probability, and how it goes over time.
+
+    \b
+    For example:
+        chordal predict song.mp3 --timeline
+        chordal predict ~/Music --top 3 --csv --out labels.csv
+        chordal predict concert.flac --chunk-s 30 --json
+        chordal predict new-songs --labels folder
+
+    Features that are stored are used, what is missing is extracted first. A file that cannot be read is told with the
+    reason, and the others go on; when none could be, the exit status is 1. "unsure" is the answer where the model
+    abstains.
+    """
+    from pipeline.learning.training.prediction import Scoring
+    from workers.broker.address import BrokerAddress
+    from workers.cli.lookup import opened
+    from workers.cli.runs import prediction_output
+    from workers.cli.runs.request import shown_command
+    from workers.predict import predictions
+    from workers.predict.request import Asked
+    from workers.processes import signals
+    from workers.processes.environment import quiet_tensorflow
+    from workers.runs.progress import View
+
+    signals.listen()
+    quiet_tensorflow()
+    form = prediction_output.form_of(out, as_json=as_json, as_csv=as_csv)
+    asked = Asked(
+        paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - keeps odd bytes
+        model=model,
+        top=top,
+        chunk_s=chunk_s,
+        labels=labels,
+        max_duration_s=max_duration,
+        broker=BrokerAddress.parse(broker) if broker else None,
+        workers=workers,
+        command=shown_command(),
+    )
+    doors = opened(home)
+    counts: Counter[str] = Counter(predicted=0, unsure=0, failed=0)
+    with prediction_output.opened(out, force=force) as file, View(quiet=as_json) as view:
+        found = predictions.carry_out(doors, asked, view)
+        scoring = Scoring(found.classes)
+        writer = prediction_output.writer(form, file, found, top=top, timeline=timeline)
+        for each in found:
+            signals.check()
+            counts["failed" if each.failure else "unsure" if each.unsure else "predicted"] += 1
+            scoring.take([each])
+            writer.take(each)
+        scores = scoring.scores()
+        writer.end(scores)
+        file.flush()
+        for line in prediction_output.ending_words(dict(counts), scores):
+            view.line(f"model {found.model.version}: {line}")
+    if out is not None and as_json:
+        told: dict[str, Any] = {"file": os.path.abspath(out), "model": found.model.version, **counts}  # noqa: PTH100
+        options.emit({**told, "scores": scores.to_wire() if scores is not None else None})
+    if counts["failed"] and counts["failed"] == counts.total():
+        sys.exit(1)

@@ -1,0 +1,217 @@
+"""Predictions on paper: a table for people, CSV or JSON for programs, each written as the predictions come."""
+
+import csv
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Literal, Protocol
+
+from pipeline.errors import ChordalError, UsageError
+from pipeline.learning.training.prediction import PredictionScores, TrackPrediction
+from pipeline.text import printable
+from workers.predict.predictions import Predictions
+
+Form = Literal["table", "csv", "json"]
+
+_WIDEST = 80
+"""Characters of a path in a table on a terminal; longer ones are cut at their beginning."""
+
+
+class Writer(Protocol):
+    """Writes predictions one by one."""
+
+    def take(self, prediction: TrackPrediction) -> None:
+        """Write the next one."""
+        ...
+
+    def end(self, scores: PredictionScores | None) -> None:
+        """Write what comes after the last one."""
+        ...
+
+
+def writer(form: Form, file: IO[str], predictions: Predictions, *, top: int | None, timeline: bool) -> Writer:
+    """Return what writes predictions in a form; `timeline` adds the segments, which JSON always has."""
+    if form == "json":
+        return _Json(file, predictions)
+    if form == "csv":
+        return _Csv(file, top=top or 1, timeline=timeline)
+    return _Lines(file, top=top or 1, timeline=timeline)
+
+
+@contextmanager
+def opened(out: str | None, *, force: bool) -> Iterator[IO[str]]:
+    """Give the file to write into, standard output without one; a file is there whole or not at all.
+
+    Raises `UsageError` when the file is there and shall not be replaced, or cannot be written.
+    """
+    if out is None:
+        yield sys.stdout
+        return
+    target = Path(out).expanduser().absolute()
+    shown = printable(str(target))
+    if target.is_dir():
+        raise UsageError(f"--out {shown}: a folder; name a file in it")
+    if target.exists() and not force:
+        raise UsageError(f"--out {shown}: there already; name another file, or replace it with --force")
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except ChordalError:
+        raise  # some of them are the system's errors too
+    except OSError as error:
+        raise UsageError(f"--out {shown}: cannot be written ({error.strerror}); name another file") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def form_of(out: str | None, *, as_json: bool, as_csv: bool) -> Form:
+    """Return the form that was asked for, by an option or by the ending of the file's name.
+
+    Raises `UsageError` when two were.
+    """
+    if as_json and as_csv:
+        raise UsageError("predict: --json and --csv are two forms; ask for one")
+    ending = Path(out).suffix.lower() if out else ""
+    if as_json or (not as_csv and ending == ".json"):
+        return "json"
+    return "csv" if as_csv or ending == ".csv" else "table"
+
+
+def ending_words(counts: dict[str, int], scores: PredictionScores | None) -> list[str]:
+    """Return what is said after all predictions, line by line."""
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "no file"
+    lines = [told]
+    if scores is None:
+        return lines
+    found = scores.scores
+    if found.n:
+        unsure = f", {scores.unsure:,} of them unsure" if scores.unsure else ""
+        lines.append(
+            f"accuracy {found.accuracy:.1%}, macro F1 {found.macro_f1:.3f}, on {found.n:,} labelled files{unsure}"
+        )
+    if scores.learned:
+        lines.append(f"{scores.learned:,} labelled files are not scored: the model learned from them")
+    if scores.unknown:
+        words = ", ".join(f"{printable(label)} {count:,}" for label, count in scores.unknown.items())
+        lines.append(f"labels that are no class of the model, which cannot be right: {words}")
+    return lines
+
+
+class _Json:
+    """One JSON object, a track at a time; odd bytes of file names stay escaped."""
+
+    def __init__(self, file: IO[str], predictions: Predictions) -> None:
+        self._file = file
+        model = predictions.model
+        head = {
+            "model": model.version,
+            "family": model.family,
+            "classes": list(predictions.classes),
+            "extracted": predictions.extracted,
+        }
+        file.write(json.dumps(head)[:-1] + ', "tracks": [')
+        self._first = True
+
+    def take(self, prediction: TrackPrediction) -> None:
+        self._file.write(("" if self._first else ",") + "\n" + json.dumps(prediction.to_wire(), ensure_ascii=True))
+        self._first = False
+
+    def end(self, scores: PredictionScores | None) -> None:
+        told = json.dumps(scores.to_wire()) if scores is not None else "null"
+        self._file.write(f'\n], "scores": {told}}}\n')
+
+
+class _Csv:
+    """A row for each file, or for each segment."""
+
+    def __init__(self, file: IO[str], *, top: int, timeline: bool) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
+        self._top, self._timeline = top, timeline
+        more = [name for n in range(2, top + 1) for name in (f"label_{n}", f"probability_{n}")]
+        columns = ["path", *(["start_s"] if timeline else []), "label", "probability"]
+        if not timeline:
+            columns += ["unsure", *more, "truth", "learned"]
+        self._writer.writerow([*columns, "kind", "reason"])
+
+    def take(self, prediction: TrackPrediction) -> None:
+        path = printable(prediction.path)
+        failure = prediction.failure
+        if failure is not None:
+            blank = 3 if self._timeline else 5 + 2 * (self._top - 1)
+            self._writer.writerow([path, *[""] * blank, failure.kind, printable(failure.reason)])
+        elif self._timeline:
+            for each in prediction.timeline:
+                start = f"{each.start_s:.3f}"
+                self._writer.writerow([path, start, printable(each.label), f"{each.probability:.6f}", "", ""])
+        else:
+            self._writer.writerow([path, *self._judged(prediction), "", ""])
+
+    def _judged(self, prediction: TrackPrediction) -> list[str]:
+        others = _others(prediction, self._top)
+        told = [text for label, share in others for text in (printable(label), f"{share:.6f}")]
+        told += [""] * (2 * (self._top - 1) - len(told))
+        return [
+            printable(prediction.label or ""),
+            f"{prediction.probability:.6f}",
+            _yes(prediction.unsure),
+            *told,
+            printable(prediction.truth or ""),
+            _yes(prediction.learned),
+        ]
+
+    def end(self, scores: PredictionScores | None) -> None:
+        """Say nothing: rows are all there is in CSV."""
+
+
+class _Lines:
+    """A line for each file, in columns that stay in place however many there are."""
+
+    def __init__(self, file: IO[str], *, top: int, timeline: bool) -> None:
+        self._file, self._top, self._timeline = file, top, timeline
+        self._cut = _WIDEST if file is sys.stdout and sys.stdout.isatty() else None
+
+    def take(self, prediction: TrackPrediction) -> None:
+        path = printable(prediction.path)
+        if self._cut is not None and len(path) > self._cut:
+            path = "\u2026" + path[-self._cut + 1 :]
+        if prediction.failure is not None:
+            print(
+                f"failed   {path}: {prediction.failure.kind}, {printable(prediction.failure.reason)}", file=self._file
+            )
+            return
+        others = "".join(f", {printable(label)} {share:.1%}" for label, share in _others(prediction, self._top))
+        label = printable(prediction.label or "")
+        said = f"unsure, perhaps {label}" if prediction.unsure else label
+        truth = f", truly {printable(prediction.truth)}" if prediction.truth not in {None, prediction.label} else ""
+        print(f"{prediction.probability:7.1%}  {path}: {said}{others}{truth}", file=self._file)
+        if self._timeline:
+            for each in prediction.timeline:
+                print(
+                    f"         {_clock(each.start_s):>8}  {each.probability:6.1%}  {printable(each.label)}",
+                    file=self._file,
+                )
+
+    def end(self, scores: PredictionScores | None) -> None:
+        """Say nothing: the command says it on standard error."""
+
+
+def _others(prediction: TrackPrediction, top: int) -> Sequence[tuple[str, float]]:
+    return list(prediction.probabilities.items())[1:top]
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else ""
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

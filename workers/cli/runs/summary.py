@@ -1,0 +1,209 @@
+"""What a command tells at its end, for people and for machines: read from the ledger, never from the broker."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.learning.dataset.flaws import RowSides
+from pipeline.learning.dataset.manifests import DatasetManifest, Split
+from pipeline.learning.study.results import EvaluationReport, Scores
+from pipeline.plans.run import RunPlan
+from storage.home import Doors
+from storage.ledger.times import trials_wall_s
+from workers.cli.runs.summary_text import lines_of
+from workers.cli.tables import show_facts
+from workers.learning import study
+from workers.runs import state
+
+if TYPE_CHECKING:
+    from workers.runs.request import Finished
+
+BEST = 5
+"""How many of the best trials a summary lists; `chordal status --trials` has them all."""
+
+
+def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
+    """Return the summary of a run that ended, as `--json` prints it."""
+    context = Doors(home)
+    run_id = finished.plan.run_id
+    told: dict[str, Any] = {
+        "run_id": run_id,
+        "tracks": {"scanned": finished.found.files, **state.track_counts(context, finished.plan)},
+        "deleted": finished.found.gone,
+        "duplicates": _duplicates(context, finished.plan),
+        "labels": finished.found.labels,
+    }
+    report = context.ledger.report(run_id)
+    if report is not None:
+        told |= _learned(context, run_id, report)
+    return told | {
+        "report": _existing(context.ledger.path(run_id) / "report.html"),
+        "seconds": state.seconds(context, run_id),
+    }
+
+
+def _duplicates(context: Doors, plan: RunPlan) -> int:
+    """Return how many files of a run's libraries have the content of another one there, which was computed once."""
+    roots = tuple(f"{library.rstrip('/')}/" for library in plan.libraries)
+    contents = bytearray()
+    for record in context.store.snapshot().records():
+        if record.extracted and not record.copy_of and record.path.startswith(roots):
+            contents += bytes.fromhex(record.content_hash)
+    found = np.frombuffer(bytes(contents), "S16")
+    return len(found) - len(np.unique(found))
+
+
+def of_scan(home: Path, finished: "Finished") -> dict[str, Any]:
+    """Return the summary of a scan."""
+    found = finished.found
+    return {
+        "run_id": finished.plan.run_id,
+        "tracks": {"scanned": found.files, "unlabelled": found.unlabelled},
+        "deleted": found.gone,
+        "bytes": found.bytes,
+        "formats": found.formats,
+        "labels": found.labels,
+        "shards": found.shards,
+        "unreadable": list(found.unreadable),
+        "seconds": state.seconds(Doors(home), finished.plan.run_id),
+    }
+
+
+def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str, Any]:
+    from pipeline.learning.search.ranking import pace, rank
+
+    drawn_up = context.ledger.study(run_id)
+    outcomes = context.ledger.outcomes(run_id)
+    counts = Counter(outcome.state for outcome in outcomes)
+    gained = pace(outcomes, trials_wall_s(context.ledger, run_id))
+    manifest, split = study.study(context, run_id)
+    return {
+        "trials": {
+            "requested": len(drawn_up.indices) if drawn_up is not None else 0,
+            "completed": counts["completed"],
+            "failed": counts["failed"],
+            **({"skipped": counts["skipped"]} if counts["skipped"] else {}),
+        },
+        "search": {
+            "strategy": drawn_up.strategy if drawn_up is not None else "random",
+            "best": [row.to_wire() for row in rank(outcomes)[:BEST]],
+            **({} if gained is None else {**gained.to_wire(), "speed_up": round(gained.speed_up, 3)}),
+        },
+        "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
+        **_champion(context, report.model.version),
+        **_tracked(context, run_id),
+        **_copies(context, run_id, manifest),
+        "scores": {
+            "of": report.scored,
+            "validation": _scores(report.validation),
+            "test": _scores(report.test),
+            "segments": {family: _scores(scores) for family, scores in report.segments.items()},
+        },
+        "answers": _answers(report),
+        "leakage": _leakage(report),
+        "split": {
+            "strategy": split.strategy,
+            "groups": split.groups,
+            "seed": split.seed,
+            "sizes": _sizes(split, report.row_sides),
+            **_torn(split, report.row_sides),
+            "excluded": len(manifest.excluded),
+            "duplicates": {
+                "same": sum(len(found.tracks) for found in split.duplicates if found.kind == "same"),
+                "near": sum(len(found.tracks) for found in split.duplicates if found.kind == "near"),
+            },
+            "notes": list(split.notes),
+        },
+    }
+
+
+def _champion(context: Doors, version: str) -> dict[str, Any]:
+    """Return whether a model became the champion, and who is it."""
+    verdict, champion = context.champions.verdict(version), context.champions.current()
+    if verdict is None:
+        return {}
+    return {
+        "verdict": {"state": verdict.state, "reason": verdict.reason, "champion": champion and champion.version},
+    }
+
+
+def _tracked(context: Doors, run_id: str) -> dict[str, Any]:
+    """Return which MLflow was told of a run; nothing where none should be."""
+    told = context.ledger.tracked(run_id)
+    return {"mlflow": told.to_wire()} if told is not None else {}
+
+
+def _copies(context: Doors, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
+    """Return how many altered copies the recipe asks for and the store has; nothing for a recipe without."""
+    augment = context.ledger.plan(run_id).recipe.augment
+    if augment is None:
+        return {}
+    stored, asked = manifest.copies(augment)
+    return {"copies": {"requested": asked, "stored": stored}}
+
+
+def _scores(scores: Scores) -> dict[str, Any]:
+    wire = scores.to_wire()
+    return {
+        name: wire[name]
+        for name in ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "n", "per_class")
+    }
+
+
+def _answers(report: EvaluationReport) -> dict[str, Any] | None:
+    """Return what calibration and threshold do on the test; None for a report of an older chordal."""
+    found = report.calibration
+    if found is None:
+        return None
+    return {
+        "temperature": found.delivered.temperature,
+        "threshold": found.delivered.threshold,
+        "coverage": found.coverage,
+        "accuracy": found.accuracy,
+        "ece_before": found.before.ece,
+        "ece_after": found.after.ece,
+    }
+
+
+def _leakage(report: EvaluationReport) -> dict[str, Any] | None:
+    """Return what the sentinel found; None for a report of an older chordal."""
+    found = report.sentinel
+    if found is None:
+        return None
+    return {
+        "model": found.family,
+        "random_rows": found.random.accuracy if found.random else None,
+        "neighbours_together": found.neighbours.accuracy if found.neighbours else None,
+        "whole_groups": found.honest.accuracy if found.honest else None,
+        "gap": found.gap.gap if found.gap else None,
+    }
+
+
+def _sizes(split: Split, rows: RowSides | None) -> dict[str, dict[str, int]]:
+    """Return how many tracks, or rows where those were parted, are on each side."""
+    if rows is not None:
+        return {"rows": {"train": rows.train, "validation": rows.validation, "test": rows.test}}
+    return {
+        part.name: {"train": len(part.train), "validation": len(part.validation), "test": len(part.test)}
+        for part in split.partitions
+    }
+
+
+def _torn(split: Split, rows: RowSides | None) -> dict[str, int | None]:
+    """Return how many tracks have rows on several sides, where rows were parted; None where nobody counted."""
+    if split.strategy != "rows":
+        return {}
+    return {"torn": rows.torn if rows is not None else None}
+
+
+def _existing(path: Path) -> str | None:
+    return str(path) if path.exists() else None
+
+
+def show(told: dict[str, Any]) -> None:
+    """Print a summary for a person on standard output."""
+    show_facts(lines_of(told))
+    if "then" in told:
+        show(told["then"])

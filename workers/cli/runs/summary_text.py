@@ -1,0 +1,116 @@
+"""A summary in words, for people."""
+
+from typing import Any
+
+from pipeline.text import printable
+
+
+def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a summary as names and what is said of each, in order."""
+    tracks = told["tracks"]
+    lines = [("run", told["run_id"]), ("tracks", ", ".join(f"{count} {name}" for name, count in tracks.items()))]
+    if told["deleted"]:
+        lines.append(("deleted", f"{told['deleted']} tracks of earlier scans are gone"))
+    if told.get("duplicates"):
+        lines.append(("duplicates", f"{told['duplicates']} files have the content of another, computed once"))
+    if tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
+        lines.append(("", "nothing was new or changed, so nothing was extracted"))
+    if "formats" in told:
+        lines.append(("formats", ", ".join(f"{count} {name}" for name, count in told["formats"].items())))
+        lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in told["labels"].items())))
+    if "trials" in told:
+        lines += _learned_lines(told)
+    if "mlflow" in told:
+        tracked = told["mlflow"]
+        mend = f"was not told: {printable(tracked['reason'])}; `chordal track` does it later"
+        lines.append(("mlflow", f"{tracked['address']} {mend if tracked['reason'] else 'run ' + tracked['run']}"))
+    if "copies" in told:
+        copies = told["copies"]
+        mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
+        lines.append(("copies", f"{copies['stored']} of {copies['requested']} altered copies learned from{mend}"))
+    lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in told["seconds"].items())))
+    if told.get("report"):
+        lines.append(("report", told["report"]))
+    return lines
+
+
+def _learned_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what a run learned."""
+    trials, model, test = told["trials"], told["model"], told["scores"]["test"]
+    lines = [
+        ("trials", ", ".join(f"{count} {name}" for name, count in trials.items())),
+        *_search_lines(told["search"]),
+        ("model", f"{model['version']}  {model['family']}"),
+        *([("champion", _verdict_words(told["verdict"]))] if "verdict" in told else []),
+        ("test", _test_words(test, told["scores"]["of"])),
+        ("split", _split_words(told["split"])),
+    ]
+    if (answers := told["answers"]) and answers["threshold"]:
+        accuracy = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
+        lines.append(("answers", f"{answers['coverage']:.1%} of the test{accuracy}; the rest is unsure"))
+    if (leakage := told["leakage"]) and leakage["random_rows"] is not None:
+        lines.append(("leakage", _leakage_words(leakage)))
+    return lines
+
+
+def _search_lines(search: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how the search was done, and its best trials."""
+    how = f"{search['strategy']}"
+    if "speed_up" in search:
+        how += f"; {search['trial_s']:.1f} s of trials in {search['wall_s']:.1f} s, speed-up {search['speed_up']:.2f}"
+    lines = [("search", how)]
+    for row in search["best"]:
+        if row["rank"] is None:
+            continue
+        spread = "" if row["spread"] is None else f" \u00b1 {100 * row['spread']:.1f}"
+        values = ", ".join(f"{name} {_short(value)}" for name, value in row["hyperparameters"].items())
+        score = f"{row['score']:.1%}{spread}"
+        lines.append(
+            (f"  {row['rank']}.", f"{score}  trial {row['trial']}: {row['model']} on {row['features']}, {values}")
+        )
+    return lines
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _test_words(test: dict[str, Any], scored: str) -> str:
+    interval = test["accuracy_interval"]
+    between = f" ({interval['low']:.1%} to {interval['high']:.1%})" if interval else ""
+    return f"accuracy {test['accuracy']:.1%}{between}, macro F1 {test['macro_f1']:.3f}, on {test['n']} {scored}"
+
+
+def _leakage_words(leakage: dict[str, Any]) -> str:
+    partings = (
+        ("random_rows", "with rows at random"),
+        ("neighbours_together", "with neighbours together"),
+        ("whole_groups", "with whole groups"),
+    )
+    said = ", ".join(
+        f"{leakage[key]:.1%} {how}" if leakage[key] is not None else f"unknown {how}" for key, how in partings
+    )
+    return f"one quick model says {said}"
+
+
+def _verdict_words(verdict: dict[str, Any]) -> str:
+    words = f"{verdict['state']}: {printable(verdict['reason'])}"
+    return words if verdict["state"] == "promoted" else f"still {verdict['champion']}; {words}"
+
+
+def _split_words(split: dict[str, Any]) -> str:
+    parts = split["sizes"]
+    if split["strategy"] == "rows":
+        return _row_words(parts["rows"], split["torn"])
+    if len(parts) > 1:
+        nested = " (nested)" if split["strategy"] == "nested" else ""
+        return f"cross-validated over {len(parts)} partitions{nested}, {split['groups']} groups kept whole"
+    size = next(iter(parts.values()))
+    return f"{size['train']} train, {size['validation']} validation, {size['test']} test; groups kept whole"
+
+
+def _row_words(size: dict[str, int], torn: int | None) -> str:
+    if torn is None:
+        return "single rows at random"  # told by an older chordal
+    both = f"segments of {torn} tracks stand on both sides" if torn else "each is of a track of its own"
+    return f"{size['train']} train, {size['validation']} validation, {size['test']} test, single rows at random: {both}"

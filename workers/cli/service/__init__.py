@@ -1,0 +1,1 @@
+"""Commands of the service: up, down, its parts, workers and the schedule."""

@@ -1,0 +1,86 @@
+"""`chordal worker`: a Celery worker for some of the queues; and the guard of the embedded broker."""
+
+import os
+from pathlib import Path
+
+import click
+
+from workers.cli import options
+from workers.processes.environment import QUIET
+
+
+@click.command()
+@options.home
+@options.broker
+@click.option(
+    "--queues",
+    default="extract,store,tune,train",
+    show_default=True,
+    metavar="LIST",
+    help="Queues to work on: extract, store, tune, train; or schedule alone.",
+)
+@click.option("--concurrency", type=click.IntRange(min=1), metavar="N", help="Processes.  [default: one per core]")
+@click.option("--name", metavar="NAME", help="Shown in Flower.  [default: made from the queues]")
+@click.option(
+    "--map",
+    "maps",
+    type=click.Path(),  # so that the variable's value is cut at colons
+    multiple=True,
+    envvar="CHORDAL_MAP",
+    show_envvar=True,
+    metavar="THERE=HERE",
+    help="Where a folder of the scanning host lies on this one, as /music=/mnt/nas/music; may be repeated.",
+)
+@click.option("--end-with-parent", is_flag=True, hidden=True)
+def worker(
+    home: str,
+    broker: str | None,
+    queues: str,
+    concurrency: int | None,
+    name: str | None,
+    maps: tuple[str, ...],
+    *,
+    end_with_parent: bool,
+) -> None:
+    """Work for runs that use the same broker and home, until stopped with Ctrl-C.
+
+    \b
+    On each host, with the home on a shared folder:
+        chordal worker --home /shared/chordal --broker redis://broker:6379/0 --queues extract,store
+    """
+    from pipeline.errors import UsageError
+
+    # Before NumPy or TensorFlow are imported: they read these when they load.
+    for variable, value in QUIET.items():
+        os.environ.setdefault(variable, value)
+
+    from workers.app.path_map import parse_all
+    from workers.app.settings import QUEUES, SCHEDULE
+    from workers.broker.address import BrokerAddress
+    from workers.worker import start
+
+    wanted = [queue.strip() for queue in queues.split(",") if queue.strip()]
+    unknown = sorted(set(wanted) - {*QUEUES, SCHEDULE})
+    if unknown or not wanted:
+        raise UsageError(f"queues {queues}: {', '.join(unknown) or 'none given'}; choose from {', '.join(QUEUES)}")
+    if not broker:
+        raise UsageError("broker: none given; name the one that runs use with --broker or CHORDAL_BROKER")
+    start.serve(
+        home=Path(home),
+        broker=BrokerAddress.parse(broker),
+        queues=wanted,
+        concurrency=concurrency or os.cpu_count() or 1,
+        name=name,
+        end_with_parent=end_with_parent,
+        maps=parse_all(maps),
+    )
+
+
+@click.command(hidden=True)
+@click.option("--data", type=click.Path(path_type=Path), required=True)
+@click.option("--socket", type=click.Path(path_type=Path), required=True)
+def guard_broker(data: Path, socket: Path) -> None:
+    """Run the embedded broker until standard input closes."""
+    from workers.broker.embedded import guard
+
+    guard(data, socket)

@@ -1,0 +1,1 @@
+"""Commands around a first use: doctor, the demo library, shell completion."""

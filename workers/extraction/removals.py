@@ -1,0 +1,63 @@
+"""Files that are gone from a library."""
+
+import os
+from collections.abc import Iterable, Sequence
+
+from pipeline.library.tracks import track_id
+from pipeline.plans.run import RunPlan
+from storage.home import Doors
+from storage.ledger.tracks import Scan, TrackIds
+from storage.rules import deletion
+
+
+def remove(context: Doors, libraries: Sequence[str], paths: Iterable[str]) -> int:
+    """Mark files that were removed from libraries as deleted; return how many of them the store knew.
+
+    Their features stay for a while: rows belong to a content, which may be back under another name. A library that is
+    itself not there, or empty, was unmounted rather than removed: then nothing was. Raises `StoreError`.
+    """
+    if not all(_is_there(library) for library in libraries):
+        return 0
+    # That of the newest scan: within it a mark outranks what it was put on, and whatever is scanned later outranks the
+    # mark. The time would not do: one told by a clock that was ahead would hide the file from scans to come.
+    scanned = [context.ledger.plan(run_id).sequence for run_id in context.ledger.run_ids()[-1:]]
+    removed = 0
+    for path in paths:
+        record = context.store.record(track_id(path))
+        if record is None or record.mark == "deleted":
+            continue
+        removed += context.store.commit(deletion(record, max([record.sequence, *scanned])), {}, {})
+    return removed
+
+
+def _is_there(library: str) -> bool:
+    try:
+        with os.scandir(library) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
+def _mark_gone(context: Doors, plan: RunPlan, seen: TrackIds, unreadable: frozenset[str]) -> int:
+    """Mark the tracks of the plan's libraries that the walk did not see any more; return how many."""
+    if len(context.ledger.run_ids()) == 1 and not context.has_store:
+        return 0  # the first scan of a home: nothing was there before, and looking makes no store
+    marks = context.tracks.gone(
+        Scan(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), seen, is_gone=_is_gone
+    )
+    tracks = 0
+    for mark in marks:
+        context.store.commit(mark, {}, {})
+        tracks += not mark.copy_of
+    return tracks
+
+
+def _is_gone(path: str) -> bool:
+    """Tell whether there is nothing at a path; when that cannot be seen, it is not gone."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

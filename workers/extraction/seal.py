@@ -1,0 +1,48 @@
+"""What a shard's chord body does: ask the store whether every file is settled, compact, seal, start learning."""
+
+from typing import TYPE_CHECKING
+
+from pipeline.library.tracks import ScannedTrack
+from pipeline.plans.run import ShardSummary
+from workers.app.context import Context
+from workers.extraction.settled import copies_wanted, family_keys, is_settled, outcome
+
+if TYPE_CHECKING:
+    from storage import Snapshot
+
+
+def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
+    """Seal a shard when the store has settled every file of it; return its summary, or None when files are missing.
+
+    The chord's own results are not asked: a body may run early or twice, and neither may count a file wrongly.
+    """
+    if shard in context.ledger.sealed_shards(run_id):
+        return context.ledger.sealed(run_id)[shard]
+    plan = context.ledger.plan(run_id)
+    keys = family_keys(plan)
+    tracks = context.ledger.shard(run_id, shard)
+    context.store.compact()
+    snapshot = context.store.snapshot()
+    summary = ShardSummary(shard=shard)
+    for track in tracks:
+        if not is_settled(track, snapshot, keys, copies_wanted(plan, track), plan.chunk_s):
+            return None
+        summary = _counted(summary, track, snapshot, plan.sequence)
+    context.ledger.seal(run_id, summary)
+    return summary
+
+
+def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: "Snapshot", sequence: int) -> ShardSummary:
+    record = snapshot.record(track.track_id)
+    assert record is not None, "settled tracks have a record"  # noqa: S101 - narrows the type
+    of = outcome(record, sequence)
+    audio_s = 0.0 if of == "failed" else record.duration_s
+    return summary.replace(audio_s=summary.audio_s + audio_s, **{of: getattr(summary, of) + 1})
+
+
+def ready_to_learn(context: Context, run_id: str) -> bool:
+    """Tell, to exactly one caller ever, that the last shard is sealed and learning may start."""
+    shards = context.ledger.shard_count(run_id)
+    if shards is None or len(context.ledger.sealed_shards(run_id)) < shards:
+        return False
+    return context.ledger.plan(run_id).learn and context.ledger.claim(run_id, "learning")

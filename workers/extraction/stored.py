@@ -1,0 +1,101 @@
+"""What a scan found and the store has already: sealed on the spot, without a broker, a worker or a task."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.library.tracks import ScannedTrack, TrackRecord
+from pipeline.plans.run import RunPlan, ShardSummary
+from storage.home import Doors
+from workers.broker.counters import OUTCOMES
+from workers.extraction.settled import family_keys, outcome, settled
+
+if TYPE_CHECKING:
+    from storage import Snapshot
+
+BATCH = 4096
+
+_ROW = np.dtype([("track_id", "S16"), ("size_bytes", "i8"), ("mtime_ns", "i8"), ("audio_s", "f8"), ("outcome", "u1")])
+
+
+class Known:
+    """The files that a store had everything of that a run wants, or their failures; 41 bytes for each."""
+
+    def __init__(self, snapshot: "Snapshot", plan: RunPlan) -> None:
+        keys = family_keys(plan)
+        rows = [
+            np.array([_row(record, plan.sequence) for record in batch if _is_settled(record, snapshot, keys)], _ROW)
+            for batch in _batches(snapshot.records())
+        ]
+        found = np.concatenate([np.zeros(0, _ROW), *rows])
+        self._rows = found[np.argsort(found["track_id"])]
+
+    def missing(self, tracks: Sequence[ScannedTrack]) -> list[ScannedTrack]:
+        """Return those of some files that are not known as they are now."""
+        known = self._find(tracks)[1]
+        return [track for track, is_known in zip(tracks, known.tolist(), strict=True) if not is_known]
+
+    def summary(self, shard: int, tracks: Sequence[ScannedTrack]) -> ShardSummary | None:
+        """Return what became of the files of a shard, or None when something is missing of any of them."""
+        rows, known = self._find(tracks)
+        if not known.all():
+            return None
+        counts = np.bincount(rows["outcome"], minlength=len(OUTCOMES)).tolist()
+        audio_s = float(rows["audio_s"].sum())
+        return ShardSummary(shard=shard, audio_s=audio_s, **dict(zip(OUTCOMES, counts, strict=True)))
+
+    def _find(self, tracks: Sequence[ScannedTrack]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of some files, and of each file whether it has one."""
+        if not len(self._rows):
+            return np.zeros(len(tracks), _ROW), np.zeros(len(tracks), bool)
+        ids = np.frombuffer(bytes.fromhex("".join(track.track_id for track in tracks)), "S16")
+        at = np.searchsorted(self._rows["track_id"], ids)
+        rows = self._rows[np.minimum(at, len(self._rows) - 1)]
+        known = (
+            (rows["track_id"] == ids)
+            & (rows["size_bytes"] == [track.stamp.size_bytes for track in tracks])
+            & (rows["mtime_ns"] == [track.stamp.mtime_ns for track in tracks])
+        )
+        return rows, known
+
+
+def known_of(context: Doors, plan: RunPlan) -> Known | None:
+    """Return what the store has now of what a run wants.
+
+    None where that takes a look at each file: whether its augmented copies, or its chunks, are complete.
+    """
+    if plan.recipe.augment is not None or plan.chunk_s is not None:
+        return None
+    return Known(context.store.snapshot(), plan)
+
+
+def seal_known(context: Doors, plan: RunPlan) -> None:
+    """Seal the shards of a scanned run of which nothing is missing; the others are for the workers."""
+    if not context.has_store:
+        return  # the first run of a home
+    context.store.compact()  # as each sealing does
+    known = known_of(context, plan)
+    if known is None:
+        return
+    for shard in context.ledger.shards(plan.run_id):
+        summary = known.summary(shard, context.ledger.shard(plan.run_id, shard))
+        if summary is not None:
+            context.ledger.seal(plan.run_id, summary)
+
+
+def _is_settled(record: TrackRecord, snapshot: "Snapshot", keys: frozenset[str]) -> bool:
+    return not record.copy_of and settled(record, record.stamp, keys, snapshot.families_of(record.content_hash))
+
+
+def _row(record: TrackRecord, sequence: int) -> tuple[bytes, int, int, float, int]:
+    of = outcome(record, sequence)
+    audio_s = 0.0 if of == "failed" else record.duration_s
+    stamp = record.stamp
+    return bytes.fromhex(record.track_id), stamp.size_bytes, stamp.mtime_ns, audio_s, OUTCOMES.index(of)
+
+
+def _batches(records: Iterator[TrackRecord]) -> Iterator[list[TrackRecord]]:
+    while batch := list(islice(records, BATCH)):
+        yield batch

@@ -1,0 +1,1 @@
+"""Learning tasks: the study, its trials, the final training, promotion, report, tracking."""

@@ -1,0 +1,75 @@
+"""The report of a run: gathered from ledger and store, written into the run's folder."""
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.features.registry import family
+from pipeline.library.tracks import TrackRecord
+from pipeline.report.content import ReportContent, RunCounts, gather_facts
+from pipeline.versions import software_versions
+from storage.home import Doors
+from storage.ledger.times import trials_wall_s
+from workers.runs import state
+
+
+def write(context: Doors, run_id: str) -> Path:
+    """Write, or write again, the report of a run and return its path."""
+    from pipeline.report import write_report
+    from workers.learning import outputs
+
+    target = context.ledger.path(run_id) / "report.html"
+    write_report(target, content(context, run_id), outputs.sections(context, run_id))
+    return target
+
+
+def content(context: Doors, run_id: str) -> ReportContent:
+    """Return everything the report of a run tells."""
+    ledger = context.ledger
+    plan = ledger.plan(run_id)
+    counts = state.track_counts(context, plan)
+    balance: Counter[str] = Counter()
+    files = 0
+    evaluation = ledger.report(run_id)
+    for shard in ledger.shards(run_id):
+        for track in ledger.shard(run_id, shard):
+            files += 1
+            if track.label is not None:
+                balance[track.label] += 1
+    return ReportContent(
+        plan=plan,
+        counts=RunCounts(scanned=files, **{name: counts[name] for name in ("extracted", "unchanged", "failed")}),
+        facts=gather_facts(_records(context, run_id)),
+        class_balance=dict(sorted(balance.items())),
+        specs=tuple(family(name).spec for name in plan.recipe.families),
+        manifest=ledger.manifest(run_id),
+        split=ledger.split(run_id),
+        study=ledger.study(run_id),
+        trials=ledger.trials(run_id),
+        outcomes=tuple(ledger.outcomes(run_id)),
+        evaluation=evaluation,
+        trials_wall_s=trials_wall_s(ledger, run_id),
+        verdict=context.champions.verdict(evaluation.model.version) if evaluation is not None else None,
+        seconds=state.seconds(context, run_id),
+        versions=software_versions(),
+        host={
+            "system": platform.platform(terse=True),
+            "processor": platform.machine(),
+            "cores": str(os.cpu_count()),
+            "name": platform.node(),
+        },
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _records(context: Doors, run_id: str) -> Iterator[TrackRecord]:
+    """Yield the store's record of each file of the run."""
+    snapshot = context.store.snapshot()
+    for shard in context.ledger.shards(run_id):
+        for track in context.ledger.shard(run_id, shard):
+            record = snapshot.record(track.track_id)
+            if record is not None and record.mark is None:
+                yield record

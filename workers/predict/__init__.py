@@ -1,0 +1,1 @@
+"""Labels for files and libraries by a registered model."""

@@ -1,0 +1,1 @@
+"""Processes that chordal starts: children, their environment, signals, memory limits, a local cluster."""

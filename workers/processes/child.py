@@ -1,0 +1,123 @@
+"""Child processes of a run: started with a lifeline, stopped without leftovers."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import psutil
+
+from workers.processes.environment import QUIET
+
+WARM_S = 3.0
+"""How long a worker may take to end by itself; what it was doing is not lost, only not done."""
+
+
+class Child:
+    """A chordal command in a session of its own, tied to this process by a pipe.
+
+    Its standard input is a pipe that nobody writes to: when this process ends, in whatever way, the pipe closes and
+    the child ends itself. A terminal's Ctrl-C reaches this process alone, which then decides.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self.environment: dict[str, str] = {}
+        self._arguments = [sys.executable, "-P", "-m", "workers.cli", *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Start the command, its output going to the log."""
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=self.log.parent,
+                env={**os.environ, **QUIET, **self.environment},
+            )
+        return self
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process, once it was started."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def tell(self) -> None:
+        """Ask the process to end."""
+        if self._process is not None and self._process.stdin and not self._process.stdin.closed:
+            self._process.stdin.close()
+
+    def finish(self) -> None:
+        """Let a worker end when its tasks have; it takes no more."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def stop(self, *, within_s: float = WARM_S) -> None:
+        """End the process and all its children, by force after `within_s`."""
+        if self._process is None:
+            return
+        family = _tree(self._process.pid)
+        self.tell()
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            # The whole group: a worker that was killed leaves its pool's children behind.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            psutil.wait_procs(family, timeout=5)
+            self._process.wait(5)
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return
+
+
+def end_with_parent() -> None:
+    """Watch standard input, and when the process at its other end is gone, end this process and its children.
+
+    Called by a command that a `Child` started. A thread, since Celery owns the main one.
+    """
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        # Celery's own warm shutdown would wait for a training that may take hours; the store and the ledger are safe
+        # against a kill, so a short wait for the file at hand is enough.
+        os.kill(os.getpid(), signal.SIGTERM)
+        children = psutil.Process().children(recursive=True)
+        psutil.wait_procs(children, timeout=WARM_S)
+        if not children:
+            # A process without any ends by the signal; Flower writes down its history first.
+            threading.Event().wait(WARM_S)
+        for child in psutil.Process().children(recursive=True):
+            _kill(child)
+        os._exit(0)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()

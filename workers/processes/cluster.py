@@ -1,0 +1,116 @@
+"""The machinery of one run: a broker and workers, started for it, kept alive, and taken down with it."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from workers.app.settings import QUEUES, SCHEDULE
+from workers.broker import embedded, health
+from workers.broker.address import BrokerAddress
+from workers.processes.child import Child
+
+START_S = 20.0
+GRACE_S = 5.0
+"""A broker's guard has a server of its own to stop."""
+
+
+class Session:
+    """The child processes of one run; `heal` starts again what has died."""
+
+    def __init__(self, broker: BrokerAddress, children: list[Child], workers: list[Child]) -> None:
+        self.broker = broker
+        self._children = children
+        self._workers = workers
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether this run started workers of its own."""
+        return bool(self._workers)
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """What was started, broker first."""
+        return tuple(self._children)
+
+    def add(self, child: Child) -> None:
+        """Start a child and keep it alive with the others."""
+        self._children.append(child.start())
+        self._workers.append(child)
+
+    def heal(self) -> list[str]:
+        """Start again every child that died; return their names."""
+        dead = [child for child in self._children if not child.alive]
+        for child in dead:
+            child.stop(within_s=0)
+            child.start()
+        return [child.name for child in dead]
+
+    def finish(self) -> None:
+        """Let the workers of files end after what they have in hand; a training is not waited for."""
+        for child in self._workers:
+            if child.name == "extract":
+                child.finish()
+            else:
+                child.stop(within_s=0)
+
+    @property
+    def finishing(self) -> bool:
+        """Whether a worker has something in hand still, after `finish`."""
+        return any(child.alive for child in self._workers)
+
+    def stop(self) -> None:
+        """Stop the workers first, then the broker."""
+        for child in self._workers:
+            child.tell()
+        for child in reversed(self._children):
+            child.stop(within_s=GRACE_S)
+
+
+@contextmanager
+def session(
+    home: Path, broker: BrokerAddress | None, workers: int | None, *, roles: Iterable[str] = ("extract", "learn")
+) -> Iterator[Session]:
+    """Run with the given broker, or with an embedded one; yield what was started and take it down at the end.
+
+    With a broker of the user's, workers are started only when asked for by number. Raises `BrokerError` when the
+    broker does not answer.
+    """
+    with ExitStack() as stack:
+        children: list[Child] = []
+        if broker is None:
+            broker, guard = _embedded(home)
+            stack.callback(guard.stop, within_s=GRACE_S)
+            children.append(guard)
+            workers = (os.cpu_count() or 1) if workers is None else workers
+        else:
+            health.require(broker)
+            health.require_same_version(broker)
+        crew = [worker(home, broker, role, workers).start() for role in roles] if workers else []
+        opened = Session(broker, [*children, *crew], crew)
+        stack.callback(opened.stop)
+        yield opened
+
+
+def _embedded(home: Path) -> tuple[BrokerAddress, Child]:
+    data = home / "broker"
+    embedded.clean(data)
+    socket = embedded.socket_path(data)
+    log = home / "logs" / "broker.log"
+    guard = Child("broker", ["guard-broker", "--data", str(data), "--socket", str(socket)], log).start()
+    address = BrokerAddress.socket(socket)
+    try:
+        embedded.wait_until_up(address, within_s=START_S, log=log)
+    except BaseException:
+        guard.stop(within_s=GRACE_S)
+        raise
+    return address, guard
+
+
+def worker(home: Path, broker: BrokerAddress, role: str, processes: int) -> Child:
+    """Return a worker for the queues of a role: extract, learn or conduct."""
+    queues = ",".join({"extract": QUEUES[:2], "learn": QUEUES[2:], "conduct": (SCHEDULE,)}[role])
+    options = ["--home", str(home), "--queues", queues, "--concurrency", str(processes), "--name", role]
+    child = Child(role, ["worker", *options, "--end-with-parent"], home / "logs" / f"{role}.log")
+    child.environment = {"CHORDAL_BROKER": broker.url}  # not on the command line, where every user could read it
+    return child

@@ -1,0 +1,95 @@
+"""Ending a run before its time, by `chordal cancel` or Ctrl-C: what is done is kept, what is at hand is finished."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import redis
+
+from pipeline.errors import CancelledError, StoreError
+from storage.home import Doors
+from workers.app.context import counters_of
+from workers.app.settings import QUEUES
+from workers.broker.address import BrokerAddress
+from workers.broker.counters import Counters
+from workers.processes import signals
+from workers.processes.cluster import Session
+from workers.runs.progress import View
+
+if TYPE_CHECKING:
+    from storage import RunLedger
+
+
+CANCELLED = "cancelled"
+"""The claim in the ledger of whoever cancelled a run."""
+
+AT_HAND_S = 60.0
+"""How long the files at hand may take still."""
+POLL_S = 0.1
+
+
+def cancel(context: Doors, run_id: str, broker: BrokerAddress | None) -> None:
+    """Ask a run to end: the command that waits for it reads the ledger, its tasks ask the broker."""
+    context.ledger.claim(run_id, CANCELLED)
+    if broker is None:
+        return
+    # The waiting command, if there is one, does the same as soon as it reads the ledger.
+    with suppress(redis.RedisError):
+        take_back(counters_of(broker, timeout_s=3.0, retries=1), run_id)
+
+
+def take_back(counters: Counters, run_id: str) -> None:
+    """Take a run's tasks out of the queues, and let those that workers hold already return at once."""
+    counters.cancel(run_id)
+    counters.withdraw(QUEUES, run_id)
+
+
+def is_cancelled(context: Doors, run_id: str) -> bool:
+    """Tell whether somebody cancelled a run."""
+    return context.ledger.claimed(run_id, CANCELLED) is not None
+
+
+def check(context: Doors, run_id: str) -> None:
+    """Raise `CancelledError` if somebody cancelled the run."""
+    if is_cancelled(context, run_id):
+        raise CancelledError(
+            f"run {run_id}: cancelled; what was finished is kept, and the same command goes on from there"
+        )
+
+
+def is_wished(context: Doors, run_id: str) -> bool:
+    """Tell whether somebody wants the run to end, by whatever means."""
+    return signals.wished() or is_cancelled(context, run_id)
+
+
+def wind_down(context: Doors, run_id: str, running: Session, counters: Counters, view: View) -> None:
+    """Let this run's workers finish the files at hand, then raise what ends the command."""
+    with suppress(redis.RedisError):
+        counters.cancel(run_id)
+    if signals.wished():
+        view.line("stopping: the files at hand are finished, what is done is kept; press Ctrl-C again to stop at once")
+    running.finish()
+    pause = threading.Event()
+    deadline = time.monotonic() + AT_HAND_S
+    while running.finishing and time.monotonic() < deadline:
+        signals.check()
+        pause.wait(POLL_S)
+    check(context, run_id)
+    signals.stop()
+
+
+STOPPED = "stopped"
+"""The claim in the ledger of a run whose command ended before it did."""
+
+
+@contextmanager
+def _told_when_stopped(ledger: "RunLedger", run_id: str) -> Iterator[None]:
+    """Note in the ledger that a run's command ended before the run did: then nobody takes it up again."""
+    try:
+        yield
+    except BaseException:
+        with suppress(StoreError):
+            ledger.claim(run_id, STOPPED)
+        raise

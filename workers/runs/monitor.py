@@ -1,0 +1,112 @@
+"""Watching a run: reads the ledger, shows the stages as they come and go, and tells when the run has ended."""
+
+from datetime import datetime
+
+from pipeline.errors import StoreError
+from pipeline.learning.search.ranking import lines_of, summarise
+from pipeline.library.scan_summary import ScanSummary
+from pipeline.plans.run import RunPlan
+from workers.app import controls
+from workers.app.context import Context
+from workers.runs import state
+from workers.runs.progress import View
+
+
+class Watcher:
+    """Follows one run from stage to stage: extract, trials, final."""
+
+    def __init__(self, context: Context, plan: RunPlan, found: ScanSummary, view: View) -> None:
+        self.plan = plan
+        self.view = view
+        self.state = state.observe(context, plan.run_id)
+        self._context = context
+        self._files = found.files
+        self.ended = False
+        """Whether the run has come to its end, well or not."""
+        self.settled = 0
+        """Files that its tasks were counted to have dealt with."""
+        self._stage = ""
+        self._extracted = False
+        self._told_search = False
+        self._held_by = ""
+
+    def look(self) -> None:
+        """Read the run's state and show it."""
+        self.state = state.observe(self._context, self.plan.run_id)
+        self._show_controls()
+        if self.plan.extract and len(self.state.sealed) != self.state.shards:
+            self._show_extraction()
+        else:
+            self._end_extraction()
+        if self.state.ended or (self._extracted and not self.plan.learn):
+            self._leave()
+            self.ended = True
+        elif self._extracted:
+            self._show_learning()
+
+    def _show_controls(self) -> None:
+        try:
+            held_by = controls.held_by(controls.load(self._context.home), datetime.now().astimezone().time())
+        except StoreError:
+            return  # the workers keep the last ones known, and say so in their logs
+        if held_by != self._held_by:
+            mend = "`chordal resume`" if held_by == "paused" else "`chordal throttle --hours none`"
+            self.view.line(f"{held_by}: nothing new is started; {mend} changes that" if held_by else "work goes on")
+            self._held_by = held_by
+
+    def _show_extraction(self) -> None:
+        self._enter("extract", self._files)
+        counts = self._context.counters.progress(self.plan.run_id)
+        self.settled = done = sum(int(counts.get(name, 0)) for name in ("extracted", "unchanged", "failed"))
+        notes = [] if done else ["the workers are starting"]
+        if failed := int(counts.get("failed", 0)):
+            notes.append(f"{failed} failed")
+        if audio_s := counts.get("audio_s"):
+            notes.append(f"{audio_s / 60:.0f} min of audio")
+        self.view.update("extract", min(done, self._files), total=self._files, note=", ".join(notes))
+
+    def _end_extraction(self) -> None:
+        if self._extracted:
+            return
+        self._extracted = True
+        if not self.plan.extract:
+            return
+        self._enter("extract", self._files)
+        counts = state.track_counts(self._context, self.plan)
+        self._leave(done=sum(counts.values()), note=state.told(counts))
+
+    def _show_learning(self) -> None:
+        trials = self.state.trials
+        if trials is None or len(self.state.outcomes) < len(trials):
+            total = len(trials or ()) or None
+            self._enter("trials", total)
+            self._tell_search()
+            note = "" if self.state.outcomes else "the first ones load TensorFlow" if trials else "being drawn up"
+            self.view.update("trials", len(self.state.outcomes), total=total, note=note)
+        else:
+            self._enter("final training", None)
+            self.view.update("final training", 0, note="fitting the winner, reading the test tracks once")
+
+    def _tell_search(self) -> None:
+        """Say once what is searched, as soon as that is settled."""
+        study = self._context.ledger.study(self.plan.run_id) if not self._told_search else None
+        if study is None:
+            return
+        self._told_search = True
+        for line in lines_of(summarise(self.plan.recipe, study)):
+            self.view.line(line)
+
+    def _enter(self, stage: str, total: int | None) -> None:
+        if stage == self._stage:
+            return
+        self._leave()
+        self._stage = stage
+        self.view.stage(stage, total=total)
+
+    def _leave(self, *, done: int | None = None, note: str = "") -> None:
+        if not self._stage:
+            return
+        if done is None:
+            done = len(self.state.outcomes) if self._stage == "trials" else 1
+        self.view.finish(self._stage, done, note=note)
+        self._stage = ""

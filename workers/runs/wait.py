@@ -1,0 +1,175 @@
+"""Waiting for a run to end: watch it, keep its processes alive, and publish again whatever was lost on the way."""
+
+import threading
+import time
+
+from pipeline.errors import BrokerError, ChordalError, UsageError
+from storage.home import prepare_home
+from workers.app.celery import app
+from workers.app.context import Context
+from workers.app.settings import QUEUES
+from workers.broker import health, heartbeats
+from workers.broker.health import BROKER_ERRORS
+from workers.processes import signals
+from workers.processes.cluster import Session
+from workers.runs import cancel, publish, state
+from workers.runs.monitor import Watcher
+from workers.runs.publish import Publisher
+
+POLL_S = 0.25
+IDLE_POLLS = 8
+"""Polls in a row with nothing queued and nothing running before a run counts as stuck and is swept."""
+SWEEPS = 6
+"""Sweeps in a row that change nothing before a run is given up."""
+DEATHS = 10
+"""Deaths of processes without any progress between them before a run is given up."""
+NO_WORKER_S = 60.0
+"""How long a run waits for the first worker on the user's own broker."""
+LOOK_S = 5.0
+"""How long nothing may happen before the run looks closer at why."""
+LOST_S = 10.0
+"""How long nothing may happen on a broker that is busy before the run looks whether it has a part in that."""
+NO_BROKER_S = 60.0
+"""How long a run waits for a broker that went away to come back."""
+
+
+class RunFailedError(ChordalError):
+    """The run could not be brought to its end."""
+
+
+def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
+    """Wait for the end of a run that is being published.
+
+    Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
+    `RunFailedError` when sweeping does not help, `CancelledError` when somebody cancelled the run.
+    """
+    keeper = _Keeper(context, running, watcher, publisher)
+    pause = threading.Event()
+    broker_seen = time.monotonic()
+    run_id = watcher.plan.run_id
+    while not watcher.ended:
+        signals.check()
+        if cancel.is_wished(context, run_id):
+            cancel.wind_down(context, run_id, running, context.counters, watcher.view)
+        try:
+            watcher.look()
+            keeper.look_after()
+            broker_seen = time.monotonic()
+        except BROKER_ERRORS as error:
+            if health.is_full(error):
+                # By others: a run's own tasks are bounded, and none is queued when this comes up.
+                raise BrokerError(
+                    f"broker {running.broker.shown}: {health.FULL}; what is committed is safe, so run the same "
+                    "command then"
+                ) from error
+            if time.monotonic() - broker_seen > NO_BROKER_S:
+                raise BrokerError(
+                    f"broker {running.broker.shown}: away for {NO_BROKER_S:.0f} s ({error}); what is committed is "
+                    "safe, so run the same command when it is back"
+                ) from error
+            keeper.heal()
+            prepare_home(str(context.home))  # a server that cannot write refuses every command
+        if not watcher.ended:
+            pause.wait(POLL_S)
+    failure = context.ledger.failure(run_id)
+    if failure is not None:
+        raise UsageError(failure)
+
+
+class _Keeper:
+    """Keeps a run going: one look after it per poll."""
+
+    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
+        self._context = context
+        self._running = running
+        self._watcher = watcher
+        self._publisher = publisher
+        self._run_id = watcher.plan.run_id
+        self._progress = (watcher.state, watcher.settled)
+        self._changed = time.monotonic()
+        self._looked = time.monotonic()
+        self._counted = time.monotonic()
+        self._held_by_dead = False
+        self._idle = 0
+        self._sweeps = 0
+        self._deaths = 0
+
+    def heal(self) -> None:
+        """Start again what died, and say so."""
+        dead = self._running.heal()
+        if not dead:
+            return
+        # The usual reason why everything dies at once; it raises the line that says so.
+        prepare_home(str(self._context.home))
+        self._deaths += len(dead)
+        if self._deaths > DEATHS:
+            raise RunFailedError(
+                f"run {self._run_id}: its processes keep dying, the {dead[0]} process last; "
+                f"see {self._context.home / 'logs' / f'{dead[0]}.log'}"
+            )
+        self._held_by_dead = True
+        for name in dead:
+            self._watcher.view.line(f"the {name} process died and was started again")
+
+    def look_after(self) -> None:
+        """Do what the run needs now, which is mostly nothing."""
+        if reason := self._context.counters.stopped(self._run_id):
+            raise UsageError(f"{reason}; what is committed is safe: mend it and run the same command again")
+        self.heal()
+        if self._held_by_dead:
+            # Not put back before its worker has been silent for some time; the sweep is sooner.
+            self._context.counters.forget_unacknowledged()
+            self._held_by_dead = False
+        progress = (self._watcher.state, self._watcher.settled)
+        if self._progress != progress:
+            self._progress, self._changed, self._sweeps, self._deaths = progress, time.monotonic(), 0, 0
+        elif time.monotonic() - max(self._looked, self._changed) > LOOK_S:
+            self._looked = time.monotonic()
+            self._look_closer()
+        elif not self._running.has_workers:
+            self._look_for_workers()
+        busy = self._publisher.is_at_work or self._context.counters.queued(QUEUES)
+        self._idle = 0 if busy else self._idle + 1
+        if self._idle >= IDLE_POLLS or (busy and self._is_lost()):
+            self._idle = 0
+            self._sweep()
+
+    def _is_lost(self) -> bool:
+        """Tell whether the broker is busy with other runs alone: what it had of this one went with a crash."""
+        now_s = time.monotonic()
+        if self._publisher.is_at_work or now_s - max(self._counted, self._changed) < LOST_S:
+            return False
+        self._counted = now_s
+        return not self._context.counters.has_messages(QUEUES, self._run_id)
+
+    def _sweep(self) -> None:
+        self._sweeps += 1
+        if self._sweeps > SWEEPS:
+            troubles = self._context.counters.troubles(self._run_id)
+            why = troubles[0] if troubles else "its tasks end without a result"
+            logs = self._context.home / "logs"
+            raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
+        steps = state.missing_steps(self._watcher.state)
+        if any(step.kind == "shard" for step in steps):
+            self._publisher.start()
+        else:
+            publish.carry_out(self._context, self._run_id, steps)
+
+    def _look_closer(self) -> None:
+        """When nothing has happened for a while, ask what only shows by asking: a full broker, a library not there."""
+        client = self._running.broker.client(timeout_s=2.0, retries=0)
+        try:
+            health.probe(client)
+            if len(self._watcher.state.sealed) != self._watcher.state.shards:
+                heartbeats.refuse_blind(heartbeats.told(client))
+        finally:
+            client.close()
+
+    def _look_for_workers(self) -> None:
+        """Make sure that somebody listens on the user's broker, when nothing has happened for long."""
+        waited_s = time.monotonic() - self._changed
+        if waited_s > NO_WORKER_S and not app.control.inspect(timeout=2.0).ping():
+            raise UsageError(
+                f"broker {self._running.broker.shown}: no worker has answered for {waited_s:.0f} s; start some with "
+                "`chordal worker --home HOME --broker URL`, or add --workers N to this command"
+            )

@@ -1,0 +1,180 @@
+"""Celery beat for a home: of several that run, one acts.
+
+Whoever holds a lock in the broker sends what is due. The lock is a matter of tidiness: it may be lost with the broker,
+and a beat that was stopped for long may come back without it. What a message asks for is done once whoever sends it,
+since a night is begun and settled by documents that one process can publish.
+"""
+
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import redis
+from celery.apps.beat import Beat
+from celery.beat import ScheduleEntry, Scheduler, SchedulingError
+from kombu.exceptions import OperationalError
+from redis.lock import Lock
+
+from pipeline.errors import ChordalError
+from pipeline.wire import Value
+from storage.home import holder
+from workers.app import context
+from workers.app.celery import app, configure
+from workers.app.context import counters_of
+from workers.app.settings import SCHEDULE, Settings
+from workers.processes import signals
+from workers.runs.active import going
+from workers.schedule.cron import Due, night_due, tidy_due
+from workers.schedule.nights import LOCK_FOLDER, Nights
+
+log = logging.getLogger(__name__)
+
+LOCK = "chordal:beat"
+LOCK_S = 10.0
+"""How long the others wait for a beat that was killed."""
+TICK_S = 1.0
+RESEND_S = 60.0
+"""How long a night may stay unbegun while the home is free before it is asked for again: its message was lost."""
+
+
+class Order(Value, frozen=True, kw_only=True):
+    """A task to be sent now."""
+
+    task: str
+    kwargs: dict[str, Any] = {}
+
+
+class Memory:
+    """What a beat has sent, so that it sends it once; it may be lost."""
+
+    def __init__(self, *, now_s: float) -> None:
+        self.night: Due | None = None
+        self.night_s = 0.0
+        self.reconciled_s = now_s
+        self.tidied_s = -RESEND_S
+
+
+def orders(nights: Nights, memory: Memory, *, busy: bool, conducting: bool, now: datetime, now_s: float) -> list[Order]:
+    """Return what to send at this tick, and remember it.
+
+    `busy` says whether a run goes on in the home: a night waits for it. `conducting` says whether the conductor is at
+    one, or has an order before it: then nobody would take up another. `now_s` is a monotonic clock, seconds.
+    """
+    schedule = nights.schedule()
+    if schedule is None:
+        return []
+    found: list[Order] = []
+    due = night_due(schedule, nights.settled(now), now)
+    if due is not None:
+        if memory.night is not None and memory.night.slot == due.slot:
+            due = memory.night  # one that waits for the home was not missed
+        else:
+            memory.night, memory.night_s = due, -RESEND_S
+        if not busy and now_s - memory.night_s >= RESEND_S:
+            memory.night_s = now_s
+            found.append(Order(task="nightly", kwargs={"slot": due.slot.isoformat(), "missed": due.missed}))
+    if not conducting and now_s - memory.reconciled_s >= schedule.reconcile_s:
+        memory.reconciled_s = now_s
+        found.append(Order(task="reconcile"))
+    tidied = nights.tidied()
+    if now_s - memory.tidied_s >= RESEND_S and tidy_due(
+        schedule, datetime.fromisoformat(tidied.ended) if tidied else None, now
+    ):
+        memory.tidied_s = now_s
+        found.append(Order(task="tidy"))
+    return found
+
+
+class HomeScheduler(Scheduler):  # type: ignore[misc]
+    """Sends what is due in a home, while it holds the lock."""
+
+    max_interval = TICK_S
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        here = context.current()
+        self._home = here.home
+        self._nights = Nights(here.home)
+        self._memory = Memory(now_s=time.monotonic())
+        self._client = here.settings.broker.client(retries=0)
+        self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)
+        self._counters = counters_of(here.settings.broker, retries=0)
+        self._leads = False
+
+    def setup_schedule(self) -> None:
+        """Nothing stands in Celery's settings; the home says what is due."""
+
+    def tick(self, *_: Any, **__: Any) -> float:
+        """Send what is due and return how long to sleep, seconds. Raises `KeyboardInterrupt` when asked to stop."""
+        signals.check()
+        try:
+            if self._holds_lock():
+                found = orders(
+                    self._nights,
+                    self._memory,
+                    busy=bool(going(self._home)),
+                    # Not by a time after which an order expires: the conductor's clock may be another host's.
+                    conducting=holder(self._home / LOCK_FOLDER) is not None
+                    or bool(self._counters.depths((SCHEDULE,))[SCHEDULE]),
+                    now=datetime.now(UTC),
+                    now_s=time.monotonic(),
+                )
+                for order in found:
+                    self._send(order)
+        except (ChordalError, redis.RedisError, OperationalError, SchedulingError) as error:
+            # Whatever is away will be back, and what is due will still be so.
+            log.warning("nothing was sent: %s", error)
+        return TICK_S
+
+    def _holds_lock(self) -> bool:
+        try:
+            if self._lock.local.token is not None and self._lock.owned():
+                self._lock.reacquire()
+                return True
+        except redis.exceptions.LockError:
+            self._lock.local.token = None
+        leads = bool(self._lock.acquire(blocking=False))
+        if not leads and self._client.pttl(LOCK) > LOCK_S * 1000:
+            # Longer than anybody holds it: the broker's clock was set back, and a dead one's lock would last for hours.
+            self._client.pexpire(LOCK, int(LOCK_S * 1000))
+        if leads != self._leads:
+            log.info("this beat %s", "acts now" if leads else "waits: another one acts")
+        self._leads = leads
+        return leads
+
+    def _send(self, order: Order) -> None:
+        log.info("%s is due %s", order.task, order.kwargs or "")
+        task = f"chordal.schedule.{order.task}"
+        entry = ScheduleEntry(name=order.task, task=task, schedule=TICK_S, kwargs=order.kwargs, app=self.app)
+        self.apply_async(entry, producer=self.producer, advance=False)
+
+    def close(self) -> None:
+        """Let another beat take over at once."""
+        try:
+            if self._lock.local.token is not None:
+                self._lock.release()
+        except redis.RedisError:
+            pass  # it goes by itself
+        super().close()
+
+
+class HomeBeat(Beat):  # type: ignore[misc]
+    """Celery's program around the scheduler, but one that ends when it is told to."""
+
+    def install_sync_handler(self, service: Any) -> None:
+        """Let signals stop it as they stop other commands.
+
+        Celery's own handler raises an exception that is lost when it lands in a finaliser, such as that of the result
+        of what was just sent; and it speaks to the broker, in the middle of whatever else is being said to it.
+        """
+        signals.listen()
+
+
+def beat(home: Path, settings: Settings) -> None:
+    """Send what is due in a home until told to stop."""
+    configure(settings, "client")
+    HomeBeat(
+        app=app, scheduler_cls=HomeScheduler, quiet=True, loglevel="INFO", max_interval=TICK_S, remote_control=True
+    ).run()

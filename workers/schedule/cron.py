@@ -1,0 +1,101 @@
+"""When a night or the maintenance is due, by cron expressions in a time zone."""
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from cronsim.explain import explain
+
+from pipeline.errors import UsageError
+from pipeline.text import printable
+from pipeline.wire import Value
+from workers.schedule.nights import Schedule
+
+LATE_S = 600.0
+"""A night found due later than this was missed: nothing was up at its hour."""
+
+
+TIDY = "30 5 * * *"
+"""When the store is compacted and collected, every day."""
+
+
+class Due(Value, frozen=True, kw_only=True):
+    """A night whose hour has come."""
+
+    slot: datetime
+    missed: bool
+    """Whether its hour passed while nothing was up."""
+
+
+def zone(name: str) -> tzinfo:
+    """Return a time zone by its IANA name.
+
+    Raises `UsageError` for an unknown one.
+    """
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(f"timezone {printable(name)}: not known here; give a name such as Europe/Berlin") from error
+
+
+def check_cron(expression: str) -> str:
+    """Return a cron expression in words.
+
+    Raises `UsageError` for what is none, or has not five fields.
+    """
+    mend = "give minute, hour, day, month and weekday, e.g. '0 3 * * *' for 03:00 every night"
+    if len(expression.split()) != 5:
+        raise UsageError(f"nightly {printable(expression)!r}: has not five fields; {mend}")
+    try:
+        next(CronSim(expression, datetime.now(UTC)))
+        words: str = explain(expression)
+    except (CronSimError, StopIteration) as error:
+        reason = f"{error}".lower() or "never comes"
+        raise UsageError(f"nightly {printable(expression)!r}: {reason}; {mend}") from error
+    return words
+
+
+def slot_before(expression: str, timezone: str, moment: datetime) -> datetime:
+    """Return the newest moment at or before `moment` at which an expression is due, UTC.
+
+    In the hour that is skipped in spring a fixed time is due when the hour ends; in the one that comes twice, once.
+    """
+    local = moment.astimezone(zone(timezone)) + timedelta(seconds=1)  # the simulation never returns its start
+    found: datetime = next(CronSim(expression, local, reverse=True))
+    return found.astimezone(UTC)
+
+
+def slot_after(expression: str, timezone: str, moment: datetime) -> datetime:
+    """Return the first moment after `moment` at which an expression is due, UTC."""
+    found: datetime = next(CronSim(expression, moment.astimezone(zone(timezone))))
+    return found.astimezone(UTC)
+
+
+def night_due(schedule: Schedule, settled: datetime | None, now: datetime) -> Due | None:
+    """Return the night that has to be dealt with now, if there is one; of several that were missed, the newest.
+
+    `settled` is the slot of the newest night with a result, of those whose hour has come.
+    """
+    if schedule.nightly is None:
+        return None
+    slot = slot_before(schedule.nightly, schedule.timezone, now)
+    if slot < _past(schedule.since, now) or (settled is not None and slot <= settled):
+        return None
+    return Due(slot=slot, missed=(now - slot).total_seconds() > LATE_S)
+
+
+def tidy_due(schedule: Schedule, tidied: datetime | None, now: datetime) -> bool:
+    """Tell whether the store has to be tidied up."""
+    slot = slot_before(TIDY, schedule.timezone, now)
+    return slot >= (tidied if tidied is not None and tidied <= now else _past(schedule.since, now))
+
+
+def _past(moment: str, now: datetime) -> datetime:
+    """Return a moment that was written down, or the beginning of time for one to come.
+
+    That was told by a clock that was ahead: to wait until it is right would be to do nothing for as long.
+    """
+    told = datetime.fromisoformat(moment)
+    return told if told <= now else datetime.min.replace(tzinfo=UTC)

@@ -1,0 +1,35 @@
+"""The scheduled tasks: the nightly run, recovery, maintenance."""
+
+from datetime import datetime
+from typing import Any
+
+from workers.app import context, task_names
+from workers.app.celery import app
+from workers.app.task_results import Shown
+
+
+@app.task(name=task_names.NIGHTLY)
+def nightly(*, slot: str, missed: bool) -> Shown:
+    """Carry out the run of a night that is due."""
+    from workers.schedule import nightly as schedule_nightly
+
+    result = schedule_nightly.night(context.current(), datetime.fromisoformat(slot), missed=missed)
+    if result is None:
+        return Shown("waits: the home is in use", {"slot": slot})
+    return Shown(schedule_nightly.words(result), result.to_wire())
+
+
+@app.task(name=task_names.RECONCILE)
+def reconcile() -> str:
+    """Bring a run to its end whose command died."""
+    from workers.schedule import recovery
+
+    return recovery.reconcile(context.current())
+
+
+@app.task(name=task_names.TIDY)
+def tidy() -> dict[str, Any]:
+    """Compact the store and collect what nobody refers to."""
+    from workers.schedule import maintenance
+
+    return maintenance.tidy(context.current()).to_wire()

@@ -1,0 +1,1 @@
+"""The service of a home: its supervisor, its state, Flower and metrics."""

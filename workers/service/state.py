@@ -1,0 +1,178 @@
+"""The service of a home: whether one is up, where its broker and its pages are, and the end of one that died.
+
+`service.json` is readable by its owner alone, since a broker's address may hold a password.
+"""
+
+import json
+import os
+import signal
+import socket
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from pipeline.errors import BrokerError, UsageError
+from pipeline.text import printable
+from pipeline.wire import Value
+from workers.broker import health
+from workers.broker.address import BrokerAddress
+
+STATE = "service.json"
+
+DOWN_S = 40.0
+"""How long a service may take to stop by itself before it is killed."""
+
+
+class Process(Value, frozen=True, kw_only=True):
+    """A process that cannot be mistaken for a later one of the same number."""
+
+    pid: int
+    began: float
+    """Seconds since 1970, as the system tells it."""
+
+    @classmethod
+    def of(cls, pid: int) -> "Process":
+        """Return the process of a number. Raises `psutil.NoSuchProcess`."""
+        return cls(pid=pid, began=psutil.Process(pid).create_time())
+
+    def found(self) -> psutil.Process | None:
+        """Return the process while it lives."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.began) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return process if same else None
+
+
+class Service(Value, frozen=True, kw_only=True):
+    """A service, as its `service.json` tells."""
+
+    host: str
+    process: Process
+    """The supervisor."""
+    state: Literal["starting", "ready", "stopping"]
+    broker: BrokerAddress
+    embedded: bool
+    """Whether the broker is a private server of the service."""
+    workers: int
+    flower: str | None = None
+    """The address of its page."""
+    metrics: str | None = None
+    children: dict[str, Process] = {}
+    since: str
+    """ISO 8601, UTC."""
+
+    @property
+    def here(self) -> bool:
+        """Whether it runs on this host."""
+        return self.host == socket.gethostname()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its supervisor lives; from another host that cannot be seen, so it is believed."""
+        return not self.here or self.process.found() is not None
+
+
+def told(home: Path) -> dict[str, str | int]:
+    """Return what people want to know of the home's service in short; nothing when none is up."""
+    service = read(home)
+    if service is None or not service.alive:
+        return {}
+    pages = {name: page for name, page in (("flower", service.flower), ("metrics", service.metrics)) if page}
+    return {
+        "state": service.state,
+        "host": service.host,
+        "process": service.process.pid,
+        "since": service.since,
+        "workers": service.workers,
+        **pages,
+    }
+
+
+def now() -> str:
+    """Return the time, ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write(home: Path, service: Service) -> None:
+    """Write the state of a service, for its owner's eyes only."""
+    number, name = tempfile.mkstemp(prefix=".service-", dir=home)  # with mode 0600
+    with os.fdopen(number, "w") as file:
+        json.dump(service.to_wire(), file)
+    Path(name).replace(home / STATE)
+
+
+def remove(home: Path) -> None:
+    """Remove the state of a service."""
+    (home / STATE).unlink(missing_ok=True)
+
+
+def read(home: Path) -> Service | None:
+    """Return what the state file tells, or None when there is none or it is of another version."""
+    try:
+        return Service.from_wire(json.loads((home / STATE).read_text("ascii")))
+    except (OSError, ValueError):  # UsageError is a ValueError
+        return None
+
+
+def find(home: Path) -> Service | None:
+    """Return the home's service if it is up.
+
+    Raises `UsageError` when it is on another host with a private broker, where nothing here can reach it, or when it
+    starts or stops at this moment.
+    """
+    service = read(home)
+    if service is None or not service.alive:
+        return None
+    if service.state != "ready":
+        raise UsageError(f"home {printable(str(home))}: its service is {service.state}; try again in a moment")
+    if service.here:
+        return service
+    if service.embedded:
+        raise UsageError(
+            f"home {printable(str(home))}: its service is up on {service.host} with a private broker; run there, or "
+            f"`chordal down` there and `chordal up --broker URL` with a broker that both can reach (if {service.host} "
+            f"is gone for good, delete {STATE})"
+        )
+    try:
+        health.require(service.broker)
+    except BrokerError:
+        return None
+    return service
+
+
+def take_down(home: Path) -> tuple[Service | None, bool]:
+    """Stop the home's service; return it, and whether it was alive and not merely left behind.
+
+    Raises `UsageError` when it is on another host.
+    """
+    service = read(home)
+    if service is None:
+        return None, False
+    if not service.here:
+        raise UsageError(f"home {printable(str(home))}: its service is up on {service.host}; `chordal down` there")
+    supervisor = service.process.found()
+    if supervisor is not None:
+        with suppress(psutil.NoSuchProcess):
+            supervisor.send_signal(signal.SIGTERM)
+            psutil.wait_procs([supervisor], timeout=DOWN_S)
+            supervisor.kill()
+    kill_leftovers(service)
+    remove(home)
+    return service, supervisor is not None
+
+
+def kill_leftovers(service: Service) -> None:
+    """End what a supervisor that was killed left behind, after the moment its children need to end by themselves."""
+    # Each child leads a group of its own, in which its pool is.
+    left = [process for child in service.children.values() if (process := child.found()) is not None]
+    _, left = psutil.wait_procs(left, timeout=10.0)
+    for process in left:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    psutil.wait_procs(left, timeout=5.0)

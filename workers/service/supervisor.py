@@ -1,0 +1,219 @@
+"""The supervisor of a service: starts everything, waits until it answers, keeps it alive, takes it down."""
+
+import http.client
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from pipeline.errors import ChordalError, UsageError
+from pipeline.text import printable
+from pipeline.wire import Value
+from storage.home import only_one
+from workers.app.celery import app, configure
+from workers.app.context import counters_of
+from workers.app.settings import Settings
+from workers.broker.address import BrokerAddress
+from workers.broker.health import BROKER_ERRORS
+from workers.processes import signals
+from workers.processes.child import Child
+from workers.processes.cluster import Session, session, worker
+from workers.schedule import beat
+from workers.service import state as service_state
+from workers.service.state import Process, Service
+
+log = logging.getLogger(__name__)
+
+READY_S = 90.0
+"""How long everything together may take to answer for the first time."""
+LOOK_S = 0.5
+CALM_S = 60.0
+"""Deaths within this time make the next start wait, twice as long for each."""
+LONGEST_PAUSE_S = 30.0
+LOG_BYTES = 10_000_000
+
+
+class Page(Value, frozen=True, kw_only=True):
+    """Where a page of the service is served."""
+
+    address: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The page's address for a browser on this host."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.address, self.address)  # noqa: S104 - shown only
+        return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{self.port}"
+
+    def check_free(self, option: str) -> None:
+        """Raise `UsageError` when the port cannot be had."""
+        try:
+            family = socket.getaddrinfo(self.address, self.port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family[0], socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(family[4])
+        except OSError as error:
+            raise UsageError(
+                f"{option} {self.port} on {printable(self.address)}: {error.strerror}; name another"
+            ) from error
+
+
+class Options(Value, frozen=True, kw_only=True):
+    """What `chordal up` was asked for."""
+
+    broker: BrokerAddress | None = None
+    workers: int
+    """Processes for each kind of work; 0 for none, where they run on other hosts."""
+    flower: Page | None = None
+    metrics: Page | None = None
+
+
+def supervise(home: Path, options: Options) -> None:
+    """Be the service of a home until told to stop.
+
+    Raises `UsageError` when one is up, a run holds the home or a port is taken, `ChordalError` when something does
+    not come up.
+    """
+    signals.listen()
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        starting = stack.enter_context(ExitStack())
+        starting.enter_context(only_one(home, doing="starting the service"))
+        stack.enter_context(_only_service(home))
+        _shorten_logs(home / "logs")
+        running = stack.enter_context(session(home, options.broker, options.workers))
+        state = Service(
+            host=socket.gethostname(),
+            process=Process.of(os.getpid()),
+            state="starting",
+            broker=running.broker,
+            embedded=options.broker is None,
+            workers=options.workers,
+            flower=options.flower.url if options.flower else None,
+            metrics=f"{options.metrics.url}/metrics" if options.metrics else None,
+            since=service_state.now(),
+        )
+        stack.callback(_tell, home, state.replace(state="stopping"), running)
+        _bring_up(home, state, options, running)
+        starting.close()
+        _keep_up(home, state.replace(state="ready"), running)
+
+
+@contextmanager
+def _only_service(home: Path) -> Iterator[None]:
+    """Make sure that there is no other service, and that none is told of afterwards."""
+    if (other := service_state.read(home)) is not None:
+        if other.alive:
+            raise UsageError(f"home {printable(str(home))}: a service is up already (process {other.process.pid})")
+        service_state.kill_leftovers(other)
+    try:
+        yield
+    finally:
+        service_state.remove(home)
+
+
+def _bring_up(home: Path, state: Service, options: Options, running: Session) -> None:
+    """Start what a run does not have, and wait until all of it answers.
+
+    Raises `ChordalError` naming what does not, and its log.
+    """
+    running.add(worker(home, running.broker, "conduct", 1))
+    running.add(_helper(home, running.broker, "beat"))
+    for name, page in (("flower", options.flower), ("metrics", options.metrics)):
+        if page is not None:
+            page.check_free(f"--{name}-port")
+            running.add(_helper(home, running.broker, name, "--port", str(page.port), "--address", page.address))
+    _tell(home, state, running)
+    configure(Settings(home=str(home), broker=running.broker), "client")
+    deadline = time.monotonic() + READY_S
+    pause = threading.Event()
+    while silent := _silent(options, running.broker):
+        dead = [child for child in running.children if not child.alive]
+        if dead or time.monotonic() > deadline:
+            name = dead[0].name if dead else silent[0]
+            raise ChordalError(f"{name}: did not start; see {home / 'logs' / f'{name}.log'}")
+        signals.check()
+        pause.wait(0.1)
+
+
+def _keep_up(home: Path, state: Service, running: Session) -> None:
+    """Start again whatever dies, until told to stop; what keeps dying is started less and less often."""
+    _tell(home, state, running)
+    log.info("up: broker %s, %d workers", running.broker.shown, state.workers)
+    counters = counters_of(running.broker, timeout_s=2.0, retries=0)
+    deaths: list[float] = []
+    pause = threading.Event()
+    while True:
+        signals.check()
+        pause.wait(LOOK_S)
+        dead = [child.name for child in running.children if not child.alive]
+        if not dead:
+            continue
+        now_s = time.monotonic()
+        deaths = [death for death in deaths if now_s - death < CALM_S]
+        if deaths and now_s - deaths[-1] < min(LONGEST_PAUSE_S, 2.0 ** (len(deaths) - 3)):
+            continue
+        deaths.append(now_s)
+        running.heal()
+        log.warning("%s died and was started again", ", ".join(dead))
+        _tell(home, state, running)
+        with suppress(*BROKER_ERRORS):
+            # What the dead held would be handed out again only after its timeout; the sweep is sooner.
+            counters.forget_unacknowledged()
+
+
+def _tell(home: Path, state: Service, running: Session) -> None:
+    """Write the state file, with the children as they are now."""
+    children: dict[str, Process] = {}
+    for child in running.children:
+        with suppress(psutil.NoSuchProcess):
+            if child.pid is not None:
+                children[child.name] = Process.of(child.pid)
+    service_state.write(home, state.replace(children=children))
+
+
+def _helper(home: Path, broker: BrokerAddress, name: str, *options: str) -> Child:
+    child = Child(name, [name, "--home", str(home), *options, "--end-with-parent"], home / "logs" / f"{name}.log")
+    child.environment = {"CHORDAL_BROKER": broker.url}
+    return child
+
+
+def _silent(options: Options, broker: BrokerAddress) -> list[str]:
+    """Return the names of what does not answer yet."""
+    host = socket.gethostname()
+    roles = [*(("extract", "learn") if options.workers else ()), "conduct"]
+    found: set[str] = set()
+    client = broker.client(timeout_s=2.0, retries=0)
+    try:
+        found = {node for answer in app.control.ping(timeout=0.5) for node in answer}
+        silent = [role for role in roles if f"{role}@{host}" not in found]
+        silent += [] if client.exists(beat.LOCK) else ["beat"]
+    except BROKER_ERRORS:
+        return ["broker"]
+    finally:
+        client.close()
+    pages = (("flower", options.flower, "/healthcheck"), ("metrics", options.metrics, "/metrics"))
+    return silent + [name for name, page, path in pages if page is not None and not _answers(page, path)]
+
+
+def _answers(page: Page, path: str) -> bool:
+    connection = http.client.HTTPConnection(page.url.removeprefix("http://"), timeout=2.0)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _shorten_logs(logs: Path) -> None:
+    """Put long logs aside, so that a home never holds more than two of a kind."""
+    for path in logs.glob("*.log"):
+        if path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))

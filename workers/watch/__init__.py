@@ -1,0 +1,1 @@
+"""`chordal watch`: extract what comes into a library, as it comes."""

@@ -1,0 +1,93 @@
+"""Which files in a watched library are completely written, and when so many as there are make a batch.
+
+Pure but for a look at each file's stamp; the caller says what the time is.
+"""
+
+from collections.abc import Callable
+
+from pipeline.library.tracks import FileStamp
+
+SETTLE_S = 3.0
+"""How long size and time of a file must stay as they are before it counts as completely written."""
+
+OPEN_S = 120.0
+"""The same for a file that somebody writes to and has not closed: a download may stall for long."""
+
+BATCH_S = 15.0
+"""How long a file waits for others that still arrive."""
+
+BATCH_FILES = 500
+
+Stat = Callable[[str], FileStamp | None]
+"""Returns a file's stamp, or None when there is no such file any more."""
+
+
+class _Arrival:
+    """A file that was heard of and is not settled."""
+
+    __slots__ = ("since_s", "stamp", "written")
+
+    def __init__(self, stamp: FileStamp, now_s: float) -> None:
+        self.stamp = stamp
+        self.since_s = now_s
+        self.written = False
+
+
+class Arrivals:
+    """The files of a library that were heard of; times are of a monotonic clock, in seconds."""
+
+    def __init__(self, stat: Stat, *, settle_s: float = SETTLE_S, tells_closing: bool = True) -> None:
+        self._stat = stat
+        self._settle_s = settle_s
+        self._tells_closing = tells_closing
+        self._arriving: dict[str, _Arrival] = {}
+        self._ready: dict[str, FileStamp] = {}
+        self._ready_s = 0.0
+
+    def heard_of(self, path: str, now_s: float, *, written: bool = False) -> None:
+        """Take note of a file that is new or changed; `written` while somebody has it open and writes to it."""
+        stamp = self._stat(path)
+        if stamp is None:
+            self.gone(path)
+            return
+        known = self._arriving.get(path)
+        if known is None or known.stamp != stamp:
+            written = written or (known is not None and known.written)
+            known = self._arriving[path] = _Arrival(stamp, now_s)
+        known.written = (known.written or written) and self._tells_closing
+        self._ready.pop(path, None)
+
+    def closed(self, path: str, now_s: float) -> None:
+        """Take note that whoever wrote to a file has closed it."""
+        self.heard_of(path, now_s)
+        if path in self._arriving:
+            self._arriving[path].written = False
+
+    def gone(self, path: str) -> None:
+        """Take note that a file is no longer there."""
+        self._arriving.pop(path, None)
+        self._ready.pop(path, None)
+
+    def batch(self, now_s: float) -> dict[str, FileStamp]:
+        """Return the files to be extracted now, with their stamps; none while it is better to wait for more."""
+        for path, arrival in list(self._arriving.items()):
+            if now_s - arrival.since_s >= (OPEN_S if arrival.written else self._settle_s):
+                self._look(path, arrival, now_s)
+        if not self._ready:
+            return {}
+        if self._arriving and len(self._ready) < BATCH_FILES and now_s - self._ready_s < BATCH_S:
+            return {}
+        found, self._ready = self._ready, {}
+        return found
+
+    def _look(self, path: str, arrival: _Arrival, now_s: float) -> None:
+        stamp = self._stat(path)
+        if stamp is None:
+            self.gone(path)
+        elif stamp != arrival.stamp:
+            arrival.stamp, arrival.since_s = stamp, now_s
+        else:
+            del self._arriving[path]
+            if not self._ready:
+                self._ready_s = now_s
+            self._ready[path] = stamp

@@ -1,0 +1,1 @@
+"""One Celery worker: its start, and the bootsteps that admit, slow down and report its work."""

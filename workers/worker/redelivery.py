@@ -1,0 +1,74 @@
+"""Messages whose worker fell silent: put back into their queues by any worker of the same kind that is alive.
+
+A Redis knows which messages are with workers, but not with which. Celery hands one out again after a time, which must
+be longer than the longest task, hours for a training, and is told by the clocks of all hosts, which may be wrong. So
+every worker claims what it holds every few seconds, and what nobody claims is put back within some more, whether its
+worker was killed, lost its connection, or let it fall. A task that runs twice for that counts once.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import redis
+from celery.worker import state
+
+from workers.broker.headers import mine
+from workers.broker.heartbeats import ALIVE_MS, told
+
+CLAIMS = "chordal:claims"
+
+SETTLE_S = 6.0
+"""How long nobody must have claimed a message: one that was just taken is claimed two seconds later at most."""
+
+# By the broker's clock, in ms. A claim that ends later than one that is made now is of before that was set back.
+_CLAIM = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ends = now + ARGV[1]
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], ends, ARGV[i]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '(' .. ends, '+inf')
+local unclaimed = {}
+for _, tag in ipairs(redis.call('HKEYS', KEYS[2])) do
+  if not redis.call('ZSCORE', KEYS[1], tag) then table.insert(unclaimed, tag) end
+end
+return unclaimed
+"""
+
+
+def held() -> tuple[str, ...]:
+    """Return the messages that this worker works on or will, by the tags that the broker's client gave them.
+
+    The consumer drops what it has taken when it loses its connection, but for what is worked on.
+    """
+    requests = {*state.reserved_requests, *state.active_requests, *state.scheduled_requests}
+    return tuple(sorted(request.message.delivery_tag for request in requests))
+
+
+class Orphans:
+    """What one worker knows of messages that nobody claims."""
+
+    def __init__(self, client: redis.Redis, *, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._claim = client.register_script(_CLAIM)
+        self._now_s = now_s
+        self._since_s: dict[str, float] = {}
+
+    def look(self, holds: Iterable[str], unacked_key: str) -> list[str]:
+        """Claim what this worker holds; return those of the messages with workers that nobody claims for some time.
+
+        None while a worker of another version is there: it may hold messages and not say so. Raises redis-py's errors.
+        """
+        unclaimed = cast("list[str]", self._claim(keys=[CLAIMS, unacked_key], args=[ALIVE_MS, *holds]))
+        now_s = self._now_s()
+        self._since_s = {tag: self._since_s.get(tag, now_s) for tag in unclaimed}
+        found = [tag for tag, since_s in self._since_s.items() if now_s - since_s >= SETTLE_S]
+        if found and any(each.version != mine() for each in told(self._client).values()):
+            return []
+        return found
+
+
+def put_back(channel: Any, tag: str) -> None:
+    """Put a message back to the front of its queue, unless it was acknowledged or put back meanwhile."""
+    channel.qos.restore_by_tag(tag)

@@ -1,0 +1,89 @@
+"""Being a Celery worker: settings, logging, queues, and nothing heavy before the fork."""
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.features.warm import warm
+from pipeline.learning.models.runtime import before_tensorflow
+from storage.home import prepare_home
+from workers.app.celery import configure
+from workers.app.path_map import PathMap
+from workers.app.settings import SCHEDULE, Role, Settings
+from workers.broker import health
+from workers.broker.address import BrokerAddress
+from workers.processes.child import end_with_parent as watch_parent
+from workers.worker import gpus
+from workers.worker.admission import REFUSALS, Doorkeeper
+from workers.worker.event_batches import Postbox
+from workers.worker.throttle import Governor
+
+LEARNING = {"tune", "train"}
+FORMAT = "%(asctime)s %(processName)s %(levelname)s %(message)s"
+
+
+def serve(
+    *,
+    home: Path,
+    broker: BrokerAddress,
+    queues: Sequence[str],
+    concurrency: int,
+    name: str | None,
+    end_with_parent: bool,
+    maps: tuple[PathMap, ...] = (),
+) -> None:
+    """Work on the queues until told to stop.
+
+    Raises `UsageError` for a mixture of queues that one worker cannot keep apart or when this chordal is too old for
+    the tasks that wait, `BrokerError` when the broker does not answer.
+    """
+    role = role_of(queues)
+    health.require(broker)
+    settings = Settings(home=str(prepare_home(str(home))), broker=broker, maps=maps)
+    logging.basicConfig(level=logging.INFO, format=FORMAT, stream=sys.stderr)
+    for chatty in ("celery.app.trace", "celery.worker.strategy"):
+        # A line per file received and done: a log as long as the library.
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    app = configure(settings, role)
+    before_tensorflow(gpus.claim)
+    if role == "extract" or "extract" in queues:
+        # Once here, before the fork: every process of the pool then has what extraction needs, and shares its memory.
+        warm()
+        importlib.import_module("pipeline.extraction.extract")
+    if end_with_parent:
+        watch_parent()
+    if set(queues) <= LEARNING:
+        concurrency = gpus.trainers(concurrency)
+    app.steps["consumer"].update((Doorkeeper, Governor, Postbox))
+    node = f"{name or '-'.join(queues)}@%h"
+    app.worker_main(
+        [
+            "worker",
+            "--pool=prefork",
+            # Nightly runs never overlap.
+            f"--concurrency={1 if role == 'conduct' else concurrency}",
+            f"--queues={','.join(queues)}",
+            f"--hostname={node}",
+            "--loglevel=INFO",
+            "--without-mingle",
+        ]
+    )
+    if REFUSALS:
+        raise UsageError(REFUSALS[0])
+
+
+def role_of(queues: Sequence[str]) -> Role:
+    """Return the role of a worker on these queues; one that does both kinds of work has the patience of a learner.
+
+    Raises `UsageError` for no queue, or for `schedule` beside others: its tasks wait for those of the others.
+    """
+    if not queues:
+        raise UsageError("queues: none given; name at least one with --queues")
+    if SCHEDULE in queues:
+        if len(queues) > 1:
+            raise UsageError(f"queues {','.join(queues)}: {SCHEDULE} needs a worker of its own; start two workers")
+        return "conduct"
+    return "learn" if LEARNING & set(queues) else "extract"
