@@ -104,7 +104,7 @@ def _holder(lock: IO[str]) -> str:
     return lock.read().strip() or "another process"
 
 
-class Doors:
+class Home:
     """The doors of a home, for commands and tasks that need no broker; each opens when it is first needed."""
 
     def __init__(self, home: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from workers.app.celery import app, configure
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
-from workers.processes.cluster import session
+from workers.processes.cluster import local_cluster
 
 QUICK = """
 name = "quick"
@@ -126,7 +126,7 @@ def one_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
     """The one broker that this process publishes to: Celery keeps its connections and its result backend for life."""
     home = tmp_path_factory.mktemp("home")
     (home / "logs").mkdir()
-    with session(home, None, 0) as opened:
+    with local_cluster(home, None, 0) as opened:
         configure(Settings(home=str(home), broker=opened.broker), "client")
         yield opened.broker
         app.pool.force_close_all()

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.arrays import Float32
 from pipeline.audio.block import BLOCK_S
 from pipeline.audio.decoders.base import Source, UnknownFormatError
-from pipeline.audio.decoders.continued import ContinuedSource
+from pipeline.audio.decoders.fallback import FallbackSource
 from pipeline.audio.decoders.junk import start_of_sound
 from pipeline.audio.files import open_file, system_errors
 from pipeline.audio.stream import Audio
@@ -114,7 +114,7 @@ def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: flo
         return AudioReader(stack.enter_context(closing(source)), path=path, max_duration_s=max_duration_s)
 
     try:
-        return read(ContinuedSource(descriptor))
+        return read(FallbackSource(descriptor))
     except (UnreadableError, EmptyAudioError) as error:
         first = error
     # Imported here: most workers never meet a file that needs it.

@@ -9,8 +9,8 @@ from pipeline.audio.decode import open_audio
 from pipeline.audio.hashing import content_hash as hashed
 from pipeline.audio.stream import AudioStream
 from pipeline.errors import PermanentError, UnsupportedError
-from pipeline.features.growing import all_finite
 from pipeline.features.registry import family
+from pipeline.features.row_buffer import all_finite
 from pipeline.features.spec import Accumulator, FeatureFamily, FeatureRows
 from pipeline.library.tracks import ExtractTrack, Failure, TrackRecord
 from pipeline.text import printable

@@ -13,7 +13,7 @@ from pipeline.arrays import Float32, Float64, Int64
 from pipeline.audio.block import ANALYSIS_RATE_HZ, AudioBlock
 from pipeline.audio.framing import BINS, HOP, N_FFT, frame_count
 from pipeline.features import spectral
-from pipeline.features.growing import GrowingRows
+from pipeline.features.row_buffer import RowBuffer
 
 MFCC_COUNT = 40
 MEL_COUNT = 40
@@ -36,7 +36,7 @@ _FLATNESS, _RMS, _CONTRAST = 3, 4, 5
 class Frames:
     """The features of all frames of a signal; the wide ones are computed a few columns at a time."""
 
-    decibels: GrowingRows
+    decibels: RowBuffer
     """128 mel bands, dB re 1."""
     mel_decibels: Float32
     """(frames, 40), mel bands, dB re 1."""
@@ -90,9 +90,9 @@ class FrameGatherer:
     def __init__(self) -> None:
         self.samples = 0
         """Samples of the mix so far."""
-        self._decibels = GrowingRows((spectral.MEL_BANDS,))
-        self._mel = GrowingRows((MEL_COUNT,))
-        self._shapes = GrowingRows((5 + 2 * CONTRAST_COUNT,))
+        self._decibels = RowBuffer((spectral.MEL_BANDS,))
+        self._mel = RowBuffer((MEL_COUNT,))
+        self._shapes = RowBuffer((5 + 2 * CONTRAST_COUNT,))
         self._crossings = SignChanges()
 
     def push(self, block: AudioBlock) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.arrays import Float32, Float64
-from pipeline.features.growing import GrowingRows
+from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.spec import FeatureRows
 
 STATISTICS = ("mean", "std")
@@ -57,7 +57,7 @@ class Moments:
         return np.concatenate([self.mean(), self.std()])
 
 
-def in_pieces(rows: GrowingRows) -> Iterator[Float32]:
+def in_pieces(rows: RowBuffer) -> Iterator[Float32]:
     """Yield all rows, a few thousand at a time; nothing is appended after this."""
     for part in rows.parts():
         for first in range(0, len(part), _AT_ONCE):

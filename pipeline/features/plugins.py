@@ -37,7 +37,7 @@ def check_clash(name: str, *, built_in: bool) -> None:
 
     Raises `UsageError` that names all of them.
     """
-    claimants = [told(point) for point in plugins().get(name, ())]
+    claimants = [describe(point) for point in plugins().get(name, ())]
     if built_in:
         claimants.insert(0, "chordal itself")
     if len(claimants) > 1:
@@ -58,15 +58,15 @@ def load(name: str) -> FeatureFamily:
         spec, start = found.spec, found.start
     except Exception as error:  # importing somebody else's code may raise anything
         raise UsageError(
-            f"feature family {name!r}: {told(point)} cannot be loaded ({type(error).__name__}: {error}); "
+            f"feature family {name!r}: {describe(point)} cannot be loaded ({type(error).__name__}: {error}); "
             "mend it or uninstall it"
         ) from error
     if fault := _fault(name, spec, start):
-        raise UsageError(f"feature family {name!r}: {told(point)} {fault}; mend it or uninstall it")
+        raise UsageError(f"feature family {name!r}: {describe(point)} {fault}; mend it or uninstall it")
     return _Held(found, origin=_distribution(point))
 
 
-def told(point: EntryPoint) -> str:
+def describe(point: EntryPoint) -> str:
     """Return a plug-in in words: its distribution and its entry point."""
     return f"{_distribution(point)} (entry point {point.name} = {point.value})"
 

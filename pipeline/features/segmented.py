@@ -9,7 +9,7 @@ from pipeline.audio.block import ANALYSIS_RATE_HZ, AudioBlock
 from pipeline.audio.framing import frame_count
 from pipeline.errors import TooShortError
 from pipeline.features import spectral
-from pipeline.features.growing import GrowingRows
+from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.spec import FeatureRows
 
 SEGMENT = 66_150
@@ -31,7 +31,7 @@ class SegmentRows:
         self._segment = np.empty(length, np.float32)
         self._filled = 0
         self._row = row
-        self._rows = GrowingRows(shape)
+        self._rows = RowBuffer(shape)
 
     def push(self, block: AudioBlock) -> None:
         """Take the next block."""

@@ -82,7 +82,7 @@ def check_labels(plan: RunPlan, found: ScanSummary) -> None:
             )
 
 
-class _Tally:
+class ScanTally:
     """Counts of a scan as it goes."""
 
     def __init__(self, *, grouped: bool, folded: bool) -> None:

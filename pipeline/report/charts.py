@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from pipeline.learning.study.findings import Reliability
 from pipeline.learning.study.results import Scores
 from pipeline.learning.study.trials import TrialOutcome
-from pipeline.report.wording import shortened
+from pipeline.report.words import shortened
 from pipeline.text import printable
 
 INK, MUTED, LINE, ON_FILL = "#0a0b0c", "#6a6b6c", "#dadbdc", "#fafbfc"

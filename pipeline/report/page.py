@@ -7,14 +7,6 @@ from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.report.content import ReportContent
 from pipeline.report.sections.champion import champion_section, champion_tile
 from pipeline.report.sections.confidence import confidence_section
-from pipeline.report.sections.learned import (
-    confusion_picture,
-    curves_section,
-    majority_share,
-    mistakes_section,
-    scores_section,
-    trials_section,
-)
 from pipeline.report.sections.run import (
     classes_section,
     failures_section,
@@ -22,12 +14,20 @@ from pipeline.report.sections.run import (
     reproduce_section,
     scanned_section,
 )
+from pipeline.report.sections.scores import (
+    confusion_picture,
+    curves_section,
+    majority_share,
+    mistakes_section,
+    scores_section,
+    trials_section,
+)
 from pipeline.report.sections.search import search_section
 from pipeline.report.sections.split import split_section
 from pipeline.report.sections.trust import duplicates_section, leakage_section
 from pipeline.report.sections.unusable import unusable_section
 from pipeline.report.view import Chart, Page, Section, Tile
-from pipeline.report.wording import MISSING, between, count, counted, duration, moment, percent, points
+from pipeline.report.words import MISSING, between, count, counted, duration, moment, percent, points
 from pipeline.text import printable
 
 MOST_CLASSES_ABOVE = 12

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pipeline.report.content import LISTED
-from pipeline.report.wording import count
+from pipeline.report.words import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,8 +23,8 @@ from pipeline.library.imported import PREFIX
 from pipeline.library.tracks import FileStamp, ScannedTrack, TrackRecord, track_id
 from pipeline.text import printable
 from storage import durable
-from storage.filestore.adopting import adopt
-from storage.filestore.founding import open_layout
+from storage.filestore.adoption import adopt
+from storage.filestore.store_mark import open_layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.arrays import Bool, Float32, Int32
 from pipeline.errors import UsageError
 from pipeline.text import printable
-from storage.features.streaming import RowStream
+from storage.features.row_stream import RowStream
 
 Batch = tuple[Float32, Int32]
 """Rows (rows, *row_shape) and their class indices (rows,)."""

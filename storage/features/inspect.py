@@ -11,8 +11,8 @@ from pipeline.wire import Value
 from storage import durable
 from storage.features.reader import Features, pack_contents
 from storage.features.rows import Track
+from storage.filestore.format.codec import Ids
 from storage.filestore.format.hdf5 import reading
-from storage.filestore.format.packing import Ids
 from storage.filestore.layout import SCHEMA
 from storage.filestore.rows.extents import locate
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.arrays import Int32
 from pipeline.library.tracks import ScannedTrack
-from storage.filestore.format.packing import Ids, ids, pack, unpack
+from storage.filestore.format.codec import Ids, ids, pack, unpack
 from storage.ledger.runs import RunLedger
 
 _BLOCK = 10_000
@@ -24,7 +24,7 @@ _BLOCK = 10_000
 _KEPT = "labels.npz"
 
 
-class Said(NamedTuple):
+class LabelEntry(NamedTuple):
     """What its owner says of one track; None where nothing was said."""
 
     label: str | None = None
@@ -44,7 +44,7 @@ class TrackLabels:
     @classmethod
     def of_tracks(cls, tracks: Iterable[ScannedTrack]) -> Self:
         """Return what is said of tracks; of several entries of one track the first counts."""
-        words: list[dict[str | None, int]] = [{None: 0} for _ in Said._fields]
+        words: list[dict[str | None, int]] = [{None: 0} for _ in LabelEntry._fields]
         hex_ids: list[str] = []
         blocks: list[Ids] = []
         codes: list[Int32] = []
@@ -71,7 +71,7 @@ class TrackLabels:
         """Return what several scans say; of a track that several found the first of them counts."""
         if len(scans) == 1:
             return scans[0]
-        words: list[dict[str | None, int]] = [{None: 0} for _ in Said._fields]
+        words: list[dict[str | None, int]] = [{None: 0} for _ in LabelEntry._fields]
         codes = []
         for scan in scans:
             # The codes of one scan in the words of all.
@@ -95,17 +95,17 @@ class TrackLabels:
 
     def column(self, name: str) -> np.ndarray:
         """Return the `label`, `group` or `fold` of every track, (n,) of texts, None where nothing was said."""
-        at = Said._fields.index(name)
+        at = LabelEntry._fields.index(name)
         told: np.ndarray = self._words[at][self._codes[:, at]]
         return told
 
-    def of(self, track_id: str) -> Said | None:
+    def of(self, track_id: str) -> LabelEntry | None:
         """Return what was said of a track, or None when no scan found it."""
         wanted = np.array([pack(track_id)], dtype="S16")
         at = int(np.searchsorted(self._ids, wanted)[0])
         if at == len(self._ids) or self._ids[at] != wanted[0]:
             return None
-        return Said(*(words[code] for words, code in zip(self._words, self._codes[at].tolist(), strict=True)))
+        return LabelEntry(*(words[code] for words, code in zip(self._words, self._codes[at].tolist(), strict=True)))
 
     def to_bytes(self) -> bytes:
         """Return the columns in the format of NumPy's `savez`, which has checksums."""

@@ -21,14 +21,14 @@ from pipeline.features.spec import FeatureSpec
 from pipeline.library.tracks import TrackRecord
 from pipeline.text import printable
 from storage import durable
-from storage.features.labels import Said, TrackLabels, read_labels
+from storage.features.labels import LabelEntry, TrackLabels, read_labels
 from storage.features.rows import Track, TrackRows
-from storage.filestore.format.packing import Ids, ids, pack
-from storage.filestore.founding import find_layout
+from storage.filestore.format.codec import Ids, ids, pack
 from storage.filestore.layout import Layout
 from storage.filestore.rows.extents import Extents, locate
 from storage.filestore.rows.pieces import blocks
 from storage.filestore.store import FileFeatureStore
+from storage.filestore.store_mark import find_layout
 from storage.ledger.runs import RunLedger
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Features:
 
     def each_track(self) -> Iterator[Track]:
         """Yield the same as `tracks`, in the store's order and without holding them."""
-        nothing = Said()
+        nothing = LabelEntry()
         for record in self._snapshot.records():
             if record.mark != "deleted" and not record.copy_of:
                 yield _track(record, self.labels.of(record.track_id) or nothing)
@@ -175,7 +175,7 @@ class Features:
 
         prepare()
         from storage.features.batches import FeatureBatches
-        from storage.features.streaming import RowStream
+        from storage.features.row_stream import RowStream
 
         spec = self.spec(family)
         chosen = tuple(
@@ -219,7 +219,7 @@ def _installed(name: str) -> str:
         return ""
 
 
-def _track(record: TrackRecord, said: Said) -> Track:
+def _track(record: TrackRecord, said: LabelEntry) -> Track:
     return Track(
         track_id=record.track_id,
         path=record.path,

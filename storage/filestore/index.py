@@ -15,9 +15,9 @@ import numpy as np
 from pipeline.arrays import Bool, Int32, Int64
 from pipeline.errors import StoreError
 from pipeline.text import printable
+from storage.filestore.format.codec import Ids, pack, unpack
 from storage.filestore.format.families import read_contents
 from storage.filestore.format.hdf5 import DamagedError, reading
-from storage.filestore.format.packing import Ids, pack, unpack
 from storage.filestore.format.records import ROW, read_rows
 from storage.filestore.layout import Layout, Manifest, PartEntry
 from storage.rules import Rank, State

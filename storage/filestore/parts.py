@@ -15,7 +15,7 @@ from storage import durable
 from storage.filestore.format import trailer
 from storage.filestore.format.families import ARRAYS, describe, family_group, rows_crc, write_index
 from storage.filestore.format.hdf5 import LIBVER, mark
-from storage.filestore.format.patient import PatientFile
+from storage.filestore.format.patient_file import PatientFile
 from storage.filestore.format.records import Tracks
 from storage.filestore.index import TRACKS
 from storage.filestore.layout import SCHEMA, Layout, PartEntry

@@ -12,9 +12,9 @@ from pipeline.features.spec import FeatureRows
 from pipeline.library.tracks import TrackRecord
 from pipeline.text import printable
 from storage.base import Snapshot
+from storage.filestore.format.codec import ids
 from storage.filestore.format.families import FamilyTable
 from storage.filestore.format.hdf5 import DamagedError, VanishedError, naming, reading
-from storage.filestore.format.packing import ids
 from storage.filestore.format.records import ROW, Tracks, read_rows
 from storage.filestore.index import Indexes, PartsIndex, Place
 from storage.filestore.layout import Layout, SegmentName

@@ -9,14 +9,15 @@ from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.library.tracks import TrackRecord
 from storage import durable
 from storage.base import GRACE_S, UNUSED_S, CompactionReport, FeatureStore, GcReport, Snapshot
-from storage.filestore import pinning
-from storage.filestore.founding import find_layout, open_layout
+from storage.filestore import pins
 from storage.filestore.index import Indexes
 from storage.filestore.layout import Layout, SegmentName
-from storage.filestore.maintenance import compaction, repairing, verifying
-from storage.filestore.maintenance.verifying import VerifyReport
+from storage.filestore.maintenance import compaction
+from storage.filestore.maintenance.repair import repair
+from storage.filestore.maintenance.verify import VerifyReport, verify
 from storage.filestore.schema import segment
 from storage.filestore.snapshot import FileSnapshot
+from storage.filestore.store_mark import find_layout, open_layout
 from storage.rules import Rank, check_commit, describes, rank
 
 
@@ -126,7 +127,7 @@ class FileFeatureStore(FeatureStore):
     @contextmanager
     def hold(self) -> Iterator[Snapshot]:
         """Give the store as it is now to a reader that may need it for longer than the collection's grace."""
-        with pinning.pinned(self._layout, self._indexes.newest().generation):
+        with pins.pinned(self._layout, self._indexes.newest().generation):
             yield self.snapshot()
 
     def compact(self, *, unused_s: float = UNUSED_S, grace_s: float = GRACE_S) -> CompactionReport:
@@ -135,11 +136,11 @@ class FileFeatureStore(FeatureStore):
 
     def verify(self) -> VerifyReport:
         """Read all there is and check every checksum; changes nothing."""
-        return verifying.verify(self._layout.root)
+        return verify(self._layout.root)
 
     def repair(self) -> VerifyReport:
         """Verify, and mend what can be mended; what was lost counts as not extracted, until the next run."""
-        return repairing.repair(self._layout.root)
+        return repair(self._layout.root)
 
     def gc(self, *, grace_s: float = GRACE_S) -> GcReport:
         """Remove what nobody refers to and is older than `grace_s` seconds."""

@@ -34,7 +34,7 @@ from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
-from pipeline.learning.study.measured import Measured
+from pipeline.learning.study.measurements import Measured
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import Purpose, RunPlan, ShardSummary

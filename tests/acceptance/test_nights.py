@@ -8,7 +8,7 @@ from sounds import RATE_HZ, sound, write_classes
 
 from workers.app.celery import configure
 from workers.app.settings import Settings
-from workers.processes.cluster import session
+from workers.processes.cluster import local_cluster
 from workers.schedule import maintenance, nightly
 from workers.schedule.beat import Memory, Order, orders
 from workers.schedule.nights import Nights, Schedule
@@ -56,7 +56,9 @@ class Clock:
 
     def _carry_out(self, order: Order) -> None:
         if order.task == "nightly":
-            nightly.night(self._context, datetime.fromisoformat(order.kwargs["slot"]), missed=order.kwargs["missed"])
+            nightly.run_night(
+                self._context, datetime.fromisoformat(order.kwargs["slot"]), missed=order.kwargs["missed"]
+            )
         elif order.task == "tidy":
             maintenance.tidy(self._context)
 
@@ -74,7 +76,7 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
     since = (BEGIN - timedelta(minutes=1)).isoformat()
     wanted = Schedule(nightly="0 3 * * *", since=since, libraries=(str(library),), recipe=str(recipe), reconcile_s=1e9)
     nights.ask_for(wanted)
-    with session(chordal.home, lasting_broker, 1) as running:
+    with local_cluster(chordal.home, lasting_broker, 1) as running:
         context = configure(Settings(home=str(chordal.home), broker=running.broker), "client") and conducting_context()
         clock = Clock(context, nights)
 

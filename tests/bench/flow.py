@@ -24,7 +24,7 @@ import soundfile
 from pipeline.plans.recipe import load_recipe
 from tests.bench.measuring import Cost, disk, interleaved, processes, ratio, show, spread
 from tests.bench.piece import write_song
-from workers.processes.cluster import Session, session
+from workers.processes.cluster import LocalCluster, local_cluster
 
 FILES = 150
 WORKERS = 2
@@ -47,7 +47,7 @@ COLUMNS = ("", "files/s", "CPU ms/file", "overhead, CPU ms/file", "files/s / loo
 class Command:
     """`chordal extract` on a running session; remembers what each round took beside the stage itself."""
 
-    def __init__(self, folder: Path, running: Session, apart: set[int]) -> None:
+    def __init__(self, folder: Path, running: LocalCluster, apart: set[int]) -> None:
         self._home = folder / "home"
         self._recipe = folder / "recipe.toml"
         self._recipe.write_text(RECIPE, "utf-8")
@@ -87,7 +87,7 @@ def measure(folder: Path, given) -> None:
     (folder / "home" / "logs").mkdir(parents=True)
     with processes(1) as [process]:
         apart = {child.pid for child in psutil.Process().children(recursive=True)}
-        with session(folder / "home", None, WORKERS) as running:
+        with local_cluster(folder / "home", None, WORKERS) as running:
             command = Command(folder, running, apart)
             jobs = {
                 "loop": lambda number: process(

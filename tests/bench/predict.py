@@ -59,8 +59,8 @@ def fill(home: Path, library: Path) -> None:
     from pipeline.library.scan import scan
     from pipeline.library.tracks import TrackRecord
     from storage import FileFeatureStore
-    from storage.filestore.adopting import adopt
-    from storage.filestore.founding import open_layout
+    from storage.filestore.adoption import adopt
+    from storage.filestore.store_mark import open_layout
 
     spec = family("mfcc_mean").spec
     random = np.random.default_rng(1)

@@ -16,8 +16,8 @@ def fill(folder) -> None:
     from pipeline.features.families import mfcc_segments
     from pipeline.features.spec import FeatureRows
     from storage import FileFeatureStore
-    from storage.filestore.adopting import adopt
-    from storage.filestore.founding import find_layout
+    from storage.filestore.adoption import adopt
+    from storage.filestore.store_mark import find_layout
     from storage.testing.samples import record
 
     FileFeatureStore.open(Path(folder))
@@ -51,9 +51,9 @@ def in_file_order(folder, number):
 def shuffled(folder, number):
     """Take an epoch of shuffled batches, checked, with what it takes to begin."""
     from pipeline.features.families import mfcc_segments
-    from storage.features.streaming import RowStream
-    from storage.filestore.founding import find_layout
+    from storage.features.row_stream import RowStream
     from storage.filestore.rows.extents import locate
+    from storage.filestore.store_mark import find_layout
 
     layout, spec = find_layout(Path(folder)), mfcc_segments.spec
     contents = locate(layout, spec.key).contents

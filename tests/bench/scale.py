@@ -28,13 +28,13 @@ from pathlib import Path
 import psutil
 
 from storage import FileFeatureStore
-from storage.home import Doors
+from storage.home import Home
 from tests.bench.measuring import Cost, disk, interleaved, peak_mib, processes, ratio, show, spread
 from tests.bench.scale_rows import ENOUGH, TOLD
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
 from workers.processes.child import Child
-from workers.processes.cluster import session
+from workers.processes.cluster import local_cluster
 from workers.runs import state
 
 RECIPE = """
@@ -168,7 +168,7 @@ def measure(folder: Path, given) -> None:
 @contextmanager
 def _machinery(home: Path, mode: str) -> Iterator[Machinery]:
     (home / "logs").mkdir(parents=True)
-    with session(home, None, 0) as running:
+    with local_cluster(home, None, 0) as running:
         for each in (mode, "learn"):
             running.add(Worker(each, home, running.broker))
         worker = next(child.pid for child in running.children if child.name == mode)
@@ -189,7 +189,7 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
         raise SystemExit(f"bench: the run did not end as it should: {errors}")
     cpu_ms = {name: 1000 * (cpu_s - before[name]) / asked for name, cpu_s in machinery.cpu_s().items()}
     cpu_ms["command"] = 1000 * command.cpu_s / asked
-    doors = Doors(machinery.home)
+    doors = Home(machinery.home)
     run_id = doors.ledger.run_ids()[-1]
     counts = state.track_counts(doors, doors.ledger.plan(run_id))
     took_s = state.seconds(doors, run_id)["extract"]
@@ -242,7 +242,7 @@ def _rescans(machinery: Machinery, library: Path, recipe: Path, given) -> list[S
         status, errors, _, cost = machinery.carry_out("extract", str(library), "--recipe", str(recipe), "--json")
         if status:
             raise SystemExit(f"bench: {errors}")
-        doors = Doors(machinery.home)
+        doors = Home(machinery.home)
         counts = state.track_counts(doors, doors.ledger.plan(doors.ledger.run_ids()[-1]))
         if counts != {"extracted": 0, "unchanged": asked, "failed": 0}:
             raise SystemExit(f"bench: not everything was known: {counts}")

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from tests.bench.measuring import Cost, interleaved, ratio, show, spread
-from workers.processes.cluster import session
+from workers.processes.cluster import local_cluster
 
 PROCESSES = 2
 WITHIN_S = 60
@@ -71,7 +71,7 @@ class Starting:
 def measure(folder: Path, given) -> None:
     """Print the table."""
     (folder / "logs").mkdir()
-    with session(folder, None, 0) as running:
+    with local_cluster(folder, None, 0) as running:
         jobs = {title: Starting(folder, running.broker.url, queues) for title, queues in ROWS.items()}
         costs = interleaved(jobs, repeats=given.repeats)
     walls = {title: [cost.wall_s for cost in told] for title, told in costs.items()}

@@ -9,16 +9,16 @@ import soundfile
 from sounds import RATE_HZ, sound, write_classes
 from waiting import eventually
 
-from workers.processes.cluster import session
+from workers.processes.cluster import local_cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 WORKER = """
 import logging, sys
-from pipeline.kernels import warm
-from workers.address import BrokerAddress
-from workers.app import configure
-from workers.settings import Settings
+from pipeline.features.warm import warm
+from workers.broker.address import BrokerAddress
+from workers.app.celery import configure
+from workers.app.settings import Settings
 
 logging.basicConfig(level=logging.INFO)
 settings = Settings(home=sys.argv[1], broker=BrokerAddress.parse(sys.argv[2]), extract_limit_s=10)
@@ -44,7 +44,7 @@ def test_a_file_over_the_hard_time_limit_ends_as_a_timeout_and_the_others_stand(
     soundfile.write(endless, sound(1, seconds=1.0).repeat(2, axis=1), RATE_HZ)
     chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "hanging"), "utf-8")
     (chordal.home / "logs").mkdir(parents=True)
-    with session(chordal.home, None, 0) as running, (chordal.home / "logs" / "worker.log").open("wb") as log:
+    with local_cluster(chordal.home, None, 0) as running, (chordal.home / "logs" / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
             [sys.executable, "-P", "-c", WORKER, chordal.home, running.broker.url],
             stdout=log,

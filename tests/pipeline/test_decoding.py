@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from pipeline.audio.decode import decode
-from pipeline.audio.decoders.chatter import Chatter
+from pipeline.audio.decoders.stderr import StderrCapture
 from pipeline.audio.hashing import content_hash
 from pipeline.errors import (
     EmptyAudioError,
@@ -62,7 +62,7 @@ def test_warnings_of_the_mp3_decoder_go_to_the_note_and_not_to_standard_error(wr
 
 
 def test_what_others_write_to_standard_error_while_decoding_is_passed_on(capfd):
-    chatter = Chatter()
+    chatter = StderrCapture()
     with chatter.caught():
         os.write(2, b"a worker's line\nNote: Trying to resync...\nNote: skipped 3 bytes\n")
     assert chatter.told() == "the decoder says: Note: Trying to resync... (and 1 more)"

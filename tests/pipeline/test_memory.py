@@ -18,9 +18,9 @@ EXTRACT = textwrap.dedent(
     import re, resource, sys
     from pathlib import Path
 
-    from pipeline.extraction import extract
-    from pipeline.kernels import warm
-    from pipeline.tracks import ExtractTrack, FileStamp, track_id
+    from pipeline.extraction.extract import extract
+    from pipeline.features.warm import warm
+    from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
 
     FAMILIES = ("logmel", "mfcc_mean", "mfcc_segments")  # whose rows pile up
     path, room = sys.argv[1], int(sys.argv[2]) << 20

@@ -9,8 +9,8 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.library.tracks import track_id
 from storage import FileFeatureStore
-from storage.filestore.founding import find_layout
 from storage.filestore.layout import SCHEMA
+from storage.filestore.store_mark import find_layout
 from storage.rules import deletion
 from storage.testing.samples import SPECS, content, features, record, rows, same_rows
 

@@ -2,9 +2,9 @@
 
 import random
 
-from storage.filestore.founding import find_layout
 from storage.filestore.index import Indexes
 from storage.filestore.maintenance.compaction import merge_all
+from storage.filestore.store_mark import find_layout
 from storage.rules import deletion
 from storage.testing.samples import SPECS, content, features, record
 

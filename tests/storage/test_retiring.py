@@ -7,7 +7,7 @@ import pytest
 
 from storage import FileFeatureStore
 from storage.base import GRACE_S, UNUSED_S
-from storage.filestore import pinning
+from storage.filestore import pins
 from storage.filestore.layout import Layout
 from storage.rules import deletion
 from storage.testing.samples import SPECS, TONES, content, features, record, rows, same_rows
@@ -189,7 +189,7 @@ def test_a_pin_of_a_reader_that_died_counts_no_longer_than_a_day(store, clock, h
     store.compact()
     holding = store.hold()
     holding.__enter__()
-    clock.ahead_s = pinning.PIN_S - 60
+    clock.ahead_s = pins.PIN_S - 60
     go_on(store, clock)
     assert store.gc().manifests > 0
     assert list((home / "pins").iterdir()) == []
@@ -197,7 +197,7 @@ def test_a_pin_of_a_reader_that_died_counts_no_longer_than_a_day(store, clock, h
 
 
 def test_a_pin_is_renewed_while_it_is_held(store, home):
-    with pinning.pinned(Layout(home), 0, renew_s=0.01):
+    with pins.pinned(Layout(home), 0, renew_s=0.01):
         (pin,) = (home / "pins").iterdir()
         os.utime(pin, (0, 0))
         deadline = time.monotonic() + 30

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
-from storage.features.streaming import RowStream
+from storage.features.row_stream import RowStream
+from storage.filestore.format.codec import ids, pack
 from storage.filestore.format.families import rows_crc
-from storage.filestore.format.packing import ids, pack
-from storage.filestore.founding import find_layout
-from storage.filestore.rows.ahead import ReadAhead
 from storage.filestore.rows.extents import Sums, locate, whole_crc
 from storage.filestore.rows.pieces import blocks
+from storage.filestore.rows.read_ahead import ReadAhead
+from storage.filestore.store_mark import find_layout
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows
 
 WINDOW_ROWS = 40

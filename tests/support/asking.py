@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.learning.search.keras_oracles import kinds, quiet
 from pipeline.learning.study.trials import TrialOutcome
-from storage.home import Doors
+from storage.home import Home
 from workers.learning import oracle, study
 
 CREW = 2
@@ -27,11 +27,11 @@ def score(spec) -> float:
 
 def work(home: Path, runs: list[str], seed: int) -> None:
     """Take whatever trial has not ended, as a message that may be delivered twice would, until all have."""
-    chance, context, pause = random.Random(seed), Doors(home), threading.Event()
+    chance, context, pause = random.Random(seed), Home(home), threading.Event()
     with (home / f"asked-{os.getpid()}.jsonl").open("a", encoding="utf-8") as log:
         while missing := [(run, index) for run in runs for index in study.unended(context, run)]:
             run, index = chance.choice(missing[:8])
-            spec = oracle.ask(context, run, index)
+            spec = oracle.next_spec(context, run, index)
             if spec == "wait":
                 pause.wait(0.005)
                 continue
@@ -63,7 +63,7 @@ def main(home: Path, kills: int, runs: list[str]) -> None:
         kinds()
     chance, pause = random.Random(1), threading.Event()
     crew = [start(home, runs, seed) for seed in range(CREW)]
-    context, killed = Doors(home), 0
+    context, killed = Home(home), 0
     for kill in range(kills):
         pause.wait(chance.uniform(0.0, 0.1))
         if not any(study.unended(context, run) for run in runs):

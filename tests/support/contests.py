@@ -19,9 +19,9 @@ from pipeline.plans.gate import GatePlan
 from pipeline.plans.recipe import load_recipe
 from pipeline.plans.run import RunPlan
 from storage import FileFeatureStore
-from storage.filestore.adopting import adopt
-from storage.filestore.founding import open_layout
-from storage.home import Doors
+from storage.filestore.adoption import adopt
+from storage.filestore.store_mark import open_layout
+from storage.home import Home
 
 CLASSES = ("high", "low")
 SPEC = family("mfcc_mean").spec
@@ -112,7 +112,7 @@ def learn(
 
     The model itself answers what a song sounds like.
     """
-    doors = Doors(home)
+    doors = Home(home)
     recipe = load_recipe("quick")
     number = int(run_id.removeprefix("r"))
     plan = RunPlan(

@@ -9,14 +9,14 @@ from pipeline.plans.run import RunPlan
 from workers.app.context import Context
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
-from workers.processes.cluster import Session, session
+from workers.processes.cluster import LocalCluster, local_cluster
 
 
 @pytest.fixture
-def running(tmp_path) -> Iterator[Session]:
+def running(tmp_path) -> Iterator[LocalCluster]:
     """An embedded broker without workers."""
     (tmp_path / "logs").mkdir()
-    with session(tmp_path, None, 0) as opened:
+    with local_cluster(tmp_path, None, 0) as opened:
         yield opened
 
 

@@ -64,8 +64,8 @@ def test_without_a_gpu_nothing_is_changed(tmp_path):
 
 def test_each_process_has_a_gpu_of_its_own_and_gives_it_back_when_it_ends(tmp_path):
     program = (
-        "import sys; from pathlib import Path; from workers import accelerators\n"
-        f"print(accelerators.claim(available=('0', '1'), folder=Path({str(tmp_path)!r})), flush=True)\n"
+        "import sys; from pathlib import Path; from workers.worker import gpus\n"
+        f"print(gpus.claim(available=('0', '1'), folder=Path({str(tmp_path)!r})), flush=True)\n"
         "sys.stdin.read()\n"
     )
 

@@ -6,7 +6,7 @@ from celery import Celery
 from pipeline.errors import BrokerError, UsageError
 from workers.broker import health
 from workers.broker.address import BrokerAddress
-from workers.processes.cluster import session
+from workers.processes.cluster import local_cluster
 
 
 @pytest.mark.parametrize("url", ["localhost", "http://localhost", "redis://", "amqp://localhost", "redis://h:port/0"])
@@ -23,7 +23,7 @@ def test_a_password_is_never_shown():
 def test_celery_and_its_backend_find_a_socket_in_a_folder_with_an_odd_name(tmp_path):
     home = tmp_path / "it's 100% music"
     (home / "logs").mkdir(parents=True)
-    with session(home, None, 0) as running:
+    with local_cluster(home, None, 0) as running:
         app = Celery(broker=running.broker.url, backend=running.broker.url)
         with app.connection_for_write() as connection:
             connection.ensure_connection(max_retries=0)

@@ -10,9 +10,9 @@ SWALLOWING = f"""
 {finalised("SIGTERM")}
 import sys
 from pathlib import Path
-from workers.address import BrokerAddress
-from workers.beat import HomeScheduler, beat
-from workers.settings import Settings
+from workers.broker.address import BrokerAddress
+from workers.schedule.beat import HomeScheduler, beat
+from workers.app.settings import Settings
 
 send = HomeScheduler._send
 

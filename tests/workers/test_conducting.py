@@ -10,7 +10,7 @@ from workers.app.context import Context
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
 from workers.runs import cancel
-from workers.runs.active import announced
+from workers.runs.active import announce
 from workers.schedule import maintenance, nightly, recovery
 from workers.schedule.nights import Attempt, Nights, Schedule
 
@@ -51,14 +51,14 @@ def begin(context: Context, number: int, run_id: str) -> None:
 
 
 def test_a_missed_night_is_skipped_where_that_is_asked_for(context):
-    result = nightly.night(context, SLOT, missed=True)
+    result = nightly.run_night(context, SLOT, missed=True)
     assert (result.state, result.reason) == ("skipped", "its hour passed while nothing was up")
-    assert nightly.night(context, SLOT, missed=False) == result  # what is settled stays
+    assert nightly.run_night(context, SLOT, missed=False) == result  # what is settled stays
 
 
 def test_a_night_waits_for_a_run_that_goes_on(context):
-    with announced(context.home, "r1"):
-        assert nightly.night(context, SLOT, missed=False) is None
+    with announce(context.home, "r1"):
+        assert nightly.run_night(context, SLOT, missed=False) is None
     assert Nights(context.home).attempts(SLOT) == []
 
 
@@ -66,20 +66,20 @@ def test_a_night_whose_run_ended_without_its_conductor_is_settled_by_the_ledger(
     leave_run(context, "r1")
     context.ledger.fail("r1", "no two classes")
     begin(context, 1, "r1")
-    result = nightly.night(context, SLOT, missed=False)
+    result = nightly.run_night(context, SLOT, missed=False)
     assert (result.state, result.run_id, result.reason) == ("failed", "r1", "no two classes")
 
 
 def test_a_night_that_takes_its_process_down_each_time_is_given_up(context):
     for number in range(1, context.settings.attempts + 1):
         begin(context, number, f"r{number}")  # runs that never came to be
-    result = nightly.night(context, SLOT, missed=False)
+    result = nightly.run_night(context, SLOT, missed=False)
     assert result.state == "failed"
     assert "took its process down" in result.reason
 
 
 def test_a_night_that_cannot_begin_says_why(context):
-    result = nightly.night(context, SLOT, missed=False)
+    result = nightly.run_night(context, SLOT, missed=False)
     assert result.state == "failed"
     assert "127.0.0.1:1" in result.reason  # the broker
 
@@ -91,7 +91,7 @@ def test_a_run_left_behind_is_found(context):
 
 def test_a_run_that_somebody_waits_for_stopped_or_cancelled_is_not_left_behind(context):
     leave_run(context, "r1")
-    with announced(context.home, "r1"):
+    with announce(context.home, "r1"):
         assert recovery.orphan(context) is None
     context.ledger.claim("r1", cancel.STOPPED)
     assert recovery.orphan(context) is None

@@ -60,6 +60,6 @@ def test_what_is_no_period_is_refused(text):
 
 
 def test_controls_are_told_in_words():
-    assert controls.told(Controls()) == "none"
-    told = controls.told(Controls(paused=True, nice=7, io="idle", files_per_minute=3, hours="22:00-06:00"))
+    assert controls.describe(Controls()) == "none"
+    told = controls.describe(Controls(paused=True, nice=7, io="idle", files_per_minute=3, hours="22:00-06:00"))
     assert told == "paused, nice 7, disk when idle, at most 3 files a minute, within 22:00-06:00"

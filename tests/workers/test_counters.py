@@ -10,7 +10,7 @@ from workers.app import canvas
 from workers.app.settings import QUEUES
 from workers.broker.counters import Counters
 from workers.broker.heartbeats import Crew, Presence
-from workers.broker.rate_limit import Cap
+from workers.broker.rate_limit import RateLimit
 
 
 @pytest.fixture
@@ -88,20 +88,20 @@ def test_a_run_without_files_has_no_pace(client):
 
 
 def test_leave_is_given_once_per_file_to_all_workers_together(client):
-    one, other = Cap(client), Cap(client)
+    one, other = RateLimit(client), RateLimit(client)
     assert one.take(1) == 0.0
     assert 50 < other.take(1) <= 60
     assert 50 < one.take(1) <= 60
 
 
 def test_a_raised_cap_does_not_wait_for_the_lower_one(client):
-    cap = Cap(client)
+    cap = RateLimit(client)
     assert cap.take(1) == 0.0
     assert cap.take(600) <= 0.1
 
 
 def test_no_more_leave_is_saved_up_than_for_some_seconds(client):
-    cap = Cap(client)
+    cap = RateLimit(client)
     given = sum(cap.take(60) == 0.0 for _ in range(100))
     assert 4 <= given <= 10
 

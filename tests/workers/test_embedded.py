@@ -9,7 +9,7 @@ import redis
 from waiting import eventually
 
 from workers.broker import embedded, health
-from workers.processes.cluster import session
+from workers.processes.cluster import local_cluster
 
 
 def servers(data: Path) -> list[psutil.Process]:
@@ -23,7 +23,7 @@ def servers(data: Path) -> list[psutil.Process]:
 
 def test_nothing_is_left_when_a_session_ends(tmp_path):
     (tmp_path / "logs").mkdir()
-    with session(tmp_path, None, 0) as running:
+    with local_cluster(tmp_path, None, 0) as running:
         health.require(running.broker)
         assert servers(tmp_path)
     assert servers(tmp_path) == []
@@ -41,7 +41,7 @@ def test_a_killed_server_is_started_again_with_its_queues(running, tmp_path):
 def test_a_server_left_behind_by_a_killed_guard_is_found(tmp_path):
     (tmp_path / "logs").mkdir()
     data = tmp_path / "broker"
-    with session(tmp_path, None, 0):
+    with local_cluster(tmp_path, None, 0):
         [server] = [process for process in servers(data) if "valkey" in process.name()]
         [guard] = [process for process in servers(data) if "valkey" not in process.name()]
         guard.kill()
@@ -57,8 +57,8 @@ def test_a_session_ends_with_a_parent_that_was_killed(tmp_path):
     code = f"""
 import os
 from pathlib import Path
-from workers.session import session
-with session(Path({str(tmp_path)!r}), None, 0) as running:
+from workers.processes.cluster import local_cluster
+with local_cluster(Path({str(tmp_path)!r}), None, 0) as running:
     print("up", flush=True)
     os.read(0, 1)
 """
@@ -73,7 +73,7 @@ with session(Path({str(tmp_path)!r}), None, 0) as running:
 def test_a_home_too_deep_for_a_socket_gets_a_short_one(tmp_path):
     home = tmp_path / ("deep" * 10) / ("deeper" * 10)
     (home / "logs").mkdir(parents=True)
-    with session(home, None, 0) as running:
+    with local_cluster(home, None, 0) as running:
         health.require(running.broker)
         folder = Path(running.broker.url.removeprefix("redis+socket://")).parent
         assert not folder.is_relative_to(home)

@@ -147,10 +147,10 @@ def test_libraries_that_no_worker_sees_are_named_with_the_hosts():
     sees = Told(version="1", extracts=True)
     blind = Told(version="1", extracts=True, unseen="/music is empty at /mnt/nas")
     learner = Told(version="1")
-    heartbeats.refuse_blind({"a@one": sees, "a@two": blind, "l@one": learner})
-    heartbeats.refuse_blind({"l@one": learner})
+    heartbeats.require_mounted({"a@one": sees, "a@two": blind, "l@one": learner})
+    heartbeats.require_mounted({"l@one": learner})
     with pytest.raises(UsageError, match=r"library /music is empty at /mnt/nas on host two: .*--map"):
-        heartbeats.refuse_blind({"a@two": blind, "l@one": learner})
+        heartbeats.require_mounted({"a@two": blind, "l@one": learner})
 
 
 def fill(port: int) -> None:

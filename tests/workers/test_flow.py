@@ -16,7 +16,7 @@ from workers.app.settings import QUEUES, Settings
 from workers.broker.counters import Counters
 from workers.broker.priorities import key_of, of_bodies, of_headers
 from workers.extraction import orders, seal
-from workers.runs import scan
+from workers.runs import publish
 from workers.runs.publish import Publisher
 
 
@@ -90,7 +90,7 @@ def publishing(context, plan):
 
 def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again(client, home, plan, monkeypatch):
     # given ten shards of five, and a bound of twelve
-    monkeypatch.setattr(scan, "QUEUE_BOUND", 12)
+    monkeypatch.setattr(publish, "QUEUE_BOUND", 12)
     for shard in range(10):
         home.ledger.write_shard(plan.run_id, shard, tracks(5 * shard, 5))
     home.ledger.close_scan(plan.run_id, 10)

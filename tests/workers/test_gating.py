@@ -7,15 +7,15 @@ import pytest
 from contests import CLASSES, SPEC, learn, songs, store
 
 from pipeline.errors import UsageError
-from pipeline.learning.training.held_out import Learned
+from pipeline.learning.training.held_out import TrainingExposure
 from pipeline.plans.gate import GatePlan
-from storage.home import Doors
+from storage.home import Home
 from workers.learning import promotion
 
 
 @pytest.fixture
-def doors(tmp_path) -> Doors:
-    return Doors(tmp_path)
+def doors(tmp_path) -> Home:
+    return Home(tmp_path)
 
 
 def decided(doors, run_id="r2"):
@@ -102,7 +102,7 @@ def test_a_cross_validated_champion_answers_with_what_it_said_before_it_had_seen
     # given a champion over folds, wrong on 10 of 40 songs when it had not seen them; in the end it learned from all
     store(doors.home, songs(50))
     first_champion(doors, songs(40), [], folds=4, wrong=range(10))
-    assert len(Learned.of(*_study(doors, "v0001")).contents) == 40
+    assert len(TrainingExposure.of(*_study(doors, "v0001")).contents) == 40
     # when the challenger over folds has them all right, and ten new ones
     learn(doors.home, "r2", songs(50), [], folds=4)
     verdict, champion = decided(doors)
@@ -197,7 +197,7 @@ def test_when_the_champion_changes_meanwhile_the_challenger_is_held_against_the_
     first_champion(doors, songs(30), songs(10, first=30))
     learn(doors.home, "r2", songs(40), held_out)
     learn(doors.home, "r3", songs(40), held_out)
-    compare, asked = promotion.held_against, []
+    compare, asked = promotion.comparison, []
 
     def meanwhile(home, new, old, *rest, **named):
         asked.append(old.model.version)

@@ -7,13 +7,13 @@ from waiting import eventually
 
 SWALLOWING = f"""
 {finalised("SIGINT")}
-from workers import interrupts
+from workers.processes import signals
 
-interrupts.listen()
+signals.listen()
 Finalised()
 print("still here", flush=True)
 try:
-    interrupts.check()
+    signals.check()
 except KeyboardInterrupt:
     print("asked to stop", flush=True)
 """
@@ -27,8 +27,8 @@ def test_an_interrupt_that_a_finaliser_swallows_is_not_forgotten():
 def test_a_second_signal_does_not_disturb_the_taking_down():
     code = """
 import threading
-from workers import interrupts
-interrupts.listen()
+from workers.processes import signals
+signals.listen()
 pause = threading.Event()
 try:
     print("up", flush=True)
@@ -49,12 +49,12 @@ except KeyboardInterrupt:
 
 PATIENT = """
 import os, signal
-from workers import interrupts
+from workers.processes import signals
 
-interrupts.listen()
-with interrupts.patiently():
+signals.listen()
+with signals.first_interrupt_asks():
     os.kill(os.getpid(), signal.SIGINT)
-    print("finishing", interrupts.wished(), flush=True)
+    print("finishing", signals.stop_requested(), flush=True)
     try:
         os.kill(os.getpid(), signal.SIGINT)
         print("never said")

@@ -7,10 +7,10 @@ from pipeline.features.spec import FeatureRows
 from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
 from pipeline.plans.recipe import parse_recipe
 from storage import MemoryFeatureStore
-from storage.home import Doors
+from storage.home import Home
 from storage.rules import deletion, retry
 from workers.extraction.settled import is_settled
-from workers.extraction.stored import Known, seal_known
+from workers.extraction.stored import StoredFiles, seal_stored
 
 FAILURE = Failure(kind="too_short", reason="0.1 s of audio")
 STATES = ("whole", "failed", "too short for it", "deleted", "to be tried again", "of another family", "changed", "new")
@@ -66,7 +66,7 @@ def store(*, per_state: int) -> MemoryFeatureStore:
 @pytest.mark.parametrize("state", STATES)
 def test_a_file_is_known_when_a_look_at_it_says_so(plan, state):
     opened = store(per_state=3)
-    known = Known(opened.snapshot(), plan)
+    known = StoredFiles(opened.snapshot(), plan)
     asked = [track(state, number) for number in range(3)]
     assert known.missing(asked) == ([] if state in SETTLED else asked)
     keys = frozenset({family("mfcc_mean").spec.key})
@@ -74,7 +74,7 @@ def test_a_file_is_known_when_a_look_at_it_says_so(plan, state):
 
 
 def test_a_shard_is_summed_up_only_when_all_of_it_is_known(plan):
-    known = Known(store(per_state=3).snapshot(), plan.replace(sequence=2))
+    known = StoredFiles(store(per_state=3).snapshot(), plan.replace(sequence=2))
     asked = [track(state, number) for state in SETTLED for number in range(3)]
     summary = known.summary(7, asked)
     assert (summary.shard, summary.extracted, summary.unchanged, summary.failed) == (7, 0, 6, 3)
@@ -83,21 +83,21 @@ def test_a_shard_is_summed_up_only_when_all_of_it_is_known(plan):
 
 
 def test_what_the_run_itself_extracted_counts_as_that(plan):
-    summary = Known(store(per_state=2).snapshot(), plan).summary(0, [track("whole")])
+    summary = StoredFiles(store(per_state=2).snapshot(), plan).summary(0, [track("whole")])
     assert (summary.extracted, summary.unchanged) == (1, 0)
 
 
 def test_an_empty_store_knows_nothing(plan):
-    known = Known(MemoryFeatureStore().snapshot(), plan)
+    known = StoredFiles(MemoryFeatureStore().snapshot(), plan)
     assert known.missing([track("whole")]) == [track("whole")]
     assert known.summary(0, [track("whole")]) is None
 
 
 def test_whether_copies_are_complete_takes_a_look_at_each_file(tmp_path, plan, recipe):
-    doors = Doors(tmp_path)
+    doors = Home(tmp_path)
     augmented = plan.replace(recipe=parse_recipe(recipe + "\n[augment]\ngain_db = [-6.0, 6.0]", "test"))
     doors.ledger.create(augmented)
     doors.ledger.write_shard(plan.run_id, 0, [track("whole")])
     assert doors.store.path.is_dir()
-    seal_known(doors, augmented)
+    seal_stored(doors, augmented)
     assert doors.ledger.sealed_shards(plan.run_id) == []

@@ -12,12 +12,12 @@ from sounds import RATE_HZ, sound, write_classes
 
 from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
 from pipeline.plans.recipe import parse_recipe
-from storage.home import Doors, only_one
+from storage.home import Home, only_one
 from workers.cli import main
 from workers.extraction import orders as extraction_orders
 from workers.extraction.settled import settled
 from workers.runs.progress import View
-from workers.runs.request import Wanted
+from workers.runs.request import RunRequest
 from workers.runs.scan import scan_libraries
 
 RECIPE = 'name = "t"\ntitle = "t"\n[[models]]\nfamily = "svm"\nfeatures = "mfcc_mean"'
@@ -37,12 +37,12 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def doors(home):
-    return Doors(home)
+    return Home(home)
 
 
 def scanned(doors, *libraries):
     """Scan as `chordal extract` does; return what was found."""
-    wanted = Wanted(
+    wanted = RunRequest(
         command=("chordal",),
         libraries=tuple(map(str, libraries)),
         recipe=parse_recipe(RECIPE, "test"),

@@ -8,7 +8,7 @@ from pipeline.library import imported
 from pipeline.plans.library import PointsPlan, TonesPlan
 from pipeline.plans.recipe import load_recipe
 from storage import FileFeatureStore
-from storage.home import Doors, prepare_home
+from storage.home import Home, prepare_home
 from workers.runs import request, scan
 from workers.runs.progress import View
 from workers.runs.recipes import with_library
@@ -25,7 +25,7 @@ def view():
 
 
 def wanted(recipe):
-    return request.Wanted(command=("chordal", "run"), libraries=(), recipe=recipe)
+    return request.RunRequest(command=("chordal", "run"), libraries=(), recipe=recipe)
 
 
 def test_sounds_are_made_in_the_home_and_labelled_by_their_table(home, view):
@@ -35,7 +35,7 @@ def test_sounds_are_made_in_the_home_and_labelled_by_their_table(home, view):
     assert made.libraries == (str(home / "libraries" / "tones"),)
     assert made.labels == f"csv:{home / 'libraries' / 'tones' / 'sound.csv'}"
     assert made.extract
-    found = scan.scan_libraries(Doors(home), made, view).found
+    found = scan.scan_libraries(Home(home), made, view).found
     assert (found.files, found.unlabelled) == (8, 2)
 
 
@@ -45,17 +45,17 @@ def test_points_are_imported_once_and_learned_from_without_extraction(home, view
 
     assert made.libraries == (f"npz:{home / 'libraries' / 'points' / 'points.npz'}",)
     assert (made.labels, made.extract) == (imported.LABELS, False)
-    assert scan.scan_libraries(Doors(home), made, view).found.files == 50
-    runs = len(Doors(home).ledger.run_ids())
+    assert scan.scan_libraries(Home(home), made, view).found.files == 50
+    runs = len(Home(home).ledger.run_ids())
     assert with_library(home, wanted(recipe), view) == made
-    assert len(Doors(home).ledger.run_ids()) == runs
+    assert len(Home(home).ledger.run_ids()) == runs
 
     # other points under the same name are imported again, and take the place of the old ones
     other = recipe.replace(library=PointsPlan(samples=60, random_state=21))
     with_library(home, wanted(other), view)
-    finished = scan.scan_libraries(Doors(home), made, view)
+    finished = scan.scan_libraries(Home(home), made, view)
     assert finished.found.files == 60
-    ledger = Doors(home).ledger
+    ledger = Home(home).ledger
     (track, *_) = ledger.shard(finished.plan.run_id, 0)
     snapshot = FileFeatureStore.open(home / "store").snapshot()
     record = snapshot.record(track.track_id)

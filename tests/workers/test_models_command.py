@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from contests import CLASSES, SPEC, learn, songs, store
 
-from storage.home import Doors
+from storage.home import Home
 from workers.cli import main
 from workers.learning import promotion
 
 
 @pytest.fixture
-def doors(tmp_path, monkeypatch) -> Doors:
+def doors(tmp_path, monkeypatch) -> Home:
     """A home with a champion v0001, and v0002 that was kept."""
     monkeypatch.setenv("CHORDAL_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "400")
-    opened = Doors(tmp_path)
+    opened = Home(tmp_path)
     store(tmp_path, songs(70))
     learn(tmp_path, "r1", songs(30), songs(10, first=30))
     learn(tmp_path, "r2", songs(40), songs(30, first=40), wrong=[41, 42])

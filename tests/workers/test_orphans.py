@@ -4,7 +4,7 @@ import pytest
 
 from workers.broker.headers import mine
 from workers.broker.heartbeats import ALIVE_MS, Told, tell
-from workers.worker.redelivery import CLAIMS, SETTLE_S, Orphans
+from workers.worker.redelivery import CLAIMS, SETTLE_S, AbandonedMessages
 
 UNACKED = "unacked"
 
@@ -32,7 +32,7 @@ def take(client, *tags: str) -> None:
 
 def test_what_nobody_claims_for_some_seconds_is_an_orphan(client):
     clock = Clock()
-    one, other = Orphans(client, now_s=clock), Orphans(client, now_s=clock)
+    one, other = AbandonedMessages(client, now_s=clock), AbandonedMessages(client, now_s=clock)
     take(client, "a", "b", "c")
     for _ in range(3):
         assert one.look(["a"], UNACKED) == []
@@ -51,7 +51,7 @@ def test_what_nobody_claims_for_some_seconds_is_an_orphan(client):
 
 def test_the_claims_of_a_worker_that_fell_silent_end_also_when_the_brokers_clock_was_set_back(client):
     clock = Clock()
-    one = Orphans(client, now_s=clock)
+    one = AbandonedMessages(client, now_s=clock)
     take(client, "ended", "ahead", "mine")
     now_ms = client.time()[0] * 1000
     client.zadd(CLAIMS, {"ended": now_ms - 1, "ahead": now_ms + 3_600_000})
@@ -65,7 +65,7 @@ def test_the_claims_of_a_worker_that_fell_silent_end_also_when_the_brokers_clock
 
 def test_while_a_worker_of_another_version_is_there_nothing_is_put_back(client):
     clock = Clock()
-    one = Orphans(client, now_s=clock)
+    one = AbandonedMessages(client, now_s=clock)
     take(client, "a")
     one.look([], UNACKED)
     clock.now_s += SETTLE_S

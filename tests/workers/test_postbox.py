@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from kombu.asynchronous.timer import Entry
 
-from workers.worker.event_batches import Postbox
+from workers.worker.event_batches import EventBatches
 
 
 class Dispatcher:
@@ -48,8 +48,8 @@ def consumer():
 
 
 @pytest.fixture
-def postbox(consumer) -> Postbox:
-    started = Postbox(consumer)
+def postbox(consumer) -> EventBatches:
+    started = EventBatches(consumer)
     started.start(consumer)
     return started
 

@@ -12,7 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.learning.models.classifier import CARD_NAME
 from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
 from storage import FileFeatureStore
-from storage.home import Doors
+from storage.home import Home
 from workers.cli import main
 from workers.learning import promotion
 from workers.predict import predictions, reader
@@ -30,7 +30,7 @@ def home(tmp_path, monkeypatch):
     )
     keep(folder, songs(30))
     learn(folder, "r1", songs(20), songs(10, first=20))
-    promotion.decide(Doors(folder), "r1")
+    promotion.decide(Home(folder), "r1")
     return folder
 
 
@@ -178,7 +178,7 @@ def test_a_home_without_a_champion_says_which_model_could_be_it(tmp_path):
 
 
 def test_runs_of_predictions_are_forgotten_after_a_while(home):
-    doors = Doors(home)
+    doors = Home(home)
     plan = doors.ledger.plan("r1")
     for number in range(predictions.REMEMBERED + 3):
         doors.ledger.create(
@@ -200,6 +200,7 @@ def test_a_command_that_asks_a_network_shows_nothing_of_what_tensorflow_prints(m
     for name in [name for name in os.environ if name.startswith("TF_")]:
         monkeypatch.delenv(name)
     imports = (
-        "from pipeline.learning.models.runtime import fresh_keras; from workers.processes.child import quiet_tensorflow"
+        "from pipeline.learning.models.runtime import fresh_keras; "
+        "from workers.processes.environment import quiet_tensorflow"
     )
     assert told_by(f"{imports}; quiet_tensorflow(); fresh_keras(1)") == ""

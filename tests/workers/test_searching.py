@@ -13,7 +13,7 @@ import pytest
 from pipeline.learning.search.oracles import OracleState
 from pipeline.learning.search.plan import plan_study
 from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
-from storage.home import Doors
+from storage.home import Home
 from workers.learning import oracle, study
 
 ASKING = Path(__file__).parent.parent / "support" / "asking.py"
@@ -26,9 +26,9 @@ KILLS = int(os.environ.get("CHORDAL_TEST_KILLS", "12"))
 
 
 @pytest.fixture
-def studies(tmp_path, plan) -> Doors:
+def studies(tmp_path, plan) -> Home:
     """A home with a run for each strategy, its study drawn up."""
-    context = Doors(tmp_path)
+    context = Home(tmp_path)
     for strategy, (choice, trials, _) in STUDIES.items():
         search = SearchPlan(strategy=strategy, trials=trials, factor=2)
         recipe = Recipe(name=strategy, title=strategy, models=(choice,), search=search)
@@ -91,11 +91,11 @@ def test_a_version_that_was_taken_is_read_and_asked_again(studies, monkeypatch):
 
     def beaten(run_id, model, state):
         if next(rivals, None) is not None:
-            assert oracle.ask(Doors(studies.home), run_id, 2).index == 2
+            assert oracle.next_spec(Home(studies.home), run_id, 2).index == 2
         return publish(run_id, model, state)
 
     monkeypatch.setattr(ledger, "put_oracle", beaten)
-    mine = oracle.ask(studies, "bayesian", 1)
+    mine = oracle.next_spec(studies, "bayesian", 1)
 
     theirs = ledger.trial("bayesian", 2)
     assert mine.hyperparameters != theirs.hyperparameters
@@ -108,11 +108,11 @@ def test_a_process_killed_between_the_oracle_and_the_trial_costs_nothing(studies
     ledger = studies.ledger
     monkeypatch.setattr(ledger, "put_trial", lambda spec: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        oracle.ask(studies, "bayesian", 0)
+        oracle.next_spec(studies, "bayesian", 0)
     monkeypatch.undo()
     assert ledger.trial("bayesian", 0) is None
 
-    spec = oracle.ask(studies, "bayesian", 0)
+    spec = oracle.next_spec(studies, "bayesian", 0)
 
     assert ledger.trial("bayesian", 0) == spec
     assert len(versions(studies, "bayesian")) == 1

@@ -4,7 +4,7 @@ from loaded import loaded_by, told_by
 
 LOAD = """
 import workers.worker.start, workers.learning.tasks
-from pipeline.kernels import warm
+from pipeline.features.warm import warm
 warm()
 import pipeline.extraction.extract
 """
@@ -24,7 +24,7 @@ import gc
 import sys
 import numpy as np
 from numba.core.dispatcher import Dispatcher
-from pipeline.audio.block import Audio
+from pipeline.audio import Audio
 from pipeline.features.registry import built_in
 from pipeline.features.spec import compute
 

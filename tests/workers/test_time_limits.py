@@ -7,9 +7,9 @@ import pytest
 TOLD = """
 import json
 import sys
-from workers.address import BrokerAddress
-from workers.app import configure
-from workers.settings import Settings
+from workers.broker.address import BrokerAddress
+from workers.app.celery import configure
+from workers.app.settings import Settings
 
 broker = BrokerAddress.parse("redis://127.0.0.1:1/0")
 settings = Settings(home="", broker=broker, extract_limit_s=11, learn_limit_s=22, conduct_limit_s=33)

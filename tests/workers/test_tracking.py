@@ -5,7 +5,7 @@ from contests import learn, songs, store
 
 from pipeline.errors import UsageError
 from pipeline.learning.study.trials import FitReport, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
-from storage.home import Doors
+from storage.home import Home
 from workers.learning import mlflow_tracking, promotion
 
 pytest.importorskip("mlflow", reason="the extra `mlflow` is not installed")
@@ -13,12 +13,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
-def doors(tmp_path) -> Doors:
+def doors(tmp_path) -> Home:
     """A home with a run that has learned, one trial with curves and one that failed."""
     home = tmp_path / "home"
     store(home, songs(10))
     learn(home, "r1", songs(6), songs(4, first=6))
-    opened = Doors(home)
+    opened = Home(home)
     promotion.decide(opened, "r1")
     spec = TrialSpec(
         run_id="r1", index=0, family="logistic", features="mfcc_mean", hyperparameters={"rate": 0.1}, seed=3
@@ -81,7 +81,7 @@ def test_a_telling_that_was_broken_off_is_made_again(doors, address, monkeypatch
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_tracking._Telling, "_give_files", die)
+        patch.setattr(mlflow_tracking._RunLogger, "_give_files", die)
         with pytest.raises(KeyboardInterrupt):
             mlflow_tracking.track(doors, "r1", address)
     told = mlflow_tracking.track(doors, "r1", address)
@@ -95,7 +95,7 @@ def test_an_mlflow_that_is_away_fails_no_run_and_is_remembered(doors, monkeypatc
     plan = doors.ledger.plan("r1").replace(tracking="http://me:secret@127.0.0.1:1")
     monkeypatch.setattr(doors.ledger, "plan", lambda _: plan)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    mlflow_tracking.tell(doors, "r1")
+    mlflow_tracking.log_run(doors, "r1")
     told = doors.ledger.tracked("r1")
     assert told.address == "http://me:***@127.0.0.1:1"
     assert "does not answer" in told.reason

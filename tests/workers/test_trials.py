@@ -153,9 +153,9 @@ def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(drawn_up, tmp_path
 
 def test_a_store_that_does_not_answer_is_raised_and_not_recorded(drawn_up, monkeypatch):
     context = drawn_up(a_recipe("logistic", trials=1))
-    monkeypatch.setattr(
-        "pipeline.learning.training.final.load_rows", lambda *_, **__: (_ for _ in ()).throw(StoreError("gone"))
-    )
+    from pipeline.learning.training import trial as training
+
+    monkeypatch.setattr(training, "load_rows", lambda *_, **__: (_ for _ in ()).throw(StoreError("gone")))
 
     with pytest.raises(StoreError):
         trial.try_one(context, "r1", 0)
@@ -169,7 +169,7 @@ def test_random_trials_are_handed_out_when_the_study_is_drawn_up_others_when_the
 
 def test_an_exhausted_search_skips_what_is_left(drawn_up, monkeypatch):
     context = drawn_up(a_recipe("logistic", trials=2, strategy="bayesian"))
-    monkeypatch.setattr("workers.learning.oracle.ask", lambda *_: "exhausted")
+    monkeypatch.setattr("workers.learning.oracle.next_spec", lambda *_: "exhausted")
 
     outcome = trial.try_one(context, "r1", 1)
 
@@ -198,16 +198,16 @@ BOUNDED = """
 import sys
 from pathlib import Path
 import numpy as np
-from workers import memory
+from workers.processes import memory_limit
 
-with memory.bounded(64 << 20):
+with memory_limit.bounded(64 << 20):
     np.ones(1 << 20)  # 8 MiB are there
     try:
         np.ones(1 << 26)  # 512 MiB are not
     except MemoryError:
         print("refused")
 np.ones(1 << 26)
-print("free again", memory.free_bytes() > 0)
+print("free again", memory_limit.free_bytes() > 0)
 """
 
 
@@ -224,9 +224,9 @@ def test_a_trial_that_needs_more_memory_than_there_is_fails_with_that_reason(dra
     # given rows of a track that stand for a library far too large
     context = drawn_up(a_recipe(family, trials=1, fixed={"dense_mean": {"epochs": 1}}))
     monkeypatch.setattr(memory_limit, "free_bytes", lambda: 256 << 20)
-    from pipeline.learning.training import final as training_final
+    from pipeline.learning.training import trial as training
 
-    load = training_final.load_rows
+    load = training.load_rows
 
     def too_many(*arguments, **more):
         rows = load(*arguments, **more)
@@ -234,7 +234,7 @@ def test_a_trial_that_needs_more_memory_than_there_is_fails_with_that_reason(dra
             x=np.tile(rows.x, (200_000, 1)), owner=np.tile(rows.owner, 200_000), copied=np.tile(rows.copied, 200_000)
         )
 
-    monkeypatch.setattr(training_final, "load_rows", too_many)
+    monkeypatch.setattr(training, "load_rows", too_many)
     outcome = trial.try_one(context, "r1", 0)
 
     assert outcome.state == "failed"

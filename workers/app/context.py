@@ -3,14 +3,14 @@
 from functools import cached_property
 from pathlib import Path
 
-from storage.home import Doors
+from storage.home import Home
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
 from workers.broker.rabbitmq import RabbitCounters
 
 
-class Context(Doors):
+class Context(Home):
     """The doors of a process that works for a broker; in a child they open after the fork."""
 
     def __init__(self, settings: Settings) -> None:

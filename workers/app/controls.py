@@ -56,7 +56,7 @@ def held_by(controls: Controls, now: time) -> str:
     return ""
 
 
-def told(controls: Controls) -> str:
+def describe(controls: Controls) -> str:
     """Return the controls in words, for people."""
     words = ["paused"] if controls.paused else []
     words += [f"nice {controls.nice}"] if controls.nice else []

@@ -10,7 +10,7 @@ from pipeline.plans.run import ShardSummary
 from pipeline.text import printable
 
 
-class Shown:
+class TaskResult:
     """A result whose representation is a sentence.
 
     Celery shows the `repr` of what a task returns, and its JSON serializer asks for `__json__`.
@@ -28,24 +28,24 @@ class Shown:
         return self._wire
 
 
-def receipt(told: Receipt) -> Shown:
+def receipt(told: Receipt) -> TaskResult:
     """Return what became of a file: `extracted, 3:30 of audio` or `failed (too_short): 0.1 s of audio`."""
     words: str = told.outcome
     if told.kind is not None:
         words = f"failed ({told.kind}): {printable(told.reason)}"
     elif told.audio_s:
         words = f"{told.outcome}, {clock(told.audio_s)} of audio"
-    return Shown(words, told.to_wire())
+    return TaskResult(words, told.to_wire())
 
 
-def sealed(summary: ShardSummary) -> Shown:
+def sealed(summary: ShardSummary) -> TaskResult:
     """Return what became of a shard: `24 extracted, 1 failed, 2:15 of audio`."""
     counts = [(name, getattr(summary, name)) for name in ("extracted", "unchanged", "failed")]
     words = [f"{count} {name}" for name, count in counts if count] or ["no file"]
-    return Shown(", ".join([*words, f"{clock(summary.audio_s)} of audio"]), {"sealed": True, **summary.to_wire()})
+    return TaskResult(", ".join([*words, f"{clock(summary.audio_s)} of audio"]), {"sealed": True, **summary.to_wire()})
 
 
-def trial(outcome: TrialOutcome) -> Shown:
+def trial(outcome: TrialOutcome) -> TaskResult:
     """Return how a trial ended: `svm: validation accuracy 91.2%`."""
     family = outcome.spec.family
     words = f"{family}: validation accuracy {outcome.objective:.1%}"
@@ -58,10 +58,10 @@ def trial(outcome: TrialOutcome) -> Shown:
         "validation_accuracy": round(outcome.objective, 4),
         "reason": outcome.reason,
     }
-    return Shown(words, wire)
+    return TaskResult(words, wire)
 
 
-def finished(report: EvaluationReport, verdict: Verdict | None = None) -> Shown:
+def finished(report: EvaluationReport, verdict: Verdict | None = None) -> TaskResult:
     """Return what a run learned: `model v0003 (svm), test accuracy 90.8% (87.1% to 93.4%) on 400 tracks`."""
     model, test = report.model, report.test
     interval = test.accuracy_interval
@@ -72,7 +72,7 @@ def finished(report: EvaluationReport, verdict: Verdict | None = None) -> Shown:
     if verdict is not None:
         words += f"; {verdict.state}: {verdict.reason}"
         wire |= {"verdict": verdict.state, "reason": verdict.reason}
-    return Shown(words, wire)
+    return TaskResult(words, wire)
 
 
 def clock(seconds: float) -> str:

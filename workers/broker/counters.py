@@ -11,7 +11,7 @@ import redis
 
 from pipeline.wire import Value
 from workers.broker.priorities import STEPS, key_of
-from workers.broker.queues import PAGE, _is_of
+from workers.broker.queues import PAGE, is_of_run
 
 DAY_S = 24 * 3600
 
@@ -213,10 +213,10 @@ class Counters:
             pipe.hvals("unacked")
             pipe.hvals("unacked-learn")
             taken = [value for values in pipe.execute() for value in values]
-        if any(_is_of(json.loads(value)[0], run_id) for value in taken):
+        if any(is_of_run(json.loads(value)[0], run_id) for value in taken):
             return True
         keys = [key_of(queue, step) for queue in queues for step in STEPS]
-        return any(_is_of(json.loads(message), run_id) for key in keys for message in self._waiting(key))
+        return any(is_of_run(json.loads(message), run_id) for key in keys for message in self._waiting(key))
 
     def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
         """Take a run's waiting messages out of the queues; return how many there were.
@@ -227,7 +227,7 @@ class Counters:
         for queue in queues:
             for step in STEPS:
                 key = key_of(queue, step)
-                own = [message for message in self._waiting(key) if _is_of(json.loads(message), run_id)]
+                own = [message for message in self._waiting(key) if is_of_run(json.loads(message), run_id)]
                 for page in range(0, len(own), PAGE):
                     with self._client.pipeline(transaction=False) as pipe:
                         for message in own[page : page + PAGE]:

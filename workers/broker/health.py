@@ -53,7 +53,7 @@ def require_same_version(address: BrokerAddress) -> None:
         raise BrokerError(f"broker {address.shown}: {explained(error, address)}") from error
     finally:
         client.close()
-    heartbeats.refuse_others(found, where=address.shown)
+    heartbeats.require_same_version(found, where=address.shown)
 
 
 def probe(client: redis.Redis) -> None:

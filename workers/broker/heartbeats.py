@@ -116,7 +116,7 @@ def _read(said: str) -> Told:
     return Told(**{name: known[name] for name in Told.__struct_fields__ if name in known})
 
 
-def refuse_others(found: dict[str, Told], *, where: str) -> None:
+def require_same_version(found: dict[str, Told], *, where: str) -> None:
     """Raise `UsageError`, naming both versions, when a worker is of another one."""
     for worker, each in sorted(found.items()):
         if each.version != mine():
@@ -126,7 +126,7 @@ def refuse_others(found: dict[str, Told], *, where: str) -> None:
             )
 
 
-def refuse_blind(found: dict[str, Told]) -> None:
+def require_mounted(found: dict[str, Told]) -> None:
     """Raise `UsageError`, naming host and folder, when no worker for files sees the libraries it is asked to read."""
     readers = {worker: each for worker, each in sorted(found.items()) if each.extracts}
     if readers and all(each.unseen for each in readers.values()):

@@ -7,6 +7,6 @@ PAGE = 500
 """Messages looked at in one go."""
 
 
-def _is_of(message: dict[str, Any], run_id: str) -> bool:
+def is_of_run(message: dict[str, Any], run_id: str) -> bool:
     """Tell whether a message, as kombu keeps it, is a task of a run; every task has its run's id in its arguments."""
     return run_id.encode("ascii") in base64.b64decode(message["body"])

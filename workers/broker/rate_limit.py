@@ -27,7 +27,7 @@ return 0
 """
 
 
-class Cap:
+class RateLimit:
     """The leave to start files, shared by all workers of a broker."""
 
     def __init__(self, client: redis.Redis) -> None:

@@ -8,25 +8,25 @@ from pipeline.text import printable
 
 if TYPE_CHECKING:
     from pipeline.plans.run import Purpose
-    from storage.home import Doors
+    from storage.home import Home
 
 
-def opened(home: str) -> "Doors":
+def opened(home: str) -> "Home":
     """Return the doors of an existing home.
 
     Raises `UsageError` when there is none: asking must not create one.
     """
-    from storage.home import Doors
+    from storage.home import Home
 
     path = Path(home).expanduser().absolute()
     if not any((path / name).is_dir() for name in ("runs", "store")):
         raise UsageError(
             f"home {printable(str(path))}: nothing here yet; `chordal run LIBRARY` makes it, --home names another"
         )
-    return Doors(path)
+    return Home(path)
 
 
-def pick_run(context: "Doors", run_id: str | None, purpose: "Purpose | None" = None) -> str:
+def pick_run(context: "Home", run_id: str | None, purpose: "Purpose | None" = None) -> str:
     """Return the run asked for, or the last one, or the last one for a purpose.
 
     Raises `UsageError` when there is no such run.

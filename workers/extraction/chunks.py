@@ -6,7 +6,7 @@ from pipeline.text import printable
 from workers.app.context import Context
 from workers.app.path_map import local
 from workers.extraction.derived import fail_chunks, unsettled_chunks
-from workers.extraction.failures import HOST, SURPRISES
+from workers.extraction.failures import FILE_ERRORS, HOST
 
 
 def extract_chunks(order: ExtractTrack, original: TrackRecord, context: Context, *, max_duration_s: float) -> None:
@@ -28,6 +28,6 @@ def extract_chunks(order: ExtractTrack, original: TrackRecord, context: Context,
     except PermanentError as error:
         reason = str(error).removeprefix(f"{printable(here.path)}: ")
         fail_chunks(order, original, context, Failure(kind=error.kind, reason=reason, host=HOST))
-    except SURPRISES as error:
+    except FILE_ERRORS as error:
         reason = f"{type(error).__name__}: {error}"
         fail_chunks(order, original, context, Failure(kind="crashed", reason=reason, host=HOST))

@@ -7,7 +7,7 @@ from pipeline.plans.augmentation import AugmentPlan, Variation
 from workers.app.context import Context
 from workers.app.path_map import local
 from workers.extraction.derived import _failed, _of, unsettled_copies
-from workers.extraction.failures import HOST, SURPRISES
+from workers.extraction.failures import FILE_ERRORS, HOST
 
 if TYPE_CHECKING:
     from pipeline.features.spec import FeatureRows
@@ -54,6 +54,6 @@ def _extracted(
         return extract_copy(
             order, plan, variation, content_hash=content, missing=missing, max_duration_s=max_duration_s, host=HOST
         )
-    except SURPRISES as error:
+    except FILE_ERRORS as error:
         failure = Failure(kind="crashed", reason=f"{type(error).__name__}: {error}", host=HOST)
         return _failed(order, plan, variation, original, failure), {}

@@ -9,8 +9,8 @@ from pipeline.text import printable
 from workers.app.context import Context
 from workers.app.path_map import local
 from workers.broker.counters import Begun
-from workers.extraction.failures import HOST, SURPRISES
-from workers.extraction.mounts import UnseenError, unseen
+from workers.extraction.failures import FILE_ERRORS, HOST
+from workers.extraction.mounts import LibraryNotMountedError, missing_library
 from workers.extraction.settled import settled
 
 if TYPE_CHECKING:
@@ -91,12 +91,14 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> tuple[Track
             if twin is not None:
                 record = _with_earlier(record, twin, has_rows=bool(rows or stored))
     except PermanentError as error:
-        if isinstance(error, MissingError) and (library := unseen(context, order.run_id)):
+        if isinstance(error, MissingError) and (library := missing_library(context, order.run_id)):
             # Not the file's fault: nothing is recorded, and the attempt does not count.
             context.counters.forget(order.run_id, order.track_id)
-            raise UnseenError(f"library {library} on host {HOST}; mount it there or name its place by --map") from error
+            raise LibraryNotMountedError(
+                f"library {library} on host {HOST}; mount it there or name its place by --map"
+            ) from error
         record = _failed(order, error.kind, str(error).removeprefix(f"{printable(here.path)}: "), attempts=attempt)
-    except SURPRISES as error:
+    except FILE_ERRORS as error:
         record = _failed(order, "crashed", f"{type(error).__name__}: {error}", attempts=attempt)
     if record.failure is not None:
         record = record.replace(failure=record.failure.replace(attempts=attempt, host=HOST))

@@ -13,11 +13,11 @@ AGAIN_S = 2.0
 """How long an answer holds."""
 
 
-class UnseenError(TransientError):
+class LibraryNotMountedError(TransientError):
     """A library is not there on this host: another one may see it, or this one later."""
 
 
-class Sight:
+class MountCheck:
     """What a worker's host does not see of the libraries it is asked to read; empty when it sees all."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Sight:
         now = time.monotonic()
         if now - self._asked.get(run_id, -AGAIN_S) >= AGAIN_S:
             self._asked[run_id] = now
-            self._unseen[run_id] = unseen(context, run_id)
+            self._unseen[run_id] = missing_library(context, run_id)
         return self._unseen[run_id]
 
     def again(self, context: Context) -> None:
@@ -43,7 +43,7 @@ class Sight:
         return next(filter(None, self._unseen.values()), "")
 
 
-def unseen(context: Context, run_id: str) -> str:
+def missing_library(context: Context, run_id: str) -> str:
     """Return the first library of a run that this host does not see, in words; empty when it sees all of them.
 
     An empty folder counts: it is a place where something should be mounted.

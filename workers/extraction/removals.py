@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.library.tracks import track_id
 from pipeline.plans.run import RunPlan
-from storage.home import Doors
+from storage.home import Home
 from storage.ledger.tracks import Scan, TrackIds
 from storage.rules import deletion
 
 
-def remove(context: Doors, libraries: Sequence[str], paths: Iterable[str]) -> int:
+def remove(context: Home, libraries: Sequence[str], paths: Iterable[str]) -> int:
     """Mark files that were removed from libraries as deleted; return how many of them the store knew.
 
     Their features stay for a while: rows belong to a content, which may be back under another name. A library that is
@@ -38,7 +38,7 @@ def _is_there(library: str) -> bool:
         return False
 
 
-def _mark_gone(context: Doors, plan: RunPlan, seen: TrackIds, unreadable: frozenset[str]) -> int:
+def mark_gone(context: Home, plan: RunPlan, seen: TrackIds, unreadable: frozenset[str]) -> int:
     """Mark the tracks of the plan's libraries that the walk did not see any more; return how many."""
     if len(context.ledger.run_ids()) == 1 and not context.has_store:
         return 0  # the first scan of a home: nothing was there before, and looking makes no store

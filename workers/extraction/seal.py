@@ -40,7 +40,7 @@ def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: "Snapshot", s
     return summary.replace(audio_s=summary.audio_s + audio_s, **{of: getattr(summary, of) + 1})
 
 
-def ready_to_learn(context: Context, run_id: str) -> bool:
+def claim_learning(context: Context, run_id: str) -> bool:
     """Tell, to exactly one caller ever, that the last shard is sealed and learning may start."""
     shards = context.ledger.shard_count(run_id)
     if shards is None or len(context.ledger.sealed_shards(run_id)) < shards:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.library.tracks import ScannedTrack, TrackRecord
 from pipeline.plans.run import RunPlan, ShardSummary
-from storage.home import Doors
+from storage.home import Home
 from workers.broker.counters import OUTCOMES
 from workers.extraction.settled import family_keys, outcome, settled
 
@@ -20,7 +20,7 @@ BATCH = 4096
 _ROW = np.dtype([("track_id", "S16"), ("size_bytes", "i8"), ("mtime_ns", "i8"), ("audio_s", "f8"), ("outcome", "u1")])
 
 
-class Known:
+class StoredFiles:
     """The files that a store had everything of that a run wants, or their failures; 41 bytes for each."""
 
     def __init__(self, snapshot: "Snapshot", plan: RunPlan) -> None:
@@ -61,22 +61,22 @@ class Known:
         return rows, known
 
 
-def known_of(context: Doors, plan: RunPlan) -> Known | None:
+def stored_files(context: Home, plan: RunPlan) -> StoredFiles | None:
     """Return what the store has now of what a run wants.
 
     None where that takes a look at each file: whether its augmented copies, or its chunks, are complete.
     """
     if plan.recipe.augment is not None or plan.chunk_s is not None:
         return None
-    return Known(context.store.snapshot(), plan)
+    return StoredFiles(context.store.snapshot(), plan)
 
 
-def seal_known(context: Doors, plan: RunPlan) -> None:
+def seal_stored(context: Home, plan: RunPlan) -> None:
     """Seal the shards of a scanned run of which nothing is missing; the others are for the workers."""
     if not context.has_store:
         return  # the first run of a home
     context.store.compact()  # as each sealing does
-    known = known_of(context, plan)
+    known = stored_files(context, plan)
     if known is None:
         return
     for shard in context.ledger.shards(plan.run_id):

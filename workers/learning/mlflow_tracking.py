@@ -22,7 +22,7 @@ from pipeline.learning.study.trials import TrialOutcome
 from pipeline.plans.recipe_toml import recipe_toml
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
-from storage.home import Doors
+from storage.home import Home
 from storage.ledger.runs import Tracked
 
 log = logging.getLogger(__name__)
@@ -47,16 +47,18 @@ _SCHEMES = frozenset({"http", "https", "sqlite", "postgresql", "mysql", "mssql",
 """What MLflow keeps runs behind; it gave up folders of files."""
 
 
-def check_can_tell(address: str) -> None:
+def require_client(address: str) -> None:
     """Raise `UsageError` when there is no MLflow here to tell another one with, or an address is none of one."""
     if find_spec("mlflow") is None:
         raise UsageError("mlflow: not installed here; `pip install 'chordal[mlflow]'` adds it")
     scheme = address.partition(":")[0].partition("+")[0]
     if scheme not in _SCHEMES or (":" not in address and address != "databricks"):
-        raise UsageError(f"mlflow {shown(address)}: not an address; give http://HOST:5000 or sqlite:////PATH/mlflow.db")
+        raise UsageError(
+            f"mlflow {without_password(address)}: not an address; give http://HOST:5000 or sqlite:////PATH/mlflow.db"
+        )
 
 
-def tell(doors: Doors, run_id: str) -> None:
+def log_run(doors: Home, run_id: str) -> None:
     """Tell the MLflow that a run's plan names, if any; what goes wrong is recorded and logged, and fails nothing."""
     address = doors.ledger.plan(run_id).tracking
     if address is None:
@@ -66,25 +68,27 @@ def tell(doors: Doors, run_id: str) -> None:
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001 - a tracker's client may raise anything, and the run's results are safe
-        told = Tracked(address=shown(address), reason=" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST])
+        told = Tracked(
+            address=without_password(address), reason=" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
+        )
         log.warning("MLflow %s was not told of run %s: %s", told.address, run_id, told.reason)
     doors.ledger.put_tracked(run_id, told)
 
 
-def track(doors: Doors, run_id: str, address: str) -> Tracked:
+def track(doors: Home, run_id: str, address: str) -> Tracked:
     """Tell an MLflow of a run that has learned, unless it was told before, and return where it is there.
 
     Raises `UsageError` when MLflow is not installed, the address is none of one, or the run has not learned.
     """
-    check_can_tell(address)
+    require_client(address)
     evaluation = doors.ledger.report(run_id)
     if evaluation is None:
         raise UsageError(f"run {run_id}: has not learned anything that could be tracked")
     with _client(address) as client:
-        return _Telling(client, doors, run_id, evaluation, address).tell()
+        return _RunLogger(client, doors, run_id, evaluation, address).tell()
 
 
-def shown(address: str) -> str:
+def without_password(address: str) -> str:
     """Return an address without its password."""
     parts = urlsplit(address)
     if parts.password is None:
@@ -110,7 +114,7 @@ def _client(address: str) -> Iterator[Any]:
             reason = " ".join(str(error).split())[:_LONGEST]
             if "Max retries exceeded" in reason:
                 reason = "does not answer; is it running, and is this its address"
-            raise UsageError(f"mlflow {shown(address)}: {reason}") from error
+            raise UsageError(f"mlflow {without_password(address)}: {reason}") from error
 
 
 def _connected(client: type[Any], address: str) -> Any:
@@ -120,14 +124,14 @@ def _connected(client: type[Any], address: str) -> Any:
     try:
         return client(tracking_uri=address)
     except (OSError, ImportError, SQLAlchemyError) as error:  # of a path, of a database's driver, of its address
-        reason = " ".join(str(error).split())[:_LONGEST].replace(address, shown(address))
-        raise UsageError(f"mlflow {shown(address)}: cannot be opened ({reason})") from error
+        reason = " ".join(str(error).split())[:_LONGEST].replace(address, without_password(address))
+        raise UsageError(f"mlflow {without_password(address)}: cannot be opened ({reason})") from error
 
 
-class _Telling:
+class _RunLogger:
     """One run being told."""
 
-    def __init__(self, client: Any, doors: Doors, run_id: str, evaluation: EvaluationReport, address: str) -> None:
+    def __init__(self, client: Any, doors: Home, run_id: str, evaluation: EvaluationReport, address: str) -> None:
         self._client = client
         self._doors = doors
         self._run_id = run_id
@@ -159,7 +163,7 @@ class _Telling:
         return self._evaluation.model
 
     def _told(self, run: str, experiment: str) -> Tracked:
-        return Tracked(address=shown(self._address), experiment=experiment, run=run)
+        return Tracked(address=without_password(self._address), experiment=experiment, run=run)
 
     def _experiment(self) -> str:
         name = f"chordal/{self._plan.recipe.name}"

@@ -9,10 +9,10 @@ from typing import Literal
 from pipeline.errors import StoreError
 from pipeline.learning.search.oracles import OracleState
 from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
-from storage.home import Doors
+from storage.home import Home
 
 
-def ask(context: Doors, run_id: str, index: int) -> TrialSpec | Literal["wait", "exhausted"]:
+def next_spec(context: Home, run_id: str, index: int) -> TrialSpec | Literal["wait", "exhausted"]:
     """Return the configuration of a trial, the same whenever it is asked for.
 
     `wait`: it may get one when trials that run now have ended. `exhausted`: there is none left for it. Raises
@@ -24,7 +24,7 @@ def ask(context: Doors, run_id: str, index: int) -> TrialSpec | Literal["wait", 
     study = ledger.study(run_id)
     if study is None:
         raise StoreError(f"run {run_id}: its study is missing from the ledger")
-    answer = hand_out(context, run_id, study, index)
+    answer = propose(context, run_id, study, index)
     if answer != "handed":
         return answer
     known = ledger.trial(run_id, index)
@@ -32,7 +32,7 @@ def ask(context: Doors, run_id: str, index: int) -> TrialSpec | Literal["wait", 
     return known
 
 
-def hand_out(context: Doors, run_id: str, study: StudyPlan, index: int) -> Literal["handed", "wait", "exhausted"]:
+def propose(context: Home, run_id: str, study: StudyPlan, index: int) -> Literal["handed", "wait", "exhausted"]:
     """Ask the oracle of a trial's model until nobody else was faster, and write down what it handed out."""
     from pipeline.learning.search.plan import propose
 
@@ -51,7 +51,7 @@ def hand_out(context: Doors, run_id: str, study: StudyPlan, index: int) -> Liter
     return proposal.answer
 
 
-def _untold(context: Doors, run_id: str, state: OracleState | None) -> list[TrialOutcome]:
+def _untold(context: Home, run_id: str, state: OracleState | None) -> list[TrialOutcome]:
     """Return the outcomes of an oracle's trials that it does not know yet."""
     if state is None:
         return []

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.audio.decode import decode
-from storage.home import Doors
+from storage.home import Home
 from workers.learning import study as learning_study
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ FOLDER = "outputs"
 _UNLABELLED = 8
 
 
-def measure(context: Doors, run_id: str) -> None:
+def measure(context: Home, run_id: str) -> None:
     """Measure what the run's recipe asks for and write it to the ledger; a second call does nothing."""
     if not context.ledger.plan(run_id).recipe.outputs or context.ledger.measured(run_id) is not None:
         return
@@ -37,7 +37,7 @@ def measure(context: Doors, run_id: str) -> None:
         context.ledger.put_measured(measured)
 
 
-def sections(context: Doors, run_id: str) -> "tuple[Section, ...]":
+def sections(context: Home, run_id: str) -> "tuple[Section, ...]":
     """Return the sections that the run's recipe asks for; none for a run that has not learned."""
     measured = context.ledger.measured(run_id)
     if measured is None:
@@ -49,7 +49,7 @@ def sections(context: Doors, run_id: str) -> "tuple[Section, ...]":
         return () if study is None else shown(study, measured)
 
 
-def _study(context: Doors, run_id: str, source: "RowSource") -> "Study | None":
+def _study(context: Home, run_id: str, source: "RowSource") -> "Study | None":
     """Return the study of a run; None before it has a report."""
     from pipeline.learning.splits.rows import opened
     from pipeline.report.outputs import Study

@@ -18,7 +18,7 @@ from pipeline.learning.models.compatibility import misfit
 from pipeline.learning.study.results import EvaluationReport, ModelVersion
 from pipeline.plans.gate import GatePlan
 from storage import Champion
-from storage.home import Doors
+from storage.home import Home
 
 if TYPE_CHECKING:
     from storage import Snapshot
@@ -39,7 +39,7 @@ class Contender:
     evaluation: EvaluationReport
 
 
-def contender(doors: Doors, version: str) -> Contender:
+def contender(doors: Home, version: str) -> Contender:
     """Return a model with what it was made from.
 
     Raises `UsageError` for an unknown version, and when what it was made from is no longer there.
@@ -56,7 +56,7 @@ def contender(doors: Doors, version: str) -> Contender:
     return Contender(model=model, manifest=study[0], split=study[1], evaluation=evaluation)
 
 
-def decide(doors: Doors, run_id: str) -> Verdict:
+def decide(doors: Home, run_id: str) -> Verdict:
     """Return whether the model of a run becomes the champion, and make it so; decided once, however often asked.
 
     Raises `StoreError` when the registry or the store cannot be read or written.
@@ -92,7 +92,7 @@ def decide(doors: Doors, run_id: str) -> Verdict:
     return verdict
 
 
-def _verdict(doors: Doors, version: str, before: Champion | None, gate: GatePlan, *, seed: int) -> Verdict:
+def _verdict(doors: Home, version: str, before: Champion | None, gate: GatePlan, *, seed: int) -> Verdict:
     """Return what would be decided if the champion stays the one it is."""
     if before is None:
         return Verdict(version=version, state="promoted", reason="the first model")
@@ -114,13 +114,13 @@ def _verdict(doors: Doors, version: str, before: Champion | None, gate: GatePlan
             return verdict.replace(
                 reason=f"{told}; `chordal models promote {version}` makes it the champion all the same"
             )
-        compared, left_out = held_against(doors, new, old, gate, seed=seed)
+        compared, left_out = comparison(doors, new, old, gate, seed=seed)
     except UsageError as error:
         return verdict.replace(reason=f"could not be compared: {error}")
     return judge(version, before.version, compared, left_out, gate)
 
 
-def unusable(doors: Doors, version: str) -> str:
+def unusable(doors: Home, version: str) -> str:
     """Return why a registered model cannot be used here, or nothing. Raises `UsageError` for an unknown version."""
     model = doors.registry.get(version)
     if why := misfit(model.features):
@@ -132,8 +132,8 @@ def unusable(doors: Doors, version: str) -> str:
     return ""
 
 
-def held_against(
-    doors: Doors, new: Contender, old: Contender, gate: GatePlan, *, seed: int
+def comparison(
+    doors: Home, new: Contender, old: Contender, gate: GatePlan, *, seed: int
 ) -> tuple[Comparison | None, dict[str, int]]:
     """Return how two models do on the same tracks, None without any, and how many could not be used, by reason.
 
@@ -176,10 +176,10 @@ def _sort_out(
 
     The last are counts by reason.
     """
-    from pipeline.learning.training.held_out import Learned
+    from pipeline.learning.training.held_out import TrainingExposure
 
     version = old.model.version
-    learned = Learned.of(old.manifest, old.split)
+    learned = TrainingExposure.of(old.manifest, old.split)
     before = {content: said for content, (_, said, _) in _tested(old).items()} if len(old.split.partitions) > 1 else {}
     asked: list[str] = []
     recorded: dict[str, str] = {}

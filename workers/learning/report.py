@@ -11,12 +11,12 @@ from pipeline.features.registry import family
 from pipeline.library.tracks import TrackRecord
 from pipeline.report.content import ReportContent, RunCounts, gather_facts
 from pipeline.versions import software_versions
-from storage.home import Doors
+from storage.home import Home
 from storage.ledger.times import trials_wall_s
 from workers.runs import state
 
 
-def write(context: Doors, run_id: str) -> Path:
+def write(context: Home, run_id: str) -> Path:
     """Write, or write again, the report of a run and return its path."""
     from pipeline.report import write_report
     from workers.learning import outputs
@@ -26,7 +26,7 @@ def write(context: Doors, run_id: str) -> Path:
     return target
 
 
-def content(context: Doors, run_id: str) -> ReportContent:
+def content(context: Home, run_id: str) -> ReportContent:
     """Return everything the report of a run tells."""
     ledger = context.ledger
     plan = ledger.plan(run_id)
@@ -65,7 +65,7 @@ def content(context: Doors, run_id: str) -> ReportContent:
     )
 
 
-def _records(context: Doors, run_id: str) -> Iterator[TrackRecord]:
+def _records(context: Home, run_id: str) -> Iterator[TrackRecord]:
     """Yield the store's record of each file of the run."""
     snapshot = context.store.snapshot()
     for shard in context.ledger.shards(run_id):

@@ -8,17 +8,17 @@ from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.trials import StudyPlan
 from pipeline.library import imported
 from pipeline.library.tracks import ScannedTrack
-from storage.home import Doors
+from storage.home import Home
 from workers.learning import oracle, promotion
 
 
-def scanned(context: Doors, run_id: str) -> Iterator[ScannedTrack]:
+def scanned(context: Home, run_id: str) -> Iterator[ScannedTrack]:
     """Yield every file the run's scan found, shard by shard."""
     for shard in context.ledger.shards(run_id):
         yield from context.ledger.shard(run_id, shard)
 
 
-def draw_up_study(context: Doors, run_id: str) -> StudyPlan:
+def draw_up_study(context: Home, run_id: str) -> StudyPlan:
     """Write the run's dataset manifest, split and study, and return the study.
 
     Written once: a second call returns what the first wrote. Trials that do not depend on outcomes are handed out at
@@ -45,14 +45,14 @@ def draw_up_study(context: Doors, run_id: str) -> StudyPlan:
     drawn_up = plan_study(plan.recipe)
     for model in drawn_up.models:
         if model.oracle == "random" and model.trials:
-            oracle.hand_out(context, run_id, drawn_up, model.trials[-1])
+            oracle.propose(context, run_id, drawn_up, model.trials[-1])
     ledger.put_study(run_id, drawn_up)
     return ledger.study(run_id) or drawn_up
 
 
-def _held_out(context: Doors, manifest: DatasetManifest, split: Split, version: str) -> Split:
+def _held_out(context: Home, manifest: DatasetManifest, split: Split, version: str) -> Split:
     """Return a split that keeps aside what a champion was tested on."""
-    from pipeline.learning.training.held_out import Learned, keep_held_out
+    from pipeline.learning.training.held_out import TrainingExposure, keep_held_out
 
     if split.strategy == "rows":
         return split  # it holds out rows, not tracks
@@ -60,16 +60,16 @@ def _held_out(context: Doors, manifest: DatasetManifest, split: Split, version: 
         champion = promotion.contender(context, version)
     except UsageError as error:
         return split.replace(notes=(*split.notes, f"its held-out tracks could not be kept aside: {error}"))
-    return keep_held_out(manifest, split, Learned.of(champion.manifest, champion.split), name=version)
+    return keep_held_out(manifest, split, TrainingExposure.of(champion.manifest, champion.split), name=version)
 
 
-def unended(context: Doors, run_id: str) -> list[int]:
+def unended(context: Home, run_id: str) -> list[int]:
     """Return the indices of the trials without an outcome, ascending."""
     planned = context.ledger.study(run_id)
     return sorted(set(planned.indices if planned else ()) - set(context.ledger.ended_trials(run_id)))
 
 
-def study(context: Doors, run_id: str) -> tuple[DatasetManifest, Split]:
+def study(context: Home, run_id: str) -> tuple[DatasetManifest, Split]:
     """Return what a run learns from and how it is parted.
 
     Raises `StoreError` when the study has not been drawn up.

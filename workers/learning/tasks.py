@@ -9,7 +9,7 @@ from pipeline.errors import ChordalError, TransientError, UsageError
 from workers.app import canvas, context, task_names, task_results
 from workers.app.base_task import RETRY, RunTask, ending_without_memory
 from workers.app.celery import app
-from workers.app.task_results import Shown
+from workers.app.task_results import TaskResult
 from workers.learning import final, trial
 from workers.learning import study as learning_study
 
@@ -43,18 +43,18 @@ class TrialTask(RunTask):
 
 @app.task(name=task_names.PLAN_TRIALS, base=RunTask, **RETRY)
 @ending_without_memory
-def plan_trials(*, run_id: str) -> Shown:
+def plan_trials(*, run_id: str) -> TaskResult:
     """Draw up the study and start its chord of trials."""
     here = context.current()
     if here.counters.cancelled(run_id):
-        return Shown("cancelled", {"trials": 0})
+        return TaskResult("cancelled", {"trials": 0})
     try:
         study = learning_study.draw_up_study(here, run_id)
     except UsageError as error:
         here.ledger.fail(run_id, str(error))
-        return Shown(f"refused: {error}", {"trials": 0, "refused": str(error)})
+        return TaskResult(f"refused: {error}", {"trials": 0, "refused": str(error)})
     canvas.publish_trials(here.ledger.plan(run_id), study, missing=learning_study.unended(here, run_id))
-    return Shown(f"{len(study.indices)} trials", {"trials": len(study.indices)})
+    return TaskResult(f"{len(study.indices)} trials", {"trials": len(study.indices)})
 
 
 LONGEST_WAIT_S = 15
@@ -64,43 +64,43 @@ MOST_WAITS = 400
 
 @app.task(name=task_names.RUN_TRIAL, base=TrialTask, bind=True, **RETRY)
 @ending_without_memory
-def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> Shown:
+def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> TaskResult:
     """Run one trial; returns its objective, also for a trial that failed."""
     here = context.current()
     if here.counters.cancelled(run_id):
-        return Shown("cancelled", {"trial": index, "state": "cancelled"})
+        return TaskResult("cancelled", {"trial": index, "state": "cancelled"})
     outcome = trial.try_one(here, run_id, index)
     if outcome is None and waited < MOST_WAITS:
         pause_s = min(2**waited, LONGEST_WAIT_S)
         raise self.later(pause_s, run_id=run_id, index=index, waited=waited + 1)
     if outcome is None:
-        return Shown("waits for other trials", {"trial": index, "state": "waits"})
+        return TaskResult("waits for other trials", {"trial": index, "state": "waits"})
     here.counters.add(run_id, trials=1)
     return task_results.trial(outcome)
 
 
 @app.task(name=task_names.FINISH_RUN, base=RunTask, **RETRY)
 @ending_without_memory
-def finish_run(*, run_id: str) -> Shown:
+def finish_run(*, run_id: str) -> TaskResult:
     """Train the winner, evaluate it once, register it, hold it against the champion and write the report."""
     from workers.learning import mlflow_tracking, outputs, promotion
     from workers.learning import report as learning_report  # with matplotlib, which no other task needs
 
     here = context.current()
     if here.counters.cancelled(run_id):
-        return Shown("cancelled", {"run": run_id, "state": "cancelled"})
+        return TaskResult("cancelled", {"run": run_id, "state": "cancelled"})
     if missing := learning_study.unended(here, run_id):
         # A body may run early; the sweep publishes what is missing, and the end again.
-        return Shown(f"not yet: {len(missing)} trials have not ended", {"run": run_id, "state": "waits"})
+        return TaskResult(f"not yet: {len(missing)} trials have not ended", {"run": run_id, "state": "waits"})
     if here.counters.attempt(run_id, "finish") > here.settings.attempts:
         reason = f"the final training ended its worker {here.settings.attempts} times; see logs/"
         here.ledger.fail(run_id, reason)
-        return Shown(f"failed: {reason}", {"run": run_id, "state": "failed", "reason": reason})
+        return TaskResult(f"failed: {reason}", {"run": run_id, "state": "failed", "reason": reason})
     try:
         report = final.finish(here, run_id)
         outputs.measure(here, run_id)
         verdict = promotion.decide(here, run_id)
-        mlflow_tracking.tell(here, run_id)
+        mlflow_tracking.log_run(here, run_id)
         learning_report.write(here, run_id)
     except TransientError:
         raise
@@ -108,8 +108,8 @@ def finish_run(*, run_id: str) -> Shown:
         # Celery would end the whole worker over it.
         reason = f"the final training needs more memory than there is ({error})"
         here.ledger.fail(run_id, reason)
-        return Shown(f"failed: {reason}", {"run": run_id, "state": "failed", "reason": reason})
+        return TaskResult(f"failed: {reason}", {"run": run_id, "state": "failed", "reason": reason})
     except ChordalError as error:
         here.ledger.fail(run_id, str(error))
-        return Shown(f"failed: {error}", {"run": run_id, "state": "failed", "reason": str(error)})
+        return TaskResult(f"failed: {error}", {"run": run_id, "state": "failed", "reason": str(error)})
     return task_results.finished(report, verdict)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pipeline.errors import StoreError
 from pipeline.learning.study.trials import TrialOutcome, TrialSpec
-from storage.home import Doors
+from storage.home import Home
 from workers.app.context import Context
 from workers.extraction.failures import HOST
 from workers.learning import oracle
@@ -24,7 +24,7 @@ def try_one(context: Context, run_id: str, index: int) -> TrialOutcome | None:
     ledger = context.ledger
     if (done := ledger.outcome(run_id, index)) is not None:
         return done
-    spec = oracle.ask(context, run_id, index)
+    spec = oracle.next_spec(context, run_id, index)
     if spec == "wait":
         return None
     if spec == "exhausted":
@@ -75,7 +75,7 @@ def lost_trial(context: Context, run_id: str, index: int, reason: str, *, is_tim
 
 
 def _record(
-    context: Doors,
+    context: Home,
     run_id: str,
     index: int,
     state: Literal["failed", "skipped"],
@@ -100,7 +100,7 @@ def _record(
     return ledger.outcome(run_id, index) or outcome
 
 
-def _unknown(context: Doors, run_id: str, index: int) -> TrialSpec:
+def _unknown(context: Home, run_id: str, index: int) -> TrialSpec:
     """Return what is known of a trial that was handed no configuration."""
     planned, plan = context.ledger.study(run_id), context.ledger.plan(run_id)
     if planned is None:

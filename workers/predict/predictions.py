@@ -21,17 +21,17 @@ from pipeline.errors import UsageError
 from pipeline.extraction.chunks import check_length
 from pipeline.learning.models.compatibility import check_fits, family_names
 from pipeline.learning.study.results import ModelVersion
-from pipeline.learning.training.held_out import Learned
+from pipeline.learning.training.held_out import TrainingExposure
 from pipeline.learning.training.prediction import TrackPrediction
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.text import printable
-from storage.home import Doors, only_one, prepare_home
+from storage.home import Home, only_one, prepare_home
 from workers.broker.address import BrokerAddress
 from workers.extraction import settled
 from workers.learning import promotion
 from workers.predict.reader import predictions
-from workers.predict.request import Asked, AskedFiles
+from workers.predict.request import PredictionRequest, RequestedFiles
 from workers.processes.environment import settle_tensorflow
 from workers.runs import execute, request, scan
 from workers.runs.progress import View
@@ -77,7 +77,7 @@ def predict(
     processes of its own. Raises `UsageError` with the mend for a home, model or path that is not there, and for a
     model whose features are not the ones computed here.
     """
-    asked = Asked(
+    asked = PredictionRequest(
         paths=tuple(os.path.abspath(os.fspath(path)) for path in paths),  # noqa: PTH100 - keeps odd bytes
         model=model,
         top=top,
@@ -86,17 +86,17 @@ def predict(
         broker=BrokerAddress.parse(broker) if broker else None,
         workers=workers,
     )
-    return carry_out(Doors(Path(home).expanduser().absolute()), asked, View(quiet=True))
+    return carry_out(Home(Path(home).expanduser().absolute()), asked, View(quiet=True))
 
 
-def carry_out(doors: Doors, asked: Asked, view: View) -> Predictions:
+def carry_out(doors: Home, asked: PredictionRequest, view: View) -> Predictions:
     """Extract what is missing and return the predictions; raises as `predict` does."""
     version = pick_model(doors, asked.model)
     if asked.chunk_s is not None:
         check_length(asked.chunk_s)
     if asked.top is not None and asked.top < 1:
         raise UsageError(f"top {asked.top}: give a whole number from 1 up")
-    files = AskedFiles(asked)
+    files = RequestedFiles(asked)
     classifier = load(doors, version)
     extracted = _extract_missing(doors, asked, version, files, view)
     learned = _learned(doors, version)
@@ -104,7 +104,7 @@ def carry_out(doors: Doors, asked: Asked, view: View) -> Predictions:
     return Predictions(model=version, classes=classifier.classes, extracted=extracted, each=each)
 
 
-def pick_model(doors: Doors, version: str | None) -> ModelVersion:
+def pick_model(doors: Home, version: str | None) -> ModelVersion:
     """Return a registered model that can be used here: the one asked for, else the champion.
 
     Raises `UsageError` when there is none, naming both fingerprints when its features are not the ones computed here.
@@ -126,7 +126,7 @@ def pick_model(doors: Doors, version: str | None) -> ModelVersion:
     return model
 
 
-def load(doors: Doors, version: ModelVersion) -> "Classifier":
+def load(doors: Home, version: ModelVersion) -> "Classifier":
     """Return a model ready for use. Raises `UsageError` when a file of it is gone or is not what was registered."""
     from pipeline.learning.models import load_model
 
@@ -135,15 +135,17 @@ def load(doors: Doors, version: ModelVersion) -> "Classifier":
     return load_model(Path(version.path))
 
 
-def _learned(doors: Doors, version: ModelVersion) -> Learned:
+def _learned(doors: Home, version: ModelVersion) -> TrainingExposure:
     try:
         known = promotion.contender(doors, version.version)
     except UsageError:
-        return Learned()
-    return Learned.of(known.manifest, known.split)
+        return TrainingExposure()
+    return TrainingExposure.of(known.manifest, known.split)
 
 
-def _extract_missing(doors: Doors, asked: Asked, version: ModelVersion, files: AskedFiles, view: View) -> int:
+def _extract_missing(
+    doors: Home, asked: PredictionRequest, version: ModelVersion, files: RequestedFiles, view: View
+) -> int:
     """Extract what the store lacks of some files, as one run; return how many files. Nothing is begun without need."""
     missing = _missing(doors, asked, version, files, view)
     first = next(missing, None)
@@ -156,7 +158,7 @@ def _extract_missing(doors: Doors, asked: Asked, version: ModelVersion, files: A
     prepare_home(str(doors.home))
     with only_one(doors.home, shared=broker is not None, doing="predicting"):
         _forget_old(doors)
-        wanted = request.Wanted(
+        wanted = request.RunRequest(
             command=asked.command,
             libraries=files.folders,
             recipe=_recipe(version),
@@ -170,7 +172,7 @@ def _extract_missing(doors: Doors, asked: Asked, version: ModelVersion, files: A
         )
         plan = request.plan_run(wanted, doors.ledger)
         found = scan.write_shards(doors, plan, tracks=chain([first], missing))
-        finished = request.Finished(plan=plan, found=found)
+        finished = request.ScannedRun(plan=plan, found=found)
         execute.follow(doors.home, finished, view, broker=broker, workers=wanted.workers)
     return found.files
 
@@ -187,7 +189,7 @@ def _recipe(version: ModelVersion) -> Recipe:
 
 
 def _missing(
-    doors: Doors, asked: Asked, version: ModelVersion, files: AskedFiles, view: View
+    doors: Home, asked: PredictionRequest, version: ModelVersion, files: RequestedFiles, view: View
 ) -> Iterator[ScannedTrack]:
     """Yield the files of which something is not stored yet; without labels, as nobody learns from them."""
     snapshot = doors.store.snapshot()
@@ -197,7 +199,7 @@ def _missing(
             yield track.replace(label=None)
 
 
-def _forget_old(doors: Doors) -> None:
+def _forget_old(doors: Home) -> None:
     """Forget all but the newest runs of predictions: nobody takes them up again, and there may be thousands."""
     for run_id in doors.ledger.run_ids("predict")[:-REMEMBERED]:
         doors.ledger.forget(run_id)

@@ -9,11 +9,11 @@ import numpy as np
 
 from pipeline.extraction.chunks import Chunk, chunks_of
 from pipeline.features.spec import FeatureRows
-from pipeline.learning.training.held_out import Learned
-from pipeline.learning.training.prediction import TrackPrediction, told
+from pipeline.learning.training.held_out import TrainingExposure
+from pipeline.learning.training.prediction import TrackPrediction, predictions_of
 from pipeline.library.tracks import Failure, ScannedTrack, TrackRecord
 from workers.extraction import derived
-from workers.predict.request import Asked
+from workers.predict.request import PredictionRequest
 
 if TYPE_CHECKING:
     from pipeline.learning.models.classifier import Classifier, TrackSaid
@@ -27,10 +27,14 @@ FIRST_AUDIO_S = 600.0
 
 
 def predictions(
-    tracks: Iterable[ScannedTrack], asked: Asked, classifier: "Classifier", learned: Learned, snapshot: "Snapshot"
+    tracks: Iterable[ScannedTrack],
+    asked: PredictionRequest,
+    classifier: "Classifier",
+    learned: TrainingExposure,
+    snapshot: "Snapshot",
 ) -> Iterator[TrackPrediction]:
     """Yield what a model says of each of some tracks, in their order, by what a snapshot of the store has of them."""
-    reader = _Reader(asked, classifier, learned, snapshot)
+    reader = PredictionReader(asked, classifier, learned, snapshot)
     for batch in _batches(tracks, TRACKS_AT_ONCE):
         yield from reader.predictions(batch)
 
@@ -45,10 +49,12 @@ class _Ready:
     contents: tuple[str, ...]
 
 
-class _Reader:
+class PredictionReader:
     """Reads and predicts tracks, as many at once as their rows fit a bound of memory."""
 
-    def __init__(self, asked: Asked, classifier: "Classifier", learned: Learned, snapshot: "Snapshot") -> None:
+    def __init__(
+        self, asked: PredictionRequest, classifier: "Classifier", learned: TrainingExposure, snapshot: "Snapshot"
+    ) -> None:
         self._asked = asked
         self._classifier = classifier
         self._learned = learned
@@ -111,7 +117,9 @@ class _Reader:
                 whole, said, heard = _joined(each.chunks, probabilities[mine], usable[mine], self._classifier)
             else:
                 whole, said, heard = probabilities[mine][0], over_time[mine][0], bool(usable[mine][0])
-            yield told(self._classifier, each.track.path, whole, said, usable=heard, top=self._asked.top).replace(
+            yield predictions_of(
+                self._classifier, each.track.path, whole, said, usable=heard, top=self._asked.top
+            ).replace(
                 duration_s=each.record.duration_s,
                 truth=each.track.label,
                 learned=each.record.content_hash in self._learned.contents,

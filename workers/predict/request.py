@@ -15,7 +15,7 @@ from workers.runs.progress import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PredictionRequest:
     """What somebody wants predictions of, and how."""
 
     paths: tuple[str, ...]
@@ -34,10 +34,10 @@ class Asked:
     command: tuple[str, ...] = ("chordal", "predict")
 
 
-class AskedFiles:
+class RequestedFiles:
     """The files asked for; walked twice, as they may be too many to hold."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: PredictionRequest) -> None:
         if not asked.paths:
             raise UsageError("predict: no path given; name files or folders with sound")
         self._folders: list[str] = []

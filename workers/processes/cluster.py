@@ -15,7 +15,7 @@ GRACE_S = 5.0
 """A broker's guard has a server of its own to stop."""
 
 
-class Session:
+class LocalCluster:
     """The child processes of one run; `heal` starts again what has died."""
 
     def __init__(self, broker: BrokerAddress, children: list[Child], workers: list[Child]) -> None:
@@ -68,9 +68,9 @@ class Session:
 
 
 @contextmanager
-def session(
+def local_cluster(
     home: Path, broker: BrokerAddress | None, workers: int | None, *, roles: Iterable[str] = ("extract", "learn")
-) -> Iterator[Session]:
+) -> Iterator[LocalCluster]:
     """Run with the given broker, or with an embedded one; yield what was started and take it down at the end.
 
     With a broker of the user's, workers are started only when asked for by number. Raises `BrokerError` when the
@@ -87,7 +87,7 @@ def session(
             health.require(broker)
             health.require_same_version(broker)
         crew = [worker(home, broker, role, workers).start() for role in roles] if workers else []
-        opened = Session(broker, [*children, *crew], crew)
+        opened = LocalCluster(broker, [*children, *crew], crew)
         stack.callback(opened.stop)
         yield opened
 

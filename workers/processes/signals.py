@@ -30,7 +30,7 @@ def check() -> None:
 
 
 @contextmanager
-def patiently() -> Iterator[None]:
+def first_interrupt_asks() -> Iterator[None]:
     """In this context the first Ctrl-C is only a wish, which `wished` tells; the next one raises."""
     _patient.set()
     try:
@@ -39,7 +39,7 @@ def patiently() -> Iterator[None]:
         _patient.clear()
 
 
-def wished() -> bool:
+def stop_requested() -> bool:
     """Tell whether somebody pressed Ctrl-C, patiently."""
     return _wished.is_set()
 

@@ -19,7 +19,7 @@ from workers.broker.address import BrokerAddress
 FOLDER = "going"
 
 
-class Going(Value, frozen=True, kw_only=True):
+class ActiveRun(Value, frozen=True, kw_only=True):
     """A run that goes on."""
 
     run_id: str
@@ -33,13 +33,13 @@ class Announcement:
     def __init__(self, file: IO[bytes], run_id: str) -> None:
         self._file = file
         self._run_id = run_id
-        self._write(Going(run_id=run_id))
+        self._write(ActiveRun(run_id=run_id))
 
     def reached_by(self, broker: BrokerAddress) -> None:
         """Say which broker the run uses."""
-        self._write(Going(run_id=self._run_id, broker=broker))
+        self._write(ActiveRun(run_id=self._run_id, broker=broker))
 
-    def _write(self, going: Going) -> None:
+    def _write(self, going: ActiveRun) -> None:
         data = json.dumps(going.to_wire()).encode("ascii")
         self._file.seek(0)
         self._file.write(data)
@@ -48,7 +48,7 @@ class Announcement:
 
 
 @contextmanager
-def announced(home: Path, run_id: str) -> Iterator[Announcement]:
+def announce(home: Path, run_id: str) -> Iterator[Announcement]:
     """Say that a run goes on for as long as the context lasts."""
     folder = home / FOLDER
     folder.mkdir(exist_ok=True)
@@ -65,14 +65,14 @@ def announced(home: Path, run_id: str) -> Iterator[Announcement]:
             path.unlink(missing_ok=True)
 
 
-def going(home: Path) -> list[Going]:
+def active_runs(home: Path) -> list[ActiveRun]:
     """Return the runs that go on in a home, oldest first; what a killed command left behind is swept up."""
     found = []
     for path in sorted((home / FOLDER).glob("*.json")):
         try:
             with path.open("rb") as file:
                 if _is_held(file):
-                    found.append(Going.from_wire(json.loads(file.read() or b"{}")))
+                    found.append(ActiveRun.from_wire(json.loads(file.read() or b"{}")))
                 else:
                     path.unlink(missing_ok=True)
         except (OSError, ValueError):
@@ -80,12 +80,12 @@ def going(home: Path) -> list[Going]:
     return found
 
 
-def pick(home: Path, run_id: str | None) -> Going:
+def pick_active_run(home: Path, run_id: str | None) -> ActiveRun:
     """Return the run asked for, or the only one that goes on.
 
     Raises `UsageError` when there is none, or more than one to choose from.
     """
-    found = [each for each in going(home) if run_id in (None, each.run_id)]
+    found = [each for each in active_runs(home) if run_id in (None, each.run_id)]
     if not found:
         what = "no run is going on here" if run_id is None else f"run {printable(run_id)} is not going on here"
         raise UsageError(f"home {printable(str(home))}: {what}; --home names another, --broker a broker of your own")

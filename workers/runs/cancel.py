@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-import redis
-
 from pipeline.errors import CancelledError, StoreError
-from storage.home import Doors
+from storage.home import Home
 from workers.app.context import counters_of
 from workers.app.settings import QUEUES
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
+from workers.broker.health import BROKER_ERRORS
 from workers.processes import signals
-from workers.processes.cluster import Session
+from workers.processes.cluster import LocalCluster
 from workers.runs.progress import View
 
 if TYPE_CHECKING:
@@ -30,13 +29,13 @@ AT_HAND_S = 60.0
 POLL_S = 0.1
 
 
-def cancel(context: Doors, run_id: str, broker: BrokerAddress | None) -> None:
+def cancel(context: Home, run_id: str, broker: BrokerAddress | None) -> None:
     """Ask a run to end: the command that waits for it reads the ledger, its tasks ask the broker."""
     context.ledger.claim(run_id, CANCELLED)
     if broker is None:
         return
     # The waiting command, if there is one, does the same as soon as it reads the ledger.
-    with suppress(redis.RedisError):
+    with suppress(*BROKER_ERRORS):
         take_back(counters_of(broker, timeout_s=3.0, retries=1), run_id)
 
 
@@ -46,12 +45,12 @@ def take_back(counters: Counters, run_id: str) -> None:
     counters.withdraw(QUEUES, run_id)
 
 
-def is_cancelled(context: Doors, run_id: str) -> bool:
+def is_cancelled(context: Home, run_id: str) -> bool:
     """Tell whether somebody cancelled a run."""
     return context.ledger.claimed(run_id, CANCELLED) is not None
 
 
-def check(context: Doors, run_id: str) -> None:
+def require_not_cancelled(context: Home, run_id: str) -> None:
     """Raise `CancelledError` if somebody cancelled the run."""
     if is_cancelled(context, run_id):
         raise CancelledError(
@@ -59,16 +58,16 @@ def check(context: Doors, run_id: str) -> None:
         )
 
 
-def is_wished(context: Doors, run_id: str) -> bool:
+def is_stop_requested(context: Home, run_id: str) -> bool:
     """Tell whether somebody wants the run to end, by whatever means."""
-    return signals.wished() or is_cancelled(context, run_id)
+    return signals.stop_requested() or is_cancelled(context, run_id)
 
 
-def wind_down(context: Doors, run_id: str, running: Session, counters: Counters, view: View) -> None:
+def wind_down(context: Home, run_id: str, running: LocalCluster, counters: Counters, view: View) -> None:
     """Let this run's workers finish the files at hand, then raise what ends the command."""
-    with suppress(redis.RedisError):
+    with suppress(*BROKER_ERRORS):
         counters.cancel(run_id)
-    if signals.wished():
+    if signals.stop_requested():
         view.line("stopping: the files at hand are finished, what is done is kept; press Ctrl-C again to stop at once")
     running.finish()
     pause = threading.Event()
@@ -76,7 +75,7 @@ def wind_down(context: Doors, run_id: str, running: Session, counters: Counters,
     while running.finishing and time.monotonic() < deadline:
         signals.check()
         pause.wait(POLL_S)
-    check(context, run_id)
+    require_not_cancelled(context, run_id)
     signals.stop()
 
 
@@ -85,7 +84,7 @@ STOPPED = "stopped"
 
 
 @contextmanager
-def _told_when_stopped(ledger: "RunLedger", run_id: str) -> Iterator[None]:
+def claim_when_stopped(ledger: "RunLedger", run_id: str) -> Iterator[None]:
     """Note in the ledger that a run's command ended before the run did: then nobody takes it up again."""
     try:
         yield

@@ -14,7 +14,7 @@ from pipeline.library.imported import LABELS
 from pipeline.plans.recipe import Recipe
 from pipeline.text import printable
 from storage.exchange.import_npz import import_rows, read_npz
-from storage.home import Doors
+from storage.home import Home
 
 _SHARD_ROWS = 500
 
@@ -26,9 +26,7 @@ def check_file(path: Path, family_name: str) -> None:
         raise UsageError(f"{printable(str(path))}: there is no such file; give an NPZ file with Xdata and Ydata")
 
 
-def import_npz(
-    context: Doors, path: Path, family_name: str, recipe: Recipe, command: tuple[str, ...]
-) -> dict[str, Any]:
+def import_npz(context: Home, path: Path, family_name: str, recipe: Recipe, command: tuple[str, ...]) -> dict[str, Any]:
     """Store the rows of an NPZ file and write the run that tells their labels; return a summary.
 
     The rows are stored first, all or none, and again is a no-op: whatever dies, the same command completes it.
@@ -40,7 +38,7 @@ def import_npz(
     rows = read_npz(path, spec)
     ledger = context.ledger
     new = import_rows(context.home / "store", rows, spec, sequence=ledger.next_sequence())
-    wanted = request.Wanted(
+    wanted = request.RunRequest(
         command=command, libraries=(rows.library,), recipe=recipe, labels=LABELS, extract=False, learn=False
     )
     plan = request.plan_run(wanted, ledger)

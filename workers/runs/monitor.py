@@ -12,7 +12,7 @@ from workers.runs import state
 from workers.runs.progress import View
 
 
-class Watcher:
+class RunMonitor:
     """Follows one run from stage to stage: extract, trials, final."""
 
     def __init__(self, context: Context, plan: RunPlan, found: ScanSummary, view: View) -> None:
@@ -73,7 +73,7 @@ class Watcher:
             return
         self._enter("extract", self._files)
         counts = state.track_counts(self._context, self.plan)
-        self._leave(done=sum(counts.values()), note=state.told(counts))
+        self._leave(done=sum(counts.values()), note=state.describe_counts(counts))
 
     def _show_learning(self) -> None:
         trials = self.state.trials

@@ -45,7 +45,7 @@ class Publisher:
             if plan.extract:
                 publish_all(context, plan, stop=self._stop, again=again)
                 # A worker that seals the last shard does this too, but there may be none that needs one.
-                may_learn = seal.ready_to_learn(context, plan.run_id)
+                may_learn = seal.claim_learning(context, plan.run_id)
             else:
                 may_learn = context.ledger.claim(plan.run_id, "learning")
             if may_learn:
@@ -79,7 +79,7 @@ def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event, again
     if sealed and not again:
         context.counters.add(plan.run_id, unchanged=sum(state.track_counts(context, plan).values()))
     # Once for all: what the run itself extracts is in other shards than those that are still to be published.
-    found = stored.known_of(context, plan)
+    found = stored.stored_files(context, plan)
     for shard in context.ledger.shards(plan.run_id):
         if shard in sealed:
             continue

@@ -11,9 +11,9 @@ from pipeline.plans.recipe import load_recipe
 from pipeline.synthetic.folder import MadeLibrary
 from pipeline.synthetic.library import make_library
 from pipeline.text import printable
-from storage.home import Doors
+from storage.home import Home
 from workers.broker import health
-from workers.processes.cluster import session
+from workers.processes.cluster import local_cluster
 from workers.runs import execute, import_npz, request, scan
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FOLDER = "libraries"
 """Where in the home such libraries lie, each in a folder named by its kind."""
 
 
-def with_library(home: Path, wanted: "request.Wanted", view: "View") -> "request.Wanted":
+def with_library(home: Path, wanted: "request.RunRequest", view: "View") -> "request.RunRequest":
     """Return the orders with the library that their recipe makes for itself, written and imported where needed.
 
     Raises `UsageError` when the recipe makes none, or it cannot be made.
@@ -40,7 +40,7 @@ def with_library(home: Path, wanted: "request.Wanted", view: "View") -> "request
     return wanted.replace(libraries=(str(made.path),), labels=made.labels)
 
 
-def carry_out(home: Path, wanted: "request.Wanted", view: "View") -> "Iterator[request.Finished]":
+def carry_out(home: Path, wanted: "request.RunRequest", view: "View") -> "Iterator[request.ScannedRun]":
     """Carry out a run, and after it those of the recipes that follow, with the same workers; yield each as it ends.
 
     Raises as `running.execute` does.
@@ -51,8 +51,8 @@ def carry_out(home: Path, wanted: "request.Wanted", view: "View") -> "Iterator[r
     if wanted.broker is not None:
         health.require(wanted.broker)
         health.require_same_version(wanted.broker)
-    finished = scan.scan_libraries(Doors(home), wanted, view)
-    with session(home, wanted.broker, wanted.workers) as opened:
+    finished = scan.scan_libraries(Home(home), wanted, view)
+    with local_cluster(home, wanted.broker, wanted.workers) as opened:
         while True:
             execute.follow(home, finished, view, broker=opened.broker, workers=None, within=opened)
             yield finished
@@ -63,12 +63,12 @@ def carry_out(home: Path, wanted: "request.Wanted", view: "View") -> "Iterator[r
             wanted = wanted.replace(recipe=recipe, labels=recipe.labels or wanted.labels)
             if recipe.library is not None:
                 wanted = with_library(home, wanted, view)
-            finished = scan.scan_libraries(Doors(home), wanted, view)
+            finished = scan.scan_libraries(Home(home), wanted, view)
 
 
-def _imported(home: Path, wanted: "request.Wanted", made: MadeLibrary, view: "View") -> "request.Wanted":
+def _imported(home: Path, wanted: "request.RunRequest", made: MadeLibrary, view: "View") -> "request.RunRequest":
     """Return the orders to learn from an NPZ file, imported now unless an earlier run did."""
-    doors = Doors(home)
+    doors = Home(home)
     library = PREFIX + str(made.path)
     plans = (doors.ledger.plan(run_id) for run_id in doors.ledger.run_ids())
     if made.written or not any(plan.libraries == (library,) for plan in plans):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from storage import RunLedger
 
 
-class Wanted(Value, frozen=True, kw_only=True):
+class RunRequest(Value, frozen=True, kw_only=True):
     """What the command line asked for."""
 
     command: tuple[str, ...]
@@ -42,7 +42,7 @@ class Wanted(Value, frozen=True, kw_only=True):
     tracking: str | None = None
 
 
-class Finished(Value, frozen=True, kw_only=True):
+class ScannedRun(Value, frozen=True, kw_only=True):
     """What came of a run, for the summary."""
 
     plan: RunPlan
@@ -71,7 +71,7 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def plan_run(wanted: Wanted, ledger: "RunLedger") -> RunPlan:
+def plan_run(wanted: RunRequest, ledger: "RunLedger") -> RunPlan:
     """Write the plan of a new run to the ledger and return it."""
     now = datetime.now(UTC)
     plan = RunPlan(

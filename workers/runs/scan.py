@@ -13,26 +13,26 @@ from pipeline.library import imported
 from pipeline.library.imported import PREFIX
 from pipeline.library.labels import parse_sources
 from pipeline.library.scan import scan
-from pipeline.library.scan_summary import ScanSummary, _Tally, check_labels
+from pipeline.library.scan_summary import ScanSummary, ScanTally, check_labels
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
 from storage import RunLedger
-from storage.home import Doors
+from storage.home import Home
 from storage.ledger.tracks import TrackIds
 from workers.extraction import stored
-from workers.extraction.removals import _mark_gone
+from workers.extraction.removals import mark_gone
 from workers.runs import cancel
-from workers.runs.active import announced
-from workers.runs.cancel import _told_when_stopped
+from workers.runs.active import announce
+from workers.runs.cancel import claim_when_stopped
 from workers.runs.progress import View
-from workers.runs.request import Finished, Wanted, plan_run
+from workers.runs.request import RunRequest, ScannedRun, plan_run
 
 SHARD_FILES = 500
 
 
 def write_shards(
-    context: Doors,
+    context: Home,
     plan: RunPlan,
     *,
     shard_files: int = SHARD_FILES,
@@ -59,7 +59,7 @@ def write_shards(
     )
     seen(0)
     seen_ids = TrackIds()
-    tally = _Tally(grouped=sources.groups is not None, folded=sources.folds is not None)
+    tally = ScanTally(grouped=sources.groups is not None, folded=sources.folds is not None)
     shards = 0
     for shard in _batches(tracks, shard_files):
         context.ledger.write_shard(plan.run_id, shards, shard)
@@ -71,7 +71,7 @@ def write_shards(
     problems = tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items())
     found = tally.summary(shards, problems)
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
-    gone = _mark_gone(context, plan, seen_ids, frozenset(unreadable)) if walked else 0
+    gone = mark_gone(context, plan, seen_ids, frozenset(unreadable)) if walked else 0
     # Only now, so that a walk that is over has marked what was gone. Tracks that were given are not all there is.
     context.ledger.close_scan(plan.run_id, shards, left_out=len(unreadable) if walked else 1)
     return found.replace(gone=gone)
@@ -79,7 +79,7 @@ def write_shards(
 
 def _count(shards: Iterator[Sequence[ScannedTrack]], seen: Callable[[int], None]) -> ScanSummary:
     """Return the counts of shards that are being written."""
-    tally = _Tally(grouped=False, folded=False)
+    tally = ScanTally(grouped=False, folded=False)
     written = 0
     for shard in shards:
         written += 1
@@ -94,7 +94,7 @@ def _batches(tracks: Iterator[ScannedTrack], size: int) -> Iterator[list[Scanned
         yield batch
 
 
-def scan_libraries(context: Doors, wanted: Wanted, view: View) -> Finished:
+def scan_libraries(context: Home, wanted: RunRequest, view: View) -> ScannedRun:
     """Plan a run and scan its libraries into the ledger. Raises `UsageError`, and leaves none, for what cannot work."""
     plan = plan_run(wanted, context.ledger)
     begun = False
@@ -105,12 +105,12 @@ def scan_libraries(context: Doors, wanted: Wanted, view: View) -> Finished:
             view.stage("scan")
             begun = True
         view.update("scan", files)
-        cancel.check(context, plan.run_id)
+        cancel.require_not_cancelled(context, plan.run_id)
 
     with (
         _forgotten_when_refused(context.ledger, plan.run_id),
-        _told_when_stopped(context.ledger, plan.run_id),
-        announced(context.home, plan.run_id),
+        claim_when_stopped(context.ledger, plan.run_id),
+        announce(context.home, plan.run_id),
     ):
         found = write_shards(context, plan, seen=seen)
         seen(found.files)
@@ -119,11 +119,11 @@ def scan_libraries(context: Doors, wanted: Wanted, view: View) -> Finished:
         if found.gone:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
         if plan.extract:
-            stored.seal_known(context, plan)
+            stored.seal_stored(context, plan)
     if found.unlabelled and plan.learn:
         view.line(f"{found.unlabelled} of {found.files} files have no label and are not learned from")
     view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")
-    return Finished(plan=plan, found=found)
+    return ScannedRun(plan=plan, found=found)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
-from storage.home import Doors
+from storage.home import Home
 from storage.ledger.times import stage_ends
 from workers.app.context import Context
 from workers.extraction import settled
@@ -13,18 +13,18 @@ ENDS = ("finished", "failed", "cancelled")
 """The stages that no other follows."""
 
 
-def seconds(context: Doors, run_id: str) -> dict[str, float]:
+def seconds(context: Home, run_id: str) -> dict[str, float]:
     """Return the wall seconds of each stage that has ended, told by when its last document was written."""
     ends = stage_ends(context.ledger, run_id)
     begun = ends.pop("plan")
-    told: dict[str, float] = {}
+    taken: dict[str, float] = {}
     for stage, end in ends.items():
-        told[stage] = round(max(0.0, end - begun), 3)
+        taken[stage] = round(max(0.0, end - begun), 3)
         begun = end
-    return told
+    return taken
 
 
-def track_counts(context: Doors, plan: RunPlan) -> dict[str, int]:
+def track_counts(context: Home, plan: RunPlan) -> dict[str, int]:
     """Return how many files of a run are extracted by it, were there already, failed, or are not extracted yet."""
     if plan.extract:
         sealed = context.ledger.sealed(plan.run_id).values()
@@ -44,12 +44,12 @@ def track_counts(context: Doors, plan: RunPlan) -> dict[str, int]:
     return counts
 
 
-def told(counts: dict[str, int]) -> str:
+def describe_counts(counts: dict[str, int]) -> str:
     """Return what became of the files, in words."""
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "extracted")
 
 
-def current(context: Doors, run_id: str) -> str:
+def current_stage(context: Home, run_id: str) -> str:
     """Return the name of the stage a run is in, or how it ended."""
     ledger = context.ledger
     if ledger.report(run_id) is not None or ledger.failure(run_id) is not None:

@@ -11,9 +11,9 @@ from workers.app.settings import QUEUES
 from workers.broker import health, heartbeats
 from workers.broker.health import BROKER_ERRORS
 from workers.processes import signals
-from workers.processes.cluster import Session
+from workers.processes.cluster import LocalCluster
 from workers.runs import cancel, publish, state
-from workers.runs.monitor import Watcher
+from workers.runs.monitor import RunMonitor
 from workers.runs.publish import Publisher
 
 POLL_S = 0.25
@@ -37,19 +37,19 @@ class RunFailedError(ChordalError):
     """The run could not be brought to its end."""
 
 
-def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
+def wait_for_end(context: Context, running: LocalCluster, watcher: RunMonitor, publisher: Publisher) -> None:
     """Wait for the end of a run that is being published.
 
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
     `RunFailedError` when sweeping does not help, `CancelledError` when somebody cancelled the run.
     """
-    keeper = _Keeper(context, running, watcher, publisher)
+    keeper = _Healer(context, running, watcher, publisher)
     pause = threading.Event()
     broker_seen = time.monotonic()
     run_id = watcher.plan.run_id
     while not watcher.ended:
         signals.check()
-        if cancel.is_wished(context, run_id):
+        if cancel.is_stop_requested(context, run_id):
             cancel.wind_down(context, run_id, running, context.counters, watcher.view)
         try:
             watcher.look()
@@ -76,10 +76,10 @@ def wait_for_end(context: Context, running: Session, watcher: Watcher, publisher
         raise UsageError(failure)
 
 
-class _Keeper:
+class _Healer:
     """Keeps a run going: one look after it per poll."""
 
-    def __init__(self, context: Context, running: Session, watcher: Watcher, publisher: Publisher) -> None:
+    def __init__(self, context: Context, running: LocalCluster, watcher: RunMonitor, publisher: Publisher) -> None:
         self._context = context
         self._running = running
         self._watcher = watcher
@@ -161,7 +161,7 @@ class _Keeper:
         try:
             health.probe(client)
             if len(self._watcher.state.sealed) != self._watcher.state.shards:
-                heartbeats.refuse_blind(heartbeats.told(client))
+                heartbeats.require_mounted(heartbeats.told(client))
         finally:
             client.close()
 

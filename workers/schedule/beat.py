@@ -25,7 +25,7 @@ from workers.app.celery import app, configure
 from workers.app.context import counters_of
 from workers.app.settings import SCHEDULE, Settings
 from workers.processes import signals
-from workers.runs.active import going
+from workers.runs.active import active_runs
 from workers.schedule.cron import Due, night_due, tidy_due
 from workers.schedule.nights import LOCK_FOLDER, Nights
 
@@ -114,7 +114,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
                 found = orders(
                     self._nights,
                     self._memory,
-                    busy=bool(going(self._home)),
+                    busy=bool(active_runs(self._home)),
                     # Not by a time after which an order expires: the conductor's clock may be another host's.
                     conducting=holder(self._home / LOCK_FOLDER) is not None
                     or bool(self._counters.depths((SCHEDULE,))[SCHEDULE]),

@@ -11,19 +11,18 @@ from datetime import UTC, datetime
 from celery.utils.log import get_task_logger
 
 from pipeline.errors import UsageError
-from pipeline.text import printable
 from workers.app.context import Context
 from workers.broker.address import BrokerAddress
 from workers.runs import execute, request, state
-from workers.runs.active import going
+from workers.runs.active import active_runs
 from workers.runs.progress import View
-from workers.schedule.nights import Attempt, NightResult, Nights, Schedule
-from workers.schedule.recovery import FAILURES, _exists, _unfinished, conducting
+from workers.schedule.nights import Attempt, NightResult, Nights, Schedule, describe_night
+from workers.schedule.recovery import FAILURES, conductor, is_unfinished, run_exists
 
 log = get_task_logger(__name__)
 
 
-def night(context: Context, slot: datetime, *, missed: bool) -> NightResult | None:
+def run_night(context: Context, slot: datetime, *, missed: bool) -> NightResult | None:
     """Deal with a night that is due and return what came of it, or None while the home is in use.
 
     Safe to be asked any number of times: what is settled stays, and a run that an earlier attempt left behind is
@@ -37,11 +36,11 @@ def night(context: Context, slot: datetime, *, missed: bool) -> NightResult | No
         return _settle(nights, slot, _skipped(slot, "switched off meanwhile"))
     if missed and schedule.missed == "skip" and not nights.attempts(slot):
         return _settle(nights, slot, _skipped(slot, "its hour passed while nothing was up"))
-    if busy := going(context.home):
+    if busy := active_runs(context.home):
         log.info("the night of %s waits for run %s", slot.isoformat(), busy[0].run_id)
         return None
     try:
-        with conducting(context.home, "the nightly run"):
+        with conductor(context.home, "the nightly run"):
             return _settle(nights, slot, _carry_out(context, nights, schedule, slot))
     except UsageError as error:
         log.info("the night of %s waits: %s", slot.isoformat(), error)
@@ -52,12 +51,12 @@ def _carry_out(context: Context, nights: Nights, schedule: Schedule, slot: datet
     attempts = nights.attempts(slot)
     left = attempts[-1].run_id if attempts else None
     started = attempts[0].started if attempts else _now()
-    if left is not None and _exists(context, left) and not _unfinished(context, left):
+    if left is not None and run_exists(context, left) and not is_unfinished(context, left):
         return _result(context, slot, left, started)
     if len(attempts) >= context.settings.attempts:
         reason = f"took its process down {len(attempts)} times; see logs/conduct.log"
         return NightResult(slot=slot.isoformat(), state="failed", reason=reason, started=started, ended=_now())
-    taken_up = left is not None and _unfinished(context, left)
+    taken_up = left is not None and is_unfinished(context, left)
     run_id = left if left is not None and taken_up else request.new_run_id()
     nights.begin(
         slot,
@@ -71,7 +70,7 @@ def _carry_out(context: Context, nights: Nights, schedule: Schedule, slot: datet
                 execute.adopt(context.home, run_id, view, broker=broker)
             else:
                 champion = context.champions.current()
-                orders = wanted(schedule, broker=broker, run_id=run_id, slot=slot)
+                orders = nightly_request(schedule, broker=broker, run_id=run_id, slot=slot)
                 orders = orders.replace(against=champion.version if champion is not None else None)
                 execute.execute(context.home, orders, view)
     except FAILURES as error:
@@ -80,14 +79,14 @@ def _carry_out(context: Context, nights: Nights, schedule: Schedule, slot: datet
     return _result(context, slot, run_id, started)
 
 
-def wanted(
+def nightly_request(
     schedule: Schedule, *, broker: BrokerAddress | None, run_id: str | None = None, slot: datetime | None = None
-) -> "request.Wanted":
+) -> "request.RunRequest":
     """Return the orders of a nightly run.
 
     Raises `UsageError` for a recipe that is not there or has a mistake.
     """
-    return request.Wanted(
+    return request.RunRequest(
         command=("chordal", "nightly", *([slot.isoformat()] if slot else [])),
         libraries=schedule.libraries,
         recipe=request.recipe_of(schedule.recipe, trials=schedule.trials),
@@ -105,7 +104,7 @@ def wanted(
 
 def _settle(nights: Nights, slot: datetime, result: NightResult) -> NightResult:
     nights.settle(slot, result)
-    log.info("the night of %s: %s", slot.isoformat(), words(result))
+    log.info("the night of %s: %s", slot.isoformat(), describe_night(result))
     return nights.result(slot) or result
 
 
@@ -118,7 +117,7 @@ def _result(context: Context, slot: datetime, run_id: str, started: str, *, reas
     result = NightResult(
         slot=slot.isoformat(), state="failed", run_id=run_id, reason=reason, started=started, ended=_now()
     )
-    if not _exists(context, run_id):
+    if not run_exists(context, run_id):
         return result
     report = context.ledger.report(run_id)
     result = result.replace(tracks=state.track_counts(context, context.ledger.plan(run_id)))
@@ -134,16 +133,6 @@ def _result(context: Context, slot: datetime, run_id: str, started: str, *, reas
         verdict_reason=verdict.reason if verdict is not None else "",
         champion=champion.version if champion is not None else None,
     )
-
-
-def words(result: NightResult) -> str:
-    """Return what came of a night, for people."""
-    if result.state != "finished":
-        return f"{result.state}: {printable(result.reason)}"
-    counts = ", ".join(f"{count} {name}" for name, count in result.tracks.items())
-    accuracy = "" if result.test_accuracy is None else f", accuracy {result.test_accuracy:.1%}"
-    verdict = f", {result.verdict}: {printable(result.verdict_reason)}" if result.verdict else ""
-    return f"run {result.run_id}, model {result.model}{accuracy}; {counts}{verdict}"
 
 
 def _now() -> str:

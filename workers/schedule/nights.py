@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from pipeline.text import printable
 from pipeline.wire import Value
 from storage import Documents
 
@@ -158,3 +159,13 @@ _SLOT = "%Y%m%dT%H%M%SZ"
 
 def _name(slot: datetime) -> str:
     return slot.astimezone(UTC).strftime(_SLOT)
+
+
+def describe_night(result: NightResult) -> str:
+    """Return what came of a night, for people."""
+    if result.state != "finished":
+        return f"{result.state}: {printable(result.reason)}"
+    counts = ", ".join(f"{count} {name}" for name, count in result.tracks.items())
+    accuracy = "" if result.test_accuracy is None else f", accuracy {result.test_accuracy:.1%}"
+    verdict = f", {result.verdict}: {printable(result.verdict_reason)}" if result.verdict else ""
+    return f"run {result.run_id}, model {result.model}{accuracy}; {counts}{verdict}"

@@ -9,7 +9,7 @@ from storage.home import only_one
 from workers.app.context import Context
 from workers.broker.health import BROKER_ERRORS
 from workers.runs import cancel, execute, state
-from workers.runs.active import going
+from workers.runs.active import active_runs
 from workers.runs.progress import View
 from workers.schedule.nights import LOCK_FOLDER
 
@@ -21,7 +21,7 @@ FAILURES = (ChordalError, *BROKER_ERRORS)
 
 
 @contextmanager
-def conducting(home: Path, doing: str) -> Iterator[None]:
+def conductor(home: Path, doing: str) -> Iterator[None]:
     """Be the one conductor that is at a run. Raises `UsageError` when another is, or a run has the home for itself."""
     folder = home / LOCK_FOLDER
     folder.mkdir(exist_ok=True)
@@ -35,7 +35,7 @@ def reconcile(context: Context) -> str:
     if run_id is None:
         return "no run is left behind"
     try:
-        with conducting(context.home, f"taking up run {run_id}"), View() as view:
+        with conductor(context.home, f"taking up run {run_id}"), View() as view:
             if orphan(context) != run_id:
                 return f"run {run_id} is no longer left behind"
             execute.adopt(context.home, run_id, view, broker=context.settings.broker)
@@ -49,26 +49,27 @@ def orphan(context: Context) -> str | None:
 
     A later run over the same libraries compared them with the store again: it superseded those before it.
     """
-    waited_for = {each.run_id for each in going(context.home)}
+    waited_for = {each.run_id for each in active_runs(context.home)}
     seen: set[tuple[str, ...]] = set()
     for run_id in reversed(context.ledger.run_ids()[-RUNS:]):
         plan = context.ledger.plan(run_id)
         if plan.purpose != "library":
             continue  # whoever wanted predictions asks again
-        if plan.libraries not in seen and run_id not in waited_for and _unfinished(context, run_id):
+        if plan.libraries not in seen and run_id not in waited_for and is_unfinished(context, run_id):
             return run_id
         if plan.extract or plan.learn:
             seen.add(plan.libraries)
     return None
 
 
-def _exists(context: Context, run_id: str) -> bool:
+def run_exists(context: Context, run_id: str) -> bool:
+    """Tell whether the ledger has the plan of a run."""
     return Path(context.ledger.path(run_id) / "plan.json").exists()
 
 
-def _unfinished(context: Context, run_id: str) -> bool:
+def is_unfinished(context: Context, run_id: str) -> bool:
     """Tell whether a run was scanned, has something left to do, and was not stopped."""
-    if not _exists(context, run_id) or state.current(context, run_id) in state.ENDS:
+    if not run_exists(context, run_id) or state.current_stage(context, run_id) in state.ENDS:
         return False
     if context.ledger.claimed(run_id, cancel.STOPPED) is not None:
         return False

@@ -5,18 +5,19 @@ from typing import Any
 
 from workers.app import context, task_names
 from workers.app.celery import app
-from workers.app.task_results import Shown
+from workers.app.task_results import TaskResult
 
 
 @app.task(name=task_names.NIGHTLY)
-def nightly(*, slot: str, missed: bool) -> Shown:
+def nightly(*, slot: str, missed: bool) -> TaskResult:
     """Carry out the run of a night that is due."""
-    from workers.schedule import nightly as schedule_nightly
+    from workers.schedule.nightly import run_night
+    from workers.schedule.nights import describe_night
 
-    result = schedule_nightly.night(context.current(), datetime.fromisoformat(slot), missed=missed)
+    result = run_night(context.current(), datetime.fromisoformat(slot), missed=missed)
     if result is None:
-        return Shown("waits: the home is in use", {"slot": slot})
-    return Shown(schedule_nightly.words(result), result.to_wire())
+        return TaskResult("waits: the home is in use", {"slot": slot})
+    return TaskResult(describe_night(result), result.to_wire())
 
 
 @app.task(name=task_names.RECONCILE)

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
-import redis
-from kombu.exceptions import OperationalError
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -18,11 +16,12 @@ from prometheus_client.registry import Collector
 from pipeline.errors import ChordalError, FailureKind, UsageError
 from pipeline.text import printable
 from pipeline.versions import own_version
-from storage.home import Doors
+from storage.home import Home
 from workers.app.context import counters_of
 from workers.app.settings import QUEUES, SCHEDULE
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import FAILED
+from workers.broker.health import BROKER_ERRORS
 from workers.runs import state
 from workers.schedule.cron import slot_after
 from workers.schedule.nights import Nights
@@ -34,7 +33,7 @@ class HomeCollector(Collector):
     """The metrics of one home. What a scrape costs does not grow with the tracks in it."""
 
     def __init__(self, home: Path, broker: BrokerAddress) -> None:
-        self._doors = Doors(home)
+        self._doors = Home(home)
         self._nights = Nights(home)
         self._client = broker.client(timeout_s=2.0, retries=0)
         self._counters = counters_of(broker, timeout_s=2.0, retries=0)
@@ -57,7 +56,7 @@ class HomeCollector(Collector):
         for name, source in sources.items():
             try:
                 found = list(source())
-            except (redis.RedisError, OperationalError, ChordalError) as error:
+            except (ChordalError, *BROKER_ERRORS) as error:
                 log.warning("%s: %s", name, error)
                 found = []
                 answered[name] = False
@@ -99,7 +98,7 @@ class HomeCollector(Collector):
         if not runs:
             return
         run_id = runs[-1]
-        recipe, stage = ledger.plan(run_id).recipe.name, state.current(self._doors, run_id)
+        recipe, stage = ledger.plan(run_id).recipe.name, state.current_stage(self._doors, run_id)
         labels = {"run": run_id, "recipe": recipe, "stage": stage}
         yield _gauge("run_info", "The newest run and its stage.", [(labels, 1)])
         shards = ledger.shard_count(run_id)

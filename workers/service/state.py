@@ -78,7 +78,7 @@ class Service(Value, frozen=True, kw_only=True):
         return not self.here or self.process.found() is not None
 
 
-def told(home: Path) -> dict[str, str | int]:
+def describe(home: Path) -> dict[str, str | int]:
     """Return what people want to know of the home's service in short; nothing when none is up."""
     service = read(home)
     if service is None or not service.alive:

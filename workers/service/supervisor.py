@@ -23,7 +23,7 @@ from workers.broker.address import BrokerAddress
 from workers.broker.health import BROKER_ERRORS
 from workers.processes import signals
 from workers.processes.child import Child
-from workers.processes.cluster import Session, session, worker
+from workers.processes.cluster import LocalCluster, local_cluster, worker
 from workers.schedule import beat
 from workers.service import state as service_state
 from workers.service.state import Process, Service
@@ -86,7 +86,7 @@ def supervise(home: Path, options: Options) -> None:
         starting.enter_context(only_one(home, doing="starting the service"))
         stack.enter_context(_only_service(home))
         _shorten_logs(home / "logs")
-        running = stack.enter_context(session(home, options.broker, options.workers))
+        running = stack.enter_context(local_cluster(home, options.broker, options.workers))
         state = Service(
             host=socket.gethostname(),
             process=Process.of(os.getpid()),
@@ -117,7 +117,7 @@ def _only_service(home: Path) -> Iterator[None]:
         service_state.remove(home)
 
 
-def _bring_up(home: Path, state: Service, options: Options, running: Session) -> None:
+def _bring_up(home: Path, state: Service, options: Options, running: LocalCluster) -> None:
     """Start what a run does not have, and wait until all of it answers.
 
     Raises `ChordalError` naming what does not, and its log.
@@ -141,7 +141,7 @@ def _bring_up(home: Path, state: Service, options: Options, running: Session) ->
         pause.wait(0.1)
 
 
-def _keep_up(home: Path, state: Service, running: Session) -> None:
+def _keep_up(home: Path, state: Service, running: LocalCluster) -> None:
     """Start again whatever dies, until told to stop; what keeps dying is started less and less often."""
     _tell(home, state, running)
     log.info("up: broker %s, %d workers", running.broker.shown, state.workers)
@@ -167,7 +167,7 @@ def _keep_up(home: Path, state: Service, running: Session) -> None:
             counters.forget_unacknowledged()
 
 
-def _tell(home: Path, state: Service, running: Session) -> None:
+def _tell(home: Path, state: Service, running: LocalCluster) -> None:
     """Write the state file, with the children as they are now."""
     children: dict[str, Process] = {}
     for child in running.children:

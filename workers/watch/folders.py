@@ -49,20 +49,20 @@ _EVENTS: list[type[FileSystemEvent]] = [
 _CHANGES: dict[str, Change] = {"created": "there", "modified": "written", "closed": "closed", "deleted": "gone"}
 
 
-class Seen(Value, frozen=True, kw_only=True):
+class FileChange(Value, frozen=True, kw_only=True):
     """A change: a file is written to, was closed after that, is there, is gone, left for a new name; a folder came."""
 
     change: Change
     path: str
 
 
-class Eyes(FileSystemEventHandler):
+class FolderObserver(FileSystemEventHandler):
     """Watches folders and all below them; holds threads from `open` to `close`."""
 
     def __init__(self, folders: Sequence[str], *, poll_s: float | None = None) -> None:
         self._folders = folders
         self._poll_s = poll_s
-        self._seen: queue.SimpleQueue[Seen] = queue.SimpleQueue()
+        self._seen: queue.SimpleQueue[FileChange] = queue.SimpleQueue()
         self._observer: BaseObserver | None = None
         self.tells_closing = False
         """Whether it tells when a writer closes a file."""
@@ -135,7 +135,7 @@ class Eyes(FileSystemEventHandler):
             _end(self._observer)
             self._observer = None
 
-    def changes(self) -> list[Seen]:
+    def changes(self) -> list[FileChange]:
         """Return what was seen since the last call, oldest first."""
         found = []
         while True:
@@ -149,14 +149,14 @@ class Eyes(FileSystemEventHandler):
         source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path)
         if isinstance(event, FileSystemMovedEvent):
             if not event.is_directory:
-                self._seen.put(Seen(change="left" if target else "gone", path=source))
+                self._seen.put(FileChange(change="left" if target else "gone", path=source))
             if target:
-                self._seen.put(Seen(change="folder" if event.is_directory else "there", path=target))
+                self._seen.put(FileChange(change="folder" if event.is_directory else "there", path=target))
         elif event.is_directory:
             if event.event_type == "created":
-                self._seen.put(Seen(change="folder", path=source))
+                self._seen.put(FileChange(change="folder", path=source))
         elif event.event_type in _CHANGES:
-            self._seen.put(Seen(change=_CHANGES[event.event_type], path=source))
+            self._seen.put(FileChange(change=_CHANGES[event.event_type], path=source))
 
 
 def _end(observer: BaseObserver) -> None:

@@ -21,18 +21,18 @@ from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
 from pipeline.wire import Value
-from storage.home import Doors, InUseError, only_one
+from storage.home import Home, InUseError, only_one
 from workers.app import task_results
 from workers.broker import health
 from workers.broker.health import BROKER_ERRORS
 from workers.extraction import removals, settled
 from workers.processes import signals
-from workers.processes.cluster import Session, session
+from workers.processes.cluster import LocalCluster, local_cluster
 from workers.runs import execute, request, state
 from workers.runs import scan as runs_scan
 from workers.runs.progress import View
 from workers.watch.arrivals import SETTLE_S, Arrivals
-from workers.watch.folders import Eyes, Seen
+from workers.watch.folders import FileChange, FolderObserver
 
 TICK_S = 0.25
 
@@ -46,10 +46,10 @@ AGAIN_S = 60.0
 ERRORS = (ChordalError, *BROKER_ERRORS)
 
 
-class Watched(Value, frozen=True, kw_only=True):
+class WatchRequest(Value, frozen=True, kw_only=True):
     """What `chordal watch` was asked for."""
 
-    wanted: "request.Wanted"
+    wanted: "request.RunRequest"
     poll_s: float | None = None
     """Look so often instead of asking the kernel; None to ask the kernel where that works."""
     settle_s: float = SETTLE_S
@@ -57,7 +57,7 @@ class Watched(Value, frozen=True, kw_only=True):
     """Start learning when so many tracks are in that no model has seen; None for never."""
 
 
-class Told(Value, frozen=True, kw_only=True):
+class WatchSummary(Value, frozen=True, kw_only=True):
     """What a watch did until it was stopped."""
 
     batches: int = 0
@@ -69,7 +69,7 @@ class Told(Value, frozen=True, kw_only=True):
     """Runs that learned."""
 
 
-def watch(home: Path, asked: Watched, view: View) -> Told:
+def watch(home: Path, asked: WatchRequest, view: View) -> WatchSummary:
     """Extract what comes until a signal asks to stop; return what was done.
 
     Raises `UsageError` for a library that is no folder, `BrokerError` when there is no broker to work with.
@@ -79,32 +79,32 @@ def watch(home: Path, asked: Watched, view: View) -> Told:
         break  # only checked that the folders are there
     if wanted.broker is not None:
         health.require(wanted.broker)
-    eyes = Eyes(wanted.libraries, poll_s=asked.poll_s)
-    attendant: _Attendant | None = None
+    eyes = FolderObserver(wanted.libraries, poll_s=asked.poll_s)
+    attendant: LibraryWatcher | None = None
     try:
         # Before the first walk: what comes while it goes on is heard of.
         how = eyes.open()
         # With a private broker the home is this command's; with one of the user's it is taken for each batch, so that
         # nightly runs have their turn.
         mine = only_one(home, doing="watching") if wanted.broker is None else nullcontext()
-        with mine, session(home, wanted.broker, wanted.workers) as opened:
+        with mine, local_cluster(home, wanted.broker, wanted.workers) as opened:
             view.line(f"watching {', '.join(map(printable, wanted.libraries))} {how}; Ctrl-C ends it")
-            attendant = _Attendant(home, asked, view, eyes, opened)
+            attendant = LibraryWatcher(home, asked, view, eyes, opened)
             attendant.attend()
     except KeyboardInterrupt:
         view.line("stopped watching; what was finished is kept, and the next start catches up")
     finally:
         eyes.close()
-    return attendant.told if attendant is not None else Told()
+    return attendant.told if attendant is not None else WatchSummary()
 
 
-class _Attendant:
+class LibraryWatcher:
     """Who waits at the door of the libraries."""
 
-    def __init__(self, home: Path, asked: Watched, view: View, eyes: Eyes, opened: Session) -> None:
-        self.told = Told()
+    def __init__(self, home: Path, asked: WatchRequest, view: View, eyes: FolderObserver, opened: LocalCluster) -> None:
+        self.told = WatchSummary()
         self._home = home
-        self._context = Doors(home)
+        self._context = Home(home)
         self._asked = asked
         self._wanted = asked.wanted
         self._view = view
@@ -138,7 +138,7 @@ class _Attendant:
                 self._extract(self._track(path, stamp) for path, stamp in batch.items())
             pause.wait(TICK_S)
 
-    def _take_note(self, seen: Seen) -> None:
+    def _take_note(self, seen: FileChange) -> None:
         now_s = time.monotonic()
         if self._is_hidden(seen.path):
             return
@@ -200,7 +200,7 @@ class _Attendant:
             with self._turn():
                 plan = request.plan_run(self._wanted.replace(learn=False), self._context.ledger)
                 found = runs_scan.write_shards(self._context, plan, tracks=chain([first], missing))
-                self._carry_out(request.Finished(plan=plan, found=found))
+                self._carry_out(request.ScannedRun(plan=plan, found=found))
         except ERRORS as error:
             self._say(f"{' '.join(str(error).split())}; tried again in {AGAIN_S:.0f} s")
             self._walk_s = time.monotonic() - WALK_S + AGAIN_S
@@ -264,7 +264,7 @@ class _Attendant:
                     pause.wait(1.0)
             yield
 
-    def _carry_out(self, finished: "request.Finished") -> None:
+    def _carry_out(self, finished: "request.ScannedRun") -> None:
         with View(quiet=True) as quiet:
             execute.follow(self._home, finished, quiet, broker=None, workers=None, within=self._session)
 

@@ -24,7 +24,7 @@ from workers.app import context, task_names
 from workers.app.settings import BACKOFF_S
 from workers.broker.headers import HEADER, RUN_HEADER, mine
 from workers.broker.heartbeats import Told, leave, tell
-from workers.extraction.mounts import Sight
+from workers.extraction.mounts import MountCheck
 from workers.worker import redelivery
 
 TELL_S = 2.0
@@ -33,7 +33,7 @@ REFUSED = 2
 
 FILES = "extract"
 
-SIGHT = Sight()
+SIGHT = MountCheck()
 """What this worker's host sees; the governor asks it too."""
 
 REFUSALS: list[str] = []
@@ -42,7 +42,7 @@ REFUSALS: list[str] = []
 log = logging.getLogger(__name__)
 
 
-class Doorkeeper(bootsteps.StartStopStep):  # type: ignore[misc]
+class Admission(bootsteps.StartStopStep):  # type: ignore[misc]
     """The part of a worker that tells its version, and looks at the version of each message before it is worked on."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -51,7 +51,7 @@ class Doorkeeper(bootsteps.StartStopStep):  # type: ignore[misc]
         super().__init__(consumer, **options)
         broker = context.current().settings.broker
         self._client = broker.client(timeout_s=1.0, retries=0)
-        self._orphans = redelivery.Orphans(self._client) if broker.amqp is None else None
+        self._orphans = redelivery.AbandonedMessages(self._client) if broker.amqp is None else None
         self._consumer = consumer
         self._telling: Any = None
         self._extracts = False
@@ -90,7 +90,7 @@ class Doorkeeper(bootsteps.StartStopStep):  # type: ignore[misc]
             return  # told again soon
 
     @staticmethod
-    def _put_back(known: redelivery.Orphans, holds: tuple[str, ...], channel: Any) -> None:
+    def _put_back(known: redelivery.AbandonedMessages, holds: tuple[str, ...], channel: Any) -> None:
         for tag in known.look(holds, channel.unacked_key):
             log.warning("message %s is with no worker any more, and is put back", tag)
             redelivery.put_back(channel, tag)

@@ -12,7 +12,7 @@ DELAY_S = 0.2
 """How long an event may wait; Celery sends sooner what has become two dozen."""
 
 
-class Postbox(bootsteps.StartStopStep):  # type: ignore[misc]
+class EventBatches(bootsteps.StartStopStep):  # type: ignore[misc]
     """The part of a worker that keeps events for a moment."""
 
     requires = ("celery.worker.consumer.events:Events",)

@@ -46,7 +46,7 @@ def held() -> tuple[str, ...]:
     return tuple(sorted(request.message.delivery_tag for request in requests))
 
 
-class Orphans:
+class AbandonedMessages:
     """What one worker knows of messages that nobody claims."""
 
     def __init__(self, client: redis.Redis, *, now_s: Callable[[], float] = time.monotonic) -> None:

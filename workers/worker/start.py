@@ -17,9 +17,9 @@ from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.processes.child import end_with_parent as watch_parent
 from workers.worker import gpus
-from workers.worker.admission import REFUSALS, Doorkeeper
-from workers.worker.event_batches import Postbox
-from workers.worker.throttle import Governor
+from workers.worker.admission import REFUSALS, Admission
+from workers.worker.event_batches import EventBatches
+from workers.worker.throttle import Throttle
 
 LEARNING = {"tune", "train"}
 FORMAT = "%(asctime)s %(processName)s %(levelname)s %(message)s"
@@ -57,7 +57,7 @@ def serve(
         watch_parent()
     if set(queues) <= LEARNING:
         concurrency = gpus.trainers(concurrency)
-    app.steps["consumer"].update((Doorkeeper, Governor, Postbox))
+    app.steps["consumer"].update((Admission, Throttle, EventBatches))
     node = f"{name or '-'.join(queues)}@%h"
     app.worker_main(
         [

@@ -20,7 +20,7 @@ from workers.app.controls import Controls
 from workers.app.settings import QUEUES
 from workers.broker.counters import Counters
 from workers.broker.heartbeats import Crew, Presence
-from workers.broker.rate_limit import Cap
+from workers.broker.rate_limit import RateLimit
 from workers.worker import niceness
 from workers.worker.admission import SIGHT
 
@@ -34,7 +34,7 @@ AGAIN_S = 1.0
 log = logging.getLogger(__name__)
 
 
-class Governor(bootsteps.StartStopStep):  # type: ignore[misc]
+class Throttle(bootsteps.StartStopStep):  # type: ignore[misc]
     """Holds a worker to the controls: which queues it takes from, how politely its processes work."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -46,7 +46,7 @@ class Governor(bootsteps.StartStopStep):  # type: ignore[misc]
         client = settings.broker.client(timeout_s=1.0, retries=0)
         self._home = context.current().home
         self._counters = Counters(client)
-        self._cap = Cap(client)
+        self._cap = RateLimit(client)
         self._crew = Crew(client)
         self._consumer = consumer
         self._controls = Controls()
@@ -90,7 +90,7 @@ class Governor(bootsteps.StartStopStep):  # type: ignore[misc]
             found = self._controls
             self._trouble("controls", f"{error}; the last ones known are kept")
         if found != self._controls:
-            log.info("controls: %s", controls.told(found))
+            log.info("controls: %s", controls.describe(found))
             self._controls = found
         held_by = controls.held_by(found, datetime.now().astimezone().time())
         if held_by != self._held_by:

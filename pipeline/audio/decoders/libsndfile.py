@@ -9,7 +9,7 @@ import soundfile
 
 from pipeline.arrays import Float32, Int16
 from pipeline.audio.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, how_far, in_a_sentence
-from pipeline.audio.decoders.chatter import Chatter
+from pipeline.audio.decoders.stderr import StderrCapture
 from pipeline.errors import UnreadableError
 
 _INT16_STEP = np.float32(2**-15)
@@ -45,7 +45,7 @@ class LibsndfileSource:
     """An open descriptor as libsndfile reads it; raises `UnreadableError`, `UnsupportedError`."""
 
     def __init__(self, descriptor: int) -> None:
-        self._chatter = Chatter()
+        self._chatter = StderrCapture()
         self._descriptor = descriptor
         self._fault = ""
         self._read = 0

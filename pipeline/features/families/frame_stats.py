@@ -39,7 +39,7 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Statistics:
     """Statistics of one group of frame features: statistic by statistic, each for all its columns."""
 
     columns: ColumnsOf
@@ -59,22 +59,22 @@ class Told:
 
 
 TABLE = (
-    Told(
+    Statistics(
         columns=Frames.mfcc,
         units={f"mfcc_{i}": "dB" for i in range(frame_features.MFCC_COUNT)},
         statistics=("mean", "std", "delta_std", "delta2_std"),
     ),
-    Told(
+    Statistics(
         columns=Frames.mel,
         units={f"mel_{i}": "dB" for i in range(frame_features.MEL_COUNT)},
         statistics=("p10", "p90", "max"),
     ),
-    Told(
+    Statistics(
         columns=Frames.shape,
         units=frame_features.SHAPES,
         statistics=("mean", "std"),
     ),
-    Told(
+    Statistics(
         columns=Frames.contrast,
         units={f"contrast_{i}": "dB" for i in range(frame_features.CONTRAST_COUNT)},
         statistics=("mean", "std"),

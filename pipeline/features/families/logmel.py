@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.audio.block import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
 from pipeline.audio.framing import HOP
 from pipeline.features import spectral
-from pipeline.features.growing import GrowingRows
+from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 
 spec = FeatureSpec(
@@ -32,7 +32,7 @@ def start(stream: StreamInfo) -> Accumulator:
 class _LogMel:
     def __init__(self) -> None:
         self._samples = 0
-        self._rows = GrowingRows(spec.row_shape)
+        self._rows = RowBuffer(spec.row_shape)
 
     def push(self, block: AudioBlock) -> None:
         self._samples += len(block.mono)

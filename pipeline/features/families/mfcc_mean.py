@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.audio.block import AudioBlock, StreamInfo
 from pipeline.features import spectral
-from pipeline.features.growing import GrowingRows
+from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 
 COEFFICIENTS = 40
@@ -38,7 +38,7 @@ class _MfccMean:
     def __init__(self) -> None:
         self._samples = 0
         # The floor under the decibels depends on the loudest band of all: until it is known, they are kept.
-        self._decibels = GrowingRows((spectral.MEL_BANDS,))
+        self._decibels = RowBuffer((spectral.MEL_BANDS,))
 
     def push(self, block: AudioBlock) -> None:
         self._samples += len(block.mono)

@@ -6,8 +6,8 @@ from pipeline.arrays import Float32, Float64
 from pipeline.audio.block import AudioBlock, StreamInfo
 from pipeline.audio.framing import HOP
 from pipeline.features import slopes, spectral
-from pipeline.features.growing import GrowingRows
 from pipeline.features.per_track import Moments, in_pieces, one_row
+from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 
 COEFFICIENTS = 40
@@ -48,7 +48,7 @@ class _MfccStats:
     def __init__(self) -> None:
         self._samples = 0
         # The floor under the decibels depends on the loudest band of all: until it is known, they are kept.
-        self._decibels = GrowingRows((spectral.MEL_BANDS,), spill_bytes=_SPILL_BYTES)
+        self._decibels = RowBuffer((spectral.MEL_BANDS,), spill_bytes=_SPILL_BYTES)
 
     def push(self, block: AudioBlock) -> None:
         self._samples += len(block.mono)

@@ -8,8 +8,8 @@ from pipeline.arrays import Bool, Float64
 from pipeline.audio.block import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
 from pipeline.audio.framing import HOP, N_FFT
 from pipeline.features import spectral
-from pipeline.features.growing import GrowingRows
 from pipeline.features.per_track import in_pieces, one_row
+from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 
 FRAMES_PER_S = ANALYSIS_RATE_HZ / HOP
@@ -68,7 +68,7 @@ class _Rhythm:
     def __init__(self) -> None:
         self._samples = 0
         # The floor under the decibels depends on the loudest band of all: until it is known, they are kept.
-        self._decibels = GrowingRows((spectral.MEL_BANDS,), spill_bytes=_SPILL_BYTES)
+        self._decibels = RowBuffer((spectral.MEL_BANDS,), spill_bytes=_SPILL_BYTES)
 
     def push(self, block: AudioBlock) -> None:
         self._samples += len(block.mono)

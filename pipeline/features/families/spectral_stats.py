@@ -7,8 +7,8 @@ from pipeline.audio.block import AudioBlock, StreamInfo
 from pipeline.audio.framing import frame_count
 from pipeline.features import spectral
 from pipeline.features.frame_features import CONTRAST_COUNT, ROLLOFF_SHARE, SignChanges, spectral_shapes
-from pipeline.features.growing import GrowingRows
 from pipeline.features.per_track import STATISTICS, Moments, in_pieces, one_row
+from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 
 FEATURES = {
@@ -52,7 +52,7 @@ class _SpectralStats:
         self._samples = 0
         self._moments = Moments(_FLATNESS + 1)
         # The floor under the contrast depends on the loudest frame of all: until it is known, all are kept.
-        self._contrast = GrowingRows((2 * CONTRAST_COUNT,), spill_bytes=_SPILL_BYTES)
+        self._contrast = RowBuffer((2 * CONTRAST_COUNT,), spill_bytes=_SPILL_BYTES)
         self._crossings = SignChanges()
 
     def push(self, block: AudioBlock) -> None:

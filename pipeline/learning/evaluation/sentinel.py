@@ -12,7 +12,7 @@ from pipeline.learning.dataset.load import Rows, label_indices
 from pipeline.learning.dataset.manifests import DatasetManifest
 from pipeline.learning.evaluation.intervals import difference_interval, share_interval
 from pipeline.learning.models import Labelled, model_family
-from pipeline.learning.splits.dealing import evenly
+from pipeline.learning.splits.assignment import evenly
 from pipeline.learning.study.findings import Sentinel, SentinelGap, SentinelScore
 from pipeline.learning.study.trials import TrialSpec
 from pipeline.plans.recipe import Scalar

@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.arrays import Int64
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition
-from pipeline.learning.splits.dealing import evenly
+from pipeline.learning.splits.assignment import evenly
 from pipeline.learning.splits.holdout import carve, check_units, unvalidated
 from pipeline.learning.splits.units import positions, unit_table
 from pipeline.plans.recipe import SplitPlan

@@ -8,7 +8,7 @@ from pipeline.arrays import Int64
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition
-from pipeline.learning.splits.dealing import deal, missing, size_error
+from pipeline.learning.splits.assignment import deal, missing, size_error
 from pipeline.learning.splits.units import positions, unit_table
 from pipeline.plans.recipe import SplitPlan
 from pipeline.text import printable

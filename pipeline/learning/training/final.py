@@ -17,9 +17,9 @@ from pipeline.learning.splits.rows import opened, row_sides
 from pipeline.learning.study.findings import Answering
 from pipeline.learning.study.results import EvaluationReport, ModelVersion
 from pipeline.learning.study.trials import TrialOutcome
-from pipeline.learning.training.final_evaluation import Bench, examine, fit_member, usual_epochs, watched
+from pipeline.learning.training.final_evaluation import StudyRows, examine, fit_member, usual_epochs, watched
 from pipeline.learning.training.fit import class_shares
-from pipeline.learning.training.trial import Progress, _tell
+from pipeline.learning.training.trial import Progress, report_progress
 from pipeline.plans.recipe import Recipe
 
 
@@ -59,7 +59,7 @@ def finish(
     several = len(rounds) > 1
     # What the delivered classifier learns from; with several tests, every track is learned from by some fit.
     learned = range(len(manifest.tracks)) if several else rounds[0].learned
-    bench = Bench(manifest=manifest, source=source, learned=learned, cache={})
+    bench = StudyRows(manifest=manifest, source=source, learned=learned, cache={})
     chosen = {each.name: _best(completed, recipe.search.ensemble, each.names) for each in rounds}
     final = _best(completed, recipe.search.ensemble, None) if several else chosen[rounds[0].name]
     steps = len(rounds) + several
@@ -67,12 +67,12 @@ def finish(
     for number, each in enumerate(rounds, start=1):
         verdict, members = examine(bench, recipe, each, chosen[each.name])
         verdicts.append(verdict)
-        _tell(progress, number, steps, f"tested: {each.name}")
+        report_progress(progress, number, steps, f"tested: {each.name}")
     # What is settled by rows says nothing of the tracks that a delivered classifier is asked about.
     answering = Answering() if split.strategy == "rows" else settle(manifest, pooled(verdicts), recipe.answer)
     if several:
         members = [fit_member(bench, o, learned, usual_epochs(o, None)) for o in final]
-        _tell(progress, steps, steps, "fitted on all tracks")
+        report_progress(progress, steps, steps, "fitted on all tracks")
     elif not recipe.search.refit:
         learned = rounds[0].partitions[0].train
     _deliver(bench, final, members, learned, folder, answering)
@@ -124,7 +124,7 @@ def _best(completed: Sequence[TrialOutcome], count: int, names: AbstractSet[str]
 
 
 def _deliver(
-    bench: Bench,
+    bench: StudyRows,
     chosen: Sequence[TrialOutcome],
     fits: Sequence[Fit],
     learned: Sequence[int],

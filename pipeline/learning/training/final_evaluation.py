@@ -23,7 +23,7 @@ from pipeline.plans.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
+class StudyRows:
     """The data of a study, each family's rows read once."""
 
     manifest: DatasetManifest
@@ -39,7 +39,7 @@ class Bench:
         return self.cache[features]
 
 
-def examine(bench: Bench, recipe: Recipe, each: Round, chosen: Sequence[TrialOutcome]) -> tuple[Verdict, list[Fit]]:
+def examine(bench: StudyRows, recipe: Recipe, each: Round, chosen: Sequence[TrialOutcome]) -> tuple[Verdict, list[Fit]]:
     """Fit the chosen trials for one test; return what they say of its tracks, and the fits."""
     manifest, refit = bench.manifest, recipe.search.refit
     learned = each.learned if refit else each.partitions[0].train
@@ -73,7 +73,7 @@ def examine(bench: Bench, recipe: Recipe, each: Round, chosen: Sequence[TrialOut
     return verdict, fits
 
 
-def _validation_votes(bench: Bench, outcome: TrialOutcome, part: Partition) -> Float64:
+def _validation_votes(bench: StudyRows, outcome: TrialOutcome, part: Partition) -> Float64:
     """Return what a trial said of its validation tracks, shape (tracks, classes)."""
     told = _report_of(outcome, part.name).validation_probabilities
     if told:
@@ -84,7 +84,7 @@ def _validation_votes(bench: Bench, outcome: TrialOutcome, part: Partition) -> F
     return predict_tracks(trial, bench.manifest, rows, part.validation, part.train)
 
 
-def watched(bench: Bench, tracks: DatasetManifest, split: Split, spec: TrialSpec, *, seed: int) -> Sentinel:
+def watched(bench: StudyRows, tracks: DatasetManifest, split: Split, spec: TrialSpec, *, seed: int) -> Sentinel:
     """Return what the sentinel says: of tracks, also where the study was one of rows."""
     rows = bench.rows(spec.features)
     if split.strategy == "rows":
@@ -92,7 +92,7 @@ def watched(bench: Bench, tracks: DatasetManifest, split: Split, spec: TrialSpec
     return watch(tracks, units_of_split(tracks, split), rows, spec, seed=seed)
 
 
-def fit_member(bench: Bench, outcome: TrialOutcome, tracks: Sequence[int], epochs: int) -> Fit:
+def fit_member(bench: StudyRows, outcome: TrialOutcome, tracks: Sequence[int], epochs: int) -> Fit:
     """Fit a chosen configuration without validation, for as many epochs as were best in its trial."""
     return fit_on(outcome.spec, bench.manifest, bench.rows(outcome.spec.features), tracks, None, epochs=max(epochs, 1))
 

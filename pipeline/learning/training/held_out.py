@@ -20,7 +20,7 @@ _TRAIN, _VALIDATION, _TEST, _NOWHERE = range(4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class TrainingExposure:
     """What a model learned from: a track of one of these contents or groups is nothing new to it."""
 
     contents: AbstractSet[str] = frozenset()
@@ -59,7 +59,7 @@ def _told(tracks: Iterable[DatasetTrack]) -> tuple[frozenset[str], frozenset[str
     )
 
 
-def keep_held_out(manifest: DatasetManifest, split: Split, earlier: Learned, *, name: str) -> Split:
+def keep_held_out(manifest: DatasetManifest, split: Split, earlier: TrainingExposure, *, name: str) -> Split:
     """Return a split whose test has what an earlier model was tested on and nothing that it learned from.
 
     Whole units are moved, so that what must stay together does; validation keeps about as many tracks of each class
@@ -90,7 +90,7 @@ def keep_held_out(manifest: DatasetManifest, split: Split, earlier: Learned, *, 
     return split.replace(partitions=(moved,), notes=(*split.notes, note))
 
 
-def _kinds(manifest: DatasetManifest, units: Int64, earlier: Learned) -> tuple[Bool, Bool]:
+def _kinds(manifest: DatasetManifest, units: Int64, earlier: TrainingExposure) -> tuple[Bool, Bool]:
     """Return which tracks are of units that were tested only, and of units with anything that was learned from."""
     was_learned = np.array([earlier.covers(track) for track in manifest.tracks], dtype=np.bool_)
     was_tested = np.array([track.content_hash in earlier.tested for track in manifest.tracks], dtype=np.bool_)

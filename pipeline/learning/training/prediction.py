@@ -53,7 +53,7 @@ class PredictionScores(Value, frozen=True, kw_only=True):
     """Files whose label is no class of the model, by label; they count as wrong."""
 
 
-def told(
+def predictions_of(
     classifier: Classifier,
     path: str,
     probabilities: Float64,
@@ -88,7 +88,7 @@ def timeline(classes: Sequence[str], over_time: TrackSaid) -> tuple[SegmentPredi
     )
 
 
-class Scoring:
+class ScoreCounter:
     """Adds up predictions of labelled files as they come; holds two numbers of each."""
 
     def __init__(self, classes: Sequence[str]) -> None:

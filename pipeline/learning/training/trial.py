@@ -55,7 +55,7 @@ def run_trial(
         for place, part in enumerate(split.partitions, start=1):
             with log.fitting(number, part.name):
                 fits.append(_validate(seeded, manifest, part, loaded[0]))
-            _tell(progress, place, len(split.partitions), f"trial {spec.index}: {part.name}")
+            report_progress(progress, place, len(split.partitions), f"trial {spec.index}: {part.name}")
         return tuple(fits)
 
     def ended(execution: Execution) -> None:
@@ -86,6 +86,7 @@ def _validate(spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows:
     )
 
 
-def _tell(progress: Progress | None, done: int, total: int, text: str) -> None:
+def report_progress(progress: Progress | None, done: int, total: int, text: str) -> None:
+    """Tell whoever wants to know how far a training is."""
     if progress is not None:
         progress(done, total, text)

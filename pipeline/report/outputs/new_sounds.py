@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.audio.stream import Audio
 from pipeline.features.registry import family
 from pipeline.features.spec import compute
-from pipeline.learning.study.measured import NewSound
+from pipeline.learning.study.measurements import NewSound
 from pipeline.plans.library import NOTES, TonesPlan
 from pipeline.report.outputs.study import Study
 from pipeline.synthetic.synthesis import NOTE_FREQUENCIES_HZ, silence, sine

@@ -2,7 +2,7 @@
 
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.report.view import Block, Column, Section, Table, Tile
-from pipeline.report.wording import count, counted, listed, percent
+from pipeline.report.words import count, counted, listed, percent
 from pipeline.text import printable
 
 _HOW = {

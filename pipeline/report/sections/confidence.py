@@ -4,7 +4,7 @@ from pipeline.learning.study.findings import Calibration
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.report.charts import reliability_chart
 from pipeline.report.view import Block, Chart, Column, Section, Table
-from pipeline.report.wording import MISSING, count, counted, percent
+from pipeline.report.words import MISSING, count, counted, percent
 from pipeline.text import printable
 
 

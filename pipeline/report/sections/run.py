@@ -7,7 +7,7 @@ from pipeline.report.charts import MOST_BARS, balance_chart
 from pipeline.report.content import ListedFailure, ReportContent
 from pipeline.report.sections.split import tracks_by_side
 from pipeline.report.view import Block, Chart, Column, Listing, Section, Table, cut
-from pipeline.report.wording import MISSING, count, counted, duration, listed, pairs, percent, reason, within
+from pipeline.report.words import MISSING, count, counted, duration, listed, pairs, percent, reason, within
 from pipeline.text import printable
 
 _BALANCE = {

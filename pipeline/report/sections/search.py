@@ -4,7 +4,7 @@ from pipeline.errors import UsageError
 from pipeline.learning.search.ranking import SearchSummary, pace, summarise
 from pipeline.report.content import ReportContent
 from pipeline.report.view import Column, Section, Table
-from pipeline.report.wording import MISSING, count, counted, duration, scalar
+from pipeline.report.words import MISSING, count, counted, duration, scalar
 from pipeline.text import printable
 
 _WAYS = {

@@ -7,7 +7,7 @@ from pipeline.learning.dataset.flaws import RowSides
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.plans.augmentation import AugmentPlan
 from pipeline.report.view import Column, Section, Table, cut
-from pipeline.report.wording import count, counted, reason, within
+from pipeline.report.words import count, counted, reason, within
 from pipeline.text import printable
 
 SIDES = ("train", "validation", "test")

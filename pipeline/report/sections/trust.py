@@ -7,7 +7,7 @@ from pipeline.learning.splits.fingerprints import FINGERPRINTS
 from pipeline.learning.study.findings import Sentinel, SentinelScore
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.report.view import Block, Column, Section, Table, cut
-from pipeline.report.wording import MISSING, between, count, counted, listed, percent, points, within
+from pipeline.report.words import MISSING, between, count, counted, listed, percent, points, within
 from pipeline.text import printable
 
 MOST_FILES = 6

@@ -2,7 +2,7 @@
 
 from pipeline.learning.dataset.manifests import DatasetManifest
 from pipeline.report.view import Block, Column, Section, Table, cut
-from pipeline.report.wording import count, counted, within
+from pipeline.report.words import count, counted, within
 from pipeline.text import printable
 
 MOST_COLUMNS = 12

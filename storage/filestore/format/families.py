@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.features.spec import FeatureRows, FeatureSpec
+from storage.filestore.format.codec import crc, hex_ids, ids, index, pack
 from storage.filestore.format.hdf5 import DamagedError, Stored, group, make_group, number, put, read, write
-from storage.filestore.format.packing import crc, hex_ids, ids, index, pack
 
 CONTENT = np.dtype([("content_hash", "S16"), ("crc32", "<u4")])
 """Whose the rows of a family are, and their CRC-32."""

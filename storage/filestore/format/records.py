@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.library.tracks import FileStamp, TrackRecord
+from storage.filestore.format.codec import crc, hex_ids, index, pack, unpack
 from storage.filestore.format.hdf5 import DamagedError, group, make_group, number, put, read, write
-from storage.filestore.format.packing import crc, hex_ids, index, pack, unpack
 from storage.rules import Rank, State, state
 
 ROW = np.dtype(

@@ -17,13 +17,13 @@ from typing import Literal
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from storage import durable
 from storage.base import GRACE_S, UNUSED_S, CompactionReport, GcReport
-from storage.filestore import pinning
+from storage.filestore import pins
 from storage.filestore.format.families import FamilyTable
 from storage.filestore.format.hdf5 import DamagedError, VanishedError, reading
 from storage.filestore.format.records import Tracks
 from storage.filestore.index import TRACKS, Indexes, PartsIndex
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName
-from storage.filestore.maintenance.retiring import due, retire
+from storage.filestore.maintenance.retention import due, retire
 from storage.filestore.parts import PartsWriter
 from storage.rules import Rank, State
 
@@ -291,7 +291,7 @@ def _collect_manifests(layout: Layout, *, grace_s: float, now_s: float) -> int:
     """Remove manifests that have been superseded for longer than the grace, always the lowest number first."""
     removed = 0
     # Pins are read before the manifests are listed: whoever pins later pins one that is not superseded yet.
-    held = pinning.lowest(layout, now_s=now_s)
+    held = pins.lowest(layout, now_s=now_s)
     generations = layout.generations()
     for number, successor in itertools.pairwise(generations):
         path, newer = layout.manifest_path(number), layout.manifest_path(successor)

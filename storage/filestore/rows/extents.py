@@ -19,9 +19,9 @@ from pipeline.arrays import Float32, Int32, Int64
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows
 from pipeline.text import printable
+from storage.filestore.format.codec import Ids, unpack
 from storage.filestore.format.families import read_contents
 from storage.filestore.format.hdf5 import DamagedError, VanishedError, reading
-from storage.filestore.format.packing import Ids, unpack
 from storage.filestore.layout import Layout
 from storage.rules import missing_rows
 

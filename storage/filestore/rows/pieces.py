@@ -14,8 +14,8 @@ from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from storage.filestore.format.hdf5 import VanishedError
 from storage.filestore.layout import Layout
-from storage.filestore.rows.ahead import ReadAhead
 from storage.filestore.rows.extents import Extents, Sums, damaged, locate, open_rows, whole_crc
+from storage.filestore.rows.read_ahead import ReadAhead
 
 _ATTEMPTS = 5
 

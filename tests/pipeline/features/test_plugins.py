@@ -21,11 +21,11 @@ EXAMPLE = ROOT / "ops" / "examples" / "chordal-zero-crossings"
 EXTRACTED = """
 import json, sys
 from pathlib import Path
-from pipeline.extraction import extract
+from pipeline.extraction.extract import extract
 from pipeline.features.registry import family
-from pipeline.recipe import parse_recipe
-from pipeline.search import check_models
-from pipeline.tracks import ExtractTrack, FileStamp, track_id
+from pipeline.plans.recipe import parse_recipe
+from pipeline.learning.search.plan import check_models
+from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
 from storage import FileFeatureStore
 
 recipe = parse_recipe(

@@ -8,9 +8,9 @@ from pipeline.audio.block import StreamInfo
 from pipeline.audio.framing import power_of_frames
 from pipeline.audio.stream import Audio, AudioStream
 from pipeline.errors import TooLargeError
-from pipeline.features import growing, whole
-from pipeline.features.growing import GrowingRows
+from pipeline.features import row_buffer, whole
 from pipeline.features.registry import families
+from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.slopes import slope
 from pipeline.features.spec import FeatureRows, compute
 from pipeline.kernels import mel
@@ -96,7 +96,7 @@ def test_slopes_are_librosas_delta(noise, order):
 
 def test_rows_beyond_the_bound_lie_in_a_file_and_read_the_same(noise):
     rows = noise((100, 7)).astype(np.float32)
-    kept, spilled = GrowingRows((7,)), GrowingRows((7,), spill_bytes=500)
+    kept, spilled = RowBuffer((7,)), RowBuffer((7,), spill_bytes=500)
     for part in np.split(rows, [1, 30, 31, 77]):
         kept.append(part)
         spilled.append(part)
@@ -111,8 +111,8 @@ def test_rows_beyond_the_bound_lie_in_a_file_and_read_the_same(noise):
 def test_every_family_gives_the_same_rows_from_a_file_as_from_memory(noise, monkeypatch):
     audio = Audio(samples=noise((9 * 22_050, 1)).astype(np.float32), sample_rate_hz=22_050)
     reference = {name: compute(family, audio).values for name, family in families().items()}
-    monkeypatch.setattr(GrowingRows.__init__, "__kwdefaults__", {"spill_bytes": 100})
-    monkeypatch.setattr(growing, "_READ_BYTES", 5_000)
+    monkeypatch.setattr(RowBuffer.__init__, "__kwdefaults__", {"spill_bytes": 100})
+    monkeypatch.setattr(row_buffer, "_READ_BYTES", 5_000)
     for name, family in families().items():
         np.testing.assert_allclose(compute(family, audio).values, reference[name], rtol=1e-5, atol=1e-5)
 

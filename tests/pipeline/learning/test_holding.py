@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pipeline.learning.dataset.manifests import Split
 from pipeline.learning.splits import make_split, units_of_split
-from pipeline.learning.training.held_out import Learned, keep_held_out
+from pipeline.learning.training.held_out import TrainingExposure, keep_held_out
 from pipeline.plans.recipe import SplitPlan
 
 PLAN = SplitPlan(strategy="grouped")
@@ -30,7 +30,7 @@ def grown(manifest_of, *, old=60, new=30, group=lambda n: None, seeds=(1, 2)):
 
 def test_held_out_tracks_stay_held_out_and_learned_ones_are_not_tested(manifest_of):
     before, earlier, after, later = grown(manifest_of)
-    kept = keep_held_out(after, later, Learned.of(before, earlier), name="v0001")
+    kept = keep_held_out(after, later, TrainingExposure.of(before, earlier), name="v0001")
     [was], [now], [drawn] = earlier.partitions, kept.partitions, later.partitions
     assert contents(before, was.test) <= contents(after, now.test)
     assert not contents(after, now.test) & contents(before, (*was.train, *was.validation))
@@ -43,7 +43,7 @@ def test_held_out_tracks_stay_held_out_and_learned_ones_are_not_tested(manifest_
 
 def test_the_same_library_and_seed_need_no_change(manifest_of):
     before, earlier, _, _ = grown(manifest_of, new=0)
-    assert keep_held_out(before, earlier, Learned.of(before, earlier), name="v0001") == earlier
+    assert keep_held_out(before, earlier, TrainingExposure.of(before, earlier), name="v0001") == earlier
 
 
 def test_a_group_with_a_learned_track_is_not_tested_also_when_that_track_is_gone(manifest_of):
@@ -53,14 +53,14 @@ def test_a_group_with_a_learned_track_is_not_tested_also_when_that_track_is_gone
     after = manifest_of(
         [row for row in rows(60, group=lambda n: f"g{n // 2}") if row[1] != group] + [("a", group, None, "new")]
     )
-    kept = keep_held_out(after, make_split(after, PLAN, seed=4), Learned.of(before, earlier), name="v0001")
+    kept = keep_held_out(after, make_split(after, PLAN, seed=4), TrainingExposure.of(before, earlier), name="v0001")
     assert len(after.tracks) - 1 not in kept.partitions[0].test
 
 
 def test_folds_are_left_as_they_are_and_their_model_learned_from_everything(manifest_of):
     before = manifest_of([(CLASSES[n % 3], None, str(n % 4), f"content {n}") for n in range(48)])
     folds = make_split(before, SplitPlan(strategy="folds"), seed=1)
-    learned = Learned.of(before, folds)
+    learned = TrainingExposure.of(before, folds)
     assert len(learned.contents) == 48
     assert not learned.tested
     assert keep_held_out(before, folds, learned, name="v0001") == folds
@@ -68,7 +68,7 @@ def test_folds_are_left_as_they_are_and_their_model_learned_from_everything(mani
 
 def test_a_class_that_would_not_be_tested_leaves_the_split_as_it_was(manifest_of):
     _, _, after, later = grown(manifest_of)
-    everything = Learned(contents={track.content_hash for track in after.tracks})
+    everything = TrainingExposure(contents={track.content_hash for track in after.tracks})
     kept = keep_held_out(after, later, everything, name="v0001")
     assert kept.partitions == later.partitions
     assert "could not be kept aside: class a would not be tested" in kept.notes[-1]
@@ -80,7 +80,7 @@ def test_whatever_grows_units_stay_whole_and_nothing_learned_is_tested(manifest_
     before, earlier, after, later = grown(
         manifest_of, new=new, group=lambda n: f"g{n % 3} {n // 3 // size}", seeds=seeds
     )
-    learned = Learned.of(before, earlier)
+    learned = TrainingExposure.of(before, earlier)
     kept: Split = keep_held_out(after, later, learned, name="v0001")
     [part] = kept.partitions
     units = units_of_split(after, later)

@@ -16,13 +16,14 @@ from pipeline.errors import MissingError
 from pipeline.learning.models.networks import load_network
 from pipeline.learning.search.plan import propose_trials
 from pipeline.learning.splits import make_split
-from pipeline.learning.study.measured import Measured
+from pipeline.learning.study.measurements import Measured
 from pipeline.learning.training.final import finish
 from pipeline.learning.training.trial import run_trial
 from pipeline.plans.library import TonesPlan
 from pipeline.plans.recipe import OutputName
-from pipeline.report.outputs import Study, measure, sections, showing
-from pipeline.report.outputs.scoring import penalty_of, side_scores
+from pipeline.report.outputs import Study, measure, sections
+from pipeline.report.outputs.sections import _OUTPUTS
+from pipeline.report.outputs.side_scores import penalty_of, side_scores
 from pipeline.report.view import Chart, Listing, Sound, Table
 
 RATE_HZ = 22_050
@@ -105,7 +106,7 @@ def shown(searched, measured, _shared):
 
 
 def test_every_output_that_a_recipe_may_name_is_there():
-    assert set(showing._OUTPUTS) == set(get_args(OutputName))
+    assert set(_OUTPUTS) == set(get_args(OutputName))
 
 
 def test_the_scores_of_rows_are_scikit_learns():

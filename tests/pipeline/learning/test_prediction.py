@@ -10,7 +10,7 @@ from pipeline.learning.models.classifier import Classifier, ClassifierCard, Memb
 from pipeline.learning.models.compatibility import check_fits, family_names, misfit
 from pipeline.learning.study.findings import Answering
 from pipeline.learning.study.trials import TrialSpec
-from pipeline.learning.training.prediction import Scoring, TrackPrediction, told
+from pipeline.learning.training.prediction import ScoreCounter, TrackPrediction, predictions_of
 from pipeline.library.tracks import Failure
 
 PRIOR = (0.7, 0.3)
@@ -101,7 +101,7 @@ def test_a_temperature_changes_how_sure_it_is_and_not_of_what():
 def test_below_the_threshold_and_without_anything_heard_the_answer_is_unsure():
     made = classifier("x", answering=Answering(threshold=0.6))
     whole, usable, over_time = made.predict({"x": [rows(0.55), rows(0.65), rows()]})
-    said = [told(made, "p", whole[n], over_time[n], usable=bool(usable[n])) for n in range(3)]
+    said = [predictions_of(made, "p", whole[n], over_time[n], usable=bool(usable[n])) for n in range(3)]
     assert [each.unsure for each in said] == [True, False, True]
     assert [each.label for each in said] == ["a", "a", "a"]
 
@@ -109,8 +109,8 @@ def test_below_the_threshold_and_without_anything_heard_the_answer_is_unsure():
 def test_only_so_many_classes_are_told_as_asked_the_most_probable_first():
     made = classifier("x")
     whole, _, over_time = made.predict({"x": [rows(0.2)]})
-    assert list(told(made, "p", whole[0], over_time[0], usable=True).probabilities) == ["b", "a"]
-    assert list(told(made, "p", whole[0], over_time[0], usable=True, top=1).probabilities) == ["b"]
+    assert list(predictions_of(made, "p", whole[0], over_time[0], usable=True).probabilities) == ["b", "a"]
+    assert list(predictions_of(made, "p", whole[0], over_time[0], usable=True, top=1).probabilities) == ["b"]
 
 
 def said(label, truth, **more) -> TrackPrediction:
@@ -118,7 +118,7 @@ def said(label, truth, **more) -> TrackPrediction:
 
 
 def test_scores_leave_out_what_the_model_learned_from_and_count_unknown_labels_as_wrong():
-    scoring = Scoring(("a", "b"))
+    scoring = ScoreCounter(("a", "b"))
     assert scoring.scores() is None
     scoring.take([said("a", "a"), said("b", "a", unsure=True), said("a", "c"), said("a", "c"), said("b", None)])
     scoring.take(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.report import wording
+from pipeline.report import words
 
 
 @pytest.mark.parametrize(
@@ -19,37 +19,37 @@ from pipeline.report import wording
     ],
 )
 def test_durations_are_told_in_the_units_that_matter(seconds, told):
-    assert wording.duration(seconds) == told
+    assert words.duration(seconds) == told
 
 
 def test_nouns_agree_with_their_numbers():
-    assert wording.counted(1, "file") == "1 file"
-    assert wording.counted(1_200, "class", "classes") == "1,200 classes"
+    assert words.counted(1, "file") == "1 file"
+    assert words.counted(1_200, "class", "classes") == "1,200 classes"
 
 
 def test_names_are_listed_as_in_a_sentence():
-    assert wording.listed(["a"]) == "a"
-    assert wording.listed(["a", "b", "c"]) == "a, b and c"
-    assert not wording.listed([])
+    assert words.listed(["a"]) == "a"
+    assert words.listed(["a", "b", "c"]) == "a, b and c"
+    assert not words.listed([])
 
 
 def test_long_names_are_cut_in_the_middle_to_their_limit():
-    assert wording.shortened("abcdefghij", 10) == "abcdefghij"
-    assert wording.shortened("abcdefghijk", 10) == "abcd…ghijk"
+    assert words.shortened("abcdefghij", 10) == "abcdefghij"
+    assert words.shortened("abcdefghijk", 10) == "abcd…ghijk"
 
 
 def test_times_are_told_to_the_minute_in_utc():
-    assert wording.moment("2025-03-01T11:17:42+01:00") == "2025-03-01 10:17 UTC"
-    assert wording.moment("2025-03-01T10:17:00Z") == "2025-03-01 10:17 UTC"
-    assert wording.moment("yesterday") == "yesterday"
+    assert words.moment("2025-03-01T11:17:42+01:00") == "2025-03-01 10:17 UTC"
+    assert words.moment("2025-03-01T10:17:00Z") == "2025-03-01 10:17 UTC"
+    assert words.moment("yesterday") == "yesterday"
 
 
 def test_paths_are_told_within_the_only_library():
-    assert wording.within("/music/a/b.wav", ("/music",)) == "a/b.wav"
-    assert wording.within("/music/a/b.wav", ("/music", "/other")) == "/music/a/b.wav"
-    assert wording.within("/musical/b.wav", ("/music/",)) == "/musical/b.wav"
+    assert words.within("/music/a/b.wav", ("/music",)) == "a/b.wav"
+    assert words.within("/music/a/b.wav", ("/music", "/other")) == "/music/a/b.wav"
+    assert words.within("/musical/b.wav", ("/music/",)) == "/musical/b.wav"
 
 
 def test_values_lose_the_noise_of_floats():
-    assert wording.pairs({"rate": 0.1 + 0.2, "deep": True, "layers": 3}) == "rate 0.3, deep yes, layers 3"
-    assert wording.pairs({}) == "\u2013"
+    assert words.pairs({"rate": 0.1 + 0.2, "deep": True, "layers": 3}) == "rate 0.3, deep yes, layers 3"
+    assert words.pairs({}) == "\u2013"

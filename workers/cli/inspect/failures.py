@@ -13,7 +13,7 @@ from workers.cli.lookup import opened
 from workers.cli.tables import console, show_rows
 
 if TYPE_CHECKING:
-    from storage.home import Doors
+    from storage.home import Home
 
 
 SHOWN_FAILURES = 50
@@ -38,7 +38,7 @@ def failures(home: str, *, as_csv: bool, as_json: bool) -> None:
         _show_failures(rows)
 
 
-def _failures(context: "Doors") -> list[dict[str, Any]]:
+def _failures(context: "Home") -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for record in context.store.snapshot().records():
         if record.mark is not None:

@@ -44,9 +44,9 @@ def _told(spec: "FeatureSpec") -> dict[str, Any]:
 
 def _origin(name: str) -> str:
     """Return the plug-in that brings a family; empty for chordal's own."""
-    from pipeline.features.plugins import plugins, told
+    from pipeline.features.plugins import describe, plugins
 
-    return "".join(told(point) for point in plugins().get(name, ()))
+    return "".join(describe(point) for point in plugins().get(name, ()))
 
 
 def _list(specs: "list[FeatureSpec]") -> None:

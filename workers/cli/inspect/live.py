@@ -9,18 +9,17 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import redis
-from kombu.exceptions import OperationalError
 from rich.live import Live as Screen
 
 from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
-from storage.home import Doors
+from storage.home import Home
 from workers.app import controls
 from workers.app.context import counters_of
 from workers.app.settings import QUEUES
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import OUTCOMES, Counters
+from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import Crew, Presence
 from workers.cli.tables import console, facts_table
 from workers.runs import active, state
@@ -50,18 +49,18 @@ class Live(Value, frozen=True, kw_only=True):
     workers: tuple[Presence, ...]
 
 
-def of_run(context: Doors, plan: RunPlan, broker: BrokerAddress) -> Live | None:
+def of_run(context: Home, plan: RunPlan, broker: BrokerAddress) -> Live | None:
     """Return what a broker tells of a run; None when it does not answer."""
     client = broker.client(timeout_s=2.0, retries=0)
     try:
-        return _look(context, plan, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
-    except (redis.RedisError, OperationalError):
+        return _live(context, plan, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
+    except BROKER_ERRORS:
         return None
     finally:
         client.close()
 
 
-def _look(context: Doors, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
+def _live(context: Home, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
     progress = counters.progress(plan.run_id)
     files = file_count(context, plan.run_id)
     told = sum(int(progress.get(name, 0)) for name in OUTCOMES)
@@ -72,7 +71,7 @@ def _look(context: Doors, plan: RunPlan, counters: Counters, crew: Crew) -> Live
     going = pace.files_per_s > 0 and not controls.held_by(held, datetime.now().astimezone().time())
     left_s = (files - done) / pace.files_per_s if going else None
     return Live(
-        held=controls.told(held),
+        held=controls.describe(held),
         files=files,
         done=done,
         files_per_s=round(pace.files_per_s, 2),
@@ -85,7 +84,7 @@ def _look(context: Doors, plan: RunPlan, counters: Counters, crew: Crew) -> Live
     )
 
 
-def file_count(context: Doors, run_id: str) -> int:
+def file_count(context: Home, run_id: str) -> int:
     """Return how many files the scan of a run found so far: its shards are all as large as the first, but the last."""
     shards = context.ledger.shards(run_id)
     if not shards:
@@ -138,23 +137,23 @@ EVERY_S = 1.0
 Rows = Callable[[], list[tuple[str, str]]]
 
 
-def look(context: Doors, run_id: str, broker: str | None) -> Live | None:
+def live_run(context: Home, run_id: str, broker: str | None) -> Live | None:
     """Return what goes on in a run that has not ended; None when no broker tells."""
-    if state.current(context, run_id) in state.ENDS:
+    if state.current_stage(context, run_id) in state.ENDS:
         return None
     address = BrokerAddress.parse(broker) if broker else _broker_of(context, run_id)
     return of_run(context, context.ledger.plan(run_id), address) if address is not None else None
 
 
-def show(context: Doors, run_id: str, broker: str | None, stages: Rows, *, watch: bool) -> None:
+def show(context: Home, run_id: str, broker: str | None, stages: Rows, *, watch: bool) -> None:
     """Print the stages of a run and what goes on; with `watch`, again and again until either ends, or Ctrl-C."""
     if not watch:
-        console().print(facts_table(_rows(stages, look(context, run_id, broker))))
+        console().print(facts_table(_rows(stages, live_run(context, run_id, broker))))
         return
     pause = threading.Event()
     with Screen(console=console(), auto_refresh=False) as screen, suppress(KeyboardInterrupt):
         while True:
-            found = look(context, run_id, broker)
+            found = live_run(context, run_id, broker)
             screen.update(facts_table(_rows(stages, found)), refresh=True)
             if found is None:
                 return
@@ -165,5 +164,5 @@ def _rows(stages: Rows, found: Live | None) -> list[tuple[str, str]]:
     return stages() + (facts(found) if found is not None else [])
 
 
-def _broker_of(context: Doors, run_id: str) -> BrokerAddress | None:
-    return next((each.broker for each in active.going(context.home) if each.run_id == run_id), None)
+def _broker_of(context: Home, run_id: str) -> BrokerAddress | None:
+    return next((each.broker for each in active.active_runs(context.home) if each.run_id == run_id), None)

@@ -14,7 +14,7 @@ from workers.cli.tables import console, show_facts, show_rows
 if TYPE_CHECKING:
     from pipeline.learning.study.results import ModelVersion
     from storage import Champion
-    from storage.home import Doors
+    from storage.home import Home
 
 
 class _ListByDefault(click.Group):
@@ -147,7 +147,7 @@ def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
     doors.registry.check(old.model)
     quiet_tensorflow()
     plan = doors.ledger.plan(new.model.run_id)
-    compared, left_out = promotion.held_against(doors, new, old, plan.recipe.gate, seed=plan.seed)
+    compared, left_out = promotion.comparison(doors, new, old, plan.recipe.gate, seed=plan.seed)
     left = ", ".join(f"{count} {why}" for why, count in left_out.items())
     if as_json:
         options.emit(
@@ -168,13 +168,13 @@ def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
 _NOT_COMPARED = {"version", "files", "path", "software"}
 
 
-def _champion_of(doors: "Doors", champion: "Champion | None") -> "Champion":
+def _champion_of(doors: "Home", champion: "Champion | None") -> "Champion":
     if champion is None:
         raise UsageError(f"home {printable(str(doors.home))}: no champion yet; name a version, or see `chordal models`")
     return champion
 
 
-def _check_usable(doors: "Doors", version: str) -> None:
+def _check_usable(doors: "Home", version: str) -> None:
     """Refuse a model that could not be used. Raises `UsageError`."""
     from pipeline.learning.models.compatibility import check_fits
 
@@ -183,7 +183,7 @@ def _check_usable(doors: "Doors", version: str) -> None:
     doors.registry.check(model)
 
 
-def _tell(doors: "Doors", champion: "Champion", *, as_json: bool) -> None:
+def _tell(doors: "Home", champion: "Champion", *, as_json: bool) -> None:
     if as_json:
         options.emit({"champion": champion.version, **champion.to_wire()})
         return
@@ -191,11 +191,11 @@ def _tell(doors: "Doors", champion: "Champion", *, as_json: bool) -> None:
     click.echo(f"the champion is {champion.version}{before}")
 
 
-def _before(doors: "Doors") -> str:
+def _before(doors: "Home") -> str:
     return doors.champions.before().version
 
 
-def _state(doors: "Doors", model: "ModelVersion", champion: "Champion | None") -> str:
+def _state(doors: "Home", model: "ModelVersion", champion: "Champion | None") -> str:
     from pipeline.learning.models.compatibility import misfit
 
     verdict = doors.champions.verdict(model.version)
@@ -207,7 +207,7 @@ def _state(doors: "Doors", model: "ModelVersion", champion: "Champion | None") -
     return printable("; ".join(words))
 
 
-def _wire(doors: "Doors", model: "ModelVersion", champion: "Champion | None") -> dict[str, Any]:
+def _wire(doors: "Home", model: "ModelVersion", champion: "Champion | None") -> dict[str, Any]:
     from pipeline.learning.models.compatibility import misfit
 
     verdict = doors.champions.verdict(model.version)
@@ -219,7 +219,7 @@ def _wire(doors: "Doors", model: "ModelVersion", champion: "Champion | None") ->
     }
 
 
-def _facts(doors: "Doors", model: "ModelVersion", champion: "Champion | None") -> list[tuple[str, str]]:
+def _facts(doors: "Home", model: "ModelVersion", champion: "Champion | None") -> list[tuple[str, str]]:
     facts = [
         ("version", model.version),
         ("state", _state(doors, model, champion) or "nothing was decided"),

@@ -7,11 +7,11 @@ import click
 
 from pipeline.text import printable
 from workers.cli import options
-from workers.cli.inspect.trials import show_trials, trials_told
+from workers.cli.inspect.trials import show_trials, trials_wire
 from workers.cli.lookup import opened, pick_run
 
 if TYPE_CHECKING:
-    from storage.home import Doors
+    from storage.home import Home
 
 
 @click.command()
@@ -28,8 +28,8 @@ def status(run_id: str | None, home: str, broker: str | None, *, with_trials: bo
     context = opened(home)
     run_id = pick_run(context, run_id)
     if as_json:
-        live = inspect_live.look(context, run_id, broker)
-        trials = {"search": trials_told(context, run_id)} if with_trials else {}
+        live = inspect_live.live_run(context, run_id, broker)
+        trials = {"search": trials_wire(context, run_id)} if with_trials else {}
         options.emit(_status(context, run_id) | trials | ({"live": inspect_live.wire(live)} if live else {}))
     else:
         inspect_live.show(context, run_id, broker, lambda: _facts(context, run_id), watch=watch and sys.stdout.isatty())
@@ -37,7 +37,7 @@ def status(run_id: str | None, home: str, broker: str | None, *, with_trials: bo
             show_trials(context, run_id)
 
 
-def _facts(context: "Doors", run_id: str) -> list[tuple[str, str]]:
+def _facts(context: "Home", run_id: str) -> list[tuple[str, str]]:
     return [(name, _told(value)) for name, value in _status(context, run_id).items()]
 
 
@@ -49,7 +49,7 @@ def _told(value: Any) -> str:
     return f"{value:.1%}" if isinstance(value, float) else str(value)
 
 
-def _status(context: "Doors", run_id: str) -> dict[str, Any]:
+def _status(context: "Home", run_id: str) -> dict[str, Any]:
     from workers.runs import state as runs_state
     from workers.service import state
 
@@ -58,7 +58,7 @@ def _status(context: "Doors", run_id: str) -> dict[str, Any]:
     study, ended = ledger.study(run_id), ledger.ended_trials(run_id)
     told: dict[str, Any] = {
         "run_id": run_id,
-        "stage": runs_state.current(context, run_id),
+        "stage": runs_state.current_stage(context, run_id),
         "started": plan.created,
         "libraries": [printable(library) for library in plan.libraries],
         "shards": {
@@ -70,7 +70,7 @@ def _status(context: "Doors", run_id: str) -> dict[str, Any]:
         "trials": {"requested": len(study.indices) if study is not None else 0, "ended": len(ended)},
         "seconds": runs_state.seconds(context, run_id),
     }
-    if up := state.told(context.home):
+    if up := state.describe(context.home):
         told["service"] = up
     if (failure := ledger.failure(run_id)) is not None:
         told["failure"] = failure

@@ -205,7 +205,7 @@ def import_npz(file: str, family: str, home: str, *, as_json: bool) -> None:
     train --recipe rostock-genre`, or `chordal train FILE`, learns from them.
     """
     from pipeline.plans.recipe import load_recipe
-    from storage.home import Doors, only_one, prepare_home
+    from storage.home import Home, only_one, prepare_home
     from workers.processes import signals
     from workers.runs import import_npz as runs_import_npz
 
@@ -215,7 +215,7 @@ def import_npz(file: str, family: str, home: str, *, as_json: bool) -> None:
     prepared = prepare_home(home)
     with only_one(prepared):
         command = ("chordal", *sys.argv[1:])
-        told = runs_import_npz.import_npz(Doors(prepared), path, family, load_recipe("rostock-genre"), command)
+        told = runs_import_npz.import_npz(Home(prepared), path, family, load_recipe("rostock-genre"), command)
     if as_json:
         options.emit(told)
         return

@@ -7,7 +7,7 @@ from workers.cli.tables import console, show_facts, show_rows
 
 if TYPE_CHECKING:
     from pipeline.learning.search.ranking import Ranked, SearchSummary
-    from storage.home import Doors
+    from storage.home import Home
 
 
 def show_search(name_or_file: str, *, as_json: bool) -> None:
@@ -27,7 +27,7 @@ def show_search(name_or_file: str, *, as_json: bool) -> None:
     _show_summary(summary)
 
 
-def trials_told(context: "Doors", run_id: str) -> dict[str, Any]:
+def trials_wire(context: "Home", run_id: str) -> dict[str, Any]:
     """Return the search of a run and its trials, the best first, as `--json` prints them."""
     from pipeline.learning.search.ranking import pace, summarise
     from storage.ledger.times import trials_wall_s
@@ -42,7 +42,7 @@ def trials_told(context: "Doors", run_id: str) -> dict[str, Any]:
     return told if gained is None else {**told, **gained.to_wire(), "speed_up": round(gained.speed_up, 3)}
 
 
-def show_trials(context: "Doors", run_id: str) -> None:
+def show_trials(context: "Home", run_id: str) -> None:
     """Print the search of a run and its trials, the best first."""
     from pipeline.learning.search.ranking import pace, summarise
     from storage.ledger.times import trials_wall_s
@@ -75,7 +75,7 @@ def show_trials(context: "Doors", run_id: str) -> None:
         )
 
 
-def _ranking(context: "Doors", run_id: str) -> "tuple[Ranked, ...]":
+def _ranking(context: "Home", run_id: str) -> "tuple[Ranked, ...]":
     from pipeline.learning.search.ranking import rank
 
     return rank(context.ledger.outcomes(run_id), context.ledger.trials(run_id))

@@ -70,7 +70,7 @@ def throttle(
     if show == bool(asked):
         raise UsageError("throttle: say what to change (--nice, --io, --files-per-minute, --hours), or --show alone")
     told = _change(home, **asked)
-    _show(told, f"controls: {controls.told(told)}", as_json=as_json)
+    _show(told, f"controls: {controls.describe(told)}", as_json=as_json)
 
 
 @click.command()
@@ -96,14 +96,14 @@ def cancel(run_id: str | None, home: str, broker: str | None, *, as_json: bool) 
         run_id = pick_run(context, run_id)
     else:
         run_id = pick_run(context, run_id) if run_id is not None else None
-        found = active.pick(context.home, run_id)
+        found = active.pick_active_run(context.home, run_id)
         run_id, address = found.run_id, found.broker
-    stage = state.current(context, run_id)
+    stage = state.current_stage(context, run_id)
     if stage in state.ENDS:
         raise UsageError(f"run {run_id}: {stage} already")
     runs_cancel.cancel(context, run_id, address)
     if as_json:
-        options.emit({"run_id": run_id, "stage": state.current(context, run_id)})
+        options.emit({"run_id": run_id, "stage": state.current_stage(context, run_id)})
     else:
         click.echo(f"run {run_id}: cancelled; what is done is kept, and the same command goes on from there")
 

@@ -75,13 +75,13 @@ def predict(
     reason, and the others go on; when none could be, the exit status is 1. "unsure" is the answer where the model
     abstains.
     """
-    from pipeline.learning.training.prediction import Scoring
+    from pipeline.learning.training.prediction import ScoreCounter
     from workers.broker.address import BrokerAddress
     from workers.cli.lookup import opened
     from workers.cli.runs import prediction_output
     from workers.cli.runs.request import shown_command
     from workers.predict import predictions
-    from workers.predict.request import Asked
+    from workers.predict.request import PredictionRequest
     from workers.processes import signals
     from workers.processes.environment import quiet_tensorflow
     from workers.runs.progress import View
@@ -89,7 +89,7 @@ def predict(
     signals.listen()
     quiet_tensorflow()
     form = prediction_output.form_of(out, as_json=as_json, as_csv=as_csv)
-    asked = Asked(
+    asked = PredictionRequest(
         paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - keeps odd bytes
         model=model,
         top=top,
@@ -104,7 +104,7 @@ def predict(
     counts: Counter[str] = Counter(predicted=0, unsure=0, failed=0)
     with prediction_output.opened(out, force=force) as file, View(quiet=as_json) as view:
         found = predictions.carry_out(doors, asked, view)
-        scoring = Scoring(found.classes)
+        scoring = ScoreCounter(found.classes)
         writer = prediction_output.writer(form, file, found, top=top, timeline=timeline)
         for each in found:
             signals.check()

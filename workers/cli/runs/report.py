@@ -23,7 +23,7 @@ def report(run_id: str | None, home: str, *, as_json: bool) -> None:
     if context.ledger.shard_count(chosen) is None:
         raise UsageError(f"run {chosen}: its scan did not end, so there is nothing to report; run it again")
     path = learning_report.write(context, chosen)
-    told: dict[str, Any] = {"run_id": chosen, "state": state.current(context, chosen), "report": str(path)}
+    told: dict[str, Any] = {"run_id": chosen, "state": state.current_stage(context, chosen), "report": str(path)}
     if as_json:
         options.emit(told)
     else:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def prepared(
     given: dict[str, Any], *, extract: bool, learn: bool
-) -> "tuple[Path, request.Wanted, state.Service | None]":
+) -> "tuple[Path, request.RunRequest, state.Service | None]":
     """Return the home and the orders that a command line stands for, and the home's service if that does the work.
 
     Raises `UsageError` for a mistake in any of them.
@@ -27,12 +27,12 @@ def prepared(
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
     recipe = request.recipe_of(given["recipe"], trials=given["trials"], quick=given["quick"])
     if given.get("mlflow") and (learn or given.get("learn_after")):
-        mlflow_tracking.check_can_tell(given["mlflow"])
+        mlflow_tracking.require_client(given["mlflow"])
     home = prepare_home(given["home"])
     served = state.find(home) if address is None else None
     if served is not None:
         address = served.broker
-    wanted = request.Wanted(
+    wanted = request.RunRequest(
         command=shown_command(),
         libraries=tuple(
             imported.library_of(os.path.abspath(library))  # noqa: PTH100 - keeps odd bytes
@@ -54,11 +54,12 @@ def prepared(
     return home, wanted, served
 
 
-def _like_last_run(home: Path, wanted: "request.Wanted", given: dict[str, Any]) -> "request.Wanted":
+def like_last_run(home: Path, wanted: "request.RunRequest", given: dict[str, Any]) -> "request.RunRequest":
+    """Return a request with the libraries and labels of the home's last run, where it names none."""
     from pipeline.errors import UsageError
-    from storage.home import Doors
+    from storage.home import Home
 
-    ledger = Doors(home).ledger
+    ledger = Home(home).ledger
     runs = ledger.run_ids("library")
     if not runs:
         raise UsageError(f"home {given['home']}: nothing was ever extracted here; name a LIBRARY or run `chordal run`")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workers.cli import options
-from workers.cli.runs.request import _like_last_run, prepared
+from workers.cli.runs.request import like_last_run, prepared
 
 if TYPE_CHECKING:
     from workers.runs import request
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Celery, NumPy and the rest are imported by the functions below: the help and the shell's completion answer at once.
 
-Body = Callable[[Path, "request.Wanted", "View"], dict[str, Any]]
+Body = Callable[[Path, "request.RunRequest", "View"], dict[str, Any]]
 
 
 @click.command()
@@ -78,7 +78,7 @@ def scan(**given: Any) -> None:
     _carry_out({**given, "workers": None, "broker": None, "priority": "normal"}, _scan_only, extract=False, learn=False)
 
 
-def _whole(home: Path, wanted: "request.Wanted", view: "View") -> dict[str, Any]:
+def _whole(home: Path, wanted: "request.RunRequest", view: "View") -> dict[str, Any]:
     from workers.cli.runs import summary
     from workers.runs import recipes
 
@@ -88,12 +88,12 @@ def _whole(home: Path, wanted: "request.Wanted", view: "View") -> dict[str, Any]
     return told[0]
 
 
-def _scan_only(home: Path, wanted: "request.Wanted", view: "View") -> dict[str, Any]:
-    from storage.home import Doors
+def _scan_only(home: Path, wanted: "request.RunRequest", view: "View") -> dict[str, Any]:
+    from storage.home import Home
     from workers.cli.runs import summary
     from workers.runs import scan as runs_scan
 
-    finished = runs_scan.scan_libraries(Doors(home), wanted, view)
+    finished = runs_scan.scan_libraries(Home(home), wanted, view)
     return summary.of_scan(home, finished)
 
 
@@ -114,7 +114,7 @@ def _carry_out(
     home, wanted, served = prepared(given, extract=extract, learn=learn)
     makes_library = makes_library and not wanted.libraries
     if not wanted.libraries and not makes_library:
-        wanted = _like_last_run(home, wanted, given)
+        wanted = like_last_run(home, wanted, given)
     if imported.is_imported(wanted.libraries):
         imported.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
         wanted = wanted.replace(labels=imported.LABELS)

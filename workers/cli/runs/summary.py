@@ -10,7 +10,7 @@ from pipeline.learning.dataset.flaws import RowSides
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.plans.run import RunPlan
-from storage.home import Doors
+from storage.home import Home
 from storage.ledger.times import trials_wall_s
 from workers.cli.runs.summary_text import lines_of
 from workers.cli.tables import show_facts
@@ -18,15 +18,15 @@ from workers.learning import study
 from workers.runs import state
 
 if TYPE_CHECKING:
-    from workers.runs.request import Finished
+    from workers.runs.request import ScannedRun
 
 BEST = 5
 """How many of the best trials a summary lists; `chordal status --trials` has them all."""
 
 
-def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
+def of_run(home: Path, finished: "ScannedRun") -> dict[str, Any]:
     """Return the summary of a run that ended, as `--json` prints it."""
-    context = Doors(home)
+    context = Home(home)
     run_id = finished.plan.run_id
     told: dict[str, Any] = {
         "run_id": run_id,
@@ -44,7 +44,7 @@ def of_run(home: Path, finished: "Finished") -> dict[str, Any]:
     }
 
 
-def _duplicates(context: Doors, plan: RunPlan) -> int:
+def _duplicates(context: Home, plan: RunPlan) -> int:
     """Return how many files of a run's libraries have the content of another one there, which was computed once."""
     roots = tuple(f"{library.rstrip('/')}/" for library in plan.libraries)
     contents = bytearray()
@@ -55,7 +55,7 @@ def _duplicates(context: Doors, plan: RunPlan) -> int:
     return len(found) - len(np.unique(found))
 
 
-def of_scan(home: Path, finished: "Finished") -> dict[str, Any]:
+def of_scan(home: Path, finished: "ScannedRun") -> dict[str, Any]:
     """Return the summary of a scan."""
     found = finished.found
     return {
@@ -67,11 +67,11 @@ def of_scan(home: Path, finished: "Finished") -> dict[str, Any]:
         "labels": found.labels,
         "shards": found.shards,
         "unreadable": list(found.unreadable),
-        "seconds": state.seconds(Doors(home), finished.plan.run_id),
+        "seconds": state.seconds(Home(home), finished.plan.run_id),
     }
 
 
-def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str, Any]:
+def _learned(context: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:
     from pipeline.learning.search.ranking import pace, rank
 
     drawn_up = context.ledger.study(run_id)
@@ -119,7 +119,7 @@ def _learned(context: Doors, run_id: str, report: EvaluationReport) -> dict[str,
     }
 
 
-def _champion(context: Doors, version: str) -> dict[str, Any]:
+def _champion(context: Home, version: str) -> dict[str, Any]:
     """Return whether a model became the champion, and who is it."""
     verdict, champion = context.champions.verdict(version), context.champions.current()
     if verdict is None:
@@ -129,13 +129,13 @@ def _champion(context: Doors, version: str) -> dict[str, Any]:
     }
 
 
-def _tracked(context: Doors, run_id: str) -> dict[str, Any]:
+def _tracked(context: Home, run_id: str) -> dict[str, Any]:
     """Return which MLflow was told of a run; nothing where none should be."""
     told = context.ledger.tracked(run_id)
     return {"mlflow": told.to_wire()} if told is not None else {}
 
 
-def _copies(context: Doors, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
+def _copies(context: Home, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
     """Return how many altered copies the recipe asks for and the store has; nothing for a recipe without."""
     augment = context.ledger.plan(run_id).recipe.augment
     if augment is None:

@@ -46,7 +46,7 @@ def watch(**given: Any) -> None:
 
     signals.listen()
     home, wanted, _ = prepared(given, extract=True, learn=False)
-    asked = watcher.Watched(
+    asked = watcher.WatchRequest(
         wanted=wanted, poll_s=given["poll"], settle_s=given["settle"], learn_after=given["learn_after"]
     )
     with View(quiet=given["as_json"]) as view:

@@ -81,7 +81,7 @@ def set_(home: str, *, as_json: bool, **asked: Any) -> None:
     path = prepare_home(home)
     nights = Nights(path)
     wanted = _merged(nights.schedule(), {name: value for name, value in asked.items() if value not in {None, ()}})
-    nightly.wanted(wanted, broker=None)  # a mistake in the recipe is told now, not at night
+    nightly.nightly_request(wanted, broker=None)  # a mistake in the recipe is told now, not at night
     nights.ask_for(wanted)
     _show(path, nights, as_json=as_json)
 
@@ -119,7 +119,7 @@ def _merged(known: "Schedule | None", asked: dict[str, Any]) -> "Schedule":
     """
     from pipeline.errors import UsageError
     from pipeline.text import printable
-    from workers.learning.mlflow_tracking import check_can_tell
+    from workers.learning.mlflow_tracking import require_client
     from workers.schedule.cron import check_cron, zone
     from workers.schedule.nights import Schedule
 
@@ -135,7 +135,7 @@ def _merged(known: "Schedule | None", asked: dict[str, Any]) -> "Schedule":
     if asked.get("tracking") == "none":
         known, _ = known.replace(tracking=None), asked.pop("tracking")
     elif asked.get("tracking"):
-        check_can_tell(str(asked["tracking"]))
+        require_client(str(asked["tracking"]))
     if (recipe := asked.get("recipe")) is not None and Path(recipe).is_file():
         asked["recipe"] = str(Path(recipe).absolute())
     wanted = known.replace(**{"nightly": known.nightly or DEFAULT, **asked}, libraries=libraries)
@@ -189,16 +189,16 @@ def _show(home: Path, nights: "Nights", *, as_json: bool) -> None:
 
 def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str]]:
     from pipeline.text import printable
-    from workers.learning.mlflow_tracking import shown
+    from workers.learning.mlflow_tracking import without_password
     from workers.schedule.cron import check_cron
 
-    words = "off"
+    nightly = "off"
     if known.nightly is not None:
-        words = f"{known.nightly}  ({check_cron(known.nightly).lower()}, {known.timezone})"
+        nightly = f"{known.nightly}  ({check_cron(known.nightly).lower()}, {known.timezone})"
     missed = {"run": "run at the next start", "skip": "skipped"}[known.missed]
     rules = [f"{name} {value}" for name in ("labels", "groups", "folds") if (value := getattr(known, name))]
     return [
-        ("nightly", words),
+        ("nightly", nightly),
         *([("next", _local(following, known))] if following is not None else []),
         (
             "missed",
@@ -206,17 +206,17 @@ def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str
         ),
         *(("library", printable(library)) for library in known.libraries),
         ("recipe", f"{known.recipe}, {printable(', '.join(rules))}"),
-        *([("mlflow", shown(known.tracking))] if known.tracking else []),
+        *([("mlflow", without_password(known.tracking))] if known.tracking else []),
     ]
 
 
 def _records(nights: "Nights", known: "Schedule", results: "list[NightResult]") -> list[tuple[str, str]]:
-    from workers.schedule.nightly import words
+    from workers.schedule.nights import describe_night
 
     rows = []
     if (slot := nights.unsettled()) is not None:
         rows.append((_local(slot, known), "begun"))
-    rows += [(_local(datetime.fromisoformat(result.slot), known), words(result)) for result in results]
+    rows += [(_local(datetime.fromisoformat(result.slot), known), describe_night(result)) for result in results]
     if (tidied := nights.tidied()) is not None:
         told = f"store {tidied.compaction}, {tidied.removed} files that nobody needs removed"
         rows.append((_local(datetime.fromisoformat(tidied.ended), known), told))

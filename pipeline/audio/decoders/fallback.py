@@ -20,7 +20,7 @@ _STREAMS = frozenset({"MP3", "FLAC", "OGG"})
 _LEFT_BYTES = 16_384
 
 
-class ContinuedSource:
+class FallbackSource:
     """What libsndfile reads of an open descriptor, and FFmpeg after it.
 
     Both make the same samples at the same places, so that the seam is not heard.

@@ -18,9 +18,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from storage.filestore.format.codec import Ids
 from storage.filestore.format.families import FamilyTable, read_contents
 from storage.filestore.format.hdf5 import reading
-from storage.filestore.format.packing import Ids
 from storage.filestore.format.records import Tracks
 from storage.filestore.index import TRACKS, Indexes, PartsIndex
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.arrays import Float64, Int64
 from pipeline.learning.models.base import TrainedModel
-from pipeline.learning.study.measured import SideScores
+from pipeline.learning.study.measurements import SideScores
 from pipeline.learning.study.results import ClassScores
 
 _SMALLEST = 1e-12

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.arrays import Float32, Int32, Int64
 from pipeline.features.spec import FeatureSpec
-from storage.filestore.format.packing import Ids
+from storage.filestore.format.codec import Ids
 from storage.filestore.layout import Layout
 from storage.filestore.rows.extents import Extents, locate
 from storage.filestore.rows.pieces import PieceReader, Pieces, bytes_of_row

@@ -2,31 +2,31 @@
 
 from collections.abc import Callable, Mapping
 
-from pipeline.learning.study.measured import Measured
+from pipeline.learning.study.measurements import Measured
 from pipeline.plans.recipe import OutputName
-from pipeline.report.outputs import of_data, of_examples, of_networks, of_rows, of_sounds
+from pipeline.report.outputs import data_outputs, example_outputs, network_outputs, row_outputs, sound_outputs
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Section
 from pipeline.text import printable
 
 _OUTPUTS: Mapping[OutputName, Callable[[Study, Measured], Section | None]] = {
-    "label_shares": of_data.label_shares,
-    "columns": of_data.columns,
-    "files": of_data.files,
-    "waveforms": of_sounds.waveforms,
-    "spectra": of_sounds.spectra,
-    "ranges": of_sounds.ranges,
-    "recordings": of_sounds.recordings,
-    "sides": of_rows.sides,
-    "softmax": of_rows.softmax,
-    "retrained": of_rows.retrained,
-    "untrained": of_rows.untrained,
-    "layers": of_networks.layers,
-    "weights": of_networks.weights,
-    "layouts": of_networks.layouts,
-    "regions": of_networks.regions,
-    "examples": of_examples.examples,
-    "new_sounds": of_examples.new_sounds,
+    "label_shares": data_outputs.label_shares,
+    "columns": data_outputs.columns,
+    "files": data_outputs.files,
+    "waveforms": sound_outputs.waveforms,
+    "spectra": sound_outputs.spectra,
+    "ranges": sound_outputs.ranges,
+    "recordings": sound_outputs.recordings,
+    "sides": row_outputs.sides,
+    "softmax": row_outputs.softmax,
+    "retrained": row_outputs.retrained,
+    "untrained": row_outputs.untrained,
+    "layers": network_outputs.layers,
+    "weights": network_outputs.weights,
+    "layouts": network_outputs.layouts,
+    "regions": network_outputs.regions,
+    "examples": example_outputs.examples,
+    "new_sounds": example_outputs.new_sounds,
 }
 
 

@@ -12,11 +12,11 @@ from pipeline.audio.framing import HOP, N_FFT, mel_of_frames, power_of_frames
 from pipeline.audio.stream import Audio
 from pipeline.errors import PermanentError, TransientError
 from pipeline.features.spectral import MEL_BANDS, TOP_DB
-from pipeline.learning.study.measured import Measured
-from pipeline.report.outputs.pictures_of_sound import magnitude_spectrum, mel_ticks, spectrogram, wave, waves
+from pipeline.learning.study.measurements import Measured
+from pipeline.report.outputs.sound_figures import magnitude_spectrum, mel_ticks, spectrogram, wave, waves
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Section, Sound, Table
-from pipeline.report.wording import count
+from pipeline.report.words import count
 from pipeline.text import printable
 
 SHOWN_S = 30.0

@@ -21,7 +21,7 @@ from storage.filestore.format.records import Tracks, read_rows
 from storage.filestore.index import TRACKS
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName, family_set
 from storage.filestore.maintenance.compaction import read_segment
-from storage.filestore.maintenance.rescuing import Rescued
+from storage.filestore.maintenance.rescue import Rescued
 
 _ATTEMPTS = 5
 

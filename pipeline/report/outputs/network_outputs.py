@@ -9,13 +9,13 @@ from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.models.base import TrainedModel
 from pipeline.learning.models.families.dense_boundary import LAYOUTS, layout_name, parameter_count
 from pipeline.learning.models.networks import load_network
-from pipeline.learning.study.measured import Measured
-from pipeline.report.outputs.measuring import rival_folder
-from pipeline.report.outputs.of_rows import scores_table
-from pipeline.report.outputs.pictures_of_networks import LayerFacts, Region, grid_of, layers_chart, regions_chart
+from pipeline.learning.study.measurements import Measured
+from pipeline.report.outputs.measurements import rival_folder
+from pipeline.report.outputs.network_figures import LayerFacts, Region, grid_of, layers_chart, regions_chart
+from pipeline.report.outputs.row_outputs import scores_table
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Listing, Section, Table
-from pipeline.report.wording import MISSING, count, counted, percent
+from pipeline.report.words import MISSING, count, counted, percent
 from pipeline.text import printable
 
 GRID = (-6.0, 6.0, 0.05)

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.arrays import Float32, Float64
 from pipeline.audio.framing import HOP
-from pipeline.report.outputs.drawing import HEAT, MUTED, SERIES, WIDE_IN, panels, short, svg
+from pipeline.report.outputs.svg import HEAT, MUTED, SERIES, WIDE_IN, panels, short, svg
 
 _MOST_STEPS = 900
 """A wave is drawn as so many stretches from its lowest to its highest sample."""

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
 from pipeline.arrays import Float32, Float64, Int64
-from pipeline.report.outputs.drawing import INK, LINE, MUTED, PAINT, SERIES, WIDTH_IN, colour, panels, short, svg
+from pipeline.report.outputs.svg import INK, LINE, MUTED, PAINT, SERIES, WIDTH_IN, colour, panels, short, svg
 
 
 class LayerFacts(NamedTuple):

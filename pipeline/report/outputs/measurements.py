@@ -5,12 +5,12 @@ from pathlib import Path
 from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.models.base import Fit, TrainedModel
 from pipeline.learning.models.networks import load_network
-from pipeline.learning.study.measured import Measured, SideScores
+from pipeline.learning.study.measurements import Measured, SideScores
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.learning.training.fit import fit_on
 from pipeline.plans.recipe import OutputName
 from pipeline.report.outputs import new_sounds
-from pipeline.report.outputs.scoring import penalty_of, side_scores
+from pipeline.report.outputs.side_scores import penalty_of, side_scores
 from pipeline.report.outputs.study import Study
 
 SOFTMAX_ROWS = 100

@@ -7,7 +7,7 @@ from pipeline.report.charts import MOST_BARS, MOST_CELLS, MOST_CURVES, confusion
 from pipeline.report.content import ReportContent
 from pipeline.report.sections.trust import SEGMENTS, scores_table
 from pipeline.report.view import Block, Chart, Column, Section, Table, cut
-from pipeline.report.wording import MISSING, between, count, counted, duration, listed, pairs, percent, reason, within
+from pipeline.report.words import MISSING, between, count, counted, duration, listed, pairs, percent, reason, within
 from pipeline.text import printable
 
 WORST_MISTAKES = 20

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import h5py
 
 from pipeline.features.spec import FeatureRows
+from storage.filestore.format.codec import unpack
 from storage.filestore.format.families import rows_crc
 from storage.filestore.format.hdf5 import DamagedError
-from storage.filestore.format.packing import unpack
 from storage.filestore.format.records import Tracks
 
 

@@ -25,8 +25,8 @@ from storage.filestore.format.records import Tracks, read_rows
 from storage.filestore.index import TRACKS
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName, family_set
 from storage.filestore.maintenance.compaction import PART_ENTRIES, read_segment, set_aside
-from storage.filestore.maintenance.rescuing import Rescued, intact_records
-from storage.filestore.maintenance.verifying import Damage, OnFile, VerifyReport, described_by, verify, why
+from storage.filestore.maintenance.rescue import Rescued, intact_records
+from storage.filestore.maintenance.verify import Damage, OnFile, VerifyReport, described_by, verify, why
 from storage.filestore.parts import PartsWriter
 
 _ATTEMPTS = 5

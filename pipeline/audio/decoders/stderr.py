@@ -16,7 +16,7 @@ _DECODER_LINE = re.compile(r"^(?:\[src/libmpg123/|Note: |Warning: )")
 _stderr_lock = threading.Lock()
 
 
-class Chatter:
+class StderrCapture:
     """What the decoder of one file printed; lines of anybody else are passed on."""
 
     def __init__(self) -> None:

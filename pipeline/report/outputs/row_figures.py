@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
 from pipeline.arrays import Float32, Float64, Int64
-from pipeline.report.outputs.drawing import (
+from pipeline.report.outputs.svg import (
     INK,
     LINE,
     MUTED,
@@ -21,7 +21,7 @@ from pipeline.report.outputs.drawing import (
     short,
     svg,
 )
-from pipeline.report.wording import percent
+from pipeline.report.words import percent
 
 _ACROSS = 3
 MOST_POINTS = 6_000

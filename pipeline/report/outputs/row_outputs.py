@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.learning.study.measured import Measured, SideScores
+from pipeline.learning.study.measurements import Measured, SideScores
 from pipeline.report.charts import MOST_CELLS
-from pipeline.report.outputs.pictures_of_rows import confusion_in_percent, softmax_chart
+from pipeline.report.outputs.row_figures import confusion_in_percent, softmax_chart
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Section, Table, cut
-from pipeline.report.wording import MISSING, count, counted, percent
+from pipeline.report.words import MISSING, count, counted, percent
 from pipeline.text import printable
 
 _NOT_TRACKS = "Rows count here, each by itself, where the scores above count tracks."

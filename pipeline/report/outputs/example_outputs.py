@@ -1,11 +1,11 @@
 """Outputs that show single rows and what the model says of them."""
 
 from pipeline.learning.dataset.load import label_indices
-from pipeline.learning.study.measured import Measured
-from pipeline.report.outputs.pictures_of_sound import labelled_pictures
+from pipeline.learning.study.measurements import Measured
+from pipeline.report.outputs.sound_figures import labelled_pictures
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Chart, Column, Section, Table
-from pipeline.report.wording import percent
+from pipeline.report.words import percent
 from pipeline.text import printable
 
 EXAMPLES = 10

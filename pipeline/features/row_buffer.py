@@ -16,7 +16,7 @@ SPILL_BYTES = 16 * 2**20
 _READ_BYTES = 16 * 2**20
 
 
-class GrowingRows:
+class RowBuffer:
     """Rows of one shape, float32, that can be appended to and read."""
 
     def __init__(self, row_shape: tuple[int, ...], *, spill_bytes: int = SPILL_BYTES) -> None:

@@ -5,11 +5,11 @@ from collections import Counter
 import numpy as np
 
 from pipeline.learning.dataset.load import label_indices
-from pipeline.learning.study.measured import Measured
-from pipeline.report.outputs.pictures_of_rows import MOST_POINTS, columns_by_label, columns_over_index, pie
+from pipeline.learning.study.measurements import Measured
+from pipeline.report.outputs.row_figures import MOST_POINTS, columns_by_label, columns_over_index, pie
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Chart, Column, Section, Table, cut
-from pipeline.report.wording import count, counted, percent
+from pipeline.report.words import count, counted, percent
 from pipeline.text import printable
 
 MOST_COLUMNS = 24
