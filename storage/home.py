@@ -105,20 +105,20 @@ def _holder(lock: IO[str]) -> str:
 
 
 class Home:
-    """The doors of a home, for commands and tasks that need no broker; each opens when it is first needed."""
+    """A home: its store, ledgers, models and champions, each opened when it is first needed. No broker is needed."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @cached_property
     def store(self) -> FileFeatureStore:
         """The feature store of the home."""
-        return FileFeatureStore.open(self.home / "store")
+        return FileFeatureStore.open(self.path / "store")
 
     @property
     def has_store(self) -> bool:
         """Whether the home has a feature store already."""
-        return (self.home / "store").is_dir()
+        return (self.path / "store").is_dir()
 
     @cached_property
     def tracks(self) -> TrackLedger:
@@ -128,14 +128,14 @@ class Home:
     @cached_property
     def ledger(self) -> RunLedger:
         """The ledger of runs and trials."""
-        return RunLedger(self.home)
+        return RunLedger(self.path)
 
     @cached_property
     def registry(self) -> ModelRegistry:
         """The registered models."""
-        return ModelRegistry(self.home)
+        return ModelRegistry(self.path)
 
     @cached_property
     def champions(self) -> Champions:
         """Which of them is the champion, and was."""
-        return Champions(self.home)
+        return Champions(self.path)

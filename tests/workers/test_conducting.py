@@ -47,7 +47,7 @@ def leave_run(context: Context, run_id: str, *, libraries: tuple[str, ...] = ("/
 
 def begin(context: Context, number: int, run_id: str) -> None:
     """Begin the night as a conductor that then died."""
-    Nights(context.home).begin(SLOT, number, Attempt(run_id=run_id, host="studio", pid=1, started=NOW))
+    Nights(context.path).begin(SLOT, number, Attempt(run_id=run_id, host="studio", pid=1, started=NOW))
 
 
 def test_a_missed_night_is_skipped_where_that_is_asked_for(context):
@@ -57,9 +57,9 @@ def test_a_missed_night_is_skipped_where_that_is_asked_for(context):
 
 
 def test_a_night_waits_for_a_run_that_goes_on(context):
-    with announce(context.home, "r1"):
+    with announce(context.path, "r1"):
         assert nightly.run_night(context, SLOT, missed=False) is None
-    assert Nights(context.home).attempts(SLOT) == []
+    assert Nights(context.path).attempts(SLOT) == []
 
 
 def test_a_night_whose_run_ended_without_its_conductor_is_settled_by_the_ledger(context):
@@ -91,7 +91,7 @@ def test_a_run_left_behind_is_found(context):
 
 def test_a_run_that_somebody_waits_for_stopped_or_cancelled_is_not_left_behind(context):
     leave_run(context, "r1")
-    with announce(context.home, "r1"):
+    with announce(context.path, "r1"):
         assert recovery.orphan(context) is None
     context.ledger.claim("r1", cancel.STOPPED)
     assert recovery.orphan(context) is None
@@ -113,4 +113,4 @@ def test_a_later_run_over_the_same_libraries_supersedes_one_that_was_left_behind
 def test_the_store_is_tidied_up_and_that_is_remembered(context):
     tidied = maintenance.tidy(context)
     assert tidied.compaction == "nothing"
-    assert Nights(Path(context.home)).tidied() == tidied
+    assert Nights(Path(context.path)).tidied() == tidied

@@ -25,13 +25,13 @@ def decided(doors, run_id="r2"):
 
 
 def first_champion(doors, train, test, **how):
-    learn(doors.home, "r1", train, test, **how)
+    learn(doors.path, "r1", train, test, **how)
     promotion.decide(doors, "r1")
 
 
 def test_the_first_model_is_the_champion(doors):
-    store(doors.home, songs(10))
-    learn(doors.home, "r1", songs(6), songs(4, first=6))
+    store(doors.path, songs(10))
+    learn(doors.path, "r1", songs(6), songs(4, first=6))
     verdict, champion = decided(doors, "r1")
     assert (verdict.state, verdict.reason, champion) == ("promoted", "the first model", "v0001")
     assert doors.champions.current().by == "run r1"
@@ -40,9 +40,9 @@ def test_the_first_model_is_the_champion(doors):
 def test_a_challenger_that_is_right_where_the_champion_is_wrong_takes_its_place(doors):
     # given a champion that is fooled by 10 of the 30 songs that the challenger was tested on and has right
     held_out = songs(30, first=40, fooled=10)
-    store(doors.home, [*songs(40), *held_out])
+    store(doors.path, [*songs(40), *held_out])
     first_champion(doors, songs(30), songs(10, first=30))
-    learn(doors.home, "r2", songs(40), held_out)
+    learn(doors.path, "r2", songs(40), held_out)
     # when
     verdict, champion = decided(doors)
     # then
@@ -55,9 +55,9 @@ def test_a_challenger_that_is_right_where_the_champion_is_wrong_takes_its_place(
 
 
 def test_a_challenger_that_is_no_better_is_kept_with_the_reason(doors):
-    store(doors.home, songs(70))
+    store(doors.path, songs(70))
     first_champion(doors, songs(30), songs(10, first=30))
-    learn(doors.home, "r2", songs(40), songs(30, first=40), wrong=[41, 42])
+    learn(doors.path, "r2", songs(40), songs(30, first=40), wrong=[41, 42])
     verdict, champion = decided(doors)
     assert (verdict.state, champion) == ("kept", "v0001")
     assert verdict.reason.startswith(
@@ -67,9 +67,9 @@ def test_a_challenger_that_is_no_better_is_kept_with_the_reason(doors):
 
 def test_tracks_that_the_champion_learned_from_are_not_compared_on(doors):
     # 25 of the challenger's 30 test songs are ones the champion learned from
-    store(doors.home, songs(70))
+    store(doors.path, songs(70))
     first_champion(doors, songs(65), songs(5, first=65))
-    learn(doors.home, "r2", songs(40), songs(30, first=40))
+    learn(doors.path, "r2", songs(40), songs(30, first=40))
     verdict, champion = decided(doors)
     assert (verdict.state, champion) == ("kept", "v0001")
     assert "too few to tell: 5 held-out tracks" in verdict.reason
@@ -81,9 +81,9 @@ def test_neither_are_others_of_the_groups_it_learned_from(doors):
         return f"artist {number % 20}"
 
     held_out = songs(30, first=40, fooled=10, group=artist)
-    store(doors.home, [*songs(40), *held_out])
+    store(doors.path, [*songs(40), *held_out])
     first_champion(doors, songs(10, group=artist), songs(10, first=30, group=artist))
-    learn(doors.home, "r2", songs(40, group=artist), held_out)
+    learn(doors.path, "r2", songs(40, group=artist), held_out)
     verdict, _ = decided(doors)
     assert verdict.left_out == {"learned from by v0001": 20}
     assert verdict.comparison.tracks == 10
@@ -92,19 +92,19 @@ def test_neither_are_others_of_the_groups_it_learned_from(doors):
 def test_copies_of_a_track_count_once(doors):
     held_out = songs(30, first=40, fooled=10)
     twice = [*held_out, *held_out[-10:]]
-    store(doors.home, [*songs(40), *held_out])
+    store(doors.path, [*songs(40), *held_out])
     first_champion(doors, songs(30), songs(10, first=30))
-    learn(doors.home, "r2", songs(40), twice)
+    learn(doors.path, "r2", songs(40), twice)
     assert decided(doors)[0].comparison.tracks == 30
 
 
 def test_a_cross_validated_champion_answers_with_what_it_said_before_it_had_seen_a_track(doors):
     # given a champion over folds, wrong on 10 of 40 songs when it had not seen them; in the end it learned from all
-    store(doors.home, songs(50))
+    store(doors.path, songs(50))
     first_champion(doors, songs(40), [], folds=4, wrong=range(10))
     assert len(TrainingExposure.of(*_study(doors, "v0001")).contents) == 40
     # when the challenger over folds has them all right, and ten new ones
-    learn(doors.home, "r2", songs(50), [], folds=4)
+    learn(doors.path, "r2", songs(50), [], folds=4)
     verdict, champion = decided(doors)
     # then
     assert (verdict.comparison.tracks, verdict.comparison.only_challenger, champion) == (50, 10, "v0002")
@@ -117,17 +117,17 @@ def _study(doors, version):
 
 
 def test_tracks_without_the_features_the_champion_reads_are_left_out(doors):
-    store(doors.home, songs(60))
+    store(doors.path, songs(60))
     first_champion(doors, songs(30), songs(10, first=30))
-    learn(doors.home, "r2", songs(40), songs(30, first=40))
+    learn(doors.path, "r2", songs(40), songs(30, first=40))
     verdict, _ = decided(doors)
     assert verdict.left_out == {"without the features that v0001 reads": 10}
 
 
 def test_another_task_does_not_replace_the_champion(doors):
-    store(doors.home, songs(40))
+    store(doors.path, songs(40))
     first_champion(doors, songs(30), songs(10, first=30), classes=("calm", "wild"))
-    learn(doors.home, "r2", songs(10), songs(30, first=10))
+    learn(doors.path, "r2", songs(10), songs(30, first=10))
     verdict, champion = decided(doors)
     assert (verdict.state, champion) == ("kept", "v0001")
     assert "it shares no class with v0001" in verdict.reason
@@ -135,9 +135,9 @@ def test_another_task_does_not_replace_the_champion(doors):
 
 
 def test_a_champion_that_cannot_be_used_any_more_is_replaced_and_both_fingerprints_are_named(doors):
-    store(doors.home, songs(40))
+    store(doors.path, songs(40))
     first_champion(doors, songs(30), songs(10, first=30), features="mfcc_mean-0123456789ab")
-    learn(doors.home, "r2", songs(10), songs(30, first=10))
+    learn(doors.path, "r2", songs(10), songs(30, first=10))
     verdict, champion = decided(doors)
     assert (verdict.state, champion) == ("promoted", "v0002")
     assert "trained on mfcc_mean 0123456789ab" in verdict.reason
@@ -145,11 +145,11 @@ def test_a_champion_that_cannot_be_used_any_more_is_replaced_and_both_fingerprin
 
 
 def test_a_champion_whose_weights_are_damaged_is_replaced(doors):
-    store(doors.home, songs(40))
+    store(doors.path, songs(40))
     first_champion(doors, songs(30), songs(10, first=30))
     weights = Path(doors.registry.get("v0001").path) / "member-0" / "model.skops"
     weights.write_bytes(b"rubbish")
-    learn(doors.home, "r2", songs(10), songs(30, first=10))
+    learn(doors.path, "r2", songs(10), songs(30, first=10))
     verdict, champion = decided(doors)
     assert (verdict.state, champion) == ("promoted", "v0002")
     assert "model.skops is not what was registered" in verdict.reason
@@ -157,17 +157,17 @@ def test_a_champion_whose_weights_are_damaged_is_replaced(doors):
 
 def test_the_gate_is_the_recipes(doors):
     held_out = songs(8, first=40, fooled=5)
-    store(doors.home, [*songs(40), *held_out])
+    store(doors.path, [*songs(40), *held_out])
     first_champion(doors, songs(30), songs(10, first=30))
-    learn(doors.home, "r2", songs(40), held_out, gate=GatePlan(tracks=8))
+    learn(doors.path, "r2", songs(40), held_out, gate=GatePlan(tracks=8))
     verdict, champion = decided(doors)
     assert (verdict.state, champion) == ("promoted", "v0002")
 
 
 def test_it_is_decided_once_however_often_it_is_asked(doors):
-    store(doors.home, songs(70))
+    store(doors.path, songs(70))
     first_champion(doors, songs(30), songs(10, first=30))
-    learn(doors.home, "r2", songs(40), songs(30, first=40))
+    learn(doors.path, "r2", songs(40), songs(30, first=40))
     first = promotion.decide(doors, "r2")
     doors.champions.promote("v0002")
     doors.champions.rollback()
@@ -176,8 +176,8 @@ def test_it_is_decided_once_however_often_it_is_asked(doors):
 
 
 def test_who_was_promoted_and_died_before_it_was_told_stays_promoted_once(doors, monkeypatch):
-    store(doors.home, songs(10))
-    learn(doors.home, "r1", songs(6), songs(4, first=6))
+    store(doors.path, songs(10))
+    learn(doors.path, "r1", songs(6), songs(4, first=6))
 
     def die(_verdict):
         raise KeyboardInterrupt
@@ -193,10 +193,10 @@ def test_who_was_promoted_and_died_before_it_was_told_stays_promoted_once(doors,
 
 def test_when_the_champion_changes_meanwhile_the_challenger_is_held_against_the_new_one(doors, monkeypatch):
     held_out = songs(30, first=40, fooled=10)
-    store(doors.home, [*songs(40), *held_out])
+    store(doors.path, [*songs(40), *held_out])
     first_champion(doors, songs(30), songs(10, first=30))
-    learn(doors.home, "r2", songs(40), held_out)
-    learn(doors.home, "r3", songs(40), held_out)
+    learn(doors.path, "r2", songs(40), held_out)
+    learn(doors.path, "r3", songs(40), held_out)
     compare, asked = promotion.comparison, []
 
     def meanwhile(home, new, old, *rest, **named):
@@ -212,7 +212,7 @@ def test_when_the_champion_changes_meanwhile_the_challenger_is_held_against_the_
 
 
 def test_a_model_of_before_anything_was_kept_of_it_is_found_by_its_run(doors):
-    store(doors.home, songs(70))
+    store(doors.path, songs(70))
     first_champion(doors, songs(30), songs(10, first=30))
     folder = Path(doors.registry.get("v0001").path)
     for name in ("dataset", "split", "evaluation"):
@@ -221,14 +221,14 @@ def test_a_model_of_before_anything_was_kept_of_it_is_found_by_its_run(doors):
     (doors.ledger.path("r1") / "dataset.json").unlink()
     with pytest.raises(UsageError, match="is not there any more"):
         promotion.contender(doors, "v0001")
-    learn(doors.home, "r2", songs(40), songs(30, first=40))
+    learn(doors.path, "r2", songs(40), songs(30, first=40))
     verdict, champion = decided(doors)
     assert (verdict.state, champion) == ("kept", "v0001")
     assert "could not be compared" in verdict.reason
 
 
 def test_everything_to_repeat_a_model_lies_beside_it(doors):
-    model = learn(doors.home, "r1", songs(6), songs(4, first=6))
+    model = learn(doors.path, "r1", songs(6), songs(4, first=6))
     held = {path.name for path in Path(model.path).iterdir()}
     assert held == {
         "plan.json", "dataset.json", "split.json", "evaluation.json", "model.json", "classifier.json", "member-0"

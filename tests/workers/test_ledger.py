@@ -202,7 +202,7 @@ def test_retry_refuses_what_it_cannot_do_in_one_line(doors, library, capsys):
     scanned(doors, library)
     assert doors.store
     assert "'broken' is not one of 'unreadable'" in refused("--kind", "broken")
-    with only_one(doors.home):
+    with only_one(doors.path):
         assert "in use by process" in refused()
 
 

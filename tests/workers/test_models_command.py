@@ -112,12 +112,12 @@ def test_what_cannot_be_is_refused_in_one_line(doors, refused):
 
 
 def test_a_model_with_other_features_is_not_promoted_and_both_fingerprints_are_named(doors, models, refused):
-    learn(doors.home, "r3", songs(40), songs(30, first=40), features="mfcc_mean-0123456789ab")
+    learn(doors.path, "r3", songs(40), songs(30, first=40), features="mfcc_mean-0123456789ab")
     said = refused("promote", "v0003")
     assert "model v0003: it was trained on mfcc_mean 0123456789ab" in said
     assert f"this chordal computes mfcc_mean {SPEC.fingerprint}" in said
     assert "cannot be used here" in models().splitlines()[3]
-    learn(doors.home, "r4", songs(40), songs(30, first=40), features="zero_crossings-0123456789ab")
+    learn(doors.path, "r4", songs(40), songs(30, first=40), features="zero_crossings-0123456789ab")
     assert "zero_crossings 0123456789ab, which is not installed here" in refused("promote", "v0004")
     # and no going back to such a one
     doors.champions.promote("v0003")

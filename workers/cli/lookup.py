@@ -26,14 +26,14 @@ def opened(home: str) -> "Home":
     return Home(path)
 
 
-def pick_run(context: "Home", run_id: str | None, purpose: "Purpose | None" = None) -> str:
+def pick_run(home: "Home", run_id: str | None, purpose: "Purpose | None" = None) -> str:
     """Return the run asked for, or the last one, or the last one for a purpose.
 
     Raises `UsageError` when there is no such run.
     """
-    runs = context.ledger.run_ids(None if run_id is not None else purpose)
+    runs = home.ledger.run_ids(None if run_id is not None else purpose)
     if not runs:
-        raise UsageError(f"home {printable(str(context.home))}: no run yet; start one with `chordal run LIBRARY`")
+        raise UsageError(f"home {printable(str(home.path))}: no run yet; start one with `chordal run LIBRARY`")
     if run_id is None:
         return runs[-1]
     if run_id not in runs:

@@ -10,7 +10,7 @@ from storage.ledger.tracks import Scan, TrackIds
 from storage.rules import deletion
 
 
-def remove(context: Home, libraries: Sequence[str], paths: Iterable[str]) -> int:
+def remove(home: Home, libraries: Sequence[str], paths: Iterable[str]) -> int:
     """Mark files that were removed from libraries as deleted; return how many of them the store knew.
 
     Their features stay for a while: rows belong to a content, which may be back under another name. A library that is
@@ -20,13 +20,13 @@ def remove(context: Home, libraries: Sequence[str], paths: Iterable[str]) -> int
         return 0
     # That of the newest scan: within it a mark outranks what it was put on, and whatever is scanned later outranks the
     # mark. The time would not do: one told by a clock that was ahead would hide the file from scans to come.
-    scanned = [context.ledger.plan(run_id).sequence for run_id in context.ledger.run_ids()[-1:]]
+    scanned = [home.ledger.plan(run_id).sequence for run_id in home.ledger.run_ids()[-1:]]
     removed = 0
     for path in paths:
-        record = context.store.record(track_id(path))
+        record = home.store.record(track_id(path))
         if record is None or record.mark == "deleted":
             continue
-        removed += context.store.commit(deletion(record, max([record.sequence, *scanned])), {}, {})
+        removed += home.store.commit(deletion(record, max([record.sequence, *scanned])), {}, {})
     return removed
 
 
@@ -38,16 +38,16 @@ def _is_there(library: str) -> bool:
         return False
 
 
-def mark_gone(context: Home, plan: RunPlan, seen: TrackIds, unreadable: frozenset[str]) -> int:
+def mark_gone(home: Home, plan: RunPlan, seen: TrackIds, unreadable: frozenset[str]) -> int:
     """Mark the tracks of the plan's libraries that the walk did not see any more; return how many."""
-    if len(context.ledger.run_ids()) == 1 and not context.has_store:
+    if len(home.ledger.run_ids()) == 1 and not home.has_store:
         return 0  # the first scan of a home: nothing was there before, and looking makes no store
-    marks = context.tracks.gone(
+    marks = home.tracks.gone(
         Scan(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), seen, is_gone=_is_gone
     )
     tracks = 0
     for mark in marks:
-        context.store.commit(mark, {}, {})
+        home.store.commit(mark, {}, {})
         tracks += not mark.copy_of
     return tracks
 

@@ -61,28 +61,28 @@ class StoredFiles:
         return rows, known
 
 
-def stored_files(context: Home, plan: RunPlan) -> StoredFiles | None:
+def stored_files(home: Home, plan: RunPlan) -> StoredFiles | None:
     """Return what the store has now of what a run wants.
 
     None where that takes a look at each file: whether its augmented copies, or its chunks, are complete.
     """
     if plan.recipe.augment is not None or plan.chunk_s is not None:
         return None
-    return StoredFiles(context.store.snapshot(), plan)
+    return StoredFiles(home.store.snapshot(), plan)
 
 
-def seal_stored(context: Home, plan: RunPlan) -> None:
+def seal_stored(home: Home, plan: RunPlan) -> None:
     """Seal the shards of a scanned run of which nothing is missing; the others are for the workers."""
-    if not context.has_store:
+    if not home.has_store:
         return  # the first run of a home
-    context.store.compact()  # as each sealing does
-    known = stored_files(context, plan)
+    home.store.compact()  # as each sealing does
+    known = stored_files(home, plan)
     if known is None:
         return
-    for shard in context.ledger.shards(plan.run_id):
-        summary = known.summary(shard, context.ledger.shard(plan.run_id, shard))
+    for shard in home.ledger.shards(plan.run_id):
+        summary = known.summary(shard, home.ledger.shard(plan.run_id, shard))
         if summary is not None:
-            context.ledger.seal(plan.run_id, summary)
+            home.ledger.seal(plan.run_id, summary)
 
 
 def _is_settled(record: TrackRecord, snapshot: "Snapshot", keys: frozenset[str]) -> bool:

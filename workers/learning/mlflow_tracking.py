@@ -58,13 +58,13 @@ def require_client(address: str) -> None:
         )
 
 
-def log_run(doors: Home, run_id: str) -> None:
+def log_run(home: Home, run_id: str) -> None:
     """Tell the MLflow that a run's plan names, if any; what goes wrong is recorded and logged, and fails nothing."""
-    address = doors.ledger.plan(run_id).tracking
+    address = home.ledger.plan(run_id).tracking
     if address is None:
         return
     try:
-        told = track(doors, run_id, address)
+        told = track(home, run_id, address)
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001 - a tracker's client may raise anything, and the run's results are safe
@@ -72,20 +72,20 @@ def log_run(doors: Home, run_id: str) -> None:
             address=without_password(address), reason=" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
         )
         log.warning("MLflow %s was not told of run %s: %s", told.address, run_id, told.reason)
-    doors.ledger.put_tracked(run_id, told)
+    home.ledger.put_tracked(run_id, told)
 
 
-def track(doors: Home, run_id: str, address: str) -> Tracked:
+def track(home: Home, run_id: str, address: str) -> Tracked:
     """Tell an MLflow of a run that has learned, unless it was told before, and return where it is there.
 
     Raises `UsageError` when MLflow is not installed, the address is none of one, or the run has not learned.
     """
     require_client(address)
-    evaluation = doors.ledger.report(run_id)
+    evaluation = home.ledger.report(run_id)
     if evaluation is None:
         raise UsageError(f"run {run_id}: has not learned anything that could be tracked")
     with _client(address) as client:
-        return _RunLogger(client, doors, run_id, evaluation, address).tell()
+        return _RunLogger(client, home, run_id, evaluation, address).tell()
 
 
 def without_password(address: str) -> str:
@@ -131,11 +131,11 @@ def _connected(client: type[Any], address: str) -> Any:
 class _RunLogger:
     """One run being told."""
 
-    def __init__(self, client: Any, doors: Home, run_id: str, evaluation: EvaluationReport, address: str) -> None:
+    def __init__(self, client: Any, home: Home, run_id: str, evaluation: EvaluationReport, address: str) -> None:
         self._client = client
-        self._doors = doors
+        self._doors = home
         self._run_id = run_id
-        self._plan = doors.ledger.plan(run_id)
+        self._plan = home.ledger.plan(run_id)
         self._evaluation = evaluation
         self._address = address
 

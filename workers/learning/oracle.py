@@ -12,19 +12,19 @@ from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
 from storage.home import Home
 
 
-def next_spec(context: Home, run_id: str, index: int) -> TrialSpec | Literal["wait", "exhausted"]:
+def next_spec(home: Home, run_id: str, index: int) -> TrialSpec | Literal["wait", "exhausted"]:
     """Return the configuration of a trial, the same whenever it is asked for.
 
     `wait`: it may get one when trials that run now have ended. `exhausted`: there is none left for it. Raises
     `StoreError` when the study has not been drawn up.
     """
-    ledger = context.ledger
+    ledger = home.ledger
     if (known := ledger.trial(run_id, index)) is not None:
         return known
     study = ledger.study(run_id)
     if study is None:
         raise StoreError(f"run {run_id}: its study is missing from the ledger")
-    answer = propose(context, run_id, study, index)
+    answer = propose(home, run_id, study, index)
     if answer != "handed":
         return answer
     known = ledger.trial(run_id, index)
@@ -32,16 +32,16 @@ def next_spec(context: Home, run_id: str, index: int) -> TrialSpec | Literal["wa
     return known
 
 
-def propose(context: Home, run_id: str, study: StudyPlan, index: int) -> Literal["handed", "wait", "exhausted"]:
+def propose(home: Home, run_id: str, study: StudyPlan, index: int) -> Literal["handed", "wait", "exhausted"]:
     """Ask the oracle of a trial's model until nobody else was faster, and write down what it handed out."""
     from pipeline.learning.search.plan import propose
 
-    ledger, plan = context.ledger, context.ledger.plan(run_id)
+    ledger, plan = home.ledger, home.ledger.plan(run_id)
     model = study.models[study.model_of(index)].name
     while True:
         state = ledger.oracle(run_id, model)
         proposal = propose(
-            plan.recipe, study, state, _untold(context, run_id, state), index, run_id=run_id, seed=plan.seed
+            plan.recipe, study, state, _untold(home, run_id, state), index, run_id=run_id, seed=plan.seed
         )
         is_news = proposal.state.version > (state.version if state is not None else 0)
         if not is_news or ledger.put_oracle(run_id, model, proposal.state):
@@ -51,10 +51,10 @@ def propose(context: Home, run_id: str, study: StudyPlan, index: int) -> Literal
     return proposal.answer
 
 
-def _untold(context: Home, run_id: str, state: OracleState | None) -> list[TrialOutcome]:
+def _untold(home: Home, run_id: str, state: OracleState | None) -> list[TrialOutcome]:
     """Return the outcomes of an oracle's trials that it does not know yet."""
     if state is None:
         return []
     told = state.told
     waiting = [index for index in state.handed if index not in told]
-    return [outcome for index in waiting if (outcome := context.ledger.outcome(run_id, index)) is not None]
+    return [outcome for index in waiting if (outcome := home.ledger.outcome(run_id, index)) is not None]

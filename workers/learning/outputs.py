@@ -18,15 +18,15 @@ FOLDER = "outputs"
 _UNLABELLED = 8
 
 
-def measure(context: Home, run_id: str) -> None:
+def measure(home: Home, run_id: str) -> None:
     """Measure what the run's recipe asks for and write it to the ledger; a second call does nothing."""
-    if not context.ledger.plan(run_id).recipe.outputs or context.ledger.measured(run_id) is not None:
+    if not home.ledger.plan(run_id).recipe.outputs or home.ledger.measured(run_id) is not None:
         return
     from pipeline.report.outputs import Measured
     from pipeline.report.outputs import measure as measured_of
 
-    with context.store.hold() as snapshot:
-        study = _study(context, run_id, snapshot)
+    with home.store.hold() as snapshot:
+        study = _study(home, run_id, snapshot)
         if study is None:
             return
         try:
@@ -34,32 +34,32 @@ def measure(context: Home, run_id: str) -> None:
         except (ValueError, MemoryError) as error:  # as of a trial: the run has its model and its report all the same
             reason = " ".join(str(error).split())[:500] or type(error).__name__
             measured = Measured(run_id=run_id, trouble=reason)
-        context.ledger.put_measured(measured)
+        home.ledger.put_measured(measured)
 
 
-def sections(context: Home, run_id: str) -> "tuple[Section, ...]":
+def sections(home: Home, run_id: str) -> "tuple[Section, ...]":
     """Return the sections that the run's recipe asks for; none for a run that has not learned."""
-    measured = context.ledger.measured(run_id)
+    measured = home.ledger.measured(run_id)
     if measured is None:
         return ()
     from pipeline.report.outputs import sections as shown
 
-    with context.store.hold() as snapshot:
-        study = _study(context, run_id, snapshot)
+    with home.store.hold() as snapshot:
+        study = _study(home, run_id, snapshot)
         return () if study is None else shown(study, measured)
 
 
-def _study(context: Home, run_id: str, source: "RowSource") -> "Study | None":
+def _study(home: Home, run_id: str, source: "RowSource") -> "Study | None":
     """Return the study of a run; None before it has a report."""
     from pipeline.learning.splits.rows import opened
     from pipeline.report.outputs import Study
 
-    ledger = context.ledger
+    ledger = home.ledger
     evaluation = ledger.report(run_id)
     if evaluation is None:
         return None
     plan = ledger.plan(run_id)
-    manifest, split, source = opened(plan.recipe, *learning_study.study(context, run_id), source)
+    manifest, split, source = opened(plan.recipe, *learning_study.study(home, run_id), source)
     scanned = (track for shard in ledger.shards(run_id) for track in ledger.shard(run_id, shard))
     unlabelled = (track.path for track in scanned if track.label is None)
     return Study(
@@ -69,7 +69,7 @@ def _study(context: Home, run_id: str, source: "RowSource") -> "Study | None":
         outcomes=ledger.outcomes(run_id),
         evaluation=evaluation,
         source=source,
-        model=Path(context.registry.get(evaluation.model.version).path),
+        model=Path(home.registry.get(evaluation.model.version).path),
         folder=ledger.path(run_id) / FOLDER,
         decode=lambda path: decode(path, max_duration_s=plan.max_duration_s),
         unlabelled=tuple(islice(unlabelled, _UNLABELLED)),

@@ -39,13 +39,13 @@ class Contender:
     evaluation: EvaluationReport
 
 
-def contender(doors: Home, version: str) -> Contender:
+def contender(home: Home, version: str) -> Contender:
     """Return a model with what it was made from.
 
     Raises `UsageError` for an unknown version, and when what it was made from is no longer there.
     """
-    model = doors.registry.get(version)
-    ledger, registry = doors.ledger, doors.registry
+    model = home.registry.get(version)
+    ledger, registry = home.ledger, home.registry
     study = registry.study(version)
     if study is None:
         manifest, split = ledger.manifest(model.run_id), ledger.split(model.run_id)
@@ -56,21 +56,21 @@ def contender(doors: Home, version: str) -> Contender:
     return Contender(model=model, manifest=study[0], split=study[1], evaluation=evaluation)
 
 
-def decide(doors: Home, run_id: str) -> Verdict:
+def decide(home: Home, run_id: str) -> Verdict:
     """Return whether the model of a run becomes the champion, and make it so; decided once, however often asked.
 
     Raises `StoreError` when the registry or the store cannot be read or written.
     """
-    report = doors.ledger.report(run_id)
+    report = home.ledger.report(run_id)
     assert report is not None, "a run that has learned has a report"  # noqa: S101 - narrows the type
-    version, plan = report.model.version, doors.ledger.plan(run_id)
-    champions = doors.champions
+    version, plan = report.model.version, home.ledger.plan(run_id)
+    champions = home.champions
     for _ in range(_ATTEMPTS):
         if (known := champions.verdict(version)) is not None:
             champions.put_verdict(known)
             return known
         before = champions.current()
-        verdict = _verdict(doors, version, before, plan.recipe.gate, seed=plan.seed)
+        verdict = _verdict(home, version, before, plan.recipe.gate, seed=plan.seed)
         verdict = verdict.replace(decided=datetime.now(UTC).isoformat(timespec="seconds"))
         if verdict.state == "promoted":
             entry = Champion(
@@ -92,19 +92,19 @@ def decide(doors: Home, run_id: str) -> Verdict:
     return verdict
 
 
-def _verdict(doors: Home, version: str, before: Champion | None, gate: GatePlan, *, seed: int) -> Verdict:
+def _verdict(home: Home, version: str, before: Champion | None, gate: GatePlan, *, seed: int) -> Verdict:
     """Return what would be decided if the champion stays the one it is."""
     if before is None:
         return Verdict(version=version, state="promoted", reason="the first model")
     verdict = Verdict(version=version, state="kept", reason="", champion=before.version)
     try:
-        why = unusable(doors, before.version)
+        why = unusable(home, before.version)
     except UsageError as error:
         why = str(error)
     if why:
         return verdict.replace(state="promoted", reason=f"{before.version} cannot be used any more: {why}")
     try:
-        new, old = contender(doors, version), contender(doors, before.version)
+        new, old = contender(home, version), contender(home, before.version)
         if new.evaluation.scored == "rows":
             return verdict.replace(
                 reason="it was tested on single rows dealt out at random, not on tracks that it had never heard"
@@ -114,26 +114,26 @@ def _verdict(doors: Home, version: str, before: Champion | None, gate: GatePlan,
             return verdict.replace(
                 reason=f"{told}; `chordal models promote {version}` makes it the champion all the same"
             )
-        compared, left_out = comparison(doors, new, old, gate, seed=seed)
+        compared, left_out = comparison(home, new, old, gate, seed=seed)
     except UsageError as error:
         return verdict.replace(reason=f"could not be compared: {error}")
     return judge(version, before.version, compared, left_out, gate)
 
 
-def unusable(doors: Home, version: str) -> str:
+def unusable(home: Home, version: str) -> str:
     """Return why a registered model cannot be used here, or nothing. Raises `UsageError` for an unknown version."""
-    model = doors.registry.get(version)
+    model = home.registry.get(version)
     if why := misfit(model.features):
         return why
     try:
-        doors.registry.check(model)
+        home.registry.check(model)
     except UsageError as error:
         return str(error).removeprefix(f"model {version}: ")
     return ""
 
 
 def comparison(
-    doors: Home, new: Contender, old: Contender, gate: GatePlan, *, seed: int
+    home: Home, new: Contender, old: Contender, gate: GatePlan, *, seed: int
 ) -> tuple[Comparison | None, dict[str, int]]:
     """Return how two models do on the same tracks, None without any, and how many could not be used, by reason.
 
@@ -141,7 +141,7 @@ def comparison(
     """
     import numpy as np
 
-    snapshot = doors.store.snapshot()
+    snapshot = home.store.snapshot()
     tested = _tested(new)
     asked, recorded, left_out = _sort_out(tested, old, snapshot)
     answers = recorded | _answers(old.model, asked, snapshot)

@@ -16,21 +16,21 @@ from storage.ledger.times import trials_wall_s
 from workers.runs import state
 
 
-def write(context: Home, run_id: str) -> Path:
+def write(home: Home, run_id: str) -> Path:
     """Write, or write again, the report of a run and return its path."""
     from pipeline.report import write_report
     from workers.learning import outputs
 
-    target = context.ledger.path(run_id) / "report.html"
-    write_report(target, content(context, run_id), outputs.sections(context, run_id))
+    target = home.ledger.path(run_id) / "report.html"
+    write_report(target, content(home, run_id), outputs.sections(home, run_id))
     return target
 
 
-def content(context: Home, run_id: str) -> ReportContent:
+def content(home: Home, run_id: str) -> ReportContent:
     """Return everything the report of a run tells."""
-    ledger = context.ledger
+    ledger = home.ledger
     plan = ledger.plan(run_id)
-    counts = state.track_counts(context, plan)
+    counts = state.track_counts(home, plan)
     balance: Counter[str] = Counter()
     files = 0
     evaluation = ledger.report(run_id)
@@ -42,7 +42,7 @@ def content(context: Home, run_id: str) -> ReportContent:
     return ReportContent(
         plan=plan,
         counts=RunCounts(scanned=files, **{name: counts[name] for name in ("extracted", "unchanged", "failed")}),
-        facts=gather_facts(_records(context, run_id)),
+        facts=gather_facts(_records(home, run_id)),
         class_balance=dict(sorted(balance.items())),
         specs=tuple(family(name).spec for name in plan.recipe.families),
         manifest=ledger.manifest(run_id),
@@ -52,8 +52,8 @@ def content(context: Home, run_id: str) -> ReportContent:
         outcomes=tuple(ledger.outcomes(run_id)),
         evaluation=evaluation,
         trials_wall_s=trials_wall_s(ledger, run_id),
-        verdict=context.champions.verdict(evaluation.model.version) if evaluation is not None else None,
-        seconds=state.seconds(context, run_id),
+        verdict=home.champions.verdict(evaluation.model.version) if evaluation is not None else None,
+        seconds=state.seconds(home, run_id),
         versions=software_versions(),
         host={
             "system": platform.platform(terse=True),
@@ -65,11 +65,11 @@ def content(context: Home, run_id: str) -> ReportContent:
     )
 
 
-def _records(context: Home, run_id: str) -> Iterator[TrackRecord]:
+def _records(home: Home, run_id: str) -> Iterator[TrackRecord]:
     """Yield the store's record of each file of the run."""
-    snapshot = context.store.snapshot()
-    for shard in context.ledger.shards(run_id):
-        for track in context.ledger.shard(run_id, shard):
+    snapshot = home.store.snapshot()
+    for shard in home.ledger.shards(run_id):
+        for track in home.ledger.shard(run_id, shard):
             record = snapshot.record(track.track_id)
             if record is not None and record.mark is None:
                 yield record

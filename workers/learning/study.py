@@ -12,13 +12,13 @@ from storage.home import Home
 from workers.learning import oracle, promotion
 
 
-def scanned(context: Home, run_id: str) -> Iterator[ScannedTrack]:
+def scanned(home: Home, run_id: str) -> Iterator[ScannedTrack]:
     """Yield every file the run's scan found, shard by shard."""
-    for shard in context.ledger.shards(run_id):
-        yield from context.ledger.shard(run_id, shard)
+    for shard in home.ledger.shards(run_id):
+        yield from home.ledger.shard(run_id, shard)
 
 
-def draw_up_study(context: Home, run_id: str) -> StudyPlan:
+def draw_up_study(home: Home, run_id: str) -> StudyPlan:
     """Write the run's dataset manifest, split and study, and return the study.
 
     Written once: a second call returns what the first wrote. Trials that do not depend on outcomes are handed out at
@@ -29,52 +29,52 @@ def draw_up_study(context: Home, run_id: str) -> StudyPlan:
     from pipeline.learning.search.plan import plan_study
     from pipeline.learning.splits import make_split
 
-    ledger = context.ledger
+    ledger = home.ledger
     if (known := ledger.study(run_id)) is not None:
         return known
     plan = ledger.plan(run_id)
     families = {name: family(name).spec.key for name in plan.recipe.families}
-    with context.store.hold() as snapshot:
-        manifest = build_manifest(run_id, scanned(context, run_id), snapshot, families, plan.recipe.augment)
+    with home.store.hold() as snapshot:
+        manifest = build_manifest(run_id, scanned(home, run_id), snapshot, families, plan.recipe.augment)
         split = make_split(manifest, plan.recipe.split, seed=plan.seed, source=snapshot)
     if plan.against is not None:
-        split = _held_out(context, manifest, split, plan.against)
+        split = _held_out(home, manifest, split, plan.against)
     split = split.replace(notes=(*split.notes, *imported.split_notes(plan)))
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)
     drawn_up = plan_study(plan.recipe)
     for model in drawn_up.models:
         if model.oracle == "random" and model.trials:
-            oracle.propose(context, run_id, drawn_up, model.trials[-1])
+            oracle.propose(home, run_id, drawn_up, model.trials[-1])
     ledger.put_study(run_id, drawn_up)
     return ledger.study(run_id) or drawn_up
 
 
-def _held_out(context: Home, manifest: DatasetManifest, split: Split, version: str) -> Split:
+def _held_out(home: Home, manifest: DatasetManifest, split: Split, version: str) -> Split:
     """Return a split that keeps aside what a champion was tested on."""
     from pipeline.learning.training.held_out import TrainingExposure, keep_held_out
 
     if split.strategy == "rows":
         return split  # it holds out rows, not tracks
     try:
-        champion = promotion.contender(context, version)
+        champion = promotion.contender(home, version)
     except UsageError as error:
         return split.replace(notes=(*split.notes, f"its held-out tracks could not be kept aside: {error}"))
     return keep_held_out(manifest, split, TrainingExposure.of(champion.manifest, champion.split), name=version)
 
 
-def unended(context: Home, run_id: str) -> list[int]:
+def unended(home: Home, run_id: str) -> list[int]:
     """Return the indices of the trials without an outcome, ascending."""
-    planned = context.ledger.study(run_id)
-    return sorted(set(planned.indices if planned else ()) - set(context.ledger.ended_trials(run_id)))
+    planned = home.ledger.study(run_id)
+    return sorted(set(planned.indices if planned else ()) - set(home.ledger.ended_trials(run_id)))
 
 
-def study(context: Home, run_id: str) -> tuple[DatasetManifest, Split]:
+def study(home: Home, run_id: str) -> tuple[DatasetManifest, Split]:
     """Return what a run learns from and how it is parted.
 
     Raises `StoreError` when the study has not been drawn up.
     """
-    manifest, split = context.ledger.manifest(run_id), context.ledger.split(run_id)
+    manifest, split = home.ledger.manifest(run_id), home.ledger.split(run_id)
     if manifest is None or split is None:
         raise StoreError(f"run {run_id}: its dataset or split is missing from the ledger")
     return manifest, split

@@ -75,7 +75,7 @@ def lost_trial(context: Context, run_id: str, index: int, reason: str, *, is_tim
 
 
 def _record(
-    context: Home,
+    home: Home,
     run_id: str,
     index: int,
     state: Literal["failed", "skipped"],
@@ -84,8 +84,8 @@ def _record(
     attempts: int = 0,
 ) -> TrialOutcome:
     """Record the end of a trial that no model was fitted for to the end, and return how it ended."""
-    ledger = context.ledger
-    spec = ledger.trial(run_id, index) or _unknown(context, run_id, index)
+    ledger = home.ledger
+    spec = ledger.trial(run_id, index) or _unknown(home, run_id, index)
     done = tuple(execution.replace(fits=()) for execution in ledger.executions(run_id, index))
     outcome = TrialOutcome(
         spec=spec,
@@ -100,9 +100,9 @@ def _record(
     return ledger.outcome(run_id, index) or outcome
 
 
-def _unknown(context: Home, run_id: str, index: int) -> TrialSpec:
+def _unknown(home: Home, run_id: str, index: int) -> TrialSpec:
     """Return what is known of a trial that was handed no configuration."""
-    planned, plan = context.ledger.study(run_id), context.ledger.plan(run_id)
+    planned, plan = home.ledger.study(run_id), home.ledger.plan(run_id)
     if planned is None:
         raise StoreError(f"run {run_id}: its study is missing from the ledger")
     model = planned.models[planned.model_of(index)]

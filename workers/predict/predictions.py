@@ -89,31 +89,31 @@ def predict(
     return carry_out(Home(Path(home).expanduser().absolute()), asked, View(quiet=True))
 
 
-def carry_out(doors: Home, asked: PredictionRequest, view: View) -> Predictions:
+def carry_out(home: Home, asked: PredictionRequest, view: View) -> Predictions:
     """Extract what is missing and return the predictions; raises as `predict` does."""
-    version = pick_model(doors, asked.model)
+    version = pick_model(home, asked.model)
     if asked.chunk_s is not None:
         check_length(asked.chunk_s)
     if asked.top is not None and asked.top < 1:
         raise UsageError(f"top {asked.top}: give a whole number from 1 up")
     files = RequestedFiles(asked)
-    classifier = load(doors, version)
-    extracted = _extract_missing(doors, asked, version, files, view)
-    learned = _learned(doors, version)
-    each = predictions(files.each(), asked, classifier, learned, doors.store.snapshot())
+    classifier = load(home, version)
+    extracted = _extract_missing(home, asked, version, files, view)
+    learned = _learned(home, version)
+    each = predictions(files.each(), asked, classifier, learned, home.store.snapshot())
     return Predictions(model=version, classes=classifier.classes, extracted=extracted, each=each)
 
 
-def pick_model(doors: Home, version: str | None) -> ModelVersion:
+def pick_model(home: Home, version: str | None) -> ModelVersion:
     """Return a registered model that can be used here: the one asked for, else the champion.
 
     Raises `UsageError` when there is none, naming both fingerprints when its features are not the ones computed here.
     """
     if version is None:
-        champion = doors.champions.current()
+        champion = home.champions.current()
         if champion is None:
-            known = doors.registry.versions()
-            shown = printable(str(doors.home))
+            known = home.registry.versions()
+            shown = printable(str(home.path))
             if not known:
                 raise UsageError(f"home {shown}: no model yet; `chordal run LIBRARY` makes one, --home names another")
             raise UsageError(
@@ -121,43 +121,43 @@ def pick_model(doors: Home, version: str | None) -> ModelVersion:
                 f"`chordal models promote {known[-1].version}` makes the newest it, --model names one for now"
             )
         version = champion.version
-    model = doors.registry.get(version)
+    model = home.registry.get(version)
     check_fits(version, model.features)
     return model
 
 
-def load(doors: Home, version: ModelVersion) -> "Classifier":
+def load(home: Home, version: ModelVersion) -> "Classifier":
     """Return a model ready for use. Raises `UsageError` when a file of it is gone or is not what was registered."""
     from pipeline.learning.models import load_model
 
     settle_tensorflow()  # before anything imports it
-    doors.registry.check(version)
+    home.registry.check(version)
     return load_model(Path(version.path))
 
 
-def _learned(doors: Home, version: ModelVersion) -> TrainingExposure:
+def _learned(home: Home, version: ModelVersion) -> TrainingExposure:
     try:
-        known = promotion.contender(doors, version.version)
+        known = promotion.contender(home, version.version)
     except UsageError:
         return TrainingExposure()
     return TrainingExposure.of(known.manifest, known.split)
 
 
 def _extract_missing(
-    doors: Home, asked: PredictionRequest, version: ModelVersion, files: RequestedFiles, view: View
+    home: Home, asked: PredictionRequest, version: ModelVersion, files: RequestedFiles, view: View
 ) -> int:
     """Extract what the store lacks of some files, as one run; return how many files. Nothing is begun without need."""
-    missing = _missing(doors, asked, version, files, view)
+    missing = _missing(home, asked, version, files, view)
     first = next(missing, None)
     if first is None:
         return 0
     broker = asked.broker
-    served = state.find(doors.home) if broker is None else None
+    served = state.find(home.path) if broker is None else None
     if served is not None:
         broker = served.broker
-    prepare_home(str(doors.home))
-    with only_one(doors.home, shared=broker is not None, doing="predicting"):
-        _forget_old(doors)
+    prepare_home(str(home.path))
+    with only_one(home.path, shared=broker is not None, doing="predicting"):
+        _forget_old(home)
         wanted = request.RunRequest(
             command=asked.command,
             libraries=files.folders,
@@ -170,10 +170,10 @@ def _extract_missing(
             purpose="predict",
             chunk_s=asked.chunk_s,
         )
-        plan = request.plan_run(wanted, doors.ledger)
-        found = scan.write_shards(doors, plan, tracks=chain([first], missing))
+        plan = request.plan_run(wanted, home.ledger)
+        found = scan.write_shards(home, plan, tracks=chain([first], missing))
         finished = request.ScannedRun(plan=plan, found=found)
-        execute.follow(doors.home, finished, view, broker=broker, workers=wanted.workers)
+        execute.follow(home.path, finished, view, broker=broker, workers=wanted.workers)
     return found.files
 
 
@@ -189,17 +189,17 @@ def _recipe(version: ModelVersion) -> Recipe:
 
 
 def _missing(
-    doors: Home, asked: PredictionRequest, version: ModelVersion, files: RequestedFiles, view: View
+    home: Home, asked: PredictionRequest, version: ModelVersion, files: RequestedFiles, view: View
 ) -> Iterator[ScannedTrack]:
     """Yield the files of which something is not stored yet; without labels, as nobody learns from them."""
-    snapshot = doors.store.snapshot()
+    snapshot = home.store.snapshot()
     keys = frozenset(version.features)
     for track in files.each(view):
         if not settled.is_settled(track, snapshot, keys, None, asked.chunk_s):
             yield track.replace(label=None)
 
 
-def _forget_old(doors: Home) -> None:
+def _forget_old(home: Home) -> None:
     """Forget all but the newest runs of predictions: nobody takes them up again, and there may be thousands."""
-    for run_id in doors.ledger.run_ids("predict")[:-REMEMBERED]:
-        doors.ledger.forget(run_id)
+    for run_id in home.ledger.run_ids("predict")[:-REMEMBERED]:
+        home.ledger.forget(run_id)

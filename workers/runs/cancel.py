@@ -29,9 +29,9 @@ AT_HAND_S = 60.0
 POLL_S = 0.1
 
 
-def cancel(context: Home, run_id: str, broker: BrokerAddress | None) -> None:
+def cancel(home: Home, run_id: str, broker: BrokerAddress | None) -> None:
     """Ask a run to end: the command that waits for it reads the ledger, its tasks ask the broker."""
-    context.ledger.claim(run_id, CANCELLED)
+    home.ledger.claim(run_id, CANCELLED)
     if broker is None:
         return
     # The waiting command, if there is one, does the same as soon as it reads the ledger.
@@ -45,25 +45,25 @@ def take_back(counters: Counters, run_id: str) -> None:
     counters.withdraw(QUEUES, run_id)
 
 
-def is_cancelled(context: Home, run_id: str) -> bool:
+def is_cancelled(home: Home, run_id: str) -> bool:
     """Tell whether somebody cancelled a run."""
-    return context.ledger.claimed(run_id, CANCELLED) is not None
+    return home.ledger.claimed(run_id, CANCELLED) is not None
 
 
-def require_not_cancelled(context: Home, run_id: str) -> None:
+def require_not_cancelled(home: Home, run_id: str) -> None:
     """Raise `CancelledError` if somebody cancelled the run."""
-    if is_cancelled(context, run_id):
+    if is_cancelled(home, run_id):
         raise CancelledError(
             f"run {run_id}: cancelled; what was finished is kept, and the same command goes on from there"
         )
 
 
-def is_stop_requested(context: Home, run_id: str) -> bool:
+def is_stop_requested(home: Home, run_id: str) -> bool:
     """Tell whether somebody wants the run to end, by whatever means."""
-    return signals.stop_requested() or is_cancelled(context, run_id)
+    return signals.stop_requested() or is_cancelled(home, run_id)
 
 
-def wind_down(context: Home, run_id: str, running: LocalCluster, counters: Counters, view: View) -> None:
+def wind_down(home: Home, run_id: str, running: LocalCluster, counters: Counters, view: View) -> None:
     """Let this run's workers finish the files at hand, then raise what ends the command."""
     with suppress(*BROKER_ERRORS):
         counters.cancel(run_id)
@@ -75,7 +75,7 @@ def wind_down(context: Home, run_id: str, running: LocalCluster, counters: Count
     while running.finishing and time.monotonic() < deadline:
         signals.check()
         pause.wait(POLL_S)
-    require_not_cancelled(context, run_id)
+    require_not_cancelled(home, run_id)
     signals.stop()
 
 

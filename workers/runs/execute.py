@@ -48,9 +48,9 @@ def execute(home: Path, wanted: RunRequest, view: View) -> ScannedRun:
     return finished
 
 
-def _nothing_to_do(context: Home, plan: RunPlan) -> bool:
+def _nothing_to_do(home: Home, plan: RunPlan) -> bool:
     """Tell whether a scanned run is over already, so that nothing has to be started for it."""
-    return not plan.learn and len(context.ledger.sealed_shards(plan.run_id)) == context.ledger.shard_count(plan.run_id)
+    return not plan.learn and len(home.ledger.sealed_shards(plan.run_id)) == home.ledger.shard_count(plan.run_id)
 
 
 def adopt(home: Path, run_id: str, view: View, *, broker: BrokerAddress) -> ScannedRun:

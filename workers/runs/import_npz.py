@@ -26,7 +26,7 @@ def check_file(path: Path, family_name: str) -> None:
         raise UsageError(f"{printable(str(path))}: there is no such file; give an NPZ file with Xdata and Ydata")
 
 
-def import_npz(context: Home, path: Path, family_name: str, recipe: Recipe, command: tuple[str, ...]) -> dict[str, Any]:
+def import_npz(home: Home, path: Path, family_name: str, recipe: Recipe, command: tuple[str, ...]) -> dict[str, Any]:
     """Store the rows of an NPZ file and write the run that tells their labels; return a summary.
 
     The rows are stored first, all or none, and again is a no-op: whatever dies, the same command completes it.
@@ -36,8 +36,8 @@ def import_npz(context: Home, path: Path, family_name: str, recipe: Recipe, comm
 
     spec = family(family_name).spec
     rows = read_npz(path, spec)
-    ledger = context.ledger
-    new = import_rows(context.home / "store", rows, spec, sequence=ledger.next_sequence())
+    ledger = home.ledger
+    new = import_rows(home.path / "store", rows, spec, sequence=ledger.next_sequence())
     wanted = request.RunRequest(
         command=command, libraries=(rows.library,), recipe=recipe, labels=LABELS, extract=False, learn=False
     )

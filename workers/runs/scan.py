@@ -32,7 +32,7 @@ SHARD_FILES = 500
 
 
 def write_shards(
-    context: Home,
+    home: Home,
     plan: RunPlan,
     *,
     shard_files: int = SHARD_FILES,
@@ -44,7 +44,7 @@ def write_shards(
     Raises `UsageError` for a library or a label rule that cannot work, and for labels that nobody can learn from.
     """
     if imported.is_imported(plan.libraries):
-        found = _count(write_imported_shards(context.ledger, plan, shard_files=shard_files), seen)
+        found = _count(write_imported_shards(home.ledger, plan, shard_files=shard_files), seen)
         check_labels(plan, found)
         return found
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
@@ -62,7 +62,7 @@ def write_shards(
     tally = ScanTally(grouped=sources.groups is not None, folded=sources.folds is not None)
     shards = 0
     for shard in _batches(tracks, shard_files):
-        context.ledger.write_shard(plan.run_id, shards, shard)
+        home.ledger.write_shard(plan.run_id, shards, shard)
         shards += 1
         seen_ids.add(track.track_id for track in shard)
         for track in shard:
@@ -71,9 +71,9 @@ def write_shards(
     problems = tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items())
     found = tally.summary(shards, problems)
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
-    gone = mark_gone(context, plan, seen_ids, frozenset(unreadable)) if walked else 0
+    gone = mark_gone(home, plan, seen_ids, frozenset(unreadable)) if walked else 0
     # Only now, so that a walk that is over has marked what was gone. Tracks that were given are not all there is.
-    context.ledger.close_scan(plan.run_id, shards, left_out=len(unreadable) if walked else 1)
+    home.ledger.close_scan(plan.run_id, shards, left_out=len(unreadable) if walked else 1)
     return found.replace(gone=gone)
 
 
@@ -94,9 +94,9 @@ def _batches(tracks: Iterator[ScannedTrack], size: int) -> Iterator[list[Scanned
         yield batch
 
 
-def scan_libraries(context: Home, wanted: RunRequest, view: View) -> ScannedRun:
+def scan_libraries(home: Home, wanted: RunRequest, view: View) -> ScannedRun:
     """Plan a run and scan its libraries into the ledger. Raises `UsageError`, and leaves none, for what cannot work."""
-    plan = plan_run(wanted, context.ledger)
+    plan = plan_run(wanted, home.ledger)
     begun = False
 
     def seen(files: int) -> None:
@@ -105,21 +105,21 @@ def scan_libraries(context: Home, wanted: RunRequest, view: View) -> ScannedRun:
             view.stage("scan")
             begun = True
         view.update("scan", files)
-        cancel.require_not_cancelled(context, plan.run_id)
+        cancel.require_not_cancelled(home, plan.run_id)
 
     with (
-        _forgotten_when_refused(context.ledger, plan.run_id),
-        claim_when_stopped(context.ledger, plan.run_id),
-        announce(context.home, plan.run_id),
+        _forgotten_when_refused(home.ledger, plan.run_id),
+        claim_when_stopped(home.ledger, plan.run_id),
+        announce(home.path, plan.run_id),
     ):
-        found = write_shards(context, plan, seen=seen)
+        found = write_shards(home, plan, seen=seen)
         seen(found.files)
         for problem in found.unreadable:
             view.line(f"cannot look into {problem}")
         if found.gone:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
         if plan.extract:
-            stored.seal_stored(context, plan)
+            stored.seal_stored(home, plan)
     if found.unlabelled and plan.learn:
         view.line(f"{found.unlabelled} of {found.files} files have no label and are not learned from")
     view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")

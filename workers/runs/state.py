@@ -13,9 +13,9 @@ ENDS = ("finished", "failed", "cancelled")
 """The stages that no other follows."""
 
 
-def seconds(context: Home, run_id: str) -> dict[str, float]:
+def seconds(home: Home, run_id: str) -> dict[str, float]:
     """Return the wall seconds of each stage that has ended, told by when its last document was written."""
-    ends = stage_ends(context.ledger, run_id)
+    ends = stage_ends(home.ledger, run_id)
     begun = ends.pop("plan")
     taken: dict[str, float] = {}
     for stage, end in ends.items():
@@ -24,18 +24,18 @@ def seconds(context: Home, run_id: str) -> dict[str, float]:
     return taken
 
 
-def track_counts(context: Home, plan: RunPlan) -> dict[str, int]:
+def track_counts(home: Home, plan: RunPlan) -> dict[str, int]:
     """Return how many files of a run are extracted by it, were there already, failed, or are not extracted yet."""
     if plan.extract:
-        sealed = context.ledger.sealed(plan.run_id).values()
+        sealed = home.ledger.sealed(plan.run_id).values()
         return {
             name: sum(getattr(summary, name) for summary in sealed) for name in ("extracted", "unchanged", "failed")
         }
     counts = {"extracted": 0, "unchanged": 0, "failed": 0, "missing": 0}
-    snapshot = context.store.snapshot()
+    snapshot = home.store.snapshot()
     keys = settled.family_keys(plan)
-    for shard in context.ledger.shards(plan.run_id):
-        for track in context.ledger.shard(plan.run_id, shard):
+    for shard in home.ledger.shards(plan.run_id):
+        for track in home.ledger.shard(plan.run_id, shard):
             record = snapshot.record(track.track_id)
             if record is not None and record.failure is not None and record.mark is None:
                 counts["failed"] += 1
@@ -49,9 +49,9 @@ def describe_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "extracted")
 
 
-def current_stage(context: Home, run_id: str) -> str:
+def current_stage(home: Home, run_id: str) -> str:
     """Return the name of the stage a run is in, or how it ended."""
-    ledger = context.ledger
+    ledger = home.ledger
     if ledger.report(run_id) is not None or ledger.failure(run_id) is not None:
         return "finished" if ledger.failure(run_id) is None else "failed"
     if ledger.claimed(run_id, "cancelled") is not None:

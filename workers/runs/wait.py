@@ -68,7 +68,7 @@ def wait_for_end(context: Context, running: LocalCluster, watcher: RunMonitor, p
                     "safe, so run the same command when it is back"
                 ) from error
             keeper.heal()
-            prepare_home(str(context.home))  # a server that cannot write refuses every command
+            prepare_home(str(context.path))  # a server that cannot write refuses every command
         if not watcher.ended:
             pause.wait(POLL_S)
     failure = context.ledger.failure(run_id)
@@ -100,12 +100,12 @@ class _Healer:
         if not dead:
             return
         # The usual reason why everything dies at once; it raises the line that says so.
-        prepare_home(str(self._context.home))
+        prepare_home(str(self._context.path))
         self._deaths += len(dead)
         if self._deaths > DEATHS:
             raise RunFailedError(
                 f"run {self._run_id}: its processes keep dying, the {dead[0]} process last; "
-                f"see {self._context.home / 'logs' / f'{dead[0]}.log'}"
+                f"see {self._context.path / 'logs' / f'{dead[0]}.log'}"
             )
         self._held_by_dead = True
         for name in dead:
@@ -147,7 +147,7 @@ class _Healer:
         if self._sweeps > SWEEPS:
             troubles = self._context.counters.troubles(self._run_id)
             why = troubles[0] if troubles else "its tasks end without a result"
-            logs = self._context.home / "logs"
+            logs = self._context.path / "logs"
             raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
         steps = state.missing_steps(self._watcher.state)
         if any(step.kind == "shard" for step in steps):

@@ -95,8 +95,8 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         here = context.current()
-        self._home = here.home
-        self._nights = Nights(here.home)
+        self._home = here.path
+        self._nights = Nights(here.path)
         self._memory = Memory(now_s=time.monotonic())
         self._client = here.settings.broker.client(retries=0)
         self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)

@@ -17,5 +17,5 @@ def tidy(context: Context) -> Tidied:
         segments=compacted.segments,
         removed=collected.manifests + collected.parts + collected.temporary,
     )
-    Nights(context.home).put_tidied(tidied)
+    Nights(context.path).put_tidied(tidied)
     return tidied

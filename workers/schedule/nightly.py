@@ -28,7 +28,7 @@ def run_night(context: Context, slot: datetime, *, missed: bool) -> NightResult 
     Safe to be asked any number of times: what is settled stays, and a run that an earlier attempt left behind is
     taken up instead of begun anew.
     """
-    nights = Nights(context.home)
+    nights = Nights(context.path)
     if (known := nights.result(slot)) is not None:
         return known
     schedule = nights.schedule()
@@ -36,11 +36,11 @@ def run_night(context: Context, slot: datetime, *, missed: bool) -> NightResult 
         return _settle(nights, slot, _skipped(slot, "switched off meanwhile"))
     if missed and schedule.missed == "skip" and not nights.attempts(slot):
         return _settle(nights, slot, _skipped(slot, "its hour passed while nothing was up"))
-    if busy := active_runs(context.home):
+    if busy := active_runs(context.path):
         log.info("the night of %s waits for run %s", slot.isoformat(), busy[0].run_id)
         return None
     try:
-        with conductor(context.home, "the nightly run"):
+        with conductor(context.path, "the nightly run"):
             return _settle(nights, slot, _carry_out(context, nights, schedule, slot))
     except UsageError as error:
         log.info("the night of %s waits: %s", slot.isoformat(), error)
@@ -67,12 +67,12 @@ def _carry_out(context: Context, nights: Nights, schedule: Schedule, slot: datet
     try:
         with View() as view:
             if taken_up:
-                execute.adopt(context.home, run_id, view, broker=broker)
+                execute.adopt(context.path, run_id, view, broker=broker)
             else:
                 champion = context.champions.current()
                 orders = nightly_request(schedule, broker=broker, run_id=run_id, slot=slot)
                 orders = orders.replace(against=champion.version if champion is not None else None)
-                execute.execute(context.home, orders, view)
+                execute.execute(context.path, orders, view)
     except FAILURES as error:
         log.warning("the night of %s failed: %s", slot.isoformat(), error)
         return _result(context, slot, run_id, started, reason=" ".join(str(error).split()))

@@ -35,10 +35,10 @@ def reconcile(context: Context) -> str:
     if run_id is None:
         return "no run is left behind"
     try:
-        with conductor(context.home, f"taking up run {run_id}"), View() as view:
+        with conductor(context.path, f"taking up run {run_id}"), View() as view:
             if orphan(context) != run_id:
                 return f"run {run_id} is no longer left behind"
-            execute.adopt(context.home, run_id, view, broker=context.settings.broker)
+            execute.adopt(context.path, run_id, view, broker=context.settings.broker)
     except FAILURES as error:
         return f"run {run_id} was taken up and failed: {error}"
     return f"run {run_id} was taken up and finished"
@@ -49,7 +49,7 @@ def orphan(context: Context) -> str | None:
 
     A later run over the same libraries compared them with the store again: it superseded those before it.
     """
-    waited_for = {each.run_id for each in active_runs(context.home)}
+    waited_for = {each.run_id for each in active_runs(context.path)}
     seen: set[tuple[str, ...]] = set()
     for run_id in reversed(context.ledger.run_ids()[-RUNS:]):
         plan = context.ledger.plan(run_id)

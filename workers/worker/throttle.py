@@ -44,7 +44,7 @@ class Throttle(bootsteps.StartStopStep):  # type: ignore[misc]
         settings = context.current().settings
         # Asked from the loop that everything else in the worker waits for: rather no answer than a late one.
         client = settings.broker.client(timeout_s=1.0, retries=0)
-        self._home = context.current().home
+        self._home = context.current().path
         self._counters = Counters(client)
         self._cap = RateLimit(client)
         self._crew = Crew(client)

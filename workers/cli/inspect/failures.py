@@ -38,9 +38,9 @@ def failures(home: str, *, as_csv: bool, as_json: bool) -> None:
         _show_failures(rows)
 
 
-def _failures(context: "Home") -> list[dict[str, Any]]:
+def _failures(home: "Home") -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
-    for record in context.store.snapshot().records():
+    for record in home.store.snapshot().records():
         if record.mark is not None:
             continue  # its file is gone, or it will be tried again
         causes = {"": record.failure} if record.failure is not None else record.family_failures
@@ -91,7 +91,7 @@ def retry(kinds: tuple[FailureKind, ...], home: str, *, as_json: bool) -> None:
     from storage.home import only_one
 
     context = opened(home)
-    with only_one(context.home):
+    with only_one(context.path):
         tracks = context.tracks.retry(kinds)
     if as_json:
         options.emit({"retried": tracks})

@@ -49,25 +49,25 @@ class Live(Value, frozen=True, kw_only=True):
     workers: tuple[Presence, ...]
 
 
-def of_run(context: Home, plan: RunPlan, broker: BrokerAddress) -> Live | None:
+def of_run(home: Home, plan: RunPlan, broker: BrokerAddress) -> Live | None:
     """Return what a broker tells of a run; None when it does not answer."""
     client = broker.client(timeout_s=2.0, retries=0)
     try:
-        return _live(context, plan, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
+        return _live(home, plan, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
     except BROKER_ERRORS:
         return None
     finally:
         client.close()
 
 
-def _live(context: Home, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
+def _live(home: Home, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
     progress = counters.progress(plan.run_id)
-    files = file_count(context, plan.run_id)
+    files = file_count(home, plan.run_id)
     told = sum(int(progress.get(name, 0)) for name in OUTCOMES)
-    sealed = sum(state.track_counts(context, plan).values()) if plan.extract else files
+    sealed = sum(state.track_counts(home, plan).values()) if plan.extract else files
     done = min(max(told, sealed), files)
     pace = counters.pace(plan.run_id)
-    held = controls.load(context.home)
+    held = controls.load(home.path)
     going = pace.files_per_s > 0 and not controls.held_by(held, datetime.now().astimezone().time())
     left_s = (files - done) / pace.files_per_s if going else None
     return Live(
@@ -84,13 +84,13 @@ def _live(context: Home, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
     )
 
 
-def file_count(context: Home, run_id: str) -> int:
+def file_count(home: Home, run_id: str) -> int:
     """Return how many files the scan of a run found so far: its shards are all as large as the first, but the last."""
-    shards = context.ledger.shards(run_id)
+    shards = home.ledger.shards(run_id)
     if not shards:
         return 0
-    last = len(context.ledger.shard(run_id, shards[-1]))
-    return last if len(shards) == 1 else (len(shards) - 1) * len(context.ledger.shard(run_id, shards[0])) + last
+    last = len(home.ledger.shard(run_id, shards[-1]))
+    return last if len(shards) == 1 else (len(shards) - 1) * len(home.ledger.shard(run_id, shards[0])) + last
 
 
 def facts(live: Live) -> list[tuple[str, str]]:
@@ -137,23 +137,23 @@ EVERY_S = 1.0
 Rows = Callable[[], list[tuple[str, str]]]
 
 
-def live_run(context: Home, run_id: str, broker: str | None) -> Live | None:
+def live_run(home: Home, run_id: str, broker: str | None) -> Live | None:
     """Return what goes on in a run that has not ended; None when no broker tells."""
-    if state.current_stage(context, run_id) in state.ENDS:
+    if state.current_stage(home, run_id) in state.ENDS:
         return None
-    address = BrokerAddress.parse(broker) if broker else _broker_of(context, run_id)
-    return of_run(context, context.ledger.plan(run_id), address) if address is not None else None
+    address = BrokerAddress.parse(broker) if broker else _broker_of(home, run_id)
+    return of_run(home, home.ledger.plan(run_id), address) if address is not None else None
 
 
-def show(context: Home, run_id: str, broker: str | None, stages: Rows, *, watch: bool) -> None:
+def show(home: Home, run_id: str, broker: str | None, stages: Rows, *, watch: bool) -> None:
     """Print the stages of a run and what goes on; with `watch`, again and again until either ends, or Ctrl-C."""
     if not watch:
-        console().print(facts_table(_rows(stages, live_run(context, run_id, broker))))
+        console().print(facts_table(_rows(stages, live_run(home, run_id, broker))))
         return
     pause = threading.Event()
     with Screen(console=console(), auto_refresh=False) as screen, suppress(KeyboardInterrupt):
         while True:
-            found = live_run(context, run_id, broker)
+            found = live_run(home, run_id, broker)
             screen.update(facts_table(_rows(stages, found)), refresh=True)
             if found is None:
                 return
@@ -164,5 +164,5 @@ def _rows(stages: Rows, found: Live | None) -> list[tuple[str, str]]:
     return stages() + (facts(found) if found is not None else [])
 
 
-def _broker_of(context: Home, run_id: str) -> BrokerAddress | None:
-    return next((each.broker for each in active.active_runs(context.home) if each.run_id == run_id), None)
+def _broker_of(home: Home, run_id: str) -> BrokerAddress | None:
+    return next((each.broker for each in active.active_runs(home.path) if each.run_id == run_id), None)

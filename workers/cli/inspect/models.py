@@ -168,37 +168,37 @@ def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
 _NOT_COMPARED = {"version", "files", "path", "software"}
 
 
-def _champion_of(doors: "Home", champion: "Champion | None") -> "Champion":
+def _champion_of(home: "Home", champion: "Champion | None") -> "Champion":
     if champion is None:
-        raise UsageError(f"home {printable(str(doors.home))}: no champion yet; name a version, or see `chordal models`")
+        raise UsageError(f"home {printable(str(home.path))}: no champion yet; name a version, or see `chordal models`")
     return champion
 
 
-def _check_usable(doors: "Home", version: str) -> None:
+def _check_usable(home: "Home", version: str) -> None:
     """Refuse a model that could not be used. Raises `UsageError`."""
     from pipeline.learning.models.compatibility import check_fits
 
-    model = doors.registry.get(version)
+    model = home.registry.get(version)
     check_fits(version, model.features)
-    doors.registry.check(model)
+    home.registry.check(model)
 
 
-def _tell(doors: "Home", champion: "Champion", *, as_json: bool) -> None:
+def _tell(home: "Home", champion: "Champion", *, as_json: bool) -> None:
     if as_json:
         options.emit({"champion": champion.version, **champion.to_wire()})
         return
-    before = f"; `chordal models rollback` goes back to {_before(doors)}" if champion.back is not None else ""
+    before = f"; `chordal models rollback` goes back to {_before(home)}" if champion.back is not None else ""
     click.echo(f"the champion is {champion.version}{before}")
 
 
-def _before(doors: "Home") -> str:
-    return doors.champions.before().version
+def _before(home: "Home") -> str:
+    return home.champions.before().version
 
 
-def _state(doors: "Home", model: "ModelVersion", champion: "Champion | None") -> str:
+def _state(home: "Home", model: "ModelVersion", champion: "Champion | None") -> str:
     from pipeline.learning.models.compatibility import misfit
 
-    verdict = doors.champions.verdict(model.version)
+    verdict = home.champions.verdict(model.version)
     words = [f"{verdict.state}: {verdict.reason}"] if verdict is not None else []
     if champion is not None and champion.version == model.version:
         words.insert(0, "champion")
@@ -207,10 +207,10 @@ def _state(doors: "Home", model: "ModelVersion", champion: "Champion | None") ->
     return printable("; ".join(words))
 
 
-def _wire(doors: "Home", model: "ModelVersion", champion: "Champion | None") -> dict[str, Any]:
+def _wire(home: "Home", model: "ModelVersion", champion: "Champion | None") -> dict[str, Any]:
     from pipeline.learning.models.compatibility import misfit
 
-    verdict = doors.champions.verdict(model.version)
+    verdict = home.champions.verdict(model.version)
     return {
         **model.to_wire(),
         "champion": champion is not None and champion.version == model.version,
@@ -219,10 +219,10 @@ def _wire(doors: "Home", model: "ModelVersion", champion: "Champion | None") -> 
     }
 
 
-def _facts(doors: "Home", model: "ModelVersion", champion: "Champion | None") -> list[tuple[str, str]]:
+def _facts(home: "Home", model: "ModelVersion", champion: "Champion | None") -> list[tuple[str, str]]:
     facts = [
         ("version", model.version),
-        ("state", _state(doors, model, champion) or "nothing was decided"),
+        ("state", _state(home, model, champion) or "nothing was decided"),
         ("created", model.created),
         ("run", model.run_id),
         ("recipe", printable(model.recipe)),

@@ -37,8 +37,8 @@ def status(run_id: str | None, home: str, broker: str | None, *, with_trials: bo
             show_trials(context, run_id)
 
 
-def _facts(context: "Home", run_id: str) -> list[tuple[str, str]]:
-    return [(name, _told(value)) for name, value in _status(context, run_id).items()]
+def _facts(home: "Home", run_id: str) -> list[tuple[str, str]]:
+    return [(name, _told(value)) for name, value in _status(home, run_id).items()]
 
 
 def _told(value: Any) -> str:
@@ -49,28 +49,28 @@ def _told(value: Any) -> str:
     return f"{value:.1%}" if isinstance(value, float) else str(value)
 
 
-def _status(context: "Home", run_id: str) -> dict[str, Any]:
+def _status(home: "Home", run_id: str) -> dict[str, Any]:
     from workers.runs import state as runs_state
     from workers.service import state
 
-    ledger = context.ledger
+    ledger = home.ledger
     plan = ledger.plan(run_id)
     study, ended = ledger.study(run_id), ledger.ended_trials(run_id)
     told: dict[str, Any] = {
         "run_id": run_id,
-        "stage": runs_state.current_stage(context, run_id),
+        "stage": runs_state.current_stage(home, run_id),
         "started": plan.created,
         "libraries": [printable(library) for library in plan.libraries],
         "shards": {
             "scanned": ledger.shard_count(run_id) or len(ledger.shards(run_id)),
             "sealed": len(ledger.sealed_shards(run_id)),
         },
-        "tracks": runs_state.track_counts(context, plan),
-        "ledger": context.tracks.counts(),
+        "tracks": runs_state.track_counts(home, plan),
+        "ledger": home.tracks.counts(),
         "trials": {"requested": len(study.indices) if study is not None else 0, "ended": len(ended)},
-        "seconds": runs_state.seconds(context, run_id),
+        "seconds": runs_state.seconds(home, run_id),
     }
-    if up := state.describe(context.home):
+    if up := state.describe(home.path):
         told["service"] = up
     if (failure := ledger.failure(run_id)) is not None:
         told["failure"] = failure

@@ -27,33 +27,33 @@ def show_search(name_or_file: str, *, as_json: bool) -> None:
     _show_summary(summary)
 
 
-def trials_wire(context: "Home", run_id: str) -> dict[str, Any]:
+def trials_wire(home: "Home", run_id: str) -> dict[str, Any]:
     """Return the search of a run and its trials, the best first, as `--json` prints them."""
     from pipeline.learning.search.ranking import pace, summarise
     from storage.ledger.times import trials_wall_s
 
-    ledger = context.ledger
+    ledger = home.ledger
     study = ledger.study(run_id)
     if study is None:
         return {}
     told: dict[str, Any] = summarise(ledger.plan(run_id).recipe, study).to_wire()
-    told["ranking"] = [row.to_wire() for row in _ranking(context, run_id)]
+    told["ranking"] = [row.to_wire() for row in _ranking(home, run_id)]
     gained = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
     return told if gained is None else {**told, **gained.to_wire(), "speed_up": round(gained.speed_up, 3)}
 
 
-def show_trials(context: "Home", run_id: str) -> None:
+def show_trials(home: "Home", run_id: str) -> None:
     """Print the search of a run and its trials, the best first."""
     from pipeline.learning.search.ranking import pace, summarise
     from storage.ledger.times import trials_wall_s
 
-    ledger = context.ledger
+    ledger = home.ledger
     study = ledger.study(run_id)
     if study is None:
         console().print("no trials yet: the study is not drawn up")
         return
     _show_summary(summarise(ledger.plan(run_id).recipe, study))
-    rows = [_row(row) for row in _ranking(context, run_id)]
+    rows = [_row(row) for row in _ranking(home, run_id)]
     columns = (
         "rank",
         "trial",
@@ -75,10 +75,10 @@ def show_trials(context: "Home", run_id: str) -> None:
         )
 
 
-def _ranking(context: "Home", run_id: str) -> "tuple[Ranked, ...]":
+def _ranking(home: "Home", run_id: str) -> "tuple[Ranked, ...]":
     from pipeline.learning.search.ranking import rank
 
-    return rank(context.ledger.outcomes(run_id), context.ledger.trials(run_id))
+    return rank(home.ledger.outcomes(run_id), home.ledger.trials(run_id))
 
 
 def _show_summary(summary: "SearchSummary") -> None:

@@ -96,7 +96,7 @@ def cancel(run_id: str | None, home: str, broker: str | None, *, as_json: bool) 
         run_id = pick_run(context, run_id)
     else:
         run_id = pick_run(context, run_id) if run_id is not None else None
-        found = active.pick_active_run(context.home, run_id)
+        found = active.pick_active_run(context.path, run_id)
         run_id, address = found.run_id, found.broker
     stage = state.current_stage(context, run_id)
     if stage in state.ENDS:
@@ -119,7 +119,7 @@ def _cap(text: str) -> int | None:
 def _change(home: str, **asked: Any) -> "Controls":
     from workers.app import controls
 
-    folder = opened(home).home
+    folder = opened(home).path
     found = controls.load(folder)
     if asked:
         found = found.replace(**asked)

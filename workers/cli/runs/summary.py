@@ -44,11 +44,11 @@ def of_run(home: Path, finished: "ScannedRun") -> dict[str, Any]:
     }
 
 
-def _duplicates(context: Home, plan: RunPlan) -> int:
+def _duplicates(home: Home, plan: RunPlan) -> int:
     """Return how many files of a run's libraries have the content of another one there, which was computed once."""
     roots = tuple(f"{library.rstrip('/')}/" for library in plan.libraries)
     contents = bytearray()
-    for record in context.store.snapshot().records():
+    for record in home.store.snapshot().records():
         if record.extracted and not record.copy_of and record.path.startswith(roots):
             contents += bytes.fromhex(record.content_hash)
     found = np.frombuffer(bytes(contents), "S16")
@@ -71,14 +71,14 @@ def of_scan(home: Path, finished: "ScannedRun") -> dict[str, Any]:
     }
 
 
-def _learned(context: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:
+def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:
     from pipeline.learning.search.ranking import pace, rank
 
-    drawn_up = context.ledger.study(run_id)
-    outcomes = context.ledger.outcomes(run_id)
+    drawn_up = home.ledger.study(run_id)
+    outcomes = home.ledger.outcomes(run_id)
     counts = Counter(outcome.state for outcome in outcomes)
-    gained = pace(outcomes, trials_wall_s(context.ledger, run_id))
-    manifest, split = study.study(context, run_id)
+    gained = pace(outcomes, trials_wall_s(home.ledger, run_id))
+    manifest, split = study.study(home, run_id)
     return {
         "trials": {
             "requested": len(drawn_up.indices) if drawn_up is not None else 0,
@@ -92,9 +92,9 @@ def _learned(context: Home, run_id: str, report: EvaluationReport) -> dict[str, 
             **({} if gained is None else {**gained.to_wire(), "speed_up": round(gained.speed_up, 3)}),
         },
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
-        **_champion(context, report.model.version),
-        **_tracked(context, run_id),
-        **_copies(context, run_id, manifest),
+        **_champion(home, report.model.version),
+        **_tracked(home, run_id),
+        **_copies(home, run_id, manifest),
         "scores": {
             "of": report.scored,
             "validation": _scores(report.validation),
@@ -119,9 +119,9 @@ def _learned(context: Home, run_id: str, report: EvaluationReport) -> dict[str, 
     }
 
 
-def _champion(context: Home, version: str) -> dict[str, Any]:
+def _champion(home: Home, version: str) -> dict[str, Any]:
     """Return whether a model became the champion, and who is it."""
-    verdict, champion = context.champions.verdict(version), context.champions.current()
+    verdict, champion = home.champions.verdict(version), home.champions.current()
     if verdict is None:
         return {}
     return {
@@ -129,15 +129,15 @@ def _champion(context: Home, version: str) -> dict[str, Any]:
     }
 
 
-def _tracked(context: Home, run_id: str) -> dict[str, Any]:
+def _tracked(home: Home, run_id: str) -> dict[str, Any]:
     """Return which MLflow was told of a run; nothing where none should be."""
-    told = context.ledger.tracked(run_id)
+    told = home.ledger.tracked(run_id)
     return {"mlflow": told.to_wire()} if told is not None else {}
 
 
-def _copies(context: Home, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
+def _copies(home: Home, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
     """Return how many altered copies the recipe asks for and the store has; nothing for a recipe without."""
-    augment = context.ledger.plan(run_id).recipe.augment
+    augment = home.ledger.plan(run_id).recipe.augment
     if augment is None:
         return {}
     stored, asked = manifest.copies(augment)

@@ -94,7 +94,7 @@ def off(home: str, *, as_json: bool) -> None:
     from workers.cli.lookup import opened
     from workers.schedule.nights import Nights
 
-    path = opened(home).home
+    path = opened(home).path
     nights = Nights(path)
     if (known := nights.schedule()) is not None:
         nights.ask_for(known.replace(nightly=None))
