@@ -5,8 +5,8 @@ import signal
 import brokers
 import pytest
 import redis
+from conditions import eventually
 from sounds import write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import brokers
 import pytest
 import yaml
-from waiting import eventually
+from conditions import eventually
 
 ROOT = Path(__file__).parent.parent.parent
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))

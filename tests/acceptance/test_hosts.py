@@ -10,8 +10,8 @@ import sys
 import brokers
 import pytest
 import redis
+from conditions import eventually
 from sounds import write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

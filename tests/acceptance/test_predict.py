@@ -7,8 +7,8 @@ import sys
 
 import pytest
 import soundfile
+from conditions import eventually
 from sounds import RATE_HZ, sound, write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

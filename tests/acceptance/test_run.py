@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from conditions import eventually
 from odd_files import GOOD, write_odd_files
 from sounds import RATE_HZ, sound, write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

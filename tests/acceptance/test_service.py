@@ -13,9 +13,9 @@ import psutil
 import pytest
 import redis
 import soundfile
+from conditions import eventually
 from nights import move_since
 from sounds import RATE_HZ, sound, write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

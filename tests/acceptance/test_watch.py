@@ -8,8 +8,8 @@ import threading
 
 import pytest
 import soundfile
+from conditions import eventually
 from sounds import RATE_HZ, sound, write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

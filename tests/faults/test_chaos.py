@@ -8,14 +8,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-import killing
+import kills
 import numpy as np
-import plainly
+import plain_loop
 import plugins
 import psutil
 import pytest
 import soundfile
-from waiting import eventually
+from conditions import eventually
 
 FILES = int(os.environ.get("CHORDAL_TEST_CHAOS", "2000"))
 """How many files; set the variable to torment it for longer."""
@@ -44,9 +44,9 @@ def library(tmp_path):
 def victim(chordal, kind: str, chance: random.Random) -> psutil.Process | None:
     """Return a process of a kind, or None while there is none."""
     if kind == "pool process":
-        processes = killing.pool(chordal, "extract")
+        processes = kills.pool(chordal, "extract")
         return chance.choice(processes) if processes else None
-    return killing.worker(chordal, "extract") if kind == "worker" else killing.server(chordal)
+    return kills.worker(chordal, "extract") if kind == "worker" else kills.server(chordal)
 
 
 def going_on(chordal, running: subprocess.Popen) -> bool:
@@ -66,10 +66,10 @@ def segments(chordal) -> set[str]:
 def test_whatever_is_killed_the_store_is_that_of_an_undisturbed_run(chordal, library, tmp_path):
     # given what becomes of a library that nothing disturbs
     installed = {"PYTHONPATH": plugins.install(tmp_path / "installed", "cheap")}
-    words = [sys.executable, plainly.__file__, library, tmp_path / "calm" / "store", "cheap"]
+    words = [sys.executable, plain_loop.__file__, library, tmp_path / "calm" / "store", "cheap"]
     path = os.pathsep.join([installed["PYTHONPATH"], str(ROOT)])
     subprocess.run(words, env={**chordal.environment(), "PYTHONPATH": path}, check=True)
-    expected = killing.stored(tmp_path / "calm")
+    expected = kills.stored(tmp_path / "calm")
     assert len(expected) == FILES
 
     # when one process or another of a run is killed over and over, and the command started again when it was that
@@ -94,7 +94,7 @@ def test_whatever_is_killed_the_store_is_that_of_an_undisturbed_run(chordal, lib
 
     # then it ends well, and its store is the same, track for track and row for row
     assert running.returncode == 0, f"{killed}\n{out}\n{err}\n{chordal.logs()}"
-    assert killing.stored(chordal.home) == expected
+    assert kills.stored(chordal.home) == expected
     assert len(killed) >= 3, killed
     assert chordal("failures", "--json").json["failures"] == []
     eventually(lambda: chordal.left_running() == [])

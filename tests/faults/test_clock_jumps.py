@@ -1,12 +1,12 @@
 """Clocks of hosts that differ by hours, or jump: nothing waits for them, and nothing is done twice because of them."""
 
 import brokers
-import killing
+import kills
 import psutil
 import pytest
 from clocks import Clock
+from conditions import eventually
 from held import Held, end
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
@@ -46,7 +46,7 @@ def test_a_host_whose_clock_is_wrong_by_hours_works_with_one_whose_clock_is_righ
     # then neither waits for hours, nor hands out what the other works on
     assert held.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
     assert held.started == FILES + 2
-    assert len(killing.stored(chordal.home)) == FILES
+    assert len(kills.stored(chordal.home)) == FILES
     end(wrong)
     end(right)
 

@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 
-import killing
+import kills
 import psutil
 import pytest
 import soundfile
+from conditions import eventually
 from sounds import RATE_HZ, sound, write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -30,7 +30,7 @@ def ends_whole(chordal, running) -> str:
     tracks = chordal("status", "--json").json["tracks"]
     assert tracks["failed"] == 0
     assert tracks["extracted"] + tracks["unchanged"] == 3 * PER_CLASS, out
-    assert len(killing.stored(chordal.home)) == 3 * PER_CLASS
+    assert len(kills.stored(chordal.home)) == 3 * PER_CLASS
     assert "Traceback" not in err
     assert chordal.left_running() == []
     return err
@@ -38,29 +38,29 @@ def ends_whole(chordal, running) -> str:
 
 def test_a_killed_pool_process_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal))
-    killing.pool(chordal, "extract")[0].kill()
+    eventually(lambda: kills.extracting(chordal))
+    kills.pool(chordal, "extract")[0].kill()
     ends_whole(chordal, running)
 
 
 def test_a_killed_worker_is_started_again(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal))
-    killing.worker(chordal, "extract").kill()
+    eventually(lambda: kills.extracting(chordal))
+    kills.worker(chordal, "extract").kill()
     assert "the extract process died and was started again" in ends_whole(chordal, running)
 
 
 def test_a_killed_broker_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal))
-    killing.server(chordal).kill()
+    eventually(lambda: kills.extracting(chordal))
+    kills.server(chordal).kill()
     ends_whole(chordal, running)
 
 
 def test_a_worker_killed_together_with_the_broker_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal))
-    server, worker = killing.server(chordal), killing.worker(chordal, "extract")
+    eventually(lambda: kills.extracting(chordal))
+    server, worker = kills.server(chordal), kills.worker(chordal, "extract")
     # What the worker holds is in what the broker wrote down, and comes back with it.
     server.kill()
     worker.kill()
@@ -69,8 +69,8 @@ def test_a_worker_killed_together_with_the_broker_costs_no_file(chordal, library
 
 def test_a_broker_whose_guard_was_killed_is_not_left_beside_the_next_one(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal))
-    before = killing.server(chordal)
+    eventually(lambda: kills.extracting(chordal))
+    before = kills.server(chordal)
     before.parent().kill()
     eventually(lambda: not before.is_running())
     assert "the broker process died and was started again" in ends_whole(chordal, running)
@@ -82,7 +82,7 @@ def test_what_a_killed_command_left_behind_is_finished_by_the_next_one_at_once(c
     if deep:
         chordal.home = chordal.home.joinpath(*("level" * 10 for _ in range(2)))
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: killing.extracting(chordal))
+    eventually(lambda: kills.extracting(chordal))
 
     # when the command is killed, and started again while its processes are still there
     running.kill()

@@ -4,13 +4,13 @@ import json
 from contextlib import suppress
 
 import brokers
-import killing
+import kills
 import psutil
 import pytest
 import redis
+from conditions import eventually
 from held import Held, end
 from sounds import write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
@@ -49,7 +49,7 @@ def test_a_broker_that_forgot_everything_in_the_middle_of_a_shard_costs_no_file(
     # then the others are published again, and nothing is extracted twice
     assert held.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
     assert held.started == FILES
-    assert len(killing.stored(chordal.home)) == FILES
+    assert len(kills.stored(chordal.home)) == FILES
     end(worker)
 
 
@@ -81,7 +81,7 @@ def test_a_broker_killed_in_the_middle_of_the_learning_chord_costs_no_trial(chor
             "--broker", broker, "--workers", "1",
         )  # fmt: skip
         eventually(lambda: list(chordal.home.glob("runs/*/outcomes/*.json")), within_s=120, every_s=0.002)
-        learning = killing.pool(chordal, "learn")
+        learning = kills.pool(chordal, "learn")
         for process in learning:
             process.suspend()
         assert len(list(chordal.home.glob("runs/*/outcomes/*.json"))) < TRIALS

@@ -1,10 +1,10 @@
 """Whoever conducts a night is killed in the middle of it: the night is one run, taken up and brought to its end."""
 
-import killing
+import kills
 import pytest
+from conditions import eventually
 from nights import move_since
 from sounds import write_classes
-from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -18,10 +18,10 @@ def test_a_night_whose_conductor_is_killed_is_taken_up_as_the_same_run(chordal, 
     assert asked.status == 0, asked.err
     move_since(chordal.home, to="2020-01-01T00:00:00+00:00")
     assert chordal("up", "--workers", "1", "--no-flower", "--no-metrics").status == 0
-    eventually(lambda: killing.extracting(chordal), within_s=120)
+    eventually(lambda: kills.extracting(chordal), within_s=120)
 
     # when
-    conductor, [at_the_run] = killing.worker(chordal, "conduct"), killing.pool(chordal, "conduct")
+    conductor, [at_the_run] = kills.worker(chordal, "conduct"), kills.pool(chordal, "conduct")
     at_the_run.kill()
     if victim == "the conductor with it":
         conductor.kill()
@@ -33,6 +33,6 @@ def test_a_night_whose_conductor_is_killed_is_taken_up_as_the_same_run(chordal, 
     assert night["tracks"] == {"extracted": total, "unchanged": 0, "failed": 0}
     assert [plan.parent.name for plan in (chordal.home / "runs").glob("*/plan.json")] == [night["run_id"]]
     assert night["model"] == "v0001"
-    assert len(killing.stored(chordal.home)) == total
+    assert len(kills.stored(chordal.home)) == total
     assert chordal("down").status == 0
     assert chordal.left_running() == []

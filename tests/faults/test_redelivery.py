@@ -3,10 +3,10 @@
 import json
 
 import brokers
-import killing
+import kills
 import pytest
+from conditions import eventually
 from held import Held, end, kill
-from waiting import eventually
 
 from workers.broker.priorities import key_of
 
@@ -62,7 +62,7 @@ def test_a_task_that_is_delivered_again_while_it_runs_counts_once(chordal, held)
     eventually(lambda: not held.in_hand())
     assert int(held.progress()["extracted"]) == FILES
     assert int(held.client.hget("chordal:totals", "extracted")) == FILES
-    assert len(killing.stored(chordal.home)) == FILES
+    assert len(kills.stored(chordal.home)) == FILES
     end(worker)
     end(more)
 
@@ -82,6 +82,6 @@ def test_two_runs_at_once_over_the_same_files_store_each_once(chordal, held):
         tracks = held.tracks(command)
         assert (tracks["scanned"], tracks["failed"]) == (FILES, 0)
         assert tracks["extracted"] + tracks["unchanged"] == FILES
-    assert len(killing.stored(chordal.home)) == FILES
+    assert len(kills.stored(chordal.home)) == FILES
     assert held.started == FILES
     end(worker)

@@ -6,8 +6,8 @@ import sys
 import plugins
 import pytest
 import soundfile
+from conditions import eventually
 from sounds import RATE_HZ, sound, write_classes
-from waiting import eventually
 
 from workers.processes.cluster import local_cluster
 

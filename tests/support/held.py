@@ -10,8 +10,8 @@ from typing import Any
 import plugins
 import redis
 import soundfile
+from conditions import eventually
 from sounds import RATE_HZ, sound
-from waiting import eventually
 
 from workers.broker.priorities import STEPS, key_of
 

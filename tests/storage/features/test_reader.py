@@ -12,7 +12,7 @@ from storage import RunLedger, open_features
 from storage.rules import deletion
 from storage.testing.samples import SPECS, SPECTRA, TONES, features, record, rows, spec
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_tracks_come_by_path_with_label_and_group_of_the_newest_scan(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from partings import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
+from split_cases import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
 
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import Split

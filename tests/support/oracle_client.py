@@ -1,7 +1,7 @@
 """Processes that ask the oracles of several studies for trials and tell them outcomes, killed at any moment.
 
-`python asking.py HOME KILLS RUN...` ends when all trials of all runs have ended. KerasTuner is imported once, before
-the processes are forked; nothing is computed by TensorFlow.
+`python oracle_client.py HOME KILLS RUN...` ends when all trials of all runs have ended. KerasTuner is imported once,
+before the processes are forked; nothing is computed by TensorFlow.
 """
 
 import json

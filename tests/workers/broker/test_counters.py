@@ -1,7 +1,7 @@
 """What is kept in the broker, with a real one."""
 
 import pytest
-from waiting import eventually
+from conditions import eventually
 
 from pipeline.learning.study.trials import PlannedModel, StudyPlan
 from pipeline.plans.recipe import load_recipe

@@ -208,6 +208,7 @@ def test_retry_refuses_what_it_cannot_do_in_one_line(doors, library, capsys):
 
 def test_a_decoded_file_that_comes_back_is_not_decoded_again(running, library, home):
     from tests.workers.test_extracting import order  # its helpers make orders of files
+
     from workers.app.context import Context
     from workers.app.settings import Settings
     from workers.extraction.extract import extract_one

@@ -2,8 +2,8 @@ import signal
 import subprocess
 import sys
 
-from losing import finalised
-from waiting import eventually
+from conditions import eventually
+from lost_signals import finalised
 
 SWALLOWING = f"""
 {finalised("SIGINT")}

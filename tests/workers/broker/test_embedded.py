@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 import redis
-from waiting import eventually
+from conditions import eventually
 
 from workers.broker import embedded, health
 from workers.processes.cluster import local_cluster

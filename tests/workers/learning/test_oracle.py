@@ -16,7 +16,7 @@ from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 from storage.home import Home
 from workers.learning import oracle, study
 
-ASKING = Path(__file__).parent.parent / "support" / "asking.py"
+ASKING = Path(__file__).parents[2] / "support" / "oracle_client.py"
 STUDIES = {
     "random": (ModelChoice(family="svm", features="mfcc_mean"), 8, 8),
     "bayesian": (ModelChoice(family="svm", features="mfcc_mean"), 8, 8),

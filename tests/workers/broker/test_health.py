@@ -6,7 +6,7 @@ import threading
 import brokers
 import pytest
 import redis
-from waiting import eventually
+from conditions import eventually
 
 from pipeline.errors import BrokerError, UsageError
 from workers.broker import headers, health, heartbeats

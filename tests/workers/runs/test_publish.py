@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from celery.app.task import Context as Request
-from waiting import eventually
+from conditions import eventually
 
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from workers.app import canvas

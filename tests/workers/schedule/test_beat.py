@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from losing import finalised
+from lost_signals import finalised
 
 from workers.schedule.nights import Nights, Schedule
 

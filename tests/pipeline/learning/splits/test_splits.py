@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from partings import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
+from split_cases import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
 
 from pipeline.errors import UsageError
 from pipeline.learning.splits import make_split
