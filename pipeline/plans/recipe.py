@@ -218,7 +218,7 @@ def parse_recipe(text: str, source: str) -> Recipe:
     try:
         recipe = msgspec.toml.decode(text, type=Recipe)
     except msgspec.ValidationError as error:
-        raise UsageError(f"recipe {source}: {error}; the README's recipe page lists the keys") from error
+        raise UsageError(f"recipe {source}: {error}; ops/docs/recipes.md lists the keys") from error
     except msgspec.DecodeError as error:
         raise UsageError(f"recipe {source}: not valid TOML ({error})") from error
     _check(recipe, source)

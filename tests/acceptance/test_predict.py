@@ -16,7 +16,7 @@ PER_CLASS = 4
 
 FACADE = """
 import sys
-from workers.predict.predictions import predict
+from workers.predict import predict
 
 for each in predict(sys.argv[1], sys.argv[2:]):
     print(each.label, each.unsure)

@@ -1,6 +1,6 @@
 """Using a model: from files and libraries to labels, probabilities and timelines.
 
-    from workers.predicting import predict
+    from workers.predict import predict
 
     for each in predict("chordal-home", ["song.mp3", "library"]):
         print(each.path, each.label, each.probability, each.unsure)
