@@ -1,6 +1,6 @@
 # Everything a person does with this project. `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench lock clean
+.PHONY: help install demo test quick check bench lock clean
 SHELL := /bin/sh
 
 VENV := .venv
@@ -33,6 +33,9 @@ demo: install ## synthesise a small labelled library and run the whole pipeline 
 # Most of them wait for processes of their own; in the order of their names those that run the longest come first.
 test: install ## pass the tests
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+
+quick: install ## pass the tests that start no processes and train no networks, in under two minutes
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow" tests/pipeline tests/storage tests/workers
 
 check: install ## lint, types, layers, unused dependencies
 	$(BIN)/ruff check .

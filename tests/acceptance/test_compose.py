@@ -57,7 +57,7 @@ def test_prometheus_and_grafana_ask_for_what_there_is():
     targets = [each for job in config["scrape_configs"] for group in job["static_configs"] for each in group["targets"]]
     assert {target.partition(":")[0] for target in targets} <= set(OURS)
     dashboard = json.loads((ROOT / "ops" / "grafana" / "dashboards" / "chordal.json").read_text("utf-8"))
-    source = (ROOT / "workers" / "metrics.py").read_text("utf-8")
+    source = (ROOT / "workers" / "service" / "metrics.py").read_text("utf-8")
     for panel in dashboard["panels"]:
         for target in panel["targets"]:
             for metric in re.findall(r"chordal_(\w+)", target["expr"]):
