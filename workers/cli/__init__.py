@@ -7,7 +7,6 @@ import sys
 import click
 
 from pipeline.errors import CancelledError, ChordalError, StoreError, UsageError
-from pipeline.versions import own_version
 
 COMMANDS = {
     "run": "workers.cli.runs.run:run",
@@ -63,7 +62,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(own_version(), prog_name="chordal")
+@click.version_option(package_name="chordal", prog_name="chordal")
 def cli() -> None:
     """Turn a music collection into features, a trained classifier and labelled songs, in bulk.
 

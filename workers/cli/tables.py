@@ -2,16 +2,20 @@
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 UNCUT = 1_000
 """Characters; a file or a pipe has no width that text should be cut to."""
 
 
-def console() -> Console:
+def console() -> "Console":
     """Return the console for results."""
+    from rich.console import Console
+
     return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else UNCUT)
 
 
@@ -20,8 +24,10 @@ def show_facts(facts: Sequence[tuple[str, str]]) -> None:
     console().print(facts_table(facts))
 
 
-def facts_table(facts: Sequence[tuple[str, str]]) -> Table:
+def facts_table(facts: Sequence[tuple[str, str]]) -> "Table":
     """Return names with their values as a table."""
+    from rich.table import Table
+
     table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -32,6 +38,8 @@ def facts_table(facts: Sequence[tuple[str, str]]) -> Table:
 
 def show_rows(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows under a header, long words folded and never cut."""
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 from workers.processes.environment import QUIET
 
@@ -70,6 +71,8 @@ class Child:
         """End the process and all its children, by force after `within_s`."""
         if self._process is None:
             return
+        import psutil
+
         family = _tree(self._process.pid)
         self.tell()
         try:
@@ -84,7 +87,9 @@ class Child:
             self._process.wait(5)
 
 
-def _tree(pid: int) -> list[psutil.Process]:
+def _tree(pid: int) -> "list[psutil.Process]":
+    import psutil
+
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
@@ -92,7 +97,9 @@ def _tree(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _kill(process: psutil.Process) -> None:
+def _kill(process: "psutil.Process") -> None:
+    import psutil
+
     try:
         process.kill()
     except psutil.NoSuchProcess:
@@ -104,6 +111,7 @@ def end_with_parent() -> None:
 
     Called by a command that a `Child` started. A thread, since Celery owns the main one.
     """
+    import psutil
 
     def watch() -> None:
         while os.read(0, 4096):

@@ -11,15 +11,16 @@ import tempfile
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
-
-import psutil
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import BrokerError, UsageError
 from pipeline.text import printable
 from pipeline.wire import Value
 from workers.broker import health
 from workers.broker.address import BrokerAddress
+
+if TYPE_CHECKING:
+    import psutil
 
 STATE = "service.json"
 
@@ -37,10 +38,14 @@ class Process(Value, frozen=True, kw_only=True):
     @classmethod
     def of(cls, pid: int) -> "Process":
         """Return the process of a number. Raises `psutil.NoSuchProcess`."""
+        import psutil
+
         return cls(pid=pid, began=psutil.Process(pid).create_time())
 
-    def found(self) -> psutil.Process | None:
+    def found(self) -> "psutil.Process | None":
         """Return the process while it lives."""
+        import psutil
+
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.began) < 1 and process.status() != psutil.STATUS_ZOMBIE
@@ -151,6 +156,8 @@ def take_down(home: Path) -> tuple[Service | None, bool]:
 
     Raises `UsageError` when it is on another host.
     """
+    import psutil
+
     service = read(home)
     if service is None:
         return None, False
@@ -169,6 +176,8 @@ def take_down(home: Path) -> tuple[Service | None, bool]:
 
 def kill_leftovers(service: Service) -> None:
     """End what a supervisor that was killed left behind, after the moment its children need to end by themselves."""
+    import psutil
+
     # Each child leads a group of its own, in which its pool is.
     left = [process for child in service.children.values() if (process := child.found()) is not None]
     _, left = psutil.wait_procs(left, timeout=10.0)
