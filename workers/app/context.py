@@ -1,17 +1,20 @@
-"""What every task of a process works with, opened on first use: the store, the ledger, the registry, the counters."""
+"""What every task of a process works with, opened on first use: the home, the counters, the queues."""
 
 from functools import cached_property
 from pathlib import Path
+
+import redis
 
 from storage.home import Home
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
-from workers.broker.rabbitmq import RabbitCounters
+from workers.broker.queues import Queues
+from workers.broker.rabbitmq import RabbitQueues
 
 
 class Context(Home):
-    """The doors of a process that works for a broker; in a child they open after the fork."""
+    """A home and the broker that a process works for; in a child both are opened after the fork."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(Path(settings.home))
@@ -20,13 +23,21 @@ class Context(Home):
     @cached_property
     def counters(self) -> Counters:
         """Attempts, progress and cancellation, in the broker."""
-        return counters_of(self.settings.broker)
+        return Counters(self._client)
+
+    @cached_property
+    def queues(self) -> Queues:
+        """What waits in the broker's queues, and what is with a worker."""
+        return queues_of(self.settings.broker, self._client)
+
+    @cached_property
+    def _client(self) -> redis.Redis:
+        return self.settings.broker.client()
 
 
-def counters_of(broker: BrokerAddress, *, timeout_s: float = 5.0, retries: int = 3) -> Counters:
-    """Return the counters of a broker; a command gives up after `retries` and `timeout_s`."""
-    client = broker.client(timeout_s=timeout_s, retries=retries)
-    return Counters(client) if broker.amqp is None else RabbitCounters(client, broker.amqp)
+def queues_of(broker: BrokerAddress, client: redis.Redis) -> Queues:
+    """Return the queues of a broker, by a client of its Redis or Valkey."""
+    return Queues(client) if broker.amqp is None else RabbitQueues(client, broker.amqp)
 
 
 _process: list[Context] = []

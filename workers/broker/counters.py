@@ -3,15 +3,11 @@
 None of them decides whether work is done; the store does.
 """
 
-import json
-from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 import redis
 
 from pipeline.wire import Value
-from workers.broker.priorities import STEPS, key_of
-from workers.broker.queues import PAGE, is_of_run
 
 DAY_S = 24 * 3600
 
@@ -185,63 +181,6 @@ class Counters:
     def troubles(self, run_id: str) -> list[str]:
         """Return the lines about tasks that failed for good, newest first."""
         return cast("list[str]", self._client.lrange(f"chordal:{run_id}:trouble", 0, -1))
-
-    def queued(self, queues: tuple[str, ...]) -> int:
-        """Return how many messages wait in the queues or are with a worker, unacknowledged."""
-        return sum(self.depths(queues).values()) + self.unacknowledged()
-
-    def depths(self, queues: tuple[str, ...]) -> dict[str, int]:
-        """Return how many messages wait in each queue, of all priorities."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for queue in queues:
-                for step in STEPS:
-                    pipe.llen(key_of(queue, step))
-            found = pipe.execute()
-        size = len(STEPS)
-        return {queue: sum(found[i * size : (i + 1) * size]) for i, queue in enumerate(queues)}
-
-    def unacknowledged(self) -> int:
-        """Return how many messages of runs are with a worker."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.hlen("unacked")
-            pipe.hlen("unacked-learn")
-            return int(sum(pipe.execute()))
-
-    def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
-        """Tell whether any message of a run waits in the queues or is with a worker."""
-        with self._client.pipeline(transaction=False) as pipe:
-            pipe.hvals("unacked")
-            pipe.hvals("unacked-learn")
-            taken = [value for values in pipe.execute() for value in values]
-        if any(is_of_run(json.loads(value)[0], run_id) for value in taken):
-            return True
-        keys = [key_of(queue, step) for queue in queues for step in STEPS]
-        return any(is_of_run(json.loads(message), run_id) for key in keys for message in self._waiting(key))
-
-    def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
-        """Take a run's waiting messages out of the queues; return how many there were.
-
-        Nobody would do anything for them, but other runs would wait behind them, and under a cap for each of them.
-        """
-        taken = 0
-        for queue in queues:
-            for step in STEPS:
-                key = key_of(queue, step)
-                own = [message for message in self._waiting(key) if is_of_run(json.loads(message), run_id)]
-                for page in range(0, len(own), PAGE):
-                    with self._client.pipeline(transaction=False) as pipe:
-                        for message in own[page : page + PAGE]:
-                            pipe.lrem(key, 1, message)
-                        taken += sum(pipe.execute())
-        return taken
-
-    def _waiting(self, key: str) -> Iterator[str]:
-        for start in range(0, self._client.llen(key), PAGE):
-            yield from cast("list[str]", self._client.lrange(key, start, start + PAGE - 1))
-
-    def forget_unacknowledged(self) -> None:
-        """Drop the messages a dead worker held; the sweep publishes what is missing."""
-        self._client.delete("unacked", "unacked_index", "unacked-learn", "unacked-learn-index")
 
 
 def _progress(run_id: str) -> str:

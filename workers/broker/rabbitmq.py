@@ -10,8 +10,8 @@ from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
 from workers.broker import heartbeats
-from workers.broker.counters import Counters
 from workers.broker.priorities import STEPS
+from workers.broker.queues import Queues
 
 MOST = max(STEPS) + 1
 
@@ -30,12 +30,11 @@ def queues(names: Sequence[str], *, longest_s: int) -> tuple[Queue, ...]:
     return tuple(Queue(name, Exchange(name), routing_key=name, queue_arguments=arguments) for name in names)
 
 
-class RabbitCounters(Counters):
-    """Counts in the Redis beside; what waits in queues is RabbitMQ's to tell, and what is in hand the workers'."""
+class RabbitQueues(Queues):
+    """How many messages wait RabbitMQ says; how many the workers hold, their heartbeats in the Redis beside."""
 
     def __init__(self, client: redis.Redis, amqp: str) -> None:
         super().__init__(client)
-        self._store = client
         self._amqp = amqp
         self._lock = threading.Lock()
         self._connection: Connection | None = None
@@ -43,11 +42,11 @@ class RabbitCounters(Counters):
 
     def queued(self, queues: tuple[str, ...]) -> int:
         """Return how many messages wait or are with a worker; 1 for as long as that is not certain."""
-        found = super().queued(queues)
-        now = time.monotonic()
-        if found:
-            self._busy_s = now
-        return found or int(now - self._busy_s < SETTLE_S)
+        count = super().queued(queues)
+        now_s = time.monotonic()
+        if count:
+            self._busy_s = now_s
+        return count or int(now_s - self._busy_s < SETTLE_S)
 
     def depths(self, queues: tuple[str, ...]) -> dict[str, int]:
         """Return how many messages wait in each queue. Raises kombu's `OperationalError`."""
@@ -74,7 +73,7 @@ class RabbitCounters(Counters):
 
     def unacknowledged(self) -> int:
         """Return how many messages the workers that are alive hold, by their own last word."""
-        return sum(each.held for each in heartbeats.told(self._store).values())
+        return sum(each.held for each in heartbeats.told(self._client).values())
 
     def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
         """Tell that there may be some: nobody can look into RabbitMQ's queues, which are kept on its disk."""

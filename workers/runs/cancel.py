@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import CancelledError, StoreError
 from storage.home import Home
-from workers.app.context import counters_of
+from workers.app.context import queues_of
 from workers.app.settings import QUEUES
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
 from workers.broker.health import BROKER_ERRORS
+from workers.broker.queues import Queues
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster
 from workers.runs.progress import View
@@ -35,14 +36,15 @@ def cancel(home: Home, run_id: str, broker: BrokerAddress | None) -> None:
     if broker is None:
         return
     # The waiting command, if there is one, does the same as soon as it reads the ledger.
+    client = broker.client(timeout_s=3.0, retries=1)
     with suppress(*BROKER_ERRORS):
-        take_back(counters_of(broker, timeout_s=3.0, retries=1), run_id)
+        take_back(Counters(client), queues_of(broker, client), run_id)
 
 
-def take_back(counters: Counters, run_id: str) -> None:
+def take_back(counters: Counters, queues: Queues, run_id: str) -> None:
     """Take a run's tasks out of the queues, and let those that workers hold already return at once."""
     counters.cancel(run_id)
-    counters.withdraw(QUEUES, run_id)
+    queues.withdraw(QUEUES, run_id)
 
 
 def is_cancelled(home: Home, run_id: str) -> bool:

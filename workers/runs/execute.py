@@ -96,7 +96,7 @@ def follow(
                 context.counters.cancel(run_id)
             publisher.stop()
             with suppress(*BROKER_ERRORS):
-                cancel.take_back(context.counters, run_id)
+                cancel.take_back(context.counters, context.queues, run_id)
             raise
         finally:
             publisher.stop()

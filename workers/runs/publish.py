@@ -83,7 +83,7 @@ def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event, again
     for shard in context.ledger.shards(plan.run_id):
         if shard in sealed:
             continue
-        while context.counters.queued(QUEUES) > QUEUE_BOUND and not stop.wait(0.2):
+        while context.queues.queued(QUEUES) > QUEUE_BOUND and not stop.wait(0.2):
             pass
         if stop.is_set():
             return

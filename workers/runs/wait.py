@@ -118,7 +118,7 @@ class _Healer:
         self.heal()
         if self._held_by_dead:
             # Not put back before its worker has been silent for some time; the sweep is sooner.
-            self._context.counters.forget_unacknowledged()
+            self._context.queues.forget_unacknowledged()
             self._held_by_dead = False
         progress = (self._watcher.state, self._watcher.settled)
         if self._progress != progress:
@@ -128,7 +128,7 @@ class _Healer:
             self._look_closer()
         elif not self._running.has_workers:
             self._look_for_workers()
-        busy = self._publisher.is_at_work or self._context.counters.queued(QUEUES)
+        busy = self._publisher.is_at_work or self._context.queues.queued(QUEUES)
         self._idle = 0 if busy else self._idle + 1
         if self._idle >= IDLE_POLLS or (busy and self._is_lost()):
             self._idle = 0
@@ -140,7 +140,7 @@ class _Healer:
         if self._publisher.is_at_work or now_s - max(self._counted, self._changed) < LOST_S:
             return False
         self._counted = now_s
-        return not self._context.counters.has_messages(QUEUES, self._run_id)
+        return not self._context.queues.has_messages(QUEUES, self._run_id)
 
     def _sweep(self) -> None:
         self._sweeps += 1

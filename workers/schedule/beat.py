@@ -22,7 +22,7 @@ from pipeline.wire import Value
 from storage.home import holder
 from workers.app import context
 from workers.app.celery import app, configure
-from workers.app.context import counters_of
+from workers.app.context import queues_of
 from workers.app.settings import SCHEDULE, Settings
 from workers.processes import signals
 from workers.runs.active import active_runs
@@ -100,7 +100,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         self._memory = Memory(now_s=time.monotonic())
         self._client = here.settings.broker.client(retries=0)
         self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)
-        self._counters = counters_of(here.settings.broker, retries=0)
+        self._queues = queues_of(here.settings.broker, self._client)
         self._leads = False
 
     def setup_schedule(self) -> None:
@@ -117,7 +117,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
                     busy=bool(active_runs(self._home)),
                     # Not by a time after which an order expires: the conductor's clock may be another host's.
                     conducting=holder(self._home / LOCK_FOLDER) is not None
-                    or bool(self._counters.depths((SCHEDULE,))[SCHEDULE]),
+                    or bool(self._queues.depths((SCHEDULE,))[SCHEDULE]),
                     now=datetime.now(UTC),
                     now_s=time.monotonic(),
                 )

@@ -17,10 +17,10 @@ from pipeline.errors import ChordalError, FailureKind, UsageError
 from pipeline.text import printable
 from pipeline.versions import own_version
 from storage.home import Home
-from workers.app.context import counters_of
+from workers.app.context import queues_of
 from workers.app.settings import QUEUES, SCHEDULE
 from workers.broker.address import BrokerAddress
-from workers.broker.counters import FAILED
+from workers.broker.counters import FAILED, Counters
 from workers.broker.health import BROKER_ERRORS
 from workers.runs import state
 from workers.schedule.cron import slot_after
@@ -36,7 +36,8 @@ class HomeCollector(Collector):
         self._doors = Home(home)
         self._nights = Nights(home)
         self._client = broker.client(timeout_s=2.0, retries=0)
-        self._counters = counters_of(broker, timeout_s=2.0, retries=0)
+        self._counters = Counters(self._client)
+        self._queues = queues_of(broker, self._client)
         self._outcomes: dict[tuple[str, int], str] = {}
 
     def describe(self) -> list[Metric]:
@@ -68,8 +69,7 @@ class HomeCollector(Collector):
         )
 
     def _broker(self) -> Iterator[Metric]:
-        counters = self._counters
-        totals = counters.totals()
+        totals = self._counters.totals()
         yield _counter(
             "tracks",
             "Files settled since the broker was started, by outcome.",
@@ -85,9 +85,9 @@ class HomeCollector(Collector):
             "Seconds of audio extracted since the broker was started; its rate is how many times real time.",
             [({}, totals.get("extracted_audio_s", 0))],
         )
-        depths = counters.depths((*QUEUES, SCHEDULE))
+        depths, unacknowledged = self._queues.depths((*QUEUES, SCHEDULE)), self._queues.unacknowledged()
         yield _gauge("queue_depth", "Tasks that wait.", [({"queue": name}, depth) for name, depth in depths.items()])
-        yield _gauge("tasks_unacknowledged", "Tasks of runs that are with a worker.", [({}, counters.unacknowledged())])
+        yield _gauge("tasks_unacknowledged", "Tasks of runs that are with a worker.", [({}, unacknowledged)])
         memory = self._client.info("memory")["used_memory"]
         yield _gauge("broker_memory_bytes", "What the broker holds.", [({}, memory)])
 

@@ -17,7 +17,7 @@ from pipeline.text import printable
 from pipeline.wire import Value
 from storage.home import only_one
 from workers.app.celery import app, configure
-from workers.app.context import counters_of
+from workers.app.context import queues_of
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
 from workers.broker.health import BROKER_ERRORS
@@ -145,7 +145,7 @@ def _keep_up(home: Path, state: Service, running: LocalCluster) -> None:
     """Start again whatever dies, until told to stop; what keeps dying is started less and less often."""
     _tell(home, state, running)
     log.info("up: broker %s, %d workers", running.broker.shown, state.workers)
-    counters = counters_of(running.broker, timeout_s=2.0, retries=0)
+    queues = queues_of(running.broker, running.broker.client(timeout_s=2.0, retries=0))
     deaths: list[float] = []
     pause = threading.Event()
     while True:
@@ -164,7 +164,7 @@ def _keep_up(home: Path, state: Service, running: LocalCluster) -> None:
         _tell(home, state, running)
         with suppress(*BROKER_ERRORS):
             # What the dead held would be handed out again only after its timeout; the sweep is sooner.
-            counters.forget_unacknowledged()
+            queues.forget_unacknowledged()
 
 
 def _tell(home: Path, state: Service, running: LocalCluster) -> None:

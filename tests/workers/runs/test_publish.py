@@ -13,8 +13,8 @@ from workers.app import canvas
 from workers.app.celery import app
 from workers.app.context import Context
 from workers.app.settings import QUEUES, Settings
-from workers.broker.counters import Counters
 from workers.broker.priorities import key_of, of_bodies, of_headers
+from workers.broker.queues import Queues
 from workers.extraction import orders, seal
 from workers.runs import publish
 from workers.runs.publish import Publisher
@@ -94,10 +94,10 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
     for shard in range(10):
         home.ledger.write_shard(plan.run_id, shard, tracks(5 * shard, 5))
     home.ledger.close_scan(plan.run_id, 10)
-    counters = Counters(client)
+    queues = Queues(client)
 
     def filled() -> bool:
-        return counters.queued(QUEUES) == 15
+        return queues.queued(QUEUES) == 15
 
     with publishing(home, plan) as publisher:
         # when nobody works, then it waits
@@ -113,7 +113,7 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
         eventually(filled)
         client.flushall()
         eventually(lambda: not publisher.is_at_work)
-        assert counters.queued(QUEUES) == 5
+        assert queues.queued(QUEUES) == 5
         client.flushall()
         # and does it all again when it was lost
         publisher.start()
@@ -127,4 +127,4 @@ def test_a_run_of_which_all_is_known_starts_learning_once_without_a_file(client,
     for _ in range(2):
         with publishing(home, plan) as publisher:
             eventually(lambda: not publisher.is_at_work)
-    assert Counters(client).depths(QUEUES) == {"extract": 0, "store": 0, "tune": 1, "train": 0}
+    assert Queues(client).depths(QUEUES) == {"extract": 0, "store": 0, "tune": 1, "train": 0}

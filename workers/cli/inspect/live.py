@@ -15,12 +15,13 @@ from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 from storage.home import Home
 from workers.app import controls
-from workers.app.context import counters_of
+from workers.app.context import queues_of
 from workers.app.settings import QUEUES
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import OUTCOMES, Counters
 from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import Crew, Presence
+from workers.broker.queues import Queues
 from workers.cli.tables import console, facts_table
 from workers.runs import active, state
 
@@ -53,14 +54,14 @@ def of_run(home: Home, plan: RunPlan, broker: BrokerAddress) -> Live | None:
     """Return what a broker tells of a run; None when it does not answer."""
     client = broker.client(timeout_s=2.0, retries=0)
     try:
-        return _live(home, plan, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
+        return _live(home, plan, Counters(client), queues_of(broker, client), Crew(client))
     except BROKER_ERRORS:
         return None
     finally:
         client.close()
 
 
-def _live(home: Home, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
+def _live(home: Home, plan: RunPlan, counters: Counters, queues: Queues, crew: Crew) -> Live:
     progress = counters.progress(plan.run_id)
     files = file_count(home, plan.run_id)
     told = sum(int(progress.get(name, 0)) for name in OUTCOMES)
@@ -77,8 +78,8 @@ def _live(home: Home, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
         files_per_s=round(pace.files_per_s, 2),
         audio_s_per_s=round(pace.audio_s_per_s, 1),
         left_s=None if left_s is None else round(left_s, 1),
-        queues=counters.depths(QUEUES),
-        running=counters.unacknowledged(),
+        queues=queues.depths(QUEUES),
+        running=queues.unacknowledged(),
         failures=counters.failures(progress),
         workers=tuple(crew.workers()),
     )
