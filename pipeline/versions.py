@@ -1,6 +1,7 @@
 """Which software made a result."""
 
 import platform
+from functools import cache
 from importlib import metadata
 
 PACKAGES = (
@@ -23,6 +24,7 @@ def software_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}}
 
 
+@cache
 def own_version() -> str:
     """Return chordal's version."""
     return metadata.version("chordal")

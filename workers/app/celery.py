@@ -9,6 +9,7 @@ from celery.signals import before_task_publish, setup_logging, worker_before_cre
 from workers.app import context, task_names
 from workers.app.settings import QUEUES, SCHEDULE, Role, Settings
 from workers.broker import rabbitmq, transport
+from workers.broker.headers import stamp
 from workers.broker.priorities import STEPS
 from workers.broker.rabbitmq import MOST
 
@@ -120,7 +121,14 @@ def _after_fork(**_: Any) -> None:
 
 @setup_logging.connect
 def _logging(**_: Any) -> None:
-    """Celery leaves the logging alone; `workers.logs` has set it up."""
+    """Celery leaves the logging alone: each command has set up its own."""
+
+
+@before_task_publish.connect
+def _stamp(headers: dict[str, Any] | None = None, body: Any = None, **_: Any) -> None:
+    """Write the sender's version and the run into the headers of a message."""
+    if headers is not None:
+        stamp(headers, body)
 
 
 @before_task_publish.connect

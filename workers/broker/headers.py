@@ -1,9 +1,6 @@
 """The headers of a message: the sender's version, and the run the message belongs to."""
 
-from functools import cache
 from typing import Any
-
-from celery.signals import before_task_publish
 
 from pipeline.versions import own_version
 
@@ -15,18 +12,10 @@ RUN_HEADER = "chordal_run"
 """The header of each message of a run that holds the run's id."""
 
 
-@cache
-def mine() -> str:
-    """Return this chordal's version."""
-    return own_version()
-
-
-@before_task_publish.connect
-def _stamp(headers: dict[str, Any] | None = None, body: Any = None, **_: Any) -> None:
-    if headers is None:
-        return
-    headers[HEADER] = mine()
-    args, kwargs, *_rest = body
+def stamp(headers: dict[str, Any], body: Any) -> None:
+    """Write the headers of a message; `body` is that of Celery's protocol: arguments, keyword arguments, options."""
+    headers[HEADER] = own_version()
+    args, kwargs, *_ = body
     first = args[0] if args and isinstance(args[0], dict) else {}
     run_id = kwargs.get("run_id") or first.get("run_id")
     if run_id is not None:

@@ -9,7 +9,8 @@ import redis
 from kombu.connection import Connection
 from kombu.exceptions import BatchPublishError, OperationalError
 
-from pipeline.errors import BrokerError
+from pipeline.errors import BrokerError, UsageError
+from pipeline.versions import own_version
 from workers.broker import heartbeats
 from workers.broker.address import BrokerAddress
 
@@ -48,12 +49,17 @@ def require_same_version(address: BrokerAddress) -> None:
     """
     client = address.client(timeout_s=TIMEOUT_S, retries=0)
     try:
-        found = heartbeats.told(client)
+        found = heartbeats.heartbeats(client)
     except redis.RedisError as error:
         raise BrokerError(f"broker {address.shown}: {explained(error, address)}") from error
     finally:
         client.close()
-    heartbeats.require_same_version(found, where=address.shown)
+    for worker, heartbeat in sorted(found.items()):
+        if heartbeat.version != own_version():
+            raise UsageError(
+                f"broker {address.shown}: its worker {worker} is chordal {heartbeat.version}, this is chordal "
+                f"{own_version()}; install the same version on both and start that worker again"
+            )
 
 
 def probe(client: redis.Redis) -> None:

@@ -16,7 +16,7 @@ from workers.broker.queues import Queues
 MOST = max(STEPS) + 1
 
 SETTLE_S = 6.0
-"""A worker tells of the tasks it holds every two seconds: so long must nothing be queued or held for that to be so."""
+"""A worker writes every two seconds how many tasks it holds: for so long none may be queued or held."""
 
 
 def queues(names: Sequence[str], *, longest_s: int) -> tuple[Queue, ...]:
@@ -72,8 +72,8 @@ class RabbitQueues(Queues):
                 raise
 
     def unacknowledged(self) -> int:
-        """Return how many messages the workers that are alive hold, by their own last word."""
-        return sum(each.held for each in heartbeats.told(self._client).values())
+        """Return how many messages the workers that are alive hold, by their last heartbeats."""
+        return sum(each.held for each in heartbeats.heartbeats(self._client).values())
 
     def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
         """Tell that there may be some: nobody can look into RabbitMQ's queues, which are kept on its disk."""

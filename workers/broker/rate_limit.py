@@ -1,8 +1,8 @@
-"""A cap on files per minute that holds over all hosts: one bucket of leave, in the broker.
+"""A limit on files per minute that holds over all hosts, kept in the broker.
 
 A worker asks for leave before it takes a file's task from the queue, so that nothing waits in a worker that others
-could take, and workers that join or go change nothing about the cap. Celery's own rate limit is per worker, and keeps
-the tasks that wait inside the worker, where they block its other queues and are handed out again when that takes long.
+could take, and workers that join or go change nothing about the limit. Celery's own rate limit is per worker, and keeps
+the tasks that wait inside the worker, where they block its other queues and are delivered again when that takes long.
 """
 
 from typing import cast
@@ -15,8 +15,8 @@ SLACK_MS = 3_000
 """How much leave may be saved up: for the second that may pass before a worker looks at a queue it opened again."""
 
 # The generic cell rate algorithm, by the broker's clock: hosts need not agree on the time. `due` is when the next file
-# would be due if each were taken at its time; one far ahead is left from a lower cap or from a clock set back.
-_TAKE = """
+# would be due if each were taken at its time; one far ahead is left from a lower limit or from a clock set back.
+_ACQUIRE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local each, slack = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -31,9 +31,9 @@ class RateLimit:
     """The leave to start files, shared by all workers of a broker."""
 
     def __init__(self, client: redis.Redis) -> None:
-        self._take = client.register_script(_TAKE)
+        self._script = client.register_script(_ACQUIRE)
 
-    def take(self, files_per_minute: int) -> float:
+    def acquire(self, files_per_minute: int) -> float:
         """Take leave for one file; return 0.0 when it was given, else the seconds until it may be asked for again."""
-        waiting_ms = cast("int", self._take(keys=[KEY], args=[60_000 / files_per_minute, SLACK_MS]))
+        waiting_ms = cast("int", self._script(keys=[KEY], args=[60_000 / files_per_minute, SLACK_MS]))
         return waiting_ms / 1000

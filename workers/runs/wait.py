@@ -161,7 +161,7 @@ class _Healer:
         try:
             health.probe(client)
             if len(self._watcher.state.sealed) != self._watcher.state.shards:
-                heartbeats.require_mounted(heartbeats.told(client))
+                heartbeats.require_mounted(heartbeats.heartbeats(client))
         finally:
             client.close()
 

@@ -19,6 +19,8 @@ from workers.processes.child import end_with_parent as watch_parent
 from workers.worker import gpus
 from workers.worker.admission import REFUSALS, Admission
 from workers.worker.event_batches import EventBatches
+from workers.worker.heartbeat import HeartbeatWriter
+from workers.worker.redelivery import Redelivery
 from workers.worker.throttle import Throttle
 
 LEARNING = {"tune", "train"}
@@ -57,7 +59,7 @@ def serve(
         watch_parent()
     if set(queues) <= LEARNING:
         concurrency = gpus.trainers(concurrency)
-    app.steps["consumer"].update((Admission, Throttle, EventBatches))
+    app.steps["consumer"].update((Admission, Throttle, HeartbeatWriter, Redelivery, EventBatches))
     node = f"{name or '-'.join(queues)}@%h"
     app.worker_main(
         [

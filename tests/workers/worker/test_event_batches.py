@@ -48,13 +48,13 @@ def consumer():
 
 
 @pytest.fixture
-def postbox(consumer) -> EventBatches:
+def batches(consumer) -> EventBatches:
     started = EventBatches(consumer)
     started.start(consumer)
     return started
 
 
-def test_events_of_a_moment_are_one_message(consumer, postbox):
+def test_events_of_a_moment_are_one_message(consumer, batches):
     dispatcher = consumer.event_dispatcher
     for _ in range(2):
         for _ in range(5):
@@ -63,19 +63,19 @@ def test_events_of_a_moment_are_one_message(consumer, postbox):
     assert dispatcher.sent == [5, 5]
 
 
-def test_what_waits_when_a_worker_ends_is_sent(consumer, postbox):
+def test_what_waits_when_a_worker_ends_is_sent(consumer, batches):
     dispatcher = consumer.event_dispatcher
     dispatcher.send()
-    postbox.stop(consumer)
+    batches.stop(consumer)
     consumer.timer.pass_time()
     assert dispatcher.sent == [1]
 
 
-def test_a_new_connection_has_a_new_dispatcher(consumer, postbox):
+def test_a_new_connection_has_a_new_dispatcher(consumer, batches):
     consumer.event_dispatcher.send()
-    postbox.stop(consumer)
+    batches.stop(consumer)
     consumer.event_dispatcher = Dispatcher()
-    postbox.start(consumer)
+    batches.start(consumer)
     consumer.event_dispatcher.send()
     consumer.timer.pass_time()
     assert consumer.event_dispatcher.sent == [1]

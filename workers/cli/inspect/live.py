@@ -20,7 +20,7 @@ from workers.app.settings import QUEUES
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import OUTCOMES, Counters
 from workers.broker.health import BROKER_ERRORS
-from workers.broker.heartbeats import Crew, Presence
+from workers.broker.heartbeats import Worker, WorkerList
 from workers.broker.queues import Queues
 from workers.cli.tables import console, facts_table
 from workers.runs import active, state
@@ -47,21 +47,21 @@ class Live(Value, frozen=True, kw_only=True):
     """Tasks that are with a worker."""
     failures: dict[str, int]
     """Files that failed so far, by kind."""
-    workers: tuple[Presence, ...]
+    workers: tuple[Worker, ...]
 
 
 def of_run(home: Home, plan: RunPlan, broker: BrokerAddress) -> Live | None:
     """Return what a broker tells of a run; None when it does not answer."""
     client = broker.client(timeout_s=2.0, retries=0)
     try:
-        return _live(home, plan, Counters(client), queues_of(broker, client), Crew(client))
+        return _live(home, plan, Counters(client), queues_of(broker, client), WorkerList(client))
     except BROKER_ERRORS:
         return None
     finally:
         client.close()
 
 
-def _live(home: Home, plan: RunPlan, counters: Counters, queues: Queues, crew: Crew) -> Live:
+def _live(home: Home, plan: RunPlan, counters: Counters, queues: Queues, workers: WorkerList) -> Live:
     progress = counters.progress(plan.run_id)
     files = file_count(home, plan.run_id)
     told = sum(int(progress.get(name, 0)) for name in OUTCOMES)
@@ -81,7 +81,7 @@ def _live(home: Home, plan: RunPlan, counters: Counters, queues: Queues, crew: C
         queues=queues.depths(QUEUES),
         running=queues.unacknowledged(),
         failures=counters.failures(progress),
-        workers=tuple(crew.workers()),
+        workers=tuple(workers.workers()),
     )
 
 
@@ -107,21 +107,38 @@ def facts(live: Live) -> list[tuple[str, str]]:
         rows.append(("failed", ", ".join(f"{kind} {count}" for kind, count in live.failures.items())))
     if live.held != "none":
         rows.append(("controls", live.held))
-    rows += [("worker", _worker(each)) for each in live.workers] or [("workers", "none has told of itself")]
+    rows += [("worker", _describe_worker(worker)) for worker in live.workers] or [
+        ("workers", "none has told of itself")
+    ]
     return rows
 
 
 def wire(live: Live) -> dict[str, Any]:
     """Return what goes on as `--json` prints it."""
-    told = live.to_wire()
-    told["workers"] = [{**each.to_wire(), "alive": each.alive} for each in live.workers]
-    return told
+    return {**live.to_wire(), "workers": [_worker_wire(worker) for worker in live.workers]}
 
 
-def _worker(each: Presence) -> str:
-    state = each.doing if each.alive else f"silent for {_duration(each.silent_s)}"
-    nice = f", nice {each.nice}" if each.nice else ""
-    return f"{each.name}, {each.processes} processes on {', '.join(each.queues)}: {state}{nice}"
+def _worker_wire(worker: Worker) -> dict[str, Any]:
+    heartbeat = worker.heartbeat
+    return {
+        "name": worker.name,
+        "host": heartbeat.host,
+        "processes": heartbeat.processes,
+        "queues": list(heartbeat.queues),
+        "doing": heartbeat.doing,
+        "nice": heartbeat.nice,
+        "silent_s": round(worker.silent_s, 1),
+        "alive": worker.alive,
+    }
+
+
+def _describe_worker(worker: Worker) -> str:
+    heartbeat = worker.heartbeat
+    state = heartbeat.doing if worker.alive else f"silent for {_duration(worker.silent_s)}"
+    nice = f", nice {heartbeat.nice}" if heartbeat.nice else ""
+    work = f"{heartbeat.processes} processes on {', '.join(heartbeat.queues)}"
+    # An older one does not say what it is for.
+    return f"{worker.name}, {work if heartbeat.queues else f'chordal {heartbeat.version}'}: {state}{nice}"
 
 
 def _duration(seconds: float) -> str:
