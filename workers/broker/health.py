@@ -42,6 +42,15 @@ def require(address: BrokerAddress) -> None:
         _check_amqp(address)
 
 
+def require_for_run(address: BrokerAddress) -> None:
+    """See once, before a run begins, that a broker is fit for it and that its workers are of this version.
+
+    Raises as `require` and `require_same_version` do.
+    """
+    require(address)
+    require_same_version(address)
+
+
 def require_same_version(address: BrokerAddress) -> None:
     """See that the workers of a broker are of this version of chordal.
 

@@ -27,6 +27,7 @@ from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.text import printable
 from storage.home import Home, only_one, prepare_home
+from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.extraction import settled
 from workers.learning import promotion
@@ -155,6 +156,8 @@ def _extract_missing(
     served = state.find(home.path) if broker is None else None
     if served is not None:
         broker = served.broker
+    if broker is not None:
+        health.require_for_run(broker)
     prepare_home(str(home.path))
     with only_one(home.path, shared=broker is not None, doing="predicting"):
         _forget_old(home)

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from workers.app.settings import QUEUES, SCHEDULE
-from workers.broker import embedded, health
+from workers.broker import embedded
 from workers.broker.address import BrokerAddress
 from workers.processes.child import Child
 
@@ -73,8 +73,8 @@ def local_cluster(
 ) -> Iterator[LocalCluster]:
     """Run with the given broker, or with an embedded one; yield what was started and take it down at the end.
 
-    With a broker of the user's, workers are started only when asked for by number. Raises `BrokerError` when the
-    broker does not answer.
+    With a broker of the user's, workers are started only when asked for by number; whoever names one has asked
+    `health.require_for_run` before. Raises `BrokerError` when the embedded broker does not come up.
     """
     with ExitStack() as stack:
         children: list[Child] = []
@@ -83,9 +83,6 @@ def local_cluster(
             stack.callback(guard.stop, within_s=GRACE_S)
             children.append(guard)
             workers = (os.cpu_count() or 1) if workers is None else workers
-        else:
-            health.require(broker)
-            health.require_same_version(broker)
         crew = [worker(home, broker, role, workers).start() for role in roles] if workers else []
         opened = LocalCluster(broker, [*children, *crew], crew)
         stack.callback(opened.stop)

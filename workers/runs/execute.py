@@ -33,8 +33,7 @@ def execute(home: Path, wanted: RunRequest, view: View) -> ScannedRun:
     started is taken down, and what was committed stays.
     """
     if wanted.broker is not None:
-        health.require(wanted.broker)
-        health.require_same_version(wanted.broker)
+        health.require_for_run(wanted.broker)
     # Before anything is started: a mistake in the labels is told at once.
     context = Home(home)
     finished = scan_libraries(context, wanted, view)
@@ -55,6 +54,7 @@ def _nothing_to_do(home: Home, plan: RunPlan) -> bool:
 
 def adopt(home: Path, run_id: str, view: View, *, broker: BrokerAddress) -> ScannedRun:
     """Bring a scanned run whose command died to its end. Raises as `execute` does."""
+    health.require_for_run(broker)
     ledger = Home(home).ledger
     shards = ledger.shards(run_id)
     files = sum(len(ledger.shard(run_id, shard)) for shard in shards)
@@ -73,7 +73,10 @@ def follow(
     workers: int | None,
     within: LocalCluster | None = None,
 ) -> None:
-    """Publish a scanned run and wait for its end, `within` a session if there is one. Raises as `execute` does."""
+    """Publish a scanned run and wait for its end, `within` a cluster if there is one. Raises as `execute` does.
+
+    A broker that is named has been asked for its health before.
+    """
     plan = finished.plan
     run_id = plan.run_id
     # A worker that finds nothing to do costs seconds of CPU and the memory of a pool.

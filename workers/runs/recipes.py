@@ -49,8 +49,7 @@ def carry_out(home: Path, wanted: "request.RunRequest", view: "View") -> "Iterat
         yield execute.execute(home, wanted, view)
         return
     if wanted.broker is not None:
-        health.require(wanted.broker)
-        health.require_same_version(wanted.broker)
+        health.require_for_run(wanted.broker)
     finished = scan.scan_libraries(Home(home), wanted, view)
     with local_cluster(home, wanted.broker, wanted.workers) as opened:
         while True:

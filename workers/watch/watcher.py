@@ -78,7 +78,7 @@ def watch(home: Path, asked: WatchRequest, view: View) -> WatchSummary:
     for _ in scan(wanted.libraries, may_be_empty=True):
         break  # only checked that the folders are there
     if wanted.broker is not None:
-        health.require(wanted.broker)
+        health.require_for_run(wanted.broker)
     eyes = FolderObserver(wanted.libraries, poll_s=asked.poll_s)
     attendant: LibraryWatcher | None = None
     try:

@@ -52,6 +52,8 @@ def up(**given: Any) -> None:
     if (found := service_state.find(home)) is not None:
         _show(found, "up already", as_json=given["as_json"])
         return
+    if wanted.broker is not None:
+        health.require_same_version(wanted.broker)  # after `_options` has asked for its health
     for name, page in (("flower", wanted.flower), ("metrics", wanted.metrics)):
         if page is not None:
             page.check_free(f"--{name}-port")
