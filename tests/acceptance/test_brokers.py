@@ -17,15 +17,15 @@ def runs_whole(chordal, tmp_path, url: str, *, hidden: str = "secret", command: 
     total = write_classes(library, per_class=4)
     queues = "extract,store" if command == "extract" else "extract,store,tune,train"
     worker = chordal.start("worker", "--concurrency", "1", "--queues", queues, CHORDAL_BROKER=url)
-    told = chordal(command, library, "--recipe", chordal.recipe, "--json", CHORDAL_BROKER=url)
-    assert told.status == 0, told.err
-    assert told.json["tracks"]["extracted"] == total
-    assert command == "extract" or told.json["trials"]["completed"] == 2
+    result = chordal(command, library, "--recipe", chordal.recipe, "--json", CHORDAL_BROKER=url)
+    assert result.status == 0, result.err
+    assert result.json["tracks"]["extracted"] == total
+    assert command == "extract" or result.json["trials"]["completed"] == 2
     worker.send_signal(signal.SIGTERM)
     out, err = worker.communicate(timeout=120)
     assert worker.returncode == 0, err
     written = [path.read_bytes() for path in chordal.home.rglob("*") if path.is_file()]
-    for text in (out, err, told.out, told.err):
+    for text in (out, err, result.out, result.err):
         assert hidden not in text
     assert not any(hidden.encode() in each for each in written)
 
@@ -52,12 +52,12 @@ def test_a_run_over_sentinels(chordal, tmp_path):
 def test_a_run_over_rabbitmq(chordal, tmp_path):
     with brokers.valkey(tmp_path / "server") as store, brokers.rabbit(tmp_path / "rabbit") as port:
         beside = f"redis://127.0.0.1:{store}/0"
-        wrong = chordal("worker", "--broker", f"amqp://guest:secret@127.0.0.1:{port}//;{beside}")
-        assert wrong.status == 2
-        assert "RabbitMQ refuses the user or password" in wrong.err
-        assert "secret" not in wrong.err
-        wrong = chordal("worker", "--broker", f"amqp://guest:guest@127.0.0.1:{port}/songs;{beside}")
-        assert (wrong.status, "no such vhost" in wrong.err) == (2, True), wrong.err
+        refused = chordal("worker", "--broker", f"amqp://guest:secret@127.0.0.1:{port}//;{beside}")
+        assert refused.status == 2
+        assert "RabbitMQ refuses the user or password" in refused.err
+        assert "secret" not in refused.err
+        refused = chordal("worker", "--broker", f"amqp://guest:guest@127.0.0.1:{port}/songs;{beside}")
+        assert (refused.status, "no such vhost" in refused.err) == (2, True), refused.err
         runs_whole(
             chordal, tmp_path, f"amqp://guest:guest@127.0.0.1:{port}//;{beside}", hidden="guest:guest@", command="run"
         )

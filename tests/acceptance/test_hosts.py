@@ -32,11 +32,11 @@ def server(tmp_path):
         yield port
 
 
-def words_of(chordal, server: int) -> list[dict]:
-    """Return what the workers of a broker tell."""
+def heartbeats_of(server: int) -> list[dict]:
+    """Return the heartbeats of the workers of a broker."""
     with redis.Redis(port=server) as client:
-        found = [client.get(key) for key in client.scan_iter("chordal:version:*")]
-    return [json.loads(said) for said in found if said]
+        documents = [client.get(key) for key in client.scan_iter("chordal:version:*")]
+    return [json.loads(each) for each in documents if each]
 
 
 def end(worker) -> str:
@@ -72,10 +72,10 @@ def test_a_worker_reads_the_library_where_it_has_it(chordal, library, server, tm
 def test_a_library_that_no_worker_sees_is_named_with_host_and_path(chordal, library, server, tmp_path):
     url = f"redis://127.0.0.1:{server}/0"
     worker = chordal.start(*FILES, "--map", f"{library}={tmp_path / 'not mounted'}", CHORDAL_BROKER=url)
-    told = chordal("extract", library, "--recipe", chordal.recipe, CHORDAL_BROKER=url)
+    result = chordal("extract", library, "--recipe", chordal.recipe, CHORDAL_BROKER=url)
     log = end(worker)
-    assert (told.status, told.out) == (2, ""), told.err
-    line = told.err.splitlines()[-1]
+    assert (result.status, result.out) == (2, ""), result.err
+    line = result.err.splitlines()[-1]
     for words in (
         f"library {library}",
         "no such file",
@@ -97,11 +97,11 @@ def test_a_worker_that_does_not_see_the_library_leaves_it_to_those_that_do(chord
         chordal.start(*FILES, "--name", "blind", "--map", f"{library}={empty}", CHORDAL_BROKER=url),
         chordal.start(*FILES, "--name", "seeing", CHORDAL_BROKER=url),
     ]
-    eventually(lambda: len(words_of(chordal, server)) == 2, within_s=120)
-    told = chordal("extract", library, "--recipe", chordal.recipe, "--json", CHORDAL_BROKER=url)
+    eventually(lambda: len(heartbeats_of(server)) == 2, within_s=120)
+    result = chordal("extract", library, "--recipe", chordal.recipe, "--json", CHORDAL_BROKER=url)
     logs = [end(worker) for worker in workers]
-    assert told.status == 0, told.err
-    assert told.json["tracks"] == {"scanned": 6, "extracted": 6, "unchanged": 0, "failed": 0}, logs
+    assert result.status == 0, result.err
+    assert result.json["tracks"] == {"scanned": 6, "extracted": 6, "unchanged": 0, "failed": 0}, logs
 
 
 @pytest.fixture
@@ -116,11 +116,11 @@ def newer(tmp_path) -> str:
 def test_workers_of_another_version_are_refused_with_both_versions(chordal, library, server, newer):
     url = f"redis://127.0.0.1:{server}/0"
     worker = chordal.start(*FILES, CHORDAL_BROKER=url, PYTHONPATH=newer)
-    eventually(lambda: words_of(chordal, server), within_s=120)
-    told = chordal("extract", library, "--recipe", chordal.recipe, CHORDAL_BROKER=url)
+    eventually(lambda: heartbeats_of(server), within_s=120)
+    result = chordal("extract", library, "--recipe", chordal.recipe, CHORDAL_BROKER=url)
     end(worker)
-    assert (told.status, told.out) == (2, ""), told.err
-    assert "is chordal 99.0, this is chordal 0." in told.err
+    assert (result.status, result.out) == (2, ""), result.err
+    assert "is chordal 99.0, this is chordal 0." in result.err
     assert not list(chordal.home.glob("runs/*"))
 
 
@@ -210,10 +210,10 @@ def test_two_hosts_with_a_network_between_them(chordal, library, tmp_path):
                 start_new_session=True,
             )
             chordal.started.append(worker)
-            told = chordal("extract", library, "--recipe", chordal.recipe, "--json", CHORDAL_BROKER=url)
+            result = chordal("extract", library, "--recipe", chordal.recipe, "--json", CHORDAL_BROKER=url)
             log = end(worker)
-        assert told.status == 0, told.err + log
-        assert told.json["tracks"] == {"scanned": 6, "extracted": 6, "unchanged": 0, "failed": 0}
+        assert result.status == 0, result.err + log
+        assert result.json["tracks"] == {"scanned": 6, "extracted": 6, "unchanged": 0, "failed": 0}
         assert "extract-store@attic ready" in log
     finally:
         subprocess.run(["ip", "link", "del", outside], check=False, capture_output=True)

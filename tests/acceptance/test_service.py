@@ -35,10 +35,10 @@ def fetch(port: int, path: str, auth: str | None = None) -> tuple[int, str]:
 
 
 def up(chordal, *options: str, **more: str):
-    """Start a service and return what it tells."""
-    told = chordal("up", "--json", *options, **more)
-    assert told.status == 0, told.err + chordal.logs()
-    return told.json
+    """Start a service and return what it prints."""
+    result = chordal("up", "--json", *options, **more)
+    assert result.status == 0, result.err + chordal.logs()
+    return result.json
 
 
 def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_down(chordal, tmp_path):
@@ -47,9 +47,9 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
     total = write_classes(library, per_class=3)
     assert chordal("extract", library, "--recipe", chordal.recipe).status == 0
     soundfile.write(library / "low" / "new.wav", sound(100), RATE_HZ)
-    asked = chordal("schedule", "set", "--library", library, "--recipe", chordal.recipe, "--timezone", "Europe/Berlin")
-    assert asked.status == 0, asked.err
-    assert "no service is up" in asked.out
+    result = chordal("schedule", "set", "--library", library, "--recipe", chordal.recipe, "--timezone", "Europe/Berlin")
+    assert result.status == 0, result.err
+    assert "no service is up" in result.out
     move_since(chordal.home, to="2020-01-01T00:00:00+00:00")
 
     # when
@@ -66,8 +66,8 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
     assert night["run_id"] in chordal("schedule", "show").out
 
     # and the status of a run says that it is up, and where its pages are
-    seen = chordal("status", "--json").json["service"]
-    assert (seen["state"], seen["process"], seen["flower"]) == ("ready", service["process"], service["flower"])
+    status = chordal("status", "--json").json["service"]
+    assert (status["state"], status["process"], status["flower"]) == ("ready", service["process"], service["flower"])
     assert f"process {service['process']}" in chordal("status").out
 
     # and a run uses the service instead of a broker of its own
@@ -96,7 +96,7 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
     ):
         assert line in counts, counts
 
-    # and a second one is told of the first
+    # and a second one names the first
     assert stat.S_IMODE((chordal.home / "service.json").stat().st_mode) == 0o600
     second = chordal("up", "--json")
     assert (second.status, second.json["process"], second.json["state"]) == (0, service["process"], "up already")
@@ -125,9 +125,9 @@ def test_a_service_that_was_killed_leaves_nothing_behind_and_heals_before_that(c
     # and when the supervisor is killed the others end by themselves
     os.kill(service["process"], signal.SIGKILL)
     eventually(lambda: chordal.left_running() == [])
-    told = chordal("down")
-    assert told.status == 0
-    assert "had died" in told.out
+    result = chordal("down")
+    assert result.status == 0
+    assert "had died" in result.out
     assert not (chordal.home / "service.json").exists()
 
 
@@ -183,20 +183,20 @@ def test_of_two_beats_one_sends_and_the_other_takes_over_when_it_is_killed(chord
     ],
 )
 def test_a_service_that_cannot_be_is_refused_in_one_line(chordal, options, words):
-    told = chordal("up", *options)
-    assert told.status == 2, told.err
-    [line] = told.err.splitlines()
+    result = chordal("up", *options)
+    assert result.status == 2, result.err
+    [line] = result.err.splitlines()
     assert all(word in line for word in words)
     assert not (chordal.home / "service.json").exists()
 
 
-def test_a_taken_port_is_told_before_anything_is_started(chordal):
+def test_a_taken_port_is_reported_before_anything_is_started(chordal):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        told = chordal("up", "--flower-port", str(taken.getsockname()[1]))
-    assert told.status == 2
-    assert "--flower-port" in told.err
+        result = chordal("up", "--flower-port", str(taken.getsockname()[1]))
+    assert result.status == 2
+    assert "--flower-port" in result.err
     assert chordal.left_running() == []
 
 
@@ -211,7 +211,7 @@ def test_a_taken_port_is_told_before_anything_is_started(chordal):
     ],
 )
 def test_a_schedule_with_a_mistake_is_refused(chordal, tmp_path, options, words):
-    told = chordal("schedule", "set", "--library", tmp_path, *options)
-    assert told.status == 2, told.err
-    assert all(word in told.err for word in words), told.err
+    result = chordal("schedule", "set", "--library", tmp_path, *options)
+    assert result.status == 2, result.err
+    assert all(word in result.err for word in words), result.err
     assert not (chordal.home / "schedule.json").exists()

@@ -8,7 +8,7 @@ import pytest
 from conditions import eventually
 from held import Held, end, kill
 
-from workers.broker.priorities import key_of
+from workers.broker.priorities import queue_key
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
@@ -50,7 +50,7 @@ def test_a_task_that_is_delivered_again_while_it_runs_counts_once(chordal, held)
 
     # when its message is delivered to another one, as it was, twice
     [message, *_] = held.in_hand()
-    queue = key_of("extract", message["properties"]["priority"])
+    queue = queue_key("extract", message["properties"]["priority"])
     for _ in range(2):
         held.client.rpush(queue, json.dumps(message))
     more = held.worker("more", processes=2)

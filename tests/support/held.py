@@ -13,7 +13,7 @@ import soundfile
 from conditions import eventually
 from sounds import RATE_HZ, sound
 
-from workers.broker.priorities import STEPS, key_of
+from workers.broker.priorities import STEPS, queue_key
 
 START = """
 import pathlib
@@ -62,7 +62,7 @@ class Held:
 
     def waiting(self) -> list[Any]:
         """Return the messages of files that wait."""
-        keys = [key_of("extract", step) for step in STEPS]
+        keys = [queue_key("extract", step) for step in STEPS]
         return [json.loads(each) for key in keys for each in self.client.lrange(key, 0, -1)]
 
     def in_hand(self) -> list[Any]:

@@ -1,1 +1,1 @@
-"""The Celery application: settings, context of a process, canvas, base task, results."""
+"""The Celery application: settings, a process's context, controls, canvas, base task, results."""

@@ -1,4 +1,4 @@
-"""What all tasks of a run share: retries, and failures that the run is told of."""
+"""What all tasks of a run share: retries, and how their failures reach the run."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,12 +15,8 @@ from workers.app.settings import BACKOFF_S
 
 log = get_task_logger(__name__)
 
-
 P = ParamSpec("P")
-
-
 R = TypeVar("R")
-
 
 RETRY: dict[str, Any] = {
     "autoretry_for": (TransientError, redis.RedisError),
@@ -32,7 +28,7 @@ RETRY: dict[str, Any] = {
 
 
 class RunTask(Task):  # type: ignore[misc]
-    """A task that, when it fails for good, tells the run why; the waiting command shows it."""
+    """A task that leaves the reason with its run when it fails for good; the waiting command prints it."""
 
     abstract = True
 
@@ -44,34 +40,34 @@ class RunTask(Task):  # type: ignore[misc]
             return
         counters = context.current().counters
         if isinstance(exc, TimeLimitExceeded) and "track_id" in order:
-            # Told by the worker's parent, which has just killed the process; the next delivery records it.
+            # In the worker's parent, which has just killed the process; the next delivery records the failure.
             counters.time_out(run_id, order["track_id"])
-        counters.trouble(run_id, f"{self.name}: {exc}")
+        counters.add_trouble(run_id, f"{self.name}: {exc}")
         if isinstance(exc, StoreError):
             counters.stop(run_id, str(exc))
 
     def signature_from_request(self, request: Any = None, *args: Any, **options: Any) -> Any:
         """Return the task to be sent again, its arguments as readable as the first time."""
         again = super().signature_from_request(request, *args, **options)
-        asked = self.request if request is None else request
-        return again.set(argsrepr=asked.argsrepr, kwargsrepr=asked.kwargsrepr)
+        first = self.request if request is None else request
+        return again.set(argsrepr=first.argsrepr, kwargsrepr=first.kwargsrepr)
 
 
-def ending_without_memory(work: Callable[P, R]) -> Callable[P, R]:
-    """Let a task's process end when memory runs out where that is nobody's failure, as if the kernel had ended it.
+def exit_on_memory_error(work: Callable[P, R]) -> Callable[P, R]:
+    """Let a task's process end when its memory runs out, as if the kernel had ended it.
 
-    The attempt counts, and the next one is made by a new process, with nothing left over in it. Celery's main process
-    does not survive a task's `MemoryError`.
+    The attempt counts, and the next one is made by a new process with all its memory free. Celery's main process does
+    not survive a task's `MemoryError`.
     """
 
     @wraps(work)
-    def working(*args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return work(*args, **kwargs)
         except MemoryError as error:
-            # Let go of the frames, and with them of what filled the memory: there has to be some for the line.
+            # Free the frames, and with them what filled the memory: the line needs some.
             error.__traceback__ = error.__context__ = error.__cause__ = None
             log.error("out of memory (%s); this process ends", error)  # noqa: TRY400 - there is no traceback any more
             raise SystemExit(1) from None
 
-    return working
+    return wrapper

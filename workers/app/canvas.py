@@ -1,6 +1,6 @@
-"""How tasks are joined: a chord of files per shard, then one chord of trials per run.
+"""How tasks are joined and published: a chord of files per shard, then one chord of trials per run.
 
-Published here and nowhere else, by the command, by a chord's body or by the sweep; each may be published again.
+All tasks of runs are published here: by the command, by a chord's body or by the sweep; each may be published again.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from pipeline.text import printable
 from workers.app import context
 from workers.app.celery import app
 from workers.app.task_names import EXTRACT_TRACK, FINISH_RUN, PLAN_TRIALS, RUN_TRIAL, SEAL_SHARD
-from workers.broker.priorities import of_bodies, of_headers
+from workers.broker.priorities import body_priority, header_priority
 
 
 def publish_shard(plan: RunPlan, shard: int, orders: Sequence[ExtractTrack]) -> None:
     """Publish a shard: a task per file, and a body that seals it; with no file to extract, the body alone."""
     body = _task(SEAL_SHARD, run_id=plan.run_id, shard=shard).set(
-        argsrepr=f"(shard {shard})", priority=of_bodies(plan.priority)
+        argsrepr=f"(shard {shard})", priority=body_priority(plan.priority)
     )
     if not orders:
         body.apply_async()
         return
     header = [
         _task(EXTRACT_TRACK, order.to_wire()).set(
-            argsrepr=f"({printable(order.path)}, {', '.join(order.families)})", priority=of_headers(plan.priority)
+            argsrepr=f"({printable(order.path)}, {', '.join(order.families)})", priority=header_priority(plan.priority)
         )
         for order in orders
     ]
@@ -37,13 +37,13 @@ def publish_shard(plan: RunPlan, shard: int, orders: Sequence[ExtractTrack]) -> 
 
 def publish_plan(plan: RunPlan) -> None:
     """Publish the task that draws up the study."""
-    _task(PLAN_TRIALS, run_id=plan.run_id).apply_async(argsrepr="(the study)", priority=of_bodies(plan.priority))
+    _task(PLAN_TRIALS, run_id=plan.run_id).apply_async(argsrepr="(the study)", priority=body_priority(plan.priority))
 
 
 def publish_trials(plan: RunPlan, study: StudyPlan, *, missing: Sequence[int]) -> None:
     """Publish the learning chord: the trials that have no outcome yet, then the final training."""
     header = [_trial(plan, study, index) for index in sorted(missing)]
-    body = _task(FINISH_RUN, run_id=plan.run_id).set(argsrepr="(final training)", priority=of_bodies(plan.priority))
+    body = _task(FINISH_RUN, run_id=plan.run_id).set(argsrepr="(final training)", priority=body_priority(plan.priority))
     if header:
         _publish_chord(header, body)
     else:
@@ -60,23 +60,25 @@ def _trial(plan: RunPlan, study: StudyPlan, index: int) -> Signature:
     model, limit_s = study.models[study.model_of(index)], plan.recipe.search.limit_s
     options = {} if limit_s is None else {"time_limit": min(limit_s, context.current().settings.learn_limit_s)}
     return _task(RUN_TRIAL, run_id=plan.run_id, index=index).set(
-        argsrepr=f"(trial {index}: {model.family} on {model.features})", priority=of_headers(plan.priority), **options
+        argsrepr=f"(trial {index}: {model.family} on {model.features})",
+        priority=header_priority(plan.priority),
+        **options,
     )
 
 
 def _task(name: str, *args: Any, **kwargs: Any) -> Signature:
     """Return a task to be published, by its name: whoever publishes need not have the code that carries it out.
 
-    Without a receipt, as all tasks of the application are; the name alone would not say so.
+    Without a result in the backend, as all tasks of the application are; the name alone would not say so.
     """
     return app.signature(name, args=args, kwargs=kwargs, immutable=True, options={"ignore_result": True})
 
 
 def _publish_chord(header: Sequence[Signature], body: Signature) -> None:
-    """Publish tasks and, with each, what joins them.
+    """Publish the tasks of a chord, each with the body.
 
-    What Celery's canvas does, less a result object and a subscription for each task, which nobody would read and a
-    command would stumble over when the broker goes away; and by many messages a round trip, where the transport can.
+    As Celery's canvas does, but without a result object and a subscription for each task: nobody would read them, and
+    they fail a command when the broker goes away. Many messages go in one round trip, where the transport can.
     """
     group_id = uuid()
     body.freeze()

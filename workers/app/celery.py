@@ -11,35 +11,35 @@ from workers.app.settings import QUEUES, SCHEDULE, Role, Settings
 from workers.broker import rabbitmq, transport
 from workers.broker.headers import stamp
 from workers.broker.priorities import STEPS
-from workers.broker.rabbitmq import MOST
+from workers.broker.rabbitmq import HIGHEST
 
 DAY_S = 24 * 3600
 
 transport.install()
 app = Celery("chordal", include=["workers.extraction.tasks", "workers.learning.tasks", "workers.schedule.tasks"])
-# Nobody asks the broker for a receipt: Flower is shown it by an event, a chord counts arrivals by itself. Whoever sends
-# would subscribe to each, and stumble over that when the broker goes away. Here, as tasks read it when they are made.
+# Nobody reads results from the backend: Flower has them by events, a chord counts arrivals by itself. Whoever publishes
+# would subscribe to each, and fail at that when the broker goes away. Here, as tasks read it when they are made.
 app.conf.task_ignore_result = True
 
 
 def configure(settings: Settings, role: Role) -> Celery:
     """Point the application at a broker and a home, for one role.
 
-    Roles differ in how long the broker waits before it hands an unacknowledged task to someone else.
+    Roles differ in how long the broker waits before it delivers an unacknowledged task again.
     """
     limits_s = {"learn": settings.learn_limit_s, "conduct": settings.conduct_limit_s}
     limit_s = limits_s.get(role, settings.extract_limit_s)
     where = settings.broker.celery()
     if settings.broker.amqp is None:
         where["broker_transport_options"] |= {
-            # The last resort for what a worker let fall; `orphans` is sooner. Above the hard limit, as a task longer
-            # than this would be handed out again and again, and by a day, since hosts measure it by their own clocks.
+            # The last resort for what a worker lost; redelivery by other workers is sooner. Above the hard limit, as a
+            # longer task would be delivered without end, and by a day, since hosts measure it by their own clocks.
             "visibility_timeout": limit_s + DAY_S,
             "queue_order_strategy": "priority",
             **unacked_keys(role),
         }
     else:
-        where["task_queues"] = rabbitmq.queues((*QUEUES, SCHEDULE), longest_s=settings.conduct_limit_s)
+        where["task_queues"] = rabbitmq.queue_definitions((*QUEUES, SCHEDULE), longest_s=settings.conduct_limit_s)
     app.conf.update(
         **where,
         broker_connection_retry_on_startup=True,
@@ -52,7 +52,7 @@ def configure(settings: Settings, role: Role) -> Celery:
         # An early acknowledgement and a SIGKILL would lose the task.
         task_acks_late=True,
         worker_prefetch_multiplier=1,
-        # Retrying counts attempts; rejecting would redeliver a poisonous file without end.
+        # A retry counts as an attempt; a rejected task would deliver a poisonous file without end.
         task_retry_on_worker_lost=True,
         task_acks_on_timeout=True,
         task_reject_on_worker_lost=False,
@@ -92,8 +92,8 @@ def time_limits(settings: Settings) -> dict[str, dict[str, int]]:
 def unacked_keys(role: Role) -> dict[str, str]:
     """Return where a role keeps its unacknowledged messages.
 
-    Each kind of worker with a longer timeout keeps its own: an extraction worker would otherwise hand out again a
-    training that is still running, and a run would take the nightly task that waits for it for work of its own.
+    Each kind of worker with a longer timeout keeps its own: an extraction worker would otherwise deliver again a
+    training that is still running, and a run would count the nightly task that waits for it as work of its own.
     """
     if role not in {"learn", "conduct"}:
         return {}
@@ -106,9 +106,9 @@ def unacked_keys(role: Role) -> dict[str, str]:
 
 @worker_before_create_process.connect
 def _before_fork(**_: Any) -> None:
-    """Keep the collector from what is there already.
+    """Exclude from garbage collection what is there already.
 
-    It writes into every object it looks at; each page it does that to would be copied for one of the processes.
+    The collector writes into every object it visits; each such page would be copied for one of the processes.
     """
     gc.freeze()
 
@@ -133,11 +133,11 @@ def _stamp(headers: dict[str, Any] | None = None, body: Any = None, **_: Any) ->
 
 @before_task_publish.connect
 def _turn_priority(properties: dict[str, Any] | None = None, sender: Any = None, **_: Any) -> None:
-    """Say a priority as RabbitMQ does, where the highest number goes first; our own begin at 0.
+    """Turn a priority into RabbitMQ's, where the highest number goes first; in ours it is 0.
 
-    Once: the numbers it has then are none of our steps.
+    Once: the numbers after that are none of our steps.
     """
     if properties is None or app.conf.task_queues is None:
         return
     if (priority := properties.get("priority")) in STEPS:
-        properties["priority"] = MOST - priority
+        properties["priority"] = HIGHEST - priority

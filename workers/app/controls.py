@@ -1,7 +1,7 @@
-"""What people who share the machine may ask of the workers while runs go on: pause, niceness, a cap, allowed hours.
+"""Controls of a home's workers that may change while runs go on: pause, niceness, a limit on files, allowed hours.
 
 One document in the home, which every worker of the home reads every few seconds. It is not kept in the broker: a broker
-may lose what it holds, and an embedded one ends with its run, but whoever said "at night only" means the next run too.
+may lose what it holds, and an embedded one ends with its run, but "at night only" holds for the next run too.
 """
 
 import re
@@ -22,7 +22,7 @@ Io = Literal["normal", "idle"]
 
 
 class Controls(Value, frozen=True, kw_only=True):
-    """What the workers of a home are held to, as stored in `controls.json`."""
+    """The controls of a home, as stored in `controls.json`."""
 
     paused: bool = False
     """Nothing new is started."""
@@ -31,13 +31,13 @@ class Controls(Value, frozen=True, kw_only=True):
     io: Io = "normal"
     """Whether the disk is used only when nobody else wants it."""
     files_per_minute: int | None = None
-    """How many files all workers together may start in a minute; None for no cap."""
+    """How many files all workers together may start in a minute; None for no limit."""
     hours: str | None = None
     """When work may be started, in each worker's local time, as `22:00-06:00`; None for always."""
 
 
-def hours_of(text: str) -> str:
-    """Return allowed hours in their one spelling.
+def parse_hours(text: str) -> str:
+    """Return allowed hours in their canonical form, `22:00-06:00`.
 
     Raises `UsageError` for what is no period of a day.
     """
@@ -47,7 +47,7 @@ def hours_of(text: str) -> str:
     return f"{start:%H:%M}-{end:%H:%M}"
 
 
-def held_by(controls: Controls, now: time) -> str:
+def hold_reason(controls: Controls, now: time) -> str:
     """Return why nothing may be started at a local time of day; empty when work may go on."""
     if controls.paused:
         return "paused"
@@ -84,9 +84,9 @@ def _within(hours: str, now: time) -> bool:
 
 
 def _times(text: str) -> tuple[time, time]:
-    found = _HOURS.fullmatch(text.strip())
-    # 99 is no hour: what does not even look like a period is refused with what does but is none.
-    start_h, start_min, end_h, end_min = map(int, found.groups()) if found else (99, 0, 99, 0)
+    match = _HOURS.fullmatch(text.strip())
+    # 99 is no hour: what has not even the form of a period is refused with what has it but is none.
+    start_h, start_min, end_h, end_min = map(int, match.groups()) if match else (99, 0, 99, 0)
     try:
         midnight = (end_h, end_min) == (24, 0)
         return time(start_h, start_min), time(0 if midnight else end_h, end_min)

@@ -1,6 +1,6 @@
 """Where a library lies on this host, when that is not where the command that scanned it saw it.
 
-Orders, records and ids keep the paths of the scanning host; only the moment a file is opened asks where it lies here.
+Orders, records and ids keep the paths of the scanning host; they are mapped only when a file is opened.
 """
 
 from pipeline.errors import UsageError
@@ -38,7 +38,7 @@ def parse_all(given: tuple[str, ...]) -> tuple[PathMap, ...]:
     return maps
 
 
-def local(path: str, maps: tuple[PathMap, ...]) -> str:
+def local_path(path: str, maps: tuple[PathMap, ...]) -> str:
     """Return where a path of the scanning host lies on this one; the longest mapped folder counts."""
     fitting = [each for each in maps if path == each.there or path.startswith(f"{each.there}/")]
     if not fitting:

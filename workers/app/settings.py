@@ -1,4 +1,4 @@
-"""Everything a process of chordal has to be told, gathered once at the command line."""
+"""The settings of a process of chordal, gathered once at the command line."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ BACKOFF_S = 30
 """The longest pause before a task is tried again."""
 
 SCHEDULE = "schedule"
-"""What beat asks for: the nightly run, the healing of runs that nobody waits for, tidying up. No part of a run."""
+"""The queue of what beat sends: the nightly run, runs taken up again, tidying. No part of a run."""
 
 Role = Literal["extract", "learn", "conduct", "client"]
 
@@ -31,6 +31,6 @@ class Settings(Value, frozen=True, kw_only=True):
     conduct_limit_s: int = 7 * 24 * 3600
     """Hard limit of a nightly run, which may be the first one over a large library."""
     attempts: int = 3
-    """How often a file or a trial may take its worker down before that is recorded as its failure."""
+    """How often a file or a trial may end its worker's process before that is recorded as its failure."""
     maps: tuple[PathMap, ...] = ()
     """Where libraries lie on this host, if not where the scanning host saw them."""

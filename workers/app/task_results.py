@@ -1,4 +1,4 @@
-"""What a task returns: JSON for the broker, words for whoever looks at it in Flower or in a log."""
+"""What a task returns: JSON for the broker, words for Flower and the logs."""
 
 from typing import Any
 
@@ -28,24 +28,24 @@ class TaskResult:
         return self._wire
 
 
-def receipt(told: Receipt) -> TaskResult:
+def receipt_result(receipt: Receipt) -> TaskResult:
     """Return what became of a file: `extracted, 3:30 of audio` or `failed (too_short): 0.1 s of audio`."""
-    words: str = told.outcome
-    if told.kind is not None:
-        words = f"failed ({told.kind}): {printable(told.reason)}"
-    elif told.audio_s:
-        words = f"{told.outcome}, {clock(told.audio_s)} of audio"
-    return TaskResult(words, told.to_wire())
+    words: str = receipt.outcome
+    if receipt.kind is not None:
+        words = f"failed ({receipt.kind}): {printable(receipt.reason)}"
+    elif receipt.audio_s:
+        words = f"{receipt.outcome}, {clock(receipt.audio_s)} of audio"
+    return TaskResult(words, receipt.to_wire())
 
 
-def sealed(summary: ShardSummary) -> TaskResult:
+def shard_result(summary: ShardSummary) -> TaskResult:
     """Return what became of a shard: `24 extracted, 1 failed, 2:15 of audio`."""
     counts = [(name, getattr(summary, name)) for name in ("extracted", "unchanged", "failed")]
     words = [f"{count} {name}" for name, count in counts if count] or ["no file"]
     return TaskResult(", ".join([*words, f"{clock(summary.audio_s)} of audio"]), {"sealed": True, **summary.to_wire()})
 
 
-def trial(outcome: TrialOutcome) -> TaskResult:
+def trial_result(outcome: TrialOutcome) -> TaskResult:
     """Return how a trial ended: `svm: validation accuracy 91.2%`."""
     family = outcome.spec.family
     words = f"{family}: validation accuracy {outcome.objective:.1%}"
@@ -61,7 +61,7 @@ def trial(outcome: TrialOutcome) -> TaskResult:
     return TaskResult(words, wire)
 
 
-def finished(report: EvaluationReport, verdict: Verdict | None = None) -> TaskResult:
+def run_result(report: EvaluationReport, verdict: Verdict | None = None) -> TaskResult:
     """Return what a run learned: `model v0003 (svm), test accuracy 90.8% (87.1% to 93.4%) on 400 tracks`."""
     model, test = report.model, report.test
     interval = test.accuracy_interval

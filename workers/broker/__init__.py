@@ -1,1 +1,1 @@
-"""The broker: its address and health, the embedded server, counters, queues, priorities, heartbeats."""
+"""The broker: address, health, embedded server, queues, priorities, counters, heartbeats."""

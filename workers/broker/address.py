@@ -1,7 +1,7 @@
 """Where the broker is, in the spellings that Celery and redis-py want.
 
-One address says everything: a Redis or Valkey server, several Sentinels of one, or a RabbitMQ for the tasks with a
-Redis or Valkey beside it for what RabbitMQ cannot keep: a chord's count, attempts, progress.
+An address names a Redis or Valkey server, several Sentinels of one, or a RabbitMQ for the tasks with a Redis or Valkey
+beside it for what RabbitMQ cannot keep: a chord's count, attempts, progress.
 """
 
 import re
@@ -39,15 +39,15 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
     def parse(cls, url: str) -> "BrokerAddress":
         """Return the address a user gave.
 
-        Raises `UsageError` for what is no address, without telling the password in it.
+        Raises `UsageError` for what is no address, without the password in it.
         """
         address = cls(url=url.strip())
         try:
-            wrong = address._mistake()
+            mistake = address._mistake()
         except ValueError:
-            wrong = "not an address"
-        if wrong:
-            raise UsageError(f"broker {address.shown}: {wrong}; give {FORMS}")
+            mistake = "not an address"
+        if mistake:
+            raise UsageError(f"broker {address.without_password}: {mistake}; give {FORMS}")
         return address
 
     @classmethod
@@ -56,9 +56,9 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
         return cls(url=f"redis+socket://{quote(str(path))}")
 
     @property
-    def shown(self) -> str:
-        """The address for people, without its passwords."""
-        return ";".join(_PASSWORD.sub(_masked, url) for url in self._urls)
+    def without_password(self) -> str:
+        """The address for people: each password is `***`."""
+        return ";".join(_PASSWORD.sub(_mask, url) for url in self._urls)
 
     @property
     def amqp(self) -> str | None:
@@ -102,12 +102,12 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
             "retry": Retry(ConstantBackoff(0.2), retries),
         }
         if self.master is not None:
-            return self._of_sentinels(self.master, options)
+            return self._client_of_sentinels(self.master, options)
         url = self._with_verification.replace("redis+socket://", "unix://", 1)
         client: redis.Redis = redis.Redis.from_url(url, **options)
         return client
 
-    def _of_sentinels(self, master: str, options: Mapping[str, Any]) -> "redis.Redis":
+    def _client_of_sentinels(self, master: str, options: Mapping[str, Any]) -> "redis.Redis":
         parts = [urlsplit(url) for url in self._stores]
         password = _query(self._stores[-1]).get("sentinel_password")
         timeouts = {name: options[name] for name in ("socket_connect_timeout", "socket_timeout")}
@@ -118,8 +118,8 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
         client: redis.Redis = sentinels.master_for(
             master,
             db=int(parts[-1].path.strip("/") or 0),
-            username=_unquoted(parts[0].username),
-            password=_unquoted(parts[0].password),
+            username=_unquote(parts[0].username),
+            password=_unquote(parts[0].password),
             **options,
         )
         return client
@@ -143,7 +143,7 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
         return urlunsplit(parts._replace(query=urlencode(query, safe="/")))
 
     def _mistake(self) -> str:
-        """Return what is wrong with the address, if anything is. Raises `ValueError` for what cannot be read."""
+        """Return in words what is wrong with the address, or nothing. Raises `ValueError` for what cannot be read."""
         if self.amqp is not None and self._stores == [""]:
             return (
                 "RabbitMQ carries tasks, but chords, attempts and progress need a Redis or Valkey beside it "
@@ -171,8 +171,8 @@ def _tls_mistake(query: Mapping[str, str]) -> str:
     return ""
 
 
-def _masked(found: re.Match[str]) -> str:
-    return f"{found[1]}:***@" if found[1] is not None else f"{found[2]}***"
+def _mask(match: re.Match[str]) -> str:
+    return f"{match[1]}:***@" if match[1] is not None else f"{match[2]}***"
 
 
 def _query(url: str) -> dict[str, str]:
@@ -183,5 +183,5 @@ def _without_query(url: str) -> str:
     return urlunsplit(urlsplit(url)._replace(query=""))
 
 
-def _unquoted(text: str | None) -> str | None:
+def _unquote(text: str | None) -> str | None:
     return None if text is None else unquote(text)

@@ -1,4 +1,4 @@
-"""Small facts kept in the broker because they may be lost: attempts, progress for the eye, the wish to cancel.
+"""Counts and marks of runs in the broker, where they may be lost: attempts, progress, cancellation.
 
 None of them decides whether work is done; the store does.
 """
@@ -12,20 +12,20 @@ from pipeline.wire import Value
 DAY_S = 24 * 3600
 
 OUTCOMES = ("extracted", "unchanged", "failed")
-"""What becomes of a file, as counted in a run's progress."""
+"""What becomes of a file, as a run's progress counts it."""
 
 FAILED = "failed: "
 """How the counts of failures by kind begin in a run's progress."""
 
 TOTALS = "chordal:totals"
-"""What all runs together have counted, for as long as the broker remembers; the rates are what matters."""
+"""The key of what all runs together have counted since the broker was started; only its rates matter."""
 
 PACE_S = 60
-"""Seconds over which a run's pace is told."""
+"""Seconds over which a run's pace is taken."""
 SLOT_S = 10
 
 
-# What a task asks before a file and tells after it are one step each: a round trip costs as much as a small commit.
+# Before a file and after it a task makes one round trip each: one costs as much as a small commit.
 _BEGIN = f"""
 if redis.call('EXISTS', KEYS[1]) == 1 then return {{1, 0, 0}} end
 local attempt = redis.call('HINCRBY', KEYS[2], ARGV[1], 1)
@@ -59,8 +59,8 @@ class Pace(Value, frozen=True, kw_only=True):
     audio_s_per_s: float = 0.0
 
 
-class Begun(NamedTuple):
-    """What a task is told before it opens a file."""
+class AttemptState(NamedTuple):
+    """What is known of the attempts at a file before it is opened."""
 
     cancelled: bool
     """Whether somebody cancelled the run; then nothing was counted."""
@@ -78,11 +78,11 @@ class Counters:
         self._begin = client.register_script(_BEGIN)
         self._settle = client.register_script(_SETTLE)
 
-    def begin(self, run_id: str, what: str) -> Begun:
-        """Count one more attempt at a file, unless its run was cancelled, and return what is known of it."""
+    def begin(self, run_id: str, what: str) -> AttemptState:
+        """Count one more attempt at a file, unless its run was cancelled, and return what is known of them."""
         keys = [_cancelled(run_id), _attempts(run_id), _timeouts(run_id)]
         cancelled, attempt, timed_out = cast("list[int]", self._begin(keys=keys, args=[what]))
-        return Begun(bool(cancelled), attempt, bool(timed_out))
+        return AttemptState(bool(cancelled), attempt, bool(timed_out))
 
     def attempt(self, run_id: str, what: str) -> int:
         """Count one more attempt at a trial, or a step, and return how many that makes."""
@@ -143,34 +143,34 @@ class Counters:
         return {name.removeprefix(FAILED): int(n) for name, n in sorted(progress.items()) if name.startswith(FAILED)}
 
     def progress(self, run_id: str) -> dict[str, float]:
-        """Return the run's progress counts; for the eye, since they go with the broker."""
-        found = cast("dict[str, str]", self._client.hgetall(_progress(run_id)))
-        return {name: float(amount) for name, amount in found.items()}
+        """Return the run's progress counts, for people alone, since they are lost with the broker."""
+        counts = cast("dict[str, str]", self._client.hgetall(_progress(run_id)))
+        return {name: float(amount) for name, amount in counts.items()}
 
     def totals(self) -> dict[str, float]:
         """Return what all runs have counted since the broker was started, by the names of a run's progress."""
-        found = cast("dict[str, str]", self._client.hgetall(TOTALS))
-        return {name: float(amount) for name, amount in found.items()}
+        counts = cast("dict[str, str]", self._client.hgetall(TOTALS))
+        return {name: float(amount) for name, amount in counts.items()}
 
     def cancel(self, run_id: str) -> None:
-        """Ask the run's tasks to return without doing anything."""
+        """Mark a run as cancelled: its tasks then return without doing anything."""
         self._client.set(_cancelled(run_id), "1", ex=DAY_S)
 
-    def cancelled(self, run_id: str) -> bool:
-        """Tell whether somebody cancelled the run."""
+    def is_cancelled(self, run_id: str) -> bool:
+        """Return whether somebody cancelled the run."""
         return bool(self._client.exists(_cancelled(run_id)))
 
     def stop(self, run_id: str, reason: str) -> None:
-        """Cancel a run that cannot go on, and say why to the command that waits for it."""
+        """Cancel a run that cannot go on, and leave the reason for the command that waits for it."""
         self._client.set(f"chordal:{run_id}:stopped", reason, ex=DAY_S)
         self.cancel(run_id)
 
-    def stopped(self, run_id: str) -> str | None:
+    def stop_reason(self, run_id: str) -> str | None:
         """Return why a task stopped the run, if one did."""
         return cast("str | None", self._client.get(f"chordal:{run_id}:stopped"))
 
-    def trouble(self, run_id: str, line: str) -> None:
-        """Leave a line about a task that failed for good; the last twenty are kept."""
+    def add_trouble(self, run_id: str, line: str) -> None:
+        """Add a line about a task that failed for good; the last twenty are kept."""
         key = f"chordal:{run_id}:trouble"
         with self._client.pipeline(transaction=False) as pipe:
             pipe.lpush(key, line)

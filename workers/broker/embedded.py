@@ -1,4 +1,4 @@
-"""The embedded broker: a private Valkey server in the home folder, and the small process that guards it."""
+"""The embedded broker: a private Valkey server in the home folder, and the small process that keeps it running."""
 
 import os
 import shutil
@@ -48,7 +48,7 @@ def socket_path(data: Path) -> Path:
 
 
 def clean(data: Path) -> None:
-    """Stop a server that an earlier guard left behind, and drop its queues: the store says what is left to do."""
+    """Stop a server that an earlier guard left behind, and delete its queues: the store says what is left to do."""
     orphan = _orphan(data)
     if orphan is not None:
         orphan.kill()
@@ -83,7 +83,7 @@ def guard(data: Path, socket: Path) -> None:
     while not ended.wait(0.2):
         if server.poll() is not None:
             server = _serve(data, socket)
-    server.kill()  # nothing in it is wanted any more
+    server.kill()  # nothing in it is needed any more
     server.wait()
     if socket.parent != data:
         shutil.rmtree(socket.parent, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Is a broker there, and fit to keep tasks? Asked before anything is started; every answer says what mends it."""
+"""Whether a broker answers and is fit to keep tasks; every error says what mends it."""
 
 import re
 import secrets
@@ -11,8 +11,8 @@ from kombu.exceptions import BatchPublishError, OperationalError
 
 from pipeline.errors import BrokerError, UsageError
 from pipeline.versions import own_version
-from workers.broker import heartbeats
 from workers.broker.address import BrokerAddress
+from workers.broker.heartbeats import heartbeats
 
 BROKER_ERRORS = (redis.RedisError, OperationalError, BatchPublishError)
 """What redis-py and kombu raise while the broker is away."""
@@ -25,7 +25,7 @@ UNREACHED = "is it running, and are host, port and password right?"
 
 
 def require(address: BrokerAddress) -> None:
-    """Ask a broker for a sign of life, write to it, and see that it forgets nothing by itself.
+    """See that a broker answers, takes a write, and deletes no keys by itself.
 
     Raises `BrokerError` naming the broker, the reason and the mend.
     """
@@ -35,7 +35,7 @@ def require(address: BrokerAddress) -> None:
         _check_memory(address, client)
         probe(client)
     except (redis.RedisError, OSError) as error:
-        raise BrokerError(f"broker {address.shown}: {explained(error, address)}") from error
+        raise BrokerError(f"broker {address.without_password}: {describe_error(error, address)}") from error
     finally:
         client.close()
     if address.amqp is not None:
@@ -52,33 +52,33 @@ def require_for_run(address: BrokerAddress) -> None:
 
 
 def require_same_version(address: BrokerAddress) -> None:
-    """See that the workers of a broker are of this version of chordal.
+    """See that the living workers of a broker are of this version of chordal.
 
     Raises `UsageError` naming both versions and the worker, `BrokerError` when the broker does not answer.
     """
     client = address.client(timeout_s=TIMEOUT_S, retries=0)
     try:
-        found = heartbeats.heartbeats(client)
+        workers = heartbeats(client)
     except redis.RedisError as error:
-        raise BrokerError(f"broker {address.shown}: {explained(error, address)}") from error
+        raise BrokerError(f"broker {address.without_password}: {describe_error(error, address)}") from error
     finally:
         client.close()
-    for worker, heartbeat in sorted(found.items()):
+    for worker, heartbeat in sorted(workers.items()):
         if heartbeat.version != own_version():
             raise UsageError(
-                f"broker {address.shown}: its worker {worker} is chordal {heartbeat.version}, this is chordal "
-                f"{own_version()}; install the same version on both and start that worker again"
+                f"broker {address.without_password}: its worker {worker} is chordal {heartbeat.version}, this is "
+                f"chordal {own_version()}; install the same version on both and start that worker again"
             )
 
 
 def probe(client: redis.Redis) -> None:
     """Write to a broker. Raises redis-py's errors."""
-    # Only a write tells: a full one, a replica and one whose disk is full all answer a ping.
+    # Only a write shows it: a full one, a replica and one whose disk is full all answer a ping.
     client.set("chordal:probe", secrets.token_hex(4), ex=1)
 
 
 def is_full(error: BaseException) -> bool:
-    """Tell whether a broker refused something because its memory is full."""
+    """Return whether a broker refused something because its memory is full."""
     cause: BaseException | None = error
     while cause is not None:
         if re.search(_FULL, str(cause)) is not None:
@@ -87,8 +87,8 @@ def is_full(error: BaseException) -> bool:
     return False
 
 
-def explained(error: BaseException, address: BrokerAddress) -> str:
-    """Return why a broker cannot be used, and the mend, in words."""
+def describe_error(error: BaseException, address: BrokerAddress) -> str:
+    """Return in words why a broker cannot be used, and the mend."""
     text = " ".join(str(error).split())
     for pattern, words in _REASONS:
         if re.search(pattern, text, re.IGNORECASE):
@@ -140,16 +140,16 @@ _REASONS = (
 
 
 def _check_memory(address: BrokerAddress, client: redis.Redis) -> None:
-    """Refuse a server that makes room by forgetting: it would forget tasks."""
+    """Raise `BrokerError` for a server that deletes keys when its memory is full: tasks are keys."""
     try:
         memory = cast("dict[str, object]", client.info("memory"))
     except redis.ResponseError:
-        return  # a service that does not tell; the write still does
+        return  # a hosted service that does not answer this; the write still shows a full one
     policy = memory.get("maxmemory_policy", "noeviction")
     if int(cast("int", memory.get("maxmemory", 0))) and policy != "noeviction":
         raise BrokerError(
-            f"broker {address.shown}: it drops keys when its memory is full (maxmemory-policy {policy}), and tasks are "
-            "keys; set maxmemory-policy noeviction there"
+            f"broker {address.without_password}: it drops keys when its memory is full (maxmemory-policy {policy}), "
+            "and tasks are keys; set maxmemory-policy noeviction there"
         )
 
 
@@ -158,6 +158,6 @@ def _check_amqp(address: BrokerAddress) -> None:
     try:
         connection.connect()
     except (*connection.connection_errors, *connection.channel_errors, OSError) as error:
-        raise BrokerError(f"broker {address.shown}: {explained(error, address)}") from error
+        raise BrokerError(f"broker {address.without_password}: {describe_error(error, address)}") from error
     finally:
         connection.release()

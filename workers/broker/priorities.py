@@ -12,16 +12,16 @@ STEPS = (0, 3, 6, 9)
 _AHEAD = {"high": 0, "normal": 3, "low": 6}
 
 
-def of_bodies(priority: Priority) -> int:
-    """Return the priority of what joins the tasks of a run."""
+def body_priority(priority: Priority) -> int:
+    """Return the priority of the bodies of a run's chords."""
     return _AHEAD[priority]
 
 
-def of_headers(priority: Priority) -> int:
-    """Return the priority of a run's files and trials."""
+def header_priority(priority: Priority) -> int:
+    """Return the priority of a run's files and trials, the headers of its chords."""
     return _AHEAD[priority] + 3
 
 
-def key_of(queue: str, step: int) -> str:
-    """Return where the Redis transport keeps the messages of a queue that have a priority."""
+def queue_key(queue: str, step: int) -> str:
+    """Return the key at which the Redis transport keeps a queue's messages of one priority."""
     return f"{queue}\x06\x16{step}" if step else queue

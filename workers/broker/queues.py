@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import redis
 
-from workers.broker.priorities import STEPS, key_of
+from workers.broker.priorities import STEPS, queue_key
 
 PAGE = 500
 """Messages read at once."""
@@ -28,7 +28,7 @@ class Queues:
         with self._client.pipeline(transaction=False) as pipe:
             for queue in queues:
                 for step in STEPS:
-                    pipe.llen(key_of(queue, step))
+                    pipe.llen(queue_key(queue, step))
             lengths = pipe.execute()
         size = len(STEPS)
         return {queue: sum(lengths[i * size : (i + 1) * size]) for i, queue in enumerate(queues)}
@@ -41,14 +41,14 @@ class Queues:
             return int(sum(pipe.execute()))
 
     def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
-        """Tell whether any message of a run waits in the queues or is with a worker."""
+        """Return whether any message of a run waits in the queues or is with a worker."""
         with self._client.pipeline(transaction=False) as pipe:
             pipe.hvals("unacked")
             pipe.hvals("unacked-learn")
             unacknowledged = [value for values in pipe.execute() for value in values]
         if any(_is_of_run(json.loads(value)[0], run_id) for value in unacknowledged):
             return True
-        keys = [key_of(queue, step) for queue in queues for step in STEPS]
+        keys = [queue_key(queue, step) for queue in queues for step in STEPS]
         return any(_is_of_run(json.loads(message), run_id) for key in keys for message in self._messages(key))
 
     def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
@@ -59,7 +59,7 @@ class Queues:
         removed = 0
         for queue in queues:
             for step in STEPS:
-                key = key_of(queue, step)
+                key = queue_key(queue, step)
                 own = [message for message in self._messages(key) if _is_of_run(json.loads(message), run_id)]
                 for page in range(0, len(own), PAGE):
                     with self._client.pipeline(transaction=False) as pipe:
@@ -78,5 +78,5 @@ class Queues:
 
 
 def _is_of_run(message: dict[str, Any], run_id: str) -> bool:
-    """Tell whether a message, as kombu keeps it, is a task of a run; every task has its run's id in its arguments."""
+    """Return whether a message, as kombu keeps it, is a task of a run; every task has its run's id in its arguments."""
     return run_id.encode("ascii") in base64.b64decode(message["body"])

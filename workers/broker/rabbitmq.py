@@ -1,4 +1,4 @@
-"""What is different where RabbitMQ carries the tasks: its queues, their priorities, how many tasks are in flight."""
+"""What is different where RabbitMQ carries the tasks: how its queues are declared and counted."""
 
 import threading
 import time
@@ -9,20 +9,21 @@ from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
 
-from workers.broker import heartbeats
+from workers.broker.heartbeats import heartbeats
 from workers.broker.priorities import STEPS
 from workers.broker.queues import Queues
 
-MOST = max(STEPS) + 1
+HIGHEST = max(STEPS) + 1
+"""The priority that goes first; RabbitMQ's lowest is 0."""
 
 SETTLE_S = 6.0
 """A worker writes every two seconds how many tasks it holds: for so long none may be queued or held."""
 
 
-def queues(names: Sequence[str], *, longest_s: int) -> tuple[Queue, ...]:
-    """Return the queues: with priorities, and with patience for a task that takes `longest_s`."""
+def queue_definitions(names: Sequence[str], *, longest_s: int) -> tuple[Queue, ...]:
+    """Return the queues as kombu declares them: with priorities, and time for a task that takes `longest_s`."""
     arguments = {
-        "x-max-priority": MOST,
+        "x-max-priority": HIGHEST,
         # RabbitMQ closes the channel of a consumer that acknowledges nothing for half an hour; a training takes longer.
         # Read by RabbitMQ 3.12 and later; before, `consumer_timeout` in its own settings does it.
         "x-consumer-timeout": (longest_s + 60) * 1000,
@@ -31,7 +32,7 @@ def queues(names: Sequence[str], *, longest_s: int) -> tuple[Queue, ...]:
 
 
 class RabbitQueues(Queues):
-    """How many messages wait RabbitMQ says; how many the workers hold, their heartbeats in the Redis beside."""
+    """The queues of a RabbitMQ; how many messages the workers hold stands in their heartbeats, in the Redis beside."""
 
     def __init__(self, client: redis.Redis, amqp: str) -> None:
         super().__init__(client)
@@ -68,15 +69,15 @@ class RabbitQueues(Queues):
                 return int(channel.queue_declare(queue, passive=True).message_count)
             except connection.channel_errors as error:
                 if getattr(error, "reply_code", 0) == 404:
-                    return 0  # nothing was ever sent there
+                    return 0  # no such queue yet: nothing was ever sent there
                 raise
 
     def unacknowledged(self) -> int:
         """Return how many messages the workers that are alive hold, by their last heartbeats."""
-        return sum(each.held for each in heartbeats.heartbeats(self._client).values())
+        return sum(each.held for each in heartbeats(self._client).values())
 
     def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
-        """Tell that there may be some: nobody can look into RabbitMQ's queues, which are kept on its disk."""
+        """Return True, since there may be some: RabbitMQ's queues cannot be read without taking from them."""
         return True
 
     def withdraw(self, queues: tuple[str, ...], run_id: str) -> int:
@@ -84,4 +85,4 @@ class RabbitQueues(Queues):
         return 0
 
     def forget_unacknowledged(self) -> None:
-        """RabbitMQ hands out again at once what a dead worker held."""
+        """Do nothing: RabbitMQ delivers again at once what a dead worker held."""

@@ -12,7 +12,7 @@ import redis
 KEY = "chordal:cap"
 
 SLACK_MS = 3_000
-"""How much leave may be saved up: for the second that may pass before a worker looks at a queue it opened again."""
+"""How much leave may be saved up: for the second that may pass before a worker reads a queue it opened again."""
 
 # The generic cell rate algorithm, by the broker's clock: hosts need not agree on the time. `due` is when the next file
 # would be due if each were taken at its time; one far ahead is left from a lower limit or from a clock set back.

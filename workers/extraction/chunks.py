@@ -4,7 +4,7 @@ from pipeline.errors import PermanentError
 from pipeline.library.tracks import ExtractTrack, Failure, TrackRecord
 from pipeline.text import printable
 from workers.app.context import Context
-from workers.app.path_map import local
+from workers.app.path_map import local_path
 from workers.extraction.derived import fail_chunks, unsettled_chunks
 from workers.extraction.failures import FILE_ERRORS, HOST
 
@@ -18,7 +18,7 @@ def extract_chunks(order: ExtractTrack, original: TrackRecord, context: Context,
     left = unsettled_chunks(order.chunk_s, original, frozenset(specs), context.store)
     if not left:
         return
-    here = order.replace(path=local(order.path, context.settings.maps))
+    here = order.replace(path=local_path(order.path, context.settings.maps))
     try:
         for record, rows in chunks.extract_chunks(
             here, original, left, missing=frozenset(order.families), max_duration_s=max_duration_s, host=HOST

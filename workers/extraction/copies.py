@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from pipeline.library.tracks import ExtractTrack, Failure, TrackRecord
 from pipeline.plans.augmentation import AugmentPlan, Variation
 from workers.app.context import Context
-from workers.app.path_map import local
+from workers.app.path_map import local_path
 from workers.extraction.derived import _failed, _of, unsettled_copies
 from workers.extraction.failures import FILE_ERRORS, HOST
 
@@ -29,7 +29,7 @@ def extract_copies(order: ExtractTrack, original: TrackRecord, context: Context,
             record = _of(order, plan, variation, twin).replace(reused=True)
             rows: dict[str, FeatureRows] = {}
         else:
-            here = order.replace(path=local(order.path, context.settings.maps))
+            here = order.replace(path=local_path(order.path, context.settings.maps))
             record, rows = _extracted(here, plan, variation, original, missing=missing, max_duration_s=max_duration_s)
             record = record.replace(path=order.path)
             if twin is not None:

@@ -7,8 +7,8 @@ from pipeline.errors import FailureKind, MissingError, PermanentError
 from pipeline.library.tracks import ExtractTrack, Failure, Outcome, Receipt, TrackRecord
 from pipeline.text import printable
 from workers.app.context import Context
-from workers.app.path_map import local
-from workers.broker.counters import Begun
+from workers.app.path_map import local_path
+from workers.broker.counters import AttemptState
 from workers.extraction.failures import FILE_ERRORS, HOST
 from workers.extraction.mounts import LibraryNotMountedError, missing_library
 from workers.extraction.settled import settled
@@ -64,7 +64,7 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> tuple[Track
     specs = {name: family(name).spec for name in order.families}
     keys = frozenset(spec.key for spec in specs.values())
     rows: dict[str, FeatureRows] = {}
-    here = order.replace(path=local(order.path, context.settings.maps))
+    here = order.replace(path=local_path(order.path, context.settings.maps))
     try:
         content = content_hash(here.path)
         known = store.record(order.track_id)
@@ -106,7 +106,7 @@ def _extract(order: ExtractTrack, context: Context, attempt: int) -> tuple[Track
     return record, False
 
 
-def _given_up(order: ExtractTrack, context: Context, begun: Begun) -> TrackRecord | None:
+def _given_up(order: ExtractTrack, context: Context, begun: AttemptState) -> TrackRecord | None:
     """Return the failure of a file that is not to be opened again; None for one that may be."""
     before = begun.attempt - 1
     if begun.timed_out:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pipeline.errors import TransientError
 from pipeline.text import printable
 from workers.app.context import Context
-from workers.app.path_map import local
+from workers.app.path_map import local_path
 
 AGAIN_S = 2.0
 """How long an answer holds."""
@@ -49,7 +49,7 @@ def missing_library(context: Context, run_id: str) -> str:
     An empty folder counts: it is a place where something should be mounted.
     """
     for library in _libraries(context, run_id):
-        here = local(library, context.settings.maps)
+        here = local_path(library, context.settings.maps)
         try:
             with os.scandir(here) as entries:
                 reason = "" if next(entries, None) else "is empty"

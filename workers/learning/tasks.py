@@ -7,7 +7,7 @@ from celery.exceptions import Retry, TimeLimitExceeded
 
 from pipeline.errors import ChordalError, TransientError, UsageError
 from workers.app import canvas, context, task_names, task_results
-from workers.app.base_task import RETRY, RunTask, ending_without_memory
+from workers.app.base_task import RETRY, RunTask, exit_on_memory_error
 from workers.app.celery import app
 from workers.app.task_results import TaskResult
 from workers.learning import final, trial
@@ -42,11 +42,11 @@ class TrialTask(RunTask):
 
 
 @app.task(name=task_names.PLAN_TRIALS, base=RunTask, **RETRY)
-@ending_without_memory
+@exit_on_memory_error
 def plan_trials(*, run_id: str) -> TaskResult:
     """Draw up the study and start its chord of trials."""
     here = context.current()
-    if here.counters.cancelled(run_id):
+    if here.counters.is_cancelled(run_id):
         return TaskResult("cancelled", {"trials": 0})
     try:
         study = learning_study.draw_up_study(here, run_id)
@@ -63,11 +63,11 @@ MOST_WAITS = 400
 
 
 @app.task(name=task_names.RUN_TRIAL, base=TrialTask, bind=True, **RETRY)
-@ending_without_memory
+@exit_on_memory_error
 def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> TaskResult:
     """Run one trial; returns its objective, also for a trial that failed."""
     here = context.current()
-    if here.counters.cancelled(run_id):
+    if here.counters.is_cancelled(run_id):
         return TaskResult("cancelled", {"trial": index, "state": "cancelled"})
     outcome = trial.try_one(here, run_id, index)
     if outcome is None and waited < MOST_WAITS:
@@ -76,18 +76,18 @@ def run_trial(self: TrialTask, *, run_id: str, index: int, waited: int = 0) -> T
     if outcome is None:
         return TaskResult("waits for other trials", {"trial": index, "state": "waits"})
     here.counters.add(run_id, trials=1)
-    return task_results.trial(outcome)
+    return task_results.trial_result(outcome)
 
 
 @app.task(name=task_names.FINISH_RUN, base=RunTask, **RETRY)
-@ending_without_memory
+@exit_on_memory_error
 def finish_run(*, run_id: str) -> TaskResult:
     """Train the winner, evaluate it once, register it, hold it against the champion and write the report."""
     from workers.learning import mlflow_tracking, outputs, promotion
     from workers.learning import report as learning_report  # with matplotlib, which no other task needs
 
     here = context.current()
-    if here.counters.cancelled(run_id):
+    if here.counters.is_cancelled(run_id):
         return TaskResult("cancelled", {"run": run_id, "state": "cancelled"})
     if missing := learning_study.unended(here, run_id):
         # A body may run early; the sweep publishes what is missing, and the end again.
@@ -112,4 +112,4 @@ def finish_run(*, run_id: str) -> TaskResult:
     except ChordalError as error:
         here.ledger.fail(run_id, str(error))
         return TaskResult(f"failed: {error}", {"run": run_id, "state": "failed", "reason": str(error)})
-    return task_results.finished(report, verdict)
+    return task_results.run_result(report, verdict)

@@ -39,7 +39,7 @@ def try_one(context: Context, run_id: str, index: int) -> TrialOutcome | None:
     manifest, split = study(context, run_id)
     logs = ledger.logs(run_id) / "tensorboard" / f"trial-{index:04d}"
     try:
-        with memory_limit.bounded(), context.store.hold() as snapshot:
+        with memory_limit.limit_memory(), context.store.hold() as snapshot:
             outcome = run_trial(
                 spec,
                 ledger.plan(run_id).recipe,

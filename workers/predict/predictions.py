@@ -33,7 +33,7 @@ from workers.extraction import settled
 from workers.learning import promotion
 from workers.predict.reader import predictions
 from workers.predict.request import PredictionRequest, RequestedFiles
-from workers.processes.environment import settle_tensorflow
+from workers.processes.environment import set_tensorflow_environment
 from workers.runs import execute, request, scan
 from workers.runs.progress import View
 from workers.service import state
@@ -131,7 +131,7 @@ def load(home: Home, version: ModelVersion) -> "Classifier":
     """Return a model ready for use. Raises `UsageError` when a file of it is gone or is not what was registered."""
     from pipeline.learning.models import load_model
 
-    settle_tensorflow()  # before anything imports it
+    set_tensorflow_environment()  # before anything imports it
     home.registry.check(version)
     return load_model(Path(version.path))
 

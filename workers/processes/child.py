@@ -1,4 +1,4 @@
-"""Child processes of a run: started with a lifeline, stopped without leftovers."""
+"""Child processes of a run: they end with it, however it ends, and leave nothing running."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 from workers.processes.environment import QUIET
 
 WARM_S = 3.0
-"""How long a worker may take to end by itself; what it was doing is not lost, only not done."""
+"""Seconds a worker may take to end by itself; what it was working on is not lost, only not done."""
 
 
 class Child:
-    """A chordal command in a session of its own, tied to this process by a pipe.
+    """A chordal command in a process group of its own, tied to this process by a pipe.
 
     Its standard input is a pipe that nobody writes to: when this process ends, in whatever way, the pipe closes and
-    the child ends itself. A terminal's Ctrl-C reaches this process alone, which then decides.
+    the child ends itself. A terminal's Ctrl-C reaches this process alone.
     """
 
     def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
@@ -49,7 +49,7 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The number of the process, once it was started."""
+        """The id of the process, once it was started."""
         return self._process.pid if self._process is not None else None
 
     @property
@@ -57,13 +57,13 @@ class Child:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
-    def tell(self) -> None:
-        """Ask the process to end."""
+    def request_end(self) -> None:
+        """Let the process end itself, by closing its pipe."""
         if self._process is not None and self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
 
     def finish(self) -> None:
-        """Let a worker end when its tasks have; it takes no more."""
+        """Let a worker end after the tasks it works on; it takes no more."""
         if self._process is not None:
             self._process.terminate()
 
@@ -73,17 +73,17 @@ class Child:
             return
         import psutil
 
-        family = _tree(self._process.pid)
-        self.tell()
+        processes = _tree(self._process.pid)
+        self.request_end()
         try:
             self._process.wait(within_s)
         except subprocess.TimeoutExpired:
             pass
         finally:
-            # The whole group: a worker that was killed leaves its pool's children behind.
+            # The whole group: a worker that was killed leaves its pool behind.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            psutil.wait_procs(family, timeout=5)
+            psutil.wait_procs(processes, timeout=5)
             self._process.wait(5)
 
 
@@ -117,12 +117,12 @@ def end_with_parent() -> None:
         while os.read(0, 4096):
             pass
         # Celery's own warm shutdown would wait for a training that may take hours; the store and the ledger are safe
-        # against a kill, so a short wait for the file at hand is enough.
+        # against a kill, so a short wait for the current file is enough.
         os.kill(os.getpid(), signal.SIGTERM)
         children = psutil.Process().children(recursive=True)
         psutil.wait_procs(children, timeout=WARM_S)
         if not children:
-            # A process without any ends by the signal; Flower writes down its history first.
+            # A process without any ends by the signal; Flower saves its history first.
             threading.Event().wait(WARM_S)
         for child in psutil.Process().children(recursive=True):
             _kill(child)

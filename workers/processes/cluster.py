@@ -1,4 +1,4 @@
-"""The machinery of one run: a broker and workers, started for it, kept alive, and taken down with it."""
+"""The broker and the workers of one run: started for it, kept alive, and stopped with it."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ GRACE_S = 5.0
 
 
 class LocalCluster:
-    """The child processes of one run; `heal` starts again what has died."""
+    """The child processes of one run."""
 
     def __init__(self, broker: BrokerAddress, children: list[Child], workers: list[Child]) -> None:
         self.broker = broker
@@ -30,7 +30,7 @@ class LocalCluster:
 
     @property
     def children(self) -> tuple[Child, ...]:
-        """What was started, broker first."""
+        """All that were started, broker first."""
         return tuple(self._children)
 
     def add(self, child: Child) -> None:
@@ -47,7 +47,7 @@ class LocalCluster:
         return [child.name for child in dead]
 
     def finish(self) -> None:
-        """Let the workers of files end after what they have in hand; a training is not waited for."""
+        """Let the workers of files end after their current files; a training is not waited for."""
         for child in self._workers:
             if child.name == "extract":
                 child.finish()
@@ -55,14 +55,14 @@ class LocalCluster:
                 child.stop(within_s=0)
 
     @property
-    def finishing(self) -> bool:
-        """Whether a worker has something in hand still, after `finish`."""
+    def has_live_workers(self) -> bool:
+        """Whether a worker has not ended yet, after `finish`."""
         return any(child.alive for child in self._workers)
 
     def stop(self) -> None:
         """Stop the workers first, then the broker."""
         for child in self._workers:
-            child.tell()
+            child.request_end()
         for child in reversed(self._children):
             child.stop(within_s=GRACE_S)
 
@@ -71,10 +71,10 @@ class LocalCluster:
 def local_cluster(
     home: Path, broker: BrokerAddress | None, workers: int | None, *, roles: Iterable[str] = ("extract", "learn")
 ) -> Iterator[LocalCluster]:
-    """Run with the given broker, or with an embedded one; yield what was started and take it down at the end.
+    """Start what a run needs beside the given broker, or an embedded one; stop it at the end.
 
-    With a broker of the user's, workers are started only when asked for by number; whoever names one has asked
-    `health.require_for_run` before. Raises `BrokerError` when the embedded broker does not come up.
+    With a broker of the user's, which `health.require_for_run` has checked before, workers are started only when
+    their number is given. Raises `BrokerError` when the embedded broker does not answer.
     """
     with ExitStack() as stack:
         children: list[Child] = []
@@ -83,10 +83,10 @@ def local_cluster(
             stack.callback(guard.stop, within_s=GRACE_S)
             children.append(guard)
             workers = (os.cpu_count() or 1) if workers is None else workers
-        crew = [worker(home, broker, role, workers).start() for role in roles] if workers else []
-        opened = LocalCluster(broker, [*children, *crew], crew)
-        stack.callback(opened.stop)
-        yield opened
+        started = [worker(home, broker, role, workers).start() for role in roles] if workers else []
+        cluster = LocalCluster(broker, [*children, *started], started)
+        stack.callback(cluster.stop)
+        yield cluster
 
 
 def _embedded(home: Path) -> tuple[BrokerAddress, Child]:

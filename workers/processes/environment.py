@@ -21,30 +21,31 @@ QUIET = {
 }
 
 
-def settle_tensorflow() -> None:
-    """Have TensorFlow do in this process as in a worker, unless told otherwise: quiet, the same sums in one order."""
+def set_tensorflow_environment() -> None:
+    """Set for TensorFlow in this process what workers set, unless it is set: quiet, the same sums in one order."""
     for name, value in QUIET.items():
         if name.startswith("TF_"):
             os.environ.setdefault(name, value)
 
 
 def quiet_tensorflow() -> None:
-    """Have TensorFlow do in this command as in a worker, and print nothing by itself."""
+    """Have TensorFlow compute in this command as in a worker, and print nothing by itself."""
+    # Not before it is needed: it imports NumPy, which reads its environment then.
     from pipeline.learning.models.runtime import around_tensorflow
 
-    settle_tensorflow()
-    around_tensorflow(hushed)  # which no setting keeps from telling that there is no GPU
+    set_tensorflow_environment()
+    around_tensorflow(without_stderr)  # no setting hides that there is no GPU
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
-    """Hide what libraries write to standard error below Python, whose own errors are told afterwards all the same."""
+def without_stderr() -> Iterator[None]:
+    """Hide what libraries write to standard error below Python; Python's own errors are still printed afterwards."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    stderr = os.dup(2)
     try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with Path(os.devnull).open("wb") as null:
+            os.dup2(null.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)

@@ -1,7 +1,7 @@
-"""A bound on what a trial may allocate: the memory that is free when it begins.
+"""A limit on what a trial may allocate: the memory that is free when it begins.
 
-Without one the kernel hands out more than there is and then kills some process, perhaps another one. With it the trial
-that asks for too much is told so, as Python's `MemoryError`, and fails with that reason.
+Without one the kernel grants more than there is and then kills some process, perhaps another one. With it the trial
+that allocates too much gets a `MemoryError`, and fails with that reason.
 """
 
 import sys
@@ -12,19 +12,19 @@ from pathlib import Path
 import psutil
 
 GROUPS = Path("/sys/fs/cgroup")
-"""Where Linux tells the limits of a container."""
+"""Where Linux has the limits of a container."""
 
 
 def free_bytes(groups: Path = GROUPS) -> int:
-    """Return how much memory may still be used here: the host's, or what is left of a container's limit."""
+    """Return how much memory may still be used: the host's free memory, or what a container's limit leaves if less."""
     free: int = psutil.virtual_memory().available
     left = _left_in_group(groups)
     return free if left is None else min(free, left)
 
 
 @contextmanager
-def bounded(free: int | None = None) -> Iterator[None]:
-    """Let this process allocate no more than `free` bytes within, by default all that is free; on Linux only.
+def limit_memory(free: int | None = None) -> Iterator[None]:
+    """In this context let this process allocate `free` bytes more at most, by default all that is free; on Linux only.
 
     What is beyond raises `MemoryError`, or TensorFlow's own error of that kind.
     """
@@ -47,18 +47,19 @@ def bounded(free: int | None = None) -> Iterator[None]:
 
 def _left_in_group(groups: Path) -> int | None:
     """Return what is left of the limit of the container this runs in; None without one. Versions 2 and 1 of cgroups."""
-    for most, used, cached in (
+    for limit_file, used_file, cache in (
         (groups / "memory.max", groups / "memory.current", "inactive_file"),
         (groups / "memory/memory.limit_in_bytes", groups / "memory/memory.usage_in_bytes", "total_inactive_file"),
     ):
         try:
-            limit = most.read_text("ascii").strip()
+            limit = limit_file.read_text("ascii").strip()
             if limit == "max":
                 return None
-            in_use = int(used.read_text("ascii"))
-            statistics = dict(line.split() for line in (most.parent / "memory.stat").read_text("ascii").splitlines())
+            used = int(used_file.read_text("ascii"))
+            lines = (limit_file.parent / "memory.stat").read_text("ascii").splitlines()
+            statistics = dict(line.split() for line in lines)
         except (OSError, ValueError):
             continue
         # Pages of files that were read are given up for whoever needs memory.
-        return max(0, int(limit) - in_use + int(statistics.get(cached, 0)))
+        return max(0, int(limit) - used + int(statistics.get(cache, 0)))
     return None

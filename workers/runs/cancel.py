@@ -74,7 +74,7 @@ def wind_down(home: Home, run_id: str, running: LocalCluster, counters: Counters
     running.finish()
     pause = threading.Event()
     deadline = time.monotonic() + AT_HAND_S
-    while running.finishing and time.monotonic() < deadline:
+    while running.has_live_workers and time.monotonic() < deadline:
         signals.check()
         pause.wait(POLL_S)
     require_not_cancelled(home, run_id)

@@ -75,7 +75,7 @@ def follow(
 ) -> None:
     """Publish a scanned run and wait for its end, `within` a cluster if there is one. Raises as `execute` does.
 
-    A broker that is named has been asked for its health before.
+    `health.require_for_run` has checked the broker before.
     """
     plan = finished.plan
     run_id = plan.run_id

@@ -46,7 +46,7 @@ class RunMonitor:
 
     def _show_controls(self) -> None:
         try:
-            held_by = controls.held_by(controls.load(self._context.path), datetime.now().astimezone().time())
+            held_by = controls.hold_reason(controls.load(self._context.path), datetime.now().astimezone().time())
         except StoreError:
             return  # the workers keep the last ones known, and say so in their logs
         if held_by != self._held_by:

@@ -8,8 +8,9 @@ from storage.home import prepare_home
 from workers.app.celery import app
 from workers.app.context import Context
 from workers.app.settings import QUEUES
-from workers.broker import health, heartbeats
+from workers.broker import health
 from workers.broker.health import BROKER_ERRORS
+from workers.broker.heartbeats import heartbeats, require_mounted
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster
 from workers.runs import cancel, publish, state
@@ -59,13 +60,13 @@ def wait_for_end(context: Context, running: LocalCluster, watcher: RunMonitor, p
             if health.is_full(error):
                 # By others: a run's own tasks are bounded, and none is queued when this comes up.
                 raise BrokerError(
-                    f"broker {running.broker.shown}: {health.FULL}; what is committed is safe, so run the same "
-                    "command then"
+                    f"broker {running.broker.without_password}: {health.FULL}; what is committed is safe, so run the "
+                    "same command then"
                 ) from error
             if time.monotonic() - broker_seen > NO_BROKER_S:
                 raise BrokerError(
-                    f"broker {running.broker.shown}: away for {NO_BROKER_S:.0f} s ({error}); what is committed is "
-                    "safe, so run the same command when it is back"
+                    f"broker {running.broker.without_password}: away for {NO_BROKER_S:.0f} s ({error}); what is "
+                    "committed is safe, so run the same command when it is back"
                 ) from error
             keeper.heal()
             prepare_home(str(context.path))  # a server that cannot write refuses every command
@@ -113,7 +114,7 @@ class _Healer:
 
     def look_after(self) -> None:
         """Do what the run needs now, which is mostly nothing."""
-        if reason := self._context.counters.stopped(self._run_id):
+        if reason := self._context.counters.stop_reason(self._run_id):
             raise UsageError(f"{reason}; what is committed is safe: mend it and run the same command again")
         self.heal()
         if self._held_by_dead:
@@ -161,7 +162,7 @@ class _Healer:
         try:
             health.probe(client)
             if len(self._watcher.state.sealed) != self._watcher.state.shards:
-                heartbeats.require_mounted(heartbeats.heartbeats(client))
+                require_mounted(heartbeats(client))
         finally:
             client.close()
 
@@ -170,6 +171,6 @@ class _Healer:
         waited_s = time.monotonic() - self._changed
         if waited_s > NO_WORKER_S and not app.control.inspect(timeout=2.0).ping():
             raise UsageError(
-                f"broker {self._running.broker.shown}: no worker has answered for {waited_s:.0f} s; start some with "
-                "`chordal worker --home HOME --broker URL`, or add --workers N to this command"
+                f"broker {self._running.broker.without_password}: no worker has answered for {waited_s:.0f} s; start "
+                "some with `chordal worker --home HOME --broker URL`, or add --workers N to this command"
             )

@@ -1,4 +1,4 @@
-"""Flower for a home: its history kept, bound to this host, and behind a password wherever others can reach it."""
+"""Flower for a home: with its history, and behind a password wherever other hosts can reach it."""
 
 import ipaddress
 import logging
@@ -12,17 +12,14 @@ from workers.app.celery import app, configure
 from workers.app.settings import Settings
 
 TASKS = 10_000
-"""Tasks that Flower remembers; a million would take gigabytes, and writing them down minutes."""
+"""Tasks that Flower keeps; a million would take gigabytes, and saving them minutes."""
 SAVE_MS = 60_000
 
 COLUMNS = "name,args,result,state,received,runtime,worker"
 
 
 def check_guarded(address: str, auth: str | None) -> None:
-    """Refuse to show Flower to a network without a password: whoever sees it can stop workers.
-
-    Raises `UsageError`.
-    """
+    """Raise `UsageError` where others could reach Flower without a password: with it they could stop workers."""
     if auth is not None and not all(auth.partition(":")):
         raise UsageError("flower: the user and password are not given as USER:PASSWORD")
     if auth is None and not _is_loopback(address):
@@ -40,7 +37,7 @@ def _is_loopback(address: str) -> bool:
 
 
 def serve(home: Path, settings: Settings, *, address: str, port: int, auth: str | None) -> None:
-    """Serve Flower until told to stop. Raises `UsageError` when it would be open to others."""
+    """Serve Flower until a signal stops it. Raises `UsageError` when it would be open to others."""
     check_guarded(address, auth)
     for name in [name for name in os.environ if name.startswith("FLOWER_")]:
         # Flower takes options from there, and Kubernetes puts addresses there for a service of that name.
@@ -69,8 +66,8 @@ def serve(home: Path, settings: Settings, *, address: str, port: int, auth: str 
 
 
 def _set_password(auth: str | None) -> None:
-    """Tell Flower its user and password, neither on the command line nor in the environment."""
-    from flower.options import options
+    """Set Flower's user and password, neither on the command line nor in the environment."""
+    from flower.options import options  # with Tornado, which `check_guarded` does not need
 
     if auth is not None:
         options.basic_auth = [auth]

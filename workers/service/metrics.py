@@ -1,4 +1,4 @@
-"""What Prometheus asks for, computed when it asks: counts from the broker, states from the ledger, never the store."""
+"""The metrics of a home for Prometheus, computed at each scrape from the broker and the ledger, not from the store."""
 
 import logging
 import signal
@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class HomeCollector(Collector):
-    """The metrics of one home. What a scrape costs does not grow with the tracks in it."""
+    """The metrics of one home. The cost of a scrape does not grow with the tracks in it."""
 
     def __init__(self, home: Path, broker: BrokerAddress) -> None:
-        self._doors = Home(home)
+        self._home = Home(home)
         self._nights = Nights(home)
         self._client = broker.client(timeout_s=2.0, retries=0)
         self._counters = Counters(self._client)
@@ -41,11 +41,11 @@ class HomeCollector(Collector):
         self._outcomes: dict[tuple[str, int], str] = {}
 
     def describe(self) -> list[Metric]:
-        """Nothing is computed before somebody asks."""
+        """Return nothing: nothing is computed before the first scrape."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric; what a source cannot tell now is left out, and `chordal_source_up` says so."""
+        """Yield every metric; those of a source that does not answer are left out, and `chordal_source_up` says so."""
         yield _gauge("info", "The version that answers.", [({"version": own_version()}, 1)])
         answered: dict[str, bool] = {}
         sources: dict[str, Callable[[], Iterable[Metric]]] = {
@@ -56,14 +56,14 @@ class HomeCollector(Collector):
         }
         for name, source in sources.items():
             try:
-                found = list(source())
+                metrics = list(source())
             except (ChordalError, *BROKER_ERRORS) as error:
                 log.warning("%s: %s", name, error)
-                found = []
+                metrics = []
                 answered[name] = False
             else:
                 answered[name] = True
-            yield from found
+            yield from metrics
         yield _gauge(
             "source_up", "Whether a source answered.", [({"source": name}, up) for name, up in answered.items()]
         )
@@ -92,13 +92,13 @@ class HomeCollector(Collector):
         yield _gauge("broker_memory_bytes", "What the broker holds.", [({}, memory)])
 
     def _run(self) -> Iterator[Metric]:
-        ledger = self._doors.ledger
+        ledger = self._home.ledger
         runs = ledger.run_ids()
         yield _gauge("runs", "Runs in the ledger.", [({}, len(runs))])
         if not runs:
             return
         run_id = runs[-1]
-        recipe, stage = ledger.plan(run_id).recipe.name, state.current_stage(self._doors, run_id)
+        recipe, stage = ledger.plan(run_id).recipe.name, state.current_stage(self._home, run_id)
         labels = {"run": run_id, "recipe": recipe, "stage": stage}
         yield _gauge("run_info", "The newest run and its stage.", [(labels, 1)])
         shards = ledger.shard_count(run_id)
@@ -123,7 +123,7 @@ class HomeCollector(Collector):
         """Return how a trial ended; an outcome never changes, so each is read once."""
         known = self._outcomes.get((run_id, index))
         if known is None:
-            outcome = self._doors.ledger.outcome(run_id, index)
+            outcome = self._home.ledger.outcome(run_id, index)
             known = self._outcomes[run_id, index] = "open" if outcome is None else outcome.state
         return known
 
@@ -148,8 +148,8 @@ class HomeCollector(Collector):
             yield _gauge("nightly_last_test_accuracy", "Its model's, 0 to 1.", [({}, last.test_accuracy)])
 
     def _champion(self) -> Iterator[Metric]:
-        """Tell the champion; an entry never changes, and only the newest is read."""
-        champion = self._doors.champions.current()
+        """Yield the champion's; an entry never changes, and only the newest is read."""
+        champion = self._home.champions.current()
         if champion is None:
             return
         labels = {"version": champion.version, "action": champion.action}
@@ -162,24 +162,24 @@ class HomeCollector(Collector):
 Samples = list[tuple[dict[str, str], float]]
 
 
-def _gauge(name: str, told: str, samples: Samples) -> Metric:
-    return _filled(GaugeMetricFamily(f"chordal_{name}", told, labels=list(samples[0][0]) if samples else []), samples)
+def _gauge(name: str, text: str, samples: Samples) -> Metric:
+    return _fill(GaugeMetricFamily(f"chordal_{name}", text, labels=list(samples[0][0]) if samples else []), samples)
 
 
-def _counter(name: str, told: str, samples: Samples) -> Metric:
-    return _filled(CounterMetricFamily(f"chordal_{name}", told, labels=list(samples[0][0])), samples)
+def _counter(name: str, text: str, samples: Samples) -> Metric:
+    return _fill(CounterMetricFamily(f"chordal_{name}", text, labels=list(samples[0][0])), samples)
 
 
-def _filled(family: GaugeMetricFamily | CounterMetricFamily, samples: Samples) -> Metric:
+def _fill(family: GaugeMetricFamily | CounterMetricFamily, samples: Samples) -> Metric:
     for labels, value in samples:
         family.add_metric(list(labels.values()), float(value))
     return family
 
 
 def serve(home: Path, broker: BrokerAddress, *, address: str, port: int) -> None:
-    """Answer Prometheus on `/metrics` until told to stop.
+    """Answer Prometheus on `/metrics` until a SIGTERM.
 
-    Raises `UsageError` when the port cannot be had.
+    Raises `UsageError` when the port is taken.
     """
     registry = CollectorRegistry()
     registry.register(HomeCollector(home, broker))

@@ -1,4 +1,4 @@
-"""The service of a home: whether one is up, where its broker and its pages are, and the end of one that died.
+"""The state file of a home's service: whether one is up, where its broker and its pages are.
 
 `service.json` is readable by its owner alone, since a broker's address may hold a password.
 """
@@ -29,21 +29,21 @@ DOWN_S = 40.0
 
 
 class Process(Value, frozen=True, kw_only=True):
-    """A process that cannot be mistaken for a later one of the same number."""
+    """A process, distinguished from a later one with the same id."""
 
     pid: int
     began: float
-    """Seconds since 1970, as the system tells it."""
+    """When it began, in seconds since 1970, by the system's clock."""
 
     @classmethod
     def of(cls, pid: int) -> "Process":
-        """Return the process of a number. Raises `psutil.NoSuchProcess`."""
+        """Return the process with an id. Raises `psutil.NoSuchProcess`."""
         import psutil
 
         return cls(pid=pid, began=psutil.Process(pid).create_time())
 
-    def found(self) -> "psutil.Process | None":
-        """Return the process while it lives."""
+    def find(self) -> "psutil.Process | None":
+        """Return the process, or None when it has ended."""
         import psutil
 
         try:
@@ -55,7 +55,7 @@ class Process(Value, frozen=True, kw_only=True):
 
 
 class Service(Value, frozen=True, kw_only=True):
-    """A service, as its `service.json` tells."""
+    """A service, as stored in `service.json`."""
 
     host: str
     process: Process
@@ -73,18 +73,18 @@ class Service(Value, frozen=True, kw_only=True):
     """ISO 8601, UTC."""
 
     @property
-    def here(self) -> bool:
+    def is_local(self) -> bool:
         """Whether it runs on this host."""
         return self.host == socket.gethostname()
 
     @property
     def alive(self) -> bool:
-        """Whether its supervisor lives; from another host that cannot be seen, so it is believed."""
-        return not self.here or self.process.found() is not None
+        """Whether its supervisor lives; on another host, where that cannot be checked, it is taken to."""
+        return not self.is_local or self.process.find() is not None
 
 
-def describe(home: Path) -> dict[str, str | int]:
-    """Return what people want to know of the home's service in short; nothing when none is up."""
+def summary(home: Path) -> dict[str, str | int]:
+    """Return what `chordal status` says of the home's service; empty when none is up."""
     service = read(home)
     if service is None or not service.alive:
         return {}
@@ -105,7 +105,7 @@ def now() -> str:
 
 
 def write(home: Path, service: Service) -> None:
-    """Write the state of a service, for its owner's eyes only."""
+    """Write the state of a service, readable by its owner alone."""
     number, name = tempfile.mkstemp(prefix=".service-", dir=home)  # with mode 0600
     with os.fdopen(number, "w") as file:
         json.dump(service.to_wire(), file)
@@ -118,7 +118,7 @@ def remove(home: Path) -> None:
 
 
 def read(home: Path) -> Service | None:
-    """Return what the state file tells, or None when there is none or it is of another version."""
+    """Return the service in the state file, or None when there is none or it is of another version."""
     try:
         return Service.from_wire(json.loads((home / STATE).read_text("ascii")))
     except (OSError, ValueError):  # UsageError is a ValueError
@@ -136,7 +136,7 @@ def find(home: Path) -> Service | None:
         return None
     if service.state != "ready":
         raise UsageError(f"home {printable(str(home))}: its service is {service.state}; try again in a moment")
-    if service.here:
+    if service.is_local:
         return service
     if service.embedded:
         raise UsageError(
@@ -161,9 +161,9 @@ def take_down(home: Path) -> tuple[Service | None, bool]:
     service = read(home)
     if service is None:
         return None, False
-    if not service.here:
+    if not service.is_local:
         raise UsageError(f"home {printable(str(home))}: its service is up on {service.host}; `chordal down` there")
-    supervisor = service.process.found()
+    supervisor = service.process.find()
     if supervisor is not None:
         with suppress(psutil.NoSuchProcess):
             supervisor.send_signal(signal.SIGTERM)
@@ -175,11 +175,11 @@ def take_down(home: Path) -> tuple[Service | None, bool]:
 
 
 def kill_leftovers(service: Service) -> None:
-    """End what a supervisor that was killed left behind, after the moment its children need to end by themselves."""
+    """Kill the children that a killed supervisor left behind, unless they end by themselves within ten seconds."""
     import psutil
 
-    # Each child leads a group of its own, in which its pool is.
-    left = [process for child in service.children.values() if (process := child.found()) is not None]
+    # Each child leads a process group of its own, in which its pool is.
+    left = [process for child in service.children.values() if (process := child.find()) is not None]
     _, left = psutil.wait_procs(left, timeout=10.0)
     for process in left:
         with suppress(ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""The supervisor of a service: starts everything, waits until it answers, keeps it alive, takes it down."""
+"""The supervisor of a service: it starts all processes, waits until they answer, keeps them alive, and stops them."""
 
 import http.client
 import logging
@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 
 READY_S = 90.0
 """How long everything together may take to answer for the first time."""
-LOOK_S = 0.5
-CALM_S = 60.0
+POLL_S = 0.5
+SETTLED_S = 60.0
 """Deaths within this time make the next start wait, twice as long for each."""
 LONGEST_PAUSE_S = 30.0
 LOG_BYTES = 10_000_000
@@ -48,11 +48,11 @@ class Page(Value, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """The page's address for a browser on this host."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.address, self.address)  # noqa: S104 - shown only
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.address, self.address)  # noqa: S104 - nothing is bound to it
         return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{self.port}"
 
     def check_free(self, option: str) -> None:
-        """Raise `UsageError` when the port cannot be had."""
+        """Raise `UsageError` when the port is taken."""
         try:
             family = socket.getaddrinfo(self.address, self.port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family[0], socket.SOCK_STREAM) as probe:
@@ -65,7 +65,7 @@ class Page(Value, frozen=True, kw_only=True):
 
 
 class Options(Value, frozen=True, kw_only=True):
-    """What `chordal up` was asked for."""
+    """The options of `chordal up`."""
 
     broker: BrokerAddress | None = None
     workers: int
@@ -75,7 +75,7 @@ class Options(Value, frozen=True, kw_only=True):
 
 
 def supervise(home: Path, options: Options) -> None:
-    """Be the service of a home until told to stop.
+    """Be the service of a home until a signal stops it.
 
     Raises `UsageError` when one is up, a run holds the home or a port is taken, `ChordalError` when something does
     not come up.
@@ -98,7 +98,7 @@ def supervise(home: Path, options: Options) -> None:
             metrics=f"{options.metrics.url}/metrics" if options.metrics else None,
             since=service_state.now(),
         )
-        stack.callback(_tell, home, state.replace(state="stopping"), running)
+        stack.callback(_write_state, home, state.replace(state="stopping"), running)
         _bring_up(home, state, options, running)
         starting.close()
         _keep_up(home, state.replace(state="ready"), running)
@@ -106,7 +106,7 @@ def supervise(home: Path, options: Options) -> None:
 
 @contextmanager
 def _only_service(home: Path) -> Iterator[None]:
-    """Make sure that there is no other service, and that none is told of afterwards."""
+    """Make sure that there is no other service, and that no state file is left afterwards."""
     if (other := service_state.read(home)) is not None:
         if other.alive:
             raise UsageError(f"home {printable(str(home))}: a service is up already (process {other.process.pid})")
@@ -118,9 +118,9 @@ def _only_service(home: Path) -> Iterator[None]:
 
 
 def _bring_up(home: Path, state: Service, options: Options, running: LocalCluster) -> None:
-    """Start what a run does not have, and wait until all of it answers.
+    """Start the processes that a run does not have, and wait until all of them answer.
 
-    Raises `ChordalError` naming what does not, and its log.
+    Raises `ChordalError` naming one that does not, and its log.
     """
     running.add(worker(home, running.broker, "conduct", 1))
     running.add(_helper(home, running.broker, "beat"))
@@ -128,46 +128,46 @@ def _bring_up(home: Path, state: Service, options: Options, running: LocalCluste
         if page is not None:
             page.check_free(f"--{name}-port")
             running.add(_helper(home, running.broker, name, "--port", str(page.port), "--address", page.address))
-    _tell(home, state, running)
+    _write_state(home, state, running)
     configure(Settings(home=str(home), broker=running.broker), "client")
     deadline = time.monotonic() + READY_S
     pause = threading.Event()
-    while silent := _silent(options, running.broker):
+    while missing := _unanswered(options, running.broker):
         dead = [child for child in running.children if not child.alive]
         if dead or time.monotonic() > deadline:
-            name = dead[0].name if dead else silent[0]
+            name = dead[0].name if dead else missing[0]
             raise ChordalError(f"{name}: did not start; see {home / 'logs' / f'{name}.log'}")
         signals.check()
         pause.wait(0.1)
 
 
 def _keep_up(home: Path, state: Service, running: LocalCluster) -> None:
-    """Start again whatever dies, until told to stop; what keeps dying is started less and less often."""
-    _tell(home, state, running)
-    log.info("up: broker %s, %d workers", running.broker.shown, state.workers)
+    """Start again whatever dies, until a signal stops it; what keeps dying is started less and less often."""
+    _write_state(home, state, running)
+    log.info("up: broker %s, %d workers", running.broker.without_password, state.workers)
     queues = queues_of(running.broker, running.broker.client(timeout_s=2.0, retries=0))
     deaths: list[float] = []
     pause = threading.Event()
     while True:
         signals.check()
-        pause.wait(LOOK_S)
+        pause.wait(POLL_S)
         dead = [child.name for child in running.children if not child.alive]
         if not dead:
             continue
         now_s = time.monotonic()
-        deaths = [death for death in deaths if now_s - death < CALM_S]
+        deaths = [death for death in deaths if now_s - death < SETTLED_S]
         if deaths and now_s - deaths[-1] < min(LONGEST_PAUSE_S, 2.0 ** (len(deaths) - 3)):
             continue
         deaths.append(now_s)
         running.heal()
         log.warning("%s died and was started again", ", ".join(dead))
-        _tell(home, state, running)
+        _write_state(home, state, running)
         with suppress(*BROKER_ERRORS):
-            # What the dead held would be handed out again only after its timeout; the sweep is sooner.
+            # What the dead held would be delivered again only after its timeout; the sweep is sooner.
             queues.forget_unacknowledged()
 
 
-def _tell(home: Path, state: Service, running: LocalCluster) -> None:
+def _write_state(home: Path, state: Service, running: LocalCluster) -> None:
     """Write the state file, with the children as they are now."""
     children: dict[str, Process] = {}
     for child in running.children:
@@ -183,22 +183,21 @@ def _helper(home: Path, broker: BrokerAddress, name: str, *options: str) -> Chil
     return child
 
 
-def _silent(options: Options, broker: BrokerAddress) -> list[str]:
+def _unanswered(options: Options, broker: BrokerAddress) -> list[str]:
     """Return the names of what does not answer yet."""
     host = socket.gethostname()
     roles = [*(("extract", "learn") if options.workers else ()), "conduct"]
-    found: set[str] = set()
     client = broker.client(timeout_s=2.0, retries=0)
     try:
-        found = {node for answer in app.control.ping(timeout=0.5) for node in answer}
-        silent = [role for role in roles if f"{role}@{host}" not in found]
-        silent += [] if client.exists(beat.LOCK) else ["beat"]
+        nodes = {node for answer in app.control.ping(timeout=0.5) for node in answer}
+        missing = [role for role in roles if f"{role}@{host}" not in nodes]
+        missing += [] if client.exists(beat.LOCK) else ["beat"]
     except BROKER_ERRORS:
         return ["broker"]
     finally:
         client.close()
     pages = (("flower", options.flower, "/healthcheck"), ("metrics", options.metrics, "/metrics"))
-    return silent + [name for name, page, path in pages if page is not None and not _answers(page, path)]
+    return missing + [name for name, page, path in pages if page is not None and not _answers(page, path)]
 
 
 def _answers(page: Page, path: str) -> bool:

@@ -248,7 +248,7 @@ class LibraryWatcher:
         report = self._context.ledger.report(finished.plan.run_id)
         if report is not None:
             verdict = self._context.champions.verdict(report.model.version)
-            self._say(f"learned {task_results.finished(report, verdict)!r}")
+            self._say(f"learned {task_results.run_result(report, verdict)!r}")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -105,7 +105,7 @@ class Admission(bootsteps.StartStopStep):  # type: ignore[misc]
         counters = context.current().counters
         try:
             if newer:
-                counters.trouble(run_id, line)
+                counters.add_trouble(run_id, line)
             else:
                 counters.stop(run_id, line)
         except redis.RedisError:

@@ -1,4 +1,4 @@
-"""A worker's heartbeat: what it works on, and for whom it does not, written for the commands that send it tasks."""
+"""The heartbeat that a worker writes every two seconds."""
 
 from typing import Any
 
@@ -43,4 +43,4 @@ class HeartbeatWriter(PeriodicStep):
         try:
             WorkerList(self.client).remove(consumer.hostname)
         except redis.RedisError:
-            return  # its silence tells
+            return  # it is silent from now on, which shows as well

@@ -1,4 +1,4 @@
-"""How politely processes use the processor and the disk."""
+"""The priority of processes for the processor and the disk."""
 
 import sys
 from collections.abc import Iterable
@@ -7,13 +7,13 @@ import psutil
 
 from workers.app.controls import Io
 
-POLITEST = 19
+HIGHEST = 19
 
 
 def apply(processes: Iterable[psutil.Process], *, nice: int, io: Io) -> str:
-    """Give processes a niceness and a disk priority; return what the system does not allow, or nothing.
+    """Give processes a niceness and a disk priority; return in words what the system does not allow, empty if nothing.
 
-    `nice` is absolute. Anybody may become more polite; only root may become less so again.
+    `nice` is absolute. Anybody may raise it; only root may lower it again.
     """
     refused = ""
     for process in processes:
@@ -21,9 +21,9 @@ def apply(processes: Iterable[psutil.Process], *, nice: int, io: Io) -> str:
             if process.nice() != nice:
                 process.nice(nice)
             if sys.platform.startswith("linux"):  # nobody else has disk priorities
-                wanted = psutil.IOPRIO_CLASS_IDLE if io == "idle" else psutil.IOPRIO_CLASS_NONE
-                if process.ionice().ioclass != wanted:
-                    process.ionice(wanted)
+                io_class = psutil.IOPRIO_CLASS_IDLE if io == "idle" else psutil.IOPRIO_CLASS_NONE
+                if process.ionice().ioclass != io_class:
+                    process.ionice(io_class)
         except psutil.NoSuchProcess:
             continue
         except psutil.AccessDenied:
@@ -31,6 +31,6 @@ def apply(processes: Iterable[psutil.Process], *, nice: int, io: Io) -> str:
     return refused
 
 
-def share(own: int, added: int) -> int:
-    """Return the niceness of a process whose parent has `own` when `added` is asked for on top."""
-    return min(POLITEST, own + added)
+def child_niceness(own: int, added: int) -> int:
+    """Return the niceness of a process whose parent has `own`, with `added` on top."""
+    return min(HIGHEST, own + added)

@@ -1,4 +1,4 @@
-"""Being a Celery worker: settings, logging, queues, and nothing heavy before the fork."""
+"""The start of a Celery worker: settings, logging, queues, and nothing heavy before the fork."""
 
 import importlib
 import logging
@@ -24,7 +24,7 @@ from workers.worker.redelivery import Redelivery
 from workers.worker.throttle import Throttle
 
 LEARNING = {"tune", "train"}
-FORMAT = "%(asctime)s %(processName)s %(levelname)s %(message)s"
+LOG_FORMAT = "%(asctime)s %(processName)s %(levelname)s %(message)s"
 
 
 def serve(
@@ -37,7 +37,7 @@ def serve(
     end_with_parent: bool,
     maps: tuple[PathMap, ...] = (),
 ) -> None:
-    """Work on the queues until told to stop.
+    """Work on the queues until a signal stops it.
 
     Raises `UsageError` for a mixture of queues that one worker cannot keep apart or when this chordal is too old for
     the tasks that wait, `BrokerError` when the broker does not answer.
@@ -45,20 +45,20 @@ def serve(
     role = role_of(queues)
     health.require(broker)
     settings = Settings(home=str(prepare_home(str(home))), broker=broker, maps=maps)
-    logging.basicConfig(level=logging.INFO, format=FORMAT, stream=sys.stderr)
-    for chatty in ("celery.app.trace", "celery.worker.strategy"):
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
+    for logger_name in ("celery.app.trace", "celery.worker.strategy"):
         # A line per file received and done: a log as long as the library.
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+        logging.getLogger(logger_name).setLevel(logging.WARNING)
     app = configure(settings, role)
     before_tensorflow(gpus.claim)
     if role == "extract" or "extract" in queues:
-        # Once here, before the fork: every process of the pool then has what extraction needs, and shares its memory.
+        # Before the fork: every process of the pool then has what extraction needs, and shares its memory.
         warm()
         importlib.import_module("pipeline.extraction.extract")
     if end_with_parent:
         watch_parent()
     if set(queues) <= LEARNING:
-        concurrency = gpus.trainers(concurrency)
+        concurrency = gpus.trainer_count(concurrency)
     app.steps["consumer"].update((Admission, Throttle, HeartbeatWriter, Redelivery, EventBatches))
     node = f"{name or '-'.join(queues)}@%h"
     app.worker_main(
@@ -78,7 +78,7 @@ def serve(
 
 
 def role_of(queues: Sequence[str]) -> Role:
-    """Return the role of a worker on these queues; one that does both kinds of work has the patience of a learner.
+    """Return the role of a worker on these queues; one that does both kinds of work has the time limits of a learner.
 
     Raises `UsageError` for no queue, or for `schedule` beside others: its tasks wait for those of the others.
     """

@@ -87,7 +87,7 @@ class Throttle(PeriodicStep):
         if latest != self._controls:
             log.info("controls: %s", controls.describe(latest))
             self._controls = latest
-        reason = controls.held_by(latest, datetime.now().astimezone().time())
+        reason = controls.hold_reason(latest, datetime.now().astimezone().time())
         if reason != self._reason:
             log.info("takes nothing new: %s", reason) if reason else log.info("takes work again")
             self._reason = reason
@@ -118,7 +118,7 @@ class Throttle(PeriodicStep):
             consumer.cancel_by_queue(queue)
 
     def _acquire_leave(self) -> bool:
-        """Tell whether the next file may be taken; if not, ask again when it may."""
+        """Return whether the next file may be taken; if not, ask again when it may."""
         if self._has_leave:
             return True
         if self._waiting is not None:
@@ -146,15 +146,15 @@ class Throttle(PeriodicStep):
             self._open_and_close()
 
     def _is_cancelled(self, run_id: str) -> bool:
-        """Tell whether a task will return at once, for which no leave is needed."""
+        """Return whether a task will return at once, for which no leave is needed."""
         try:
-            return self._counters.cancelled(run_id)
+            return self._counters.is_cancelled(run_id)
         except redis.RedisError:
             return False
 
     def _set_niceness(self) -> None:
         process = psutil.Process()
-        nice = niceness.share(process.nice(), self._controls.nice)
+        nice = niceness.child_niceness(process.nice(), self._controls.nice)
         self._log_trouble("nice", niceness.apply(process.children(recursive=True), nice=nice, io=self._controls.io))
 
     def _log_trouble(self, what: str, line: str) -> None:

@@ -1,27 +1,27 @@
 import pytest
 
 from pipeline.errors import UsageError
-from workers.app.path_map import PathMap, local, parse_all
+from workers.app.path_map import PathMap, local_path, parse_all
 
 
 def test_a_path_is_where_its_folder_is_mapped_to():
     maps = parse_all(("/music=/mnt/nas/music",))
-    assert local("/music/a/b.wav", maps) == "/mnt/nas/music/a/b.wav"
-    assert local("/music", maps) == "/mnt/nas/music"
-    assert local("/musical/a.wav", maps) == "/musical/a.wav"
-    assert local("/music/a.wav", ()) == "/music/a.wav"
+    assert local_path("/music/a/b.wav", maps) == "/mnt/nas/music/a/b.wav"
+    assert local_path("/music", maps) == "/mnt/nas/music"
+    assert local_path("/musical/a.wav", maps) == "/musical/a.wav"
+    assert local_path("/music/a.wav", ()) == "/music/a.wav"
 
 
 def test_the_longest_mapped_folder_counts():
     maps = parse_all(("/music/live=/live", "/music/=/mnt/", "/=/elsewhere"))
-    assert local("/music/live/a.wav", maps) == "/live/a.wav"
-    assert local("/music/studio/a.wav", maps) == "/mnt/studio/a.wav"
-    assert local("/else/a.wav", maps) == "/elsewhere/else/a.wav"
+    assert local_path("/music/live/a.wav", maps) == "/live/a.wav"
+    assert local_path("/music/studio/a.wav", maps) == "/mnt/studio/a.wav"
+    assert local_path("/else/a.wav", maps) == "/elsewhere/else/a.wav"
 
 
 def test_names_with_odd_bytes_and_equal_signs_are_mapped():
     maps = (PathMap.parse("/music=/mnt/a=b"),)
-    assert local("/music/\udcff.wav", maps) == "/mnt/a=b/\udcff.wav"
+    assert local_path("/music/\udcff.wav", maps) == "/mnt/a=b/\udcff.wav"
 
 
 @pytest.mark.parametrize("given", ["/music", "music=/mnt", "/music=mnt", "="])

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-TOLD = """
+PRINT_LIMITS = """
 import json
 import sys
 from workers.broker.address import BrokerAddress
@@ -25,7 +25,7 @@ print(json.dumps({name: task.time_limit for name, task in sorted(app.tasks.items
 def test_a_task_has_the_time_limit_of_its_kind_of_work_whoever_publishes_it(role, limits_s):
     extract_s, learn_s, conduct_s = limits_s
     # in a process of its own: a task keeps the limit that it was first given
-    done = subprocess.run([sys.executable, "-c", TOLD, role], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", PRINT_LIMITS, role], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {
         "chordal.extract.track": extract_s,
         "chordal.store.seal": extract_s,

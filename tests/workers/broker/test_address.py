@@ -15,9 +15,9 @@ def test_what_is_no_broker_address_is_refused_by_name(url):
         BrokerAddress.parse(url)
 
 
-def test_a_password_is_never_shown():
+def test_a_password_is_never_printed():
     address = BrokerAddress.parse("redis://user:secret@host:6379/2")
-    assert address.shown == "redis://user:***@host:6379/2"
+    assert address.without_password == "redis://user:***@host:6379/2"
 
 
 def test_celery_and_its_backend_find_a_socket_in_a_folder_with_an_odd_name(tmp_path):
@@ -37,7 +37,7 @@ def test_a_broker_that_does_not_answer_is_named_with_the_mend():
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "words"),
     [
         ("rediss://:p%40ss@host:6380/1", "rediss://:***@host:6380/1"),
         ("redis://user:a/b:c@host/0", "redis://user:***@host/0"),
@@ -46,8 +46,8 @@ def test_a_broker_that_does_not_answer_is_named_with_the_mend():
         ("amqp://me:one@rabbit:5672//;redis://:two@host/0", "amqp://me:***@rabbit:5672//;redis://:***@host/0"),
     ],
 )  # fmt: skip
-def test_no_password_of_any_form_is_shown(url, shown):
-    assert BrokerAddress(url=url).shown == shown
+def test_no_password_of_any_form_is_printed(url, words):
+    assert BrokerAddress(url=url).without_password == words
 
 
 @pytest.mark.parametrize(
@@ -61,21 +61,21 @@ def test_no_password_of_any_form_is_shown(url, shown):
         ("redis://u:sec/secret@h:x/0", "not an address"),
     ],
 )
-def test_a_mistake_in_an_address_is_told_without_its_password(url, why):
+def test_a_mistake_in_an_address_is_reported_without_its_password(url, why):
     with pytest.raises(UsageError, match=re.escape(why)) as caught:
         BrokerAddress.parse(url)
     assert "secret" not in str(caught.value)
 
 
-def test_celery_is_told_where_sentinels_and_rabbitmq_keep_what():
-    told = BrokerAddress.parse("sentinel://:pw@a:1;sentinel://b:2/3?master_name=m&sentinel_password=x").celery()
-    assert told["broker_url"] == told["result_backend"] == "sentinel://:pw@a:1;sentinel://b:2/3"
-    assert told["broker_transport_options"] == {"master_name": "m", "sentinel_kwargs": {"password": "x"}}
-    told = BrokerAddress.parse("amqp://a:b@rabbit//;redis://host/0").celery()
-    assert (told["broker_url"], told["result_backend"]) == ("amqp://a:b@rabbit//", "redis://host/0")
+def test_celerys_settings_say_where_sentinels_and_rabbitmq_keep_what():
+    settings = BrokerAddress.parse("sentinel://:pw@a:1;sentinel://b:2/3?master_name=m&sentinel_password=x").celery()
+    assert settings["broker_url"] == settings["result_backend"] == "sentinel://:pw@a:1;sentinel://b:2/3"
+    assert settings["broker_transport_options"] == {"master_name": "m", "sentinel_kwargs": {"password": "x"}}
+    settings = BrokerAddress.parse("amqp://a:b@rabbit//;redis://host/0").celery()
+    assert (settings["broker_url"], settings["result_backend"]) == ("amqp://a:b@rabbit//", "redis://host/0")
 
 
-def test_tls_asks_for_a_certificate_unless_told_otherwise():
+def test_tls_asks_for_a_certificate_unless_the_address_says_otherwise():
     assert BrokerAddress.parse("rediss://host/0").celery()["broker_url"] == "rediss://host/0?ssl_cert_reqs=required"
-    told = BrokerAddress.parse("rediss://host/0?ssl_cert_reqs=none").celery()
-    assert told["broker_url"] == "rediss://host/0?ssl_cert_reqs=none"
+    settings = BrokerAddress.parse("rediss://host/0?ssl_cert_reqs=none").celery()
+    assert settings["broker_url"] == "rediss://host/0?ssl_cert_reqs=none"

@@ -31,7 +31,7 @@ def test_a_broker_with_the_right_password_is_fit(tmp_path):
         health.require(BrokerAddress.parse(f"redis://:secret@127.0.0.1:{port}/0"))
 
 
-def test_a_wrong_password_is_told_and_not_shown(tmp_path):
+def test_a_wrong_password_is_reported_and_not_printed(tmp_path):
     with brokers.valkey(tmp_path, wanting="right") as port:
         line = refusal(f"redis://:secret@127.0.0.1:{port}/0")
         assert f"redis://:***@127.0.0.1:{port}/0: the password or user is wrong" in line

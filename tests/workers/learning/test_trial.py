@@ -200,7 +200,7 @@ from pathlib import Path
 import numpy as np
 from workers.processes import memory_limit
 
-with memory_limit.bounded(64 << 20):
+with memory_limit.limit_memory(64 << 20):
     np.ones(1 << 20)  # 8 MiB are there
     try:
         np.ones(1 << 26)  # 512 MiB are not

@@ -17,7 +17,7 @@ from workers.cli import main
 from workers.learning import promotion
 from workers.predict import predictions, reader
 from workers.predict.predictions import predict
-from workers.processes.environment import hushed
+from workers.processes.environment import without_stderr
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_runs_of_predictions_are_forgotten_after_a_while(home):
 
 
 def test_what_libraries_print_below_python_is_hidden_while_asked_for(capfd):
-    with hushed():
+    with without_stderr():
         os.write(2, b"no GPU here\n")
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"

@@ -20,8 +20,8 @@ except KeyboardInterrupt:
 
 
 def test_an_interrupt_that_a_finaliser_swallows_is_not_forgotten():
-    told = subprocess.run([sys.executable, "-c", SWALLOWING], capture_output=True, text=True, check=False, timeout=120)
-    assert told.stdout.splitlines() == ["still here", "asked to stop"]
+    done = subprocess.run([sys.executable, "-c", SWALLOWING], capture_output=True, text=True, check=False, timeout=120)
+    assert done.stdout.splitlines() == ["still here", "asked to stop"]
 
 
 def test_a_second_signal_does_not_disturb_the_taking_down():
@@ -47,7 +47,7 @@ except KeyboardInterrupt:
     eventually(lambda: process.returncode == 0)
 
 
-PATIENT = """
+ASKING = """
 import os, signal
 from workers.processes import signals
 
@@ -63,12 +63,12 @@ with signals.first_interrupt_asks():
 """
 
 
-def test_to_the_patient_the_first_ctrl_c_is_a_wish_and_the_second_a_command():
-    told = subprocess.run([sys.executable, "-c", PATIENT], capture_output=True, text=True, check=False, timeout=120)
-    assert told.stdout.splitlines() == ["finishing True", "at once"], told.stderr
+def test_where_the_first_ctrl_c_asks_the_second_stops():
+    result = subprocess.run([sys.executable, "-c", ASKING], capture_output=True, text=True, check=False, timeout=120)
+    assert result.stdout.splitlines() == ["finishing True", "at once"], result.stderr
 
 
-def test_to_the_patient_a_termination_is_a_command():
-    code = PATIENT.replace("signal.SIGINT", "signal.SIGTERM", 1)
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
-    assert told.stdout.splitlines() == []
+def test_where_the_first_ctrl_c_asks_a_termination_stops():
+    code = ASKING.replace("signal.SIGINT", "signal.SIGTERM", 1)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert result.stdout.splitlines() == []

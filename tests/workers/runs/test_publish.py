@@ -13,7 +13,7 @@ from workers.app import canvas
 from workers.app.celery import app
 from workers.app.context import Context
 from workers.app.settings import QUEUES, Settings
-from workers.broker.priorities import key_of, of_bodies, of_headers
+from workers.broker.priorities import body_priority, header_priority, queue_key
 from workers.broker.queues import Queues
 from workers.extraction import orders, seal
 from workers.runs import publish
@@ -47,7 +47,7 @@ def tracks(first: int, count: int) -> list[ScannedTrack]:
 
 def messages(client, queue: str, priority: int) -> list[dict]:
     """Return the headers and options of the tasks that wait in a queue, oldest first."""
-    waiting = [json.loads(each) for each in reversed(client.lrange(key_of(queue, priority), 0, -1))]
+    waiting = [json.loads(each) for each in reversed(client.lrange(queue_key(queue, priority), 0, -1))]
     return [
         {**each["headers"], **json.loads(base64.b64decode(each["body"]))[2], "priority": each["properties"]["priority"]}
         for each in waiting
@@ -57,7 +57,7 @@ def messages(client, queue: str, priority: int) -> list[dict]:
 def test_a_shard_is_sealed_when_each_of_its_files_has_arrived_once(client, home, plan):
     # given a shard of three files in the queue
     canvas.publish_shard(plan, 0, orders.orders(plan, 0, tracks(0, 3)))
-    waiting = messages(client, "extract", of_headers(plan.priority))
+    waiting = messages(client, "extract", header_priority(plan.priority))
     assert [each["argsrepr"] for each in waiting] == [f"(/music/{number}.wav, mfcc_mean)" for number in range(3)]
 
     # when one is delivered twice, then the others
@@ -65,7 +65,7 @@ def test_a_shard_is_sealed_when_each_of_its_files_has_arrived_once(client, home,
         app.backend.mark_as_done(waiting[number]["id"], result, Request(waiting[number]), store_result=False)
 
     def sealing_tasks() -> list[str]:
-        return [each["argsrepr"] for each in messages(client, "store", of_bodies(plan.priority))]
+        return [each["argsrepr"] for each in messages(client, "store", body_priority(plan.priority))]
 
     arrive(0, "extracted")
     arrive(0, "unchanged")

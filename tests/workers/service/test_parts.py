@@ -1,4 +1,4 @@
-"""The parts of a service that need no service: its state, what Flower shows, who may see it, what Prometheus gets."""
+"""The parts of a service that need no service: its state, Flower's guard, task results, metrics."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def state(**more) -> Service:
     )
 
 
-def test_the_state_is_for_its_owners_eyes_only(tmp_path):
+def test_the_state_is_readable_by_its_owner_alone(tmp_path):
     service_state.write(tmp_path, state())
     assert stat.S_IMODE((tmp_path / service_state.STATE).stat().st_mode) == 0o600
     assert (
@@ -101,7 +101,7 @@ def test_flower_is_shown_to_nobody_else(address, auth):
         ("studio", "http://studio:80"),
     ],
 )
-def test_a_page_is_told_by_an_address_that_this_host_can_open(address, url):
+def test_a_page_has_an_address_that_this_host_can_open(address, url):
     assert Page(address=address, port=80).url == url
 
 
@@ -115,13 +115,13 @@ def test_a_page_is_told_by_an_address_that_this_host_can_open(address, url):
     ],
 )
 def test_a_receipt_is_a_sentence_for_people_and_json_for_the_broker(receipt, words):
-    told = Receipt(track_id="1", path="/a.wav", **receipt)
-    result = task_results.receipt(told)
+    value = Receipt(track_id="1", path="/a.wav", **receipt)
+    result = task_results.receipt_result(value)
     assert repr(result) == words
-    assert json.loads(dumps(result)) == told.to_wire()
+    assert json.loads(dumps(result)) == value.to_wire()
 
 
-def test_whoever_looks_at_the_lock_does_not_take_it(tmp_path):
+def test_reading_the_locks_holder_does_not_take_the_lock(tmp_path):
     assert holder(tmp_path) is None
     with only_one(tmp_path, doing="the nightly run"):
         assert holder(tmp_path) == f"process {os.getpid()} (the nightly run)"
@@ -206,7 +206,7 @@ def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broke
     }
 
 
-def test_prometheus_is_told_when_the_broker_is_away(tmp_path):
+def test_metrics_say_when_the_broker_is_away(tmp_path):
     found = scraped(tmp_path, BrokerAddress(url="redis://127.0.0.1:1/0"))
     assert found['chordal_source_up{source="broker"}'] == 0
     assert found['chordal_source_up{source="ledger"}'] == 1

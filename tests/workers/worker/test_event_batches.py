@@ -26,7 +26,7 @@ class Dispatcher:
 
 
 class Timer:
-    """A timer whose time passes when it is told to."""
+    """A timer whose time passes only by `pass_time`."""
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []

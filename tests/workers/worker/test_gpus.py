@@ -14,9 +14,9 @@ from workers.worker import gpus
 def untouched(monkeypatch):
     """Leave no environment and no lock behind."""
     monkeypatch.delenv(gpus.VISIBLE, raising=False)
-    monkeypatch.setattr(gpus, "_held", [])
+    monkeypatch.setattr(gpus, "_locks", [])
     yield
-    for descriptor in gpus._held:
+    for descriptor in gpus._locks:
         os.close(descriptor)
 
 
@@ -35,12 +35,12 @@ def test_gpus_are_those_of_the_driver(two):
 
 
 @pytest.mark.parametrize(
-    ("shown", "seen"), [("1", ("1",)), ("GPU-3f,0", ("GPU-3f", "0")), ("", ()), ("-1", ()), ("0,-1,1", ("0",))]
+    ("text", "names"), [("1", ("1",)), ("GPU-3f,0", ("GPU-3f", "0")), ("", ()), ("-1", ()), ("0,-1,1", ("0",))]
 )
-def test_gpus_that_are_hidden_do_not_count(two, monkeypatch, shown, seen):
-    monkeypatch.setenv(gpus.VISIBLE, shown)
+def test_gpus_that_are_hidden_do_not_count(two, monkeypatch, text, names):
+    monkeypatch.setenv(gpus.VISIBLE, text)
 
-    assert gpus.gpus(devices=two) == seen
+    assert gpus.gpus(devices=two) == names
 
 
 def test_without_driver_or_libraries_there_is_none(two, tmp_path, monkeypatch):
@@ -51,9 +51,9 @@ def test_without_driver_or_libraries_there_is_none(two, tmp_path, monkeypatch):
 
 
 def test_as_many_processes_train_as_there_are_gpus_and_all_where_there_is_none():
-    assert gpus.trainers(8, available=("0", "1")) == 2
-    assert gpus.trainers(1, available=("0", "1")) == 1
-    assert gpus.trainers(8, available=()) == 8
+    assert gpus.trainer_count(8, available=("0", "1")) == 2
+    assert gpus.trainer_count(1, available=("0", "1")) == 1
+    assert gpus.trainer_count(8, available=()) == 8
 
 
 def test_without_a_gpu_nothing_is_changed(tmp_path):

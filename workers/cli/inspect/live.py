@@ -69,7 +69,7 @@ def _live(home: Home, plan: RunPlan, counters: Counters, queues: Queues, workers
     done = min(max(told, sealed), files)
     pace = counters.pace(plan.run_id)
     held = controls.load(home.path)
-    going = pace.files_per_s > 0 and not controls.held_by(held, datetime.now().astimezone().time())
+    going = pace.files_per_s > 0 and not controls.hold_reason(held, datetime.now().astimezone().time())
     left_s = (files - done) / pace.files_per_s if going else None
     return Live(
         held=controls.describe(held),

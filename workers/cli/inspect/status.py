@@ -70,7 +70,7 @@ def _status(home: "Home", run_id: str) -> dict[str, Any]:
         "trials": {"requested": len(study.indices) if study is not None else 0, "ended": len(ended)},
         "seconds": runs_state.seconds(home, run_id),
     }
-    if up := state.describe(home.path):
+    if up := state.summary(home.path):
         told["service"] = up
     if (failure := ledger.failure(run_id)) is not None:
         told["failure"] = failure

@@ -66,7 +66,7 @@ def throttle(
     if files_per_minute is not None:
         asked["files_per_minute"] = _cap(files_per_minute)
     if hours is not None:
-        asked["hours"] = None if hours == "none" else controls.hours_of(hours)
+        asked["hours"] = None if hours == "none" else controls.parse_hours(hours)
     if show == bool(asked):
         raise UsageError("throttle: say what to change (--nice, --io, --files-per-minute, --hours), or --show alone")
     told = _change(home, **asked)

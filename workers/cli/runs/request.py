@@ -77,4 +77,4 @@ def shown_command() -> tuple[str, ...]:
     from workers.broker.address import BrokerAddress
 
     words = ["chordal", *sys.argv[1:]]
-    return tuple(BrokerAddress(url=word).shown if "://" in word and "@" in word else word for word in words)
+    return tuple(BrokerAddress(url=word).without_password if "://" in word and "@" in word else word for word in words)

@@ -53,7 +53,7 @@ def up(**given: Any) -> None:
         _show(found, "up already", as_json=given["as_json"])
         return
     if wanted.broker is not None:
-        health.require_same_version(wanted.broker)  # after `_options` has asked for its health
+        health.require_same_version(wanted.broker)  # `_options` has checked that it answers
     for name, page in (("flower", wanted.flower), ("metrics", wanted.metrics)):
         if page is not None:
             page.check_free(f"--{name}-port")
@@ -171,13 +171,15 @@ def _show(service: "Service", state: str, *, as_json: bool) -> None:
 
     if as_json:
         told = {name: value for name, value in service.to_wire().items() if name not in {"children", "broker"}}
-        options.emit({**told, "process": service.process.pid, "broker": service.broker.shown, "state": state})
+        options.emit(
+            {**told, "process": service.process.pid, "broker": service.broker.without_password, "state": state}
+        )
         return
     each = f"{service.workers} for files, {service.workers} for trials" if service.workers else "none here"
     show_facts(
         [
             ("service", f"{state}, process {service.process.pid}"),
-            ("broker", service.broker.shown),
+            ("broker", service.broker.without_password),
             ("workers", each),
             *([("Flower", service.flower)] if service.flower else []),
             *([("metrics", service.metrics)] if service.metrics else []),

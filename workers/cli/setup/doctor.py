@@ -117,7 +117,7 @@ def _broker(_home: str, broker: str | None) -> Finding:
         if broker:
             address = BrokerAddress.parse(broker)
             health.require(address)
-            return Finding(check="broker", fine=True, found=f"{address.shown} answers")
+            return Finding(check="broker", fine=True, found=f"{address.without_password} answers")
         return _embedded_broker()
     except ChordalError as error:
         what, _, mend = str(error).partition("; ")
