@@ -10,10 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from workers.processes.environment import QUIET
+
 if TYPE_CHECKING:
     import psutil
-
-from workers.processes.environment import QUIET
 
 WARM_S = 3.0
 """Seconds a worker may take to end by itself; what it was working on is not lost, only not done."""
