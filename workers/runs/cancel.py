@@ -16,13 +16,10 @@ from workers.broker.health import BROKER_ERRORS
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster
 from workers.runs.progress import View
+from workers.runs.state import CANCELLED, STOPPED
 
 if TYPE_CHECKING:
     from storage import RunLedger
-
-
-CANCELLED = "cancelled"
-"""The claim in the ledger of whoever cancelled a run."""
 
 AT_HAND_S = 60.0
 """How long the files at hand may take still."""
@@ -77,10 +74,6 @@ def wind_down(home: Home, run_id: str, running: LocalCluster, counters: Counters
         pause.wait(POLL_S)
     require_not_cancelled(home, run_id)
     signals.stop()
-
-
-STOPPED = "stopped"
-"""The claim in the ledger of a run whose command ended before it did."""
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from pipeline.library import scan_summary
-from pipeline.plans.run import RunPlan
 from storage.home import Home
 from workers.app.celery import configure
 from workers.app.context import Context
@@ -15,7 +14,7 @@ from workers.broker.address import BrokerAddress
 from workers.broker.health import BROKER_ERRORS
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
-from workers.runs import cancel, state
+from workers.runs import cancel
 from workers.runs.active import announce
 from workers.runs.cancel import claim_when_stopped
 from workers.runs.monitor import RunMonitor
@@ -23,6 +22,7 @@ from workers.runs.progress import View
 from workers.runs.publish import Publisher
 from workers.runs.request import RunRequest, ScannedRun
 from workers.runs.scan import scan_libraries
+from workers.runs.state import RunState, describe_counts
 from workers.runs.wait import wait_for_end
 
 
@@ -38,19 +38,14 @@ def execute(home: Path, wanted: RunRequest, view: View) -> ScannedRun:
     # Before anything is started: a mistake in the labels is told at once.
     context = Home(home)
     finished = scan_libraries(context, wanted, view)
-    if _nothing_to_do(context, finished.plan):
+    state = RunState.read(context, finished.plan.run_id)
+    if state.all_sealed and not finished.plan.learn:
+        # Nothing has to be started for it.
         view.stage("extract", total=finished.found.files)
-        view.finish(
-            "extract", finished.found.files, note=state.describe_counts(state.track_counts(context, finished.plan))
-        )
+        view.finish("extract", finished.found.files, note=describe_counts(state.tracks))
     else:
         follow(home, finished, view, broker=wanted.broker, workers=wanted.workers)
     return finished
-
-
-def _nothing_to_do(home: Home, plan: RunPlan) -> bool:
-    """Tell whether a scanned run is over already, so that nothing has to be started for it."""
-    return not plan.learn and len(home.ledger.sealed_shards(plan.run_id)) == home.ledger.shard_count(plan.run_id)
 
 
 def adopt(home: Path, run_id: str, view: View, *, broker: BrokerAddress) -> ScannedRun:

@@ -8,8 +8,8 @@ from pipeline.library.scan_summary import ScanSummary
 from pipeline.plans.run import RunPlan
 from workers.app import controls
 from workers.app.context import Context
-from workers.runs import state
 from workers.runs.progress import View
+from workers.runs.state import RunState, describe_counts
 
 
 class RunMonitor:
@@ -18,7 +18,7 @@ class RunMonitor:
     def __init__(self, context: Context, plan: RunPlan, found: ScanSummary, view: View) -> None:
         self.plan = plan
         self.view = view
-        self.state = state.observe(context, plan.run_id)
+        self.state = RunState.read(context, plan.run_id)
         self._context = context
         self._files = found.files
         self.ended = False
@@ -32,9 +32,9 @@ class RunMonitor:
 
     def look(self) -> None:
         """Read the run's state and show it."""
-        self.state = state.observe(self._context, self.plan.run_id)
+        self.state = RunState.read(self._context, self.plan.run_id)
         self._show_controls()
-        if self.plan.extract and len(self.state.sealed) != self.state.shards:
+        if self.plan.extract and not self.state.all_sealed:
             self._show_extraction()
         else:
             self._end_extraction()
@@ -72,17 +72,17 @@ class RunMonitor:
         if not self.plan.extract:
             return
         self._enter("extract", self._files)
-        counts = state.track_counts(self._context, self.plan)
-        self._leave(done=sum(counts.values()), note=state.describe_counts(counts))
+        counts = self.state.tracks
+        self._leave(done=sum(counts.values()), note=describe_counts(counts))
 
     def _show_learning(self) -> None:
         trials = self.state.trials
-        if trials is None or len(self.state.outcomes) < len(trials):
+        if trials is None or len(self.state.ended_trials) < len(trials):
             total = len(trials or ()) or None
             self._enter("trials", total)
             self._tell_search()
-            note = "" if self.state.outcomes else "the first ones load TensorFlow" if trials else "being drawn up"
-            self.view.update("trials", len(self.state.outcomes), total=total, note=note)
+            note = "" if self.state.ended_trials else "the first ones load TensorFlow" if trials else "being drawn up"
+            self.view.update("trials", len(self.state.ended_trials), total=total, note=note)
         else:
             self._enter("final training", None)
             self.view.update("final training", 0, note="fitting the winner, reading the test tracks once")
@@ -107,6 +107,6 @@ class RunMonitor:
         if not self._stage:
             return
         if done is None:
-            done = len(self.state.outcomes) if self._stage == "trials" else 1
+            done = len(self.state.ended_trials) if self._stage == "trials" else 1
         self.view.finish(self._stage, done, note=note)
         self._stage = ""

@@ -10,8 +10,7 @@ from workers.app.settings import QUEUES
 from workers.broker.health import BROKER_ERRORS
 from workers.extraction import orders as extraction_orders
 from workers.extraction import seal, stored
-from workers.runs import state
-from workers.runs.state import Step
+from workers.runs.state import RunState, Step
 
 
 class Publisher:
@@ -75,13 +74,14 @@ def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event, again
 
     Whatever the store has already counts in the run's progress, unless all this is done `again`.
     """
-    sealed = frozenset(context.ledger.sealed_shards(plan.run_id))  # of what was known, or of a run taken up again
-    if sealed and not again:
-        context.counters.add(plan.run_id, unchanged=sum(state.track_counts(context, plan).values()))
+    state = RunState.read(context, plan.run_id)
+    # Sealed are those of which all was stored at the scan, and those of a run that is taken up again.
+    if state.sealed and not again:
+        context.counters.add(plan.run_id, unchanged=sum(state.tracks.values()))
     # Once for all: what the run itself extracts is in other shards than those that are still to be published.
     found = stored.stored_files(context, plan)
     for shard in context.ledger.shards(plan.run_id):
-        if shard in sealed:
+        if shard in state.sealed:
             continue
         while context.counters.queued(QUEUES) > QUEUE_BOUND and not stop.wait(0.2):
             pass

@@ -12,7 +12,7 @@ from workers.broker import health, heartbeats
 from workers.broker.health import BROKER_ERRORS
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster
-from workers.runs import cancel, publish, state
+from workers.runs import cancel, publish
 from workers.runs.monitor import RunMonitor
 from workers.runs.publish import Publisher
 
@@ -149,7 +149,7 @@ class _Healer:
             why = troubles[0] if troubles else "its tasks end without a result"
             logs = self._context.path / "logs"
             raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
-        steps = state.missing_steps(self._watcher.state)
+        steps = self._watcher.state.missing_steps()
         if any(step.kind == "shard" for step in steps):
             self._publisher.start()
         else:
@@ -160,7 +160,7 @@ class _Healer:
         client = self._running.broker.client(timeout_s=2.0, retries=0)
         try:
             health.probe(client)
-            if len(self._watcher.state.sealed) != self._watcher.state.shards:
+            if not self._watcher.state.all_sealed:
                 heartbeats.require_mounted(heartbeats.told(client))
         finally:
             client.close()

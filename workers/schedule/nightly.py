@@ -13,9 +13,10 @@ from celery.utils.log import get_task_logger
 from pipeline.errors import UsageError
 from workers.app.context import Context
 from workers.broker.address import BrokerAddress
-from workers.runs import execute, request, state
+from workers.runs import execute, request
 from workers.runs.active import active_runs
 from workers.runs.progress import View
+from workers.runs.state import RunState
 from workers.schedule.nights import Attempt, NightResult, Nights, Schedule, describe_night
 from workers.schedule.recovery import FAILURES, conductor, is_unfinished, run_exists
 
@@ -120,7 +121,7 @@ def _result(context: Context, slot: datetime, run_id: str, started: str, *, reas
     if not run_exists(context, run_id):
         return result
     report = context.ledger.report(run_id)
-    result = result.replace(tracks=state.track_counts(context, context.ledger.plan(run_id)))
+    result = result.replace(tracks=RunState.read(context, run_id).tracks)
     if report is None:
         return result.replace(reason=reason or context.ledger.failure(run_id) or "it was stopped")
     verdict, champion = context.champions.verdict(report.model.version), context.champions.current()

@@ -8,9 +8,10 @@ from pipeline.errors import ChordalError
 from storage.home import only_one
 from workers.app.context import Context
 from workers.broker.health import BROKER_ERRORS
-from workers.runs import cancel, execute, state
+from workers.runs import execute
 from workers.runs.active import active_runs
 from workers.runs.progress import View
+from workers.runs.state import ENDS, RunState
 from workers.schedule.nights import LOCK_FOLDER
 
 RUNS = 20
@@ -69,8 +70,7 @@ def run_exists(context: Context, run_id: str) -> bool:
 
 def is_unfinished(context: Context, run_id: str) -> bool:
     """Tell whether a run was scanned, has something left to do, and was not stopped."""
-    if not run_exists(context, run_id) or state.current_stage(context, run_id) in state.ENDS:
+    if not run_exists(context, run_id):
         return False
-    if context.ledger.claimed(run_id, cancel.STOPPED) is not None:
-        return False
-    return bool(state.missing_steps(state.observe(context, run_id)))
+    state = RunState.read(context, run_id)
+    return state.stage not in ENDS and not state.stopped and bool(state.missing_steps())

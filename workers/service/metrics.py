@@ -22,7 +22,7 @@ from workers.app.settings import QUEUES, SCHEDULE
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import FAILED
 from workers.broker.health import BROKER_ERRORS
-from workers.runs import state
+from workers.runs.state import RunState
 from workers.schedule.cron import slot_after
 from workers.schedule.nights import Nights
 
@@ -98,22 +98,19 @@ class HomeCollector(Collector):
         if not runs:
             return
         run_id = runs[-1]
-        recipe, stage = ledger.plan(run_id).recipe.name, state.current_stage(self._doors, run_id)
-        labels = {"run": run_id, "recipe": recipe, "stage": stage}
+        state = RunState.read(self._doors, run_id)
+        labels = {"run": run_id, "recipe": state.plan.recipe.name, "stage": state.stage}
         yield _gauge("run_info", "The newest run and its stage.", [(labels, 1)])
-        shards = ledger.shard_count(run_id)
-        written, sealed = len(ledger.shards(run_id)) if shards is None else shards, len(ledger.sealed_shards(run_id))
+        sealed = len(state.sealed)
         yield _gauge(
             "run_shards",
             "Shards of the newest run, by state.",
-            [({"state": "sealed"}, sealed), ({"state": "open"}, written - sealed)],
+            [({"state": "sealed"}, sealed), ({"state": "open"}, state.shards_written - sealed)],
         )
-        states = Counter(self._state(run_id, index) for index in ledger.ended_trials(run_id))
-        study = ledger.study(run_id)
-        planned = len(study.indices) if study is not None else 0
+        states = Counter(self._state(run_id, index) for index in state.ended_trials)
         counts = {
             **{name: states[name] for name in ("completed", "failed", "skipped")},
-            "open": planned - states.total(),
+            "open": len(state.trials or ()) - states.total(),
         }
         yield _gauge(
             "run_trials", "Trials of the newest run, by state.", [({"state": name}, n) for name, n in counts.items()]

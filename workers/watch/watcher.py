@@ -28,9 +28,10 @@ from workers.broker.health import BROKER_ERRORS
 from workers.extraction import removals, settled
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
-from workers.runs import execute, request, state
+from workers.runs import execute, request
 from workers.runs import scan as runs_scan
 from workers.runs.progress import View
+from workers.runs.state import RunState
 from workers.watch.arrivals import SETTLE_S, Arrivals
 from workers.watch.folders import FileChange, FolderObserver
 
@@ -205,7 +206,7 @@ class LibraryWatcher:
             self._say(f"{' '.join(str(error).split())}; tried again in {AGAIN_S:.0f} s")
             self._walk_s = time.monotonic() - WALK_S + AGAIN_S
             return
-        counts = state.track_counts(self._context, plan)
+        counts = RunState.read(self._context, plan.run_id).tracks
         self.told = self.told.replace(
             batches=self.told.batches + 1,
             **{name: getattr(self.told, name) + count for name, count in counts.items()},

@@ -9,8 +9,8 @@ from pipeline.plans.run import RunPlan
 from workers.app.context import Context
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
-from workers.runs import cancel
 from workers.runs.active import announce
+from workers.runs.state import STOPPED
 from workers.schedule import maintenance, nightly, recovery
 from workers.schedule.nights import Attempt, Nights, Schedule
 
@@ -93,7 +93,7 @@ def test_a_run_that_somebody_waits_for_stopped_or_cancelled_is_not_left_behind(c
     leave_run(context, "r1")
     with announce(context.path, "r1"):
         assert recovery.orphan(context) is None
-    context.ledger.claim("r1", cancel.STOPPED)
+    context.ledger.claim("r1", STOPPED)
     assert recovery.orphan(context) is None
     leave_run(context, "r2", created="2026-07-25T01:00:00+00:00")
     context.ledger.claim("r2", "cancelled")

@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.live import Live as Screen
 
-from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 from storage.home import Home
 from workers.app import controls
@@ -22,7 +21,8 @@ from workers.broker.counters import OUTCOMES, Counters
 from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import Crew, Presence
 from workers.cli.tables import console, facts_table
-from workers.runs import active, state
+from workers.runs import active
+from workers.runs.state import ENDS, RunState
 
 
 class Live(Value, frozen=True, kw_only=True):
@@ -49,25 +49,25 @@ class Live(Value, frozen=True, kw_only=True):
     workers: tuple[Presence, ...]
 
 
-def of_run(home: Home, plan: RunPlan, broker: BrokerAddress) -> Live | None:
+def of_run(state: RunState, broker: BrokerAddress) -> Live | None:
     """Return what a broker tells of a run; None when it does not answer."""
     client = broker.client(timeout_s=2.0, retries=0)
     try:
-        return _live(home, plan, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
+        return _live(state, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
     except BROKER_ERRORS:
         return None
     finally:
         client.close()
 
 
-def _live(home: Home, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
+def _live(state: RunState, counters: Counters, crew: Crew) -> Live:
+    plan, files = state.plan, state.files
     progress = counters.progress(plan.run_id)
-    files = file_count(home, plan.run_id)
-    told = sum(int(progress.get(name, 0)) for name in OUTCOMES)
-    sealed = sum(state.track_counts(home, plan).values()) if plan.extract else files
-    done = min(max(told, sealed), files)
+    counted = sum(int(progress.get(name, 0)) for name in OUTCOMES)
+    sealed = sum(state.tracks.values()) if plan.extract else files
+    done = min(max(counted, sealed), files)
     pace = counters.pace(plan.run_id)
-    held = controls.load(home.path)
+    held = controls.load(state.home.path)
     going = pace.files_per_s > 0 and not controls.held_by(held, datetime.now().astimezone().time())
     left_s = (files - done) / pace.files_per_s if going else None
     return Live(
@@ -82,15 +82,6 @@ def _live(home: Home, plan: RunPlan, counters: Counters, crew: Crew) -> Live:
         failures=counters.failures(progress),
         workers=tuple(crew.workers()),
     )
-
-
-def file_count(home: Home, run_id: str) -> int:
-    """Return how many files the scan of a run found so far: its shards are all as large as the first, but the last."""
-    shards = home.ledger.shards(run_id)
-    if not shards:
-        return 0
-    last = len(home.ledger.shard(run_id, shards[-1]))
-    return last if len(shards) == 1 else (len(shards) - 1) * len(home.ledger.shard(run_id, shards[0])) + last
 
 
 def facts(live: Live) -> list[tuple[str, str]]:
@@ -118,9 +109,9 @@ def wire(live: Live) -> dict[str, Any]:
 
 
 def _worker(each: Presence) -> str:
-    state = each.doing if each.alive else f"silent for {_duration(each.silent_s)}"
+    doing = each.doing if each.alive else f"silent for {_duration(each.silent_s)}"
     nice = f", nice {each.nice}" if each.nice else ""
-    return f"{each.name}, {each.processes} processes on {', '.join(each.queues)}: {state}{nice}"
+    return f"{each.name}, {each.processes} processes on {', '.join(each.queues)}: {doing}{nice}"
 
 
 def _duration(seconds: float) -> str:
@@ -139,10 +130,11 @@ Rows = Callable[[], list[tuple[str, str]]]
 
 def live_run(home: Home, run_id: str, broker: str | None) -> Live | None:
     """Return what goes on in a run that has not ended; None when no broker tells."""
-    if state.current_stage(home, run_id) in state.ENDS:
+    state = RunState.read(home, run_id)
+    if state.stage in ENDS:
         return None
     address = BrokerAddress.parse(broker) if broker else _broker_of(home, run_id)
-    return of_run(home, home.ledger.plan(run_id), address) if address is not None else None
+    return of_run(state, address) if address is not None else None
 
 
 def show(home: Home, run_id: str, broker: str | None, stages: Rows, *, watch: bool) -> None:

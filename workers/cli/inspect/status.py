@@ -50,32 +50,27 @@ def _told(value: Any) -> str:
 
 
 def _status(home: "Home", run_id: str) -> dict[str, Any]:
-    from workers.runs import state as runs_state
-    from workers.service import state
+    from workers.runs.state import RunState
+    from workers.service import state as service_state
 
-    ledger = home.ledger
-    plan = ledger.plan(run_id)
-    study, ended = ledger.study(run_id), ledger.ended_trials(run_id)
+    state = RunState.read(home, run_id)
     told: dict[str, Any] = {
         "run_id": run_id,
-        "stage": runs_state.current_stage(home, run_id),
-        "started": plan.created,
-        "libraries": [printable(library) for library in plan.libraries],
-        "shards": {
-            "scanned": ledger.shard_count(run_id) or len(ledger.shards(run_id)),
-            "sealed": len(ledger.sealed_shards(run_id)),
-        },
-        "tracks": runs_state.track_counts(home, plan),
+        "stage": state.stage,
+        "started": state.plan.created,
+        "libraries": [printable(library) for library in state.plan.libraries],
+        "shards": {"scanned": state.shards_written, "sealed": len(state.sealed)},
+        "tracks": state.tracks,
         "ledger": home.tracks.counts(),
-        "trials": {"requested": len(study.indices) if study is not None else 0, "ended": len(ended)},
-        "seconds": runs_state.seconds(home, run_id),
+        "trials": {"requested": len(state.trials or ()), "ended": len(state.ended_trials)},
+        "seconds": state.seconds,
     }
-    if up := state.describe(home.path):
+    if up := service_state.describe(home.path):
         told["service"] = up
-    if (failure := ledger.failure(run_id)) is not None:
-        told["failure"] = failure
-    if (report := ledger.report(run_id)) is not None:
+    if state.failure is not None:
+        told["failure"] = state.failure
+    if (report := home.ledger.report(run_id)) is not None:
         told["test_accuracy"] = report.test.accuracy
         told["model"] = report.model.version
-        told["report"] = str(ledger.path(run_id) / "report.html")
+        told["report"] = str(home.ledger.path(run_id) / "report.html")
     return told

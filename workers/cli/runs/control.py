@@ -85,8 +85,9 @@ def cancel(run_id: str | None, home: str, broker: str | None, *, as_json: bool) 
     """
     from workers.broker import health
     from workers.broker.address import BrokerAddress
-    from workers.runs import active, state
+    from workers.runs import active
     from workers.runs import cancel as runs_cancel
+    from workers.runs.state import ENDS, RunState
 
     context = opened(home)
     if broker is not None:
@@ -98,12 +99,12 @@ def cancel(run_id: str | None, home: str, broker: str | None, *, as_json: bool) 
         run_id = pick_run(context, run_id) if run_id is not None else None
         found = active.pick_active_run(context.path, run_id)
         run_id, address = found.run_id, found.broker
-    stage = state.current_stage(context, run_id)
-    if stage in state.ENDS:
+    stage = RunState.read(context, run_id).stage
+    if stage in ENDS:
         raise UsageError(f"run {run_id}: {stage} already")
     runs_cancel.cancel(context, run_id, address)
     if as_json:
-        options.emit({"run_id": run_id, "stage": state.current_stage(context, run_id)})
+        options.emit({"run_id": run_id, "stage": RunState.read(context, run_id).stage})
     else:
         click.echo(f"run {run_id}: cancelled; what is done is kept, and the same command goes on from there")
 

@@ -16,14 +16,15 @@ def report(run_id: str | None, home: str, *, as_json: bool) -> None:
     """Write the HTML report of a run again, and say where it is."""
     from workers.cli.lookup import opened, pick_run
     from workers.learning import report as learning_report
-    from workers.runs import state
+    from workers.runs.state import RunState
 
     context = opened(home)
     chosen = pick_run(context, run_id, purpose="library")
-    if context.ledger.shard_count(chosen) is None:
+    state = RunState.read(context, chosen)
+    if state.shards is None:
         raise UsageError(f"run {chosen}: its scan did not end, so there is nothing to report; run it again")
     path = learning_report.write(context, chosen)
-    told: dict[str, Any] = {"run_id": chosen, "state": state.current_stage(context, chosen), "report": str(path)}
+    told: dict[str, Any] = {"run_id": chosen, "state": state.stage, "report": str(path)}
     if as_json:
         options.emit(told)
     else:

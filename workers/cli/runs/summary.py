@@ -15,7 +15,7 @@ from storage.ledger.times import trials_wall_s
 from workers.cli.runs.summary_text import lines_of
 from workers.cli.tables import show_facts
 from workers.learning import study
-from workers.runs import state
+from workers.runs.state import RunState
 
 if TYPE_CHECKING:
     from workers.runs.request import ScannedRun
@@ -28,9 +28,10 @@ def of_run(home: Path, finished: "ScannedRun") -> dict[str, Any]:
     """Return the summary of a run that ended, as `--json` prints it."""
     context = Home(home)
     run_id = finished.plan.run_id
+    state = RunState.read(context, run_id)
     told: dict[str, Any] = {
         "run_id": run_id,
-        "tracks": {"scanned": finished.found.files, **state.track_counts(context, finished.plan)},
+        "tracks": {"scanned": finished.found.files, **state.tracks},
         "deleted": finished.found.gone,
         "duplicates": _duplicates(context, finished.plan),
         "labels": finished.found.labels,
@@ -40,7 +41,7 @@ def of_run(home: Path, finished: "ScannedRun") -> dict[str, Any]:
         told |= _learned(context, run_id, report)
     return told | {
         "report": _existing(context.ledger.path(run_id) / "report.html"),
-        "seconds": state.seconds(context, run_id),
+        "seconds": state.seconds,
     }
 
 
@@ -67,7 +68,7 @@ def of_scan(home: Path, finished: "ScannedRun") -> dict[str, Any]:
         "labels": found.labels,
         "shards": found.shards,
         "unreadable": list(found.unreadable),
-        "seconds": state.seconds(Home(home), finished.plan.run_id),
+        "seconds": RunState.read(Home(home), finished.plan.run_id).seconds,
     }
 
 
