@@ -1,4 +1,4 @@
-"""Ending a run before its time, by `chordal cancel` or Ctrl-C: what is done is kept, what is at hand is finished."""
+"""Ending a run early, by `chordal cancel` or Ctrl-C: what is done is kept, the files at hand are finished."""
 
 import threading
 import time
@@ -21,23 +21,24 @@ from workers.runs.state import CANCELLED, STOPPED
 if TYPE_CHECKING:
     from storage import RunLedger
 
-AT_HAND_S = 60.0
-"""How long the files at hand may take still."""
+FINISH_S = 60.0
+"""How long the workers may take to finish the files at hand."""
+
 POLL_S = 0.1
 
 
 def cancel(home: Home, run_id: str, broker: BrokerAddress | None) -> None:
-    """Ask a run to end: the command that waits for it reads the ledger, its tasks ask the broker."""
+    """Cancel a run: the command that waits for it reads the ledger, its tasks read the broker's counters."""
     home.ledger.claim(run_id, CANCELLED)
     if broker is None:
         return
     # The waiting command, if there is one, does the same as soon as it reads the ledger.
     with suppress(*BROKER_ERRORS):
-        take_back(counters_of(broker, timeout_s=3.0, retries=1), run_id)
+        withdraw_tasks(counters_of(broker, timeout_s=3.0, retries=1), run_id)
 
 
-def take_back(counters: Counters, run_id: str) -> None:
-    """Take a run's tasks out of the queues, and let those that workers hold already return at once."""
+def withdraw_tasks(counters: Counters, run_id: str) -> None:
+    """Take a run's tasks out of the queues, and let those that workers have already return at once."""
     counters.cancel(run_id)
     counters.withdraw(QUEUES, run_id)
 
@@ -56,20 +57,23 @@ def require_not_cancelled(home: Home, run_id: str) -> None:
 
 
 def is_stop_requested(home: Home, run_id: str) -> bool:
-    """Tell whether somebody wants the run to end, by whatever means."""
+    """Tell whether the run has to end early, by a signal or by `chordal cancel`."""
     return signals.stop_requested() or is_cancelled(home, run_id)
 
 
-def wind_down(home: Home, run_id: str, running: LocalCluster, counters: Counters, view: View) -> None:
-    """Let this run's workers finish the files at hand, then raise what ends the command."""
+def shut_down(home: Home, run_id: str, cluster: LocalCluster, counters: Counters, view: View) -> None:
+    """Let this run's workers finish the files at hand, then end the command.
+
+    Raises `CancelledError` when the run was cancelled, `KeyboardInterrupt` when a signal asked to stop.
+    """
     with suppress(*BROKER_ERRORS):
         counters.cancel(run_id)
     if signals.stop_requested():
         view.line("stopping: the files at hand are finished, what is done is kept; press Ctrl-C again to stop at once")
-    running.finish()
+    cluster.finish()
     pause = threading.Event()
-    deadline = time.monotonic() + AT_HAND_S
-    while running.finishing and time.monotonic() < deadline:
+    deadline = time.monotonic() + FINISH_S
+    while cluster.finishing and time.monotonic() < deadline:
         signals.check()
         pause.wait(POLL_S)
     require_not_cancelled(home, run_id)
@@ -78,7 +82,7 @@ def wind_down(home: Home, run_id: str, running: LocalCluster, counters: Counters
 
 @contextmanager
 def claim_when_stopped(ledger: "RunLedger", run_id: str) -> Iterator[None]:
-    """Note in the ledger that a run's command ended before the run did: then nobody takes it up again."""
+    """Write in the ledger that a run's command ended before the run did: then nobody takes it up again."""
     try:
         yield
     except BaseException:

@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -32,9 +31,9 @@ log = logging.getLogger(__name__)
 class HomeCollector(Collector):
     """The metrics of one home. What a scrape costs does not grow with the tracks in it."""
 
-    def __init__(self, home: Path, broker: BrokerAddress) -> None:
-        self._doors = Home(home)
-        self._nights = Nights(home)
+    def __init__(self, home: Home, broker: BrokerAddress) -> None:
+        self._home = home
+        self._nights = Nights(home.path)
         self._client = broker.client(timeout_s=2.0, retries=0)
         self._counters = counters_of(broker, timeout_s=2.0, retries=0)
         self._outcomes: dict[tuple[str, int], str] = {}
@@ -92,13 +91,13 @@ class HomeCollector(Collector):
         yield _gauge("broker_memory_bytes", "What the broker holds.", [({}, memory)])
 
     def _run(self) -> Iterator[Metric]:
-        ledger = self._doors.ledger
+        ledger = self._home.ledger
         runs = ledger.run_ids()
         yield _gauge("runs", "Runs in the ledger.", [({}, len(runs))])
         if not runs:
             return
         run_id = runs[-1]
-        state = RunState.read(self._doors, run_id)
+        state = RunState.read(self._home, run_id)
         labels = {"run": run_id, "recipe": state.plan.recipe.name, "stage": state.stage}
         yield _gauge("run_info", "The newest run and its stage.", [(labels, 1)])
         sealed = len(state.sealed)
@@ -120,7 +119,7 @@ class HomeCollector(Collector):
         """Return how a trial ended; an outcome never changes, so each is read once."""
         known = self._outcomes.get((run_id, index))
         if known is None:
-            outcome = self._doors.ledger.outcome(run_id, index)
+            outcome = self._home.ledger.outcome(run_id, index)
             known = self._outcomes[run_id, index] = "open" if outcome is None else outcome.state
         return known
 
@@ -146,7 +145,7 @@ class HomeCollector(Collector):
 
     def _champion(self) -> Iterator[Metric]:
         """Tell the champion; an entry never changes, and only the newest is read."""
-        champion = self._doors.champions.current()
+        champion = self._home.champions.current()
         if champion is None:
             return
         labels = {"version": champion.version, "action": champion.action}
@@ -173,7 +172,7 @@ def _filled(family: GaugeMetricFamily | CounterMetricFamily, samples: Samples) -
     return family
 
 
-def serve(home: Path, broker: BrokerAddress, *, address: str, port: int) -> None:
+def serve(home: Home, broker: BrokerAddress, *, address: str, port: int) -> None:
     """Answer Prometheus on `/metrics` until told to stop.
 
     Raises `UsageError` when the port cannot be had.

@@ -42,7 +42,7 @@ def serve(
     """
     role = role_of(queues)
     health.require(broker)
-    settings = Settings(home=str(prepare_home(str(home))), broker=broker, maps=maps)
+    settings = Settings(home=str(prepare_home(str(home)).path), broker=broker, maps=maps)
     logging.basicConfig(level=logging.INFO, format=FORMAT, stream=sys.stderr)
     for chatty in ("celery.app.trace", "celery.worker.strategy"):
         # A line per file received and done: a log as long as the library.

@@ -14,7 +14,7 @@ from pipeline.library.tracks import FileStamp, Receipt, ScannedTrack, track_id
 from pipeline.plans.recipe import load_recipe
 from pipeline.plans.run import RunPlan, ShardSummary
 from storage import Champions, RunLedger
-from storage.home import holder, only_one
+from storage.home import Home, holder, only_one
 from workers.app import task_results
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
@@ -133,7 +133,7 @@ def test_whoever_looks_at_the_lock_does_not_take_it(tmp_path):
 def scraped(home, broker) -> dict[str, float]:
     """Return what Prometheus would get, by name and labels."""
     registry = CollectorRegistry()
-    registry.register(HomeCollector(home, broker))
+    registry.register(HomeCollector(Home(home), broker))
     lines = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
@@ -167,7 +167,7 @@ def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broke
     counters.settle("r1", "t3", "failed", kind="empty")
     broker.client().rpush("extract", "a task")
     nights = Nights(tmp_path)
-    nights.ask_for(Schedule(nightly="0 3 * * *", since=service_state.now()))
+    nights.put_schedule(Schedule(nightly="0 3 * * *", since=service_state.now()))
     slot = datetime.fromisoformat("2026-07-24T01:00:00+00:00")
     nights.settle(
         slot,

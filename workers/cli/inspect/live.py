@@ -1,6 +1,6 @@
-"""What goes on right now: how fast, how long still, what waits in which queue, who works. For the eye only.
+"""The live view of a run: how fast it is, how long it takes still, what waits in which queue, which workers there are.
 
-Read from the broker, which may forget it; what is done and what is not the ledger knows.
+Read from the broker, which may lose it, so nothing depends on it; what is done and what is not the ledger knows.
 """
 
 import threading
@@ -21,7 +21,7 @@ from workers.broker.counters import OUTCOMES, Counters
 from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import Crew, Presence
 from workers.cli.tables import console, facts_table
-from workers.runs import active
+from workers.runs.active import active_runs
 from workers.runs.state import ENDS, RunState
 
 
@@ -39,7 +39,7 @@ class Live(Value, frozen=True, kw_only=True):
     audio_s_per_s: float
     """Seconds of audio per second, over the last minute."""
     left_s: float | None
-    """How long the extraction takes still at this rate; None where that cannot be told."""
+    """How long the extraction takes still at this rate; None where that is not known."""
     queues: dict[str, int]
     """Tasks that wait in each queue."""
     running: int
@@ -49,8 +49,8 @@ class Live(Value, frozen=True, kw_only=True):
     workers: tuple[Presence, ...]
 
 
-def of_run(state: RunState, broker: BrokerAddress) -> Live | None:
-    """Return what a broker tells of a run; None when it does not answer."""
+def read_live(state: RunState, broker: BrokerAddress) -> Live | None:
+    """Return a run as its broker shows it; None when the broker does not answer."""
     client = broker.client(timeout_s=2.0, retries=0)
     try:
         return _live(state, counters_of(broker, timeout_s=2.0, retries=0), Crew(client))
@@ -68,8 +68,8 @@ def _live(state: RunState, counters: Counters, crew: Crew) -> Live:
     done = min(max(counted, sealed), files)
     pace = counters.pace(plan.run_id)
     held = controls.load(state.home.path)
-    going = pace.files_per_s > 0 and not controls.held_by(held, datetime.now().astimezone().time())
-    left_s = (files - done) / pace.files_per_s if going else None
+    working = pace.files_per_s > 0 and not controls.held_by(held, datetime.now().astimezone().time())
+    left_s = (files - done) / pace.files_per_s if working else None
     return Live(
         held=controls.describe(held),
         files=files,
@@ -84,8 +84,8 @@ def _live(state: RunState, counters: Counters, crew: Crew) -> Live:
     )
 
 
-def facts(live: Live) -> list[tuple[str, str]]:
-    """Return what goes on as names and words."""
+def live_facts(live: Live) -> list[tuple[str, str]]:
+    """Return a live view as names and words."""
     percent = f" ({live.done / live.files:.0%})" if live.files else ""
     rows = [("files", f"{live.done} of {live.files}{percent}")]
     if live.done < live.files:
@@ -101,11 +101,9 @@ def facts(live: Live) -> list[tuple[str, str]]:
     return rows
 
 
-def wire(live: Live) -> dict[str, Any]:
-    """Return what goes on as `--json` prints it."""
-    told = live.to_wire()
-    told["workers"] = [{**each.to_wire(), "alive": each.alive} for each in live.workers]
-    return told
+def live_wire(live: Live) -> dict[str, Any]:
+    """Return a live view as `--json` prints it."""
+    return {**live.to_wire(), "workers": [{**each.to_wire(), "alive": each.alive} for each in live.workers]}
 
 
 def _worker(each: Presence) -> str:
@@ -124,37 +122,38 @@ def _duration(seconds: float) -> str:
 
 EVERY_S = 1.0
 
+StateFacts = Callable[[RunState], list[tuple[str, str]]]
+"""Returns the state of a run as names and words."""
 
-Rows = Callable[[], list[tuple[str, str]]]
 
-
-def live_run(home: Home, run_id: str, broker: str | None) -> Live | None:
-    """Return what goes on in a run that has not ended; None when no broker tells."""
-    state = RunState.read(home, run_id)
+def live_run(state: RunState, broker: str | None) -> Live | None:
+    """Return the live view of a run that has not ended; None when no broker is known or it does not answer."""
     if state.stage in ENDS:
         return None
-    address = BrokerAddress.parse(broker) if broker else _broker_of(home, run_id)
-    return of_run(state, address) if address is not None else None
+    address = BrokerAddress.parse(broker) if broker else _broker_of(state)
+    return read_live(state, address) if address is not None else None
 
 
-def show(home: Home, run_id: str, broker: str | None, stages: Rows, *, watch: bool) -> None:
-    """Print the stages of a run and what goes on; with `watch`, again and again until either ends, or Ctrl-C."""
+def show_run(home: Home, run_id: str, broker: str | None, state_facts: StateFacts, *, watch: bool) -> None:
+    """Print the state of a run and its live view; with `watch`, again and again until either ends, or Ctrl-C."""
     if not watch:
-        console().print(facts_table(_rows(stages, live_run(home, run_id, broker))))
+        state = RunState.read(home, run_id)
+        console().print(facts_table(_rows(state_facts(state), live_run(state, broker))))
         return
     pause = threading.Event()
     with Screen(console=console(), auto_refresh=False) as screen, suppress(KeyboardInterrupt):
         while True:
-            found = live_run(home, run_id, broker)
-            screen.update(facts_table(_rows(stages, found)), refresh=True)
-            if found is None:
+            state = RunState.read(home, run_id)
+            live = live_run(state, broker)
+            screen.update(facts_table(_rows(state_facts(state), live)), refresh=True)
+            if live is None:
                 return
             pause.wait(EVERY_S)
 
 
-def _rows(stages: Rows, found: Live | None) -> list[tuple[str, str]]:
-    return stages() + (facts(found) if found is not None else [])
+def _rows(state_facts: list[tuple[str, str]], live: Live | None) -> list[tuple[str, str]]:
+    return state_facts + (live_facts(live) if live is not None else [])
 
 
-def _broker_of(home: Home, run_id: str) -> BrokerAddress | None:
-    return next((each.broker for each in active.active_runs(home.path) if each.run_id == run_id), None)
+def _broker_of(state: RunState) -> BrokerAddress | None:
+    return next((each.broker for each in active_runs(state.home) if each.run_id == state.plan.run_id), None)
