@@ -1,4 +1,8 @@
-"""The command line: `chordal`. Each command is a module that is imported only when it is called."""
+"""The command line: `chordal`. Each command is a module that is imported only when it is called.
+
+The help and the shell's completion import all of them. So a command imports in its functions whatever brings NumPy,
+h5py, Celery, Redis' client, Rich or SciPy with it.
+"""
 
 import importlib
 import os

@@ -16,7 +16,7 @@ def existing_home(home_path: str) -> "Home":
 
     Raises `UsageError` when there is none: a command that only reads must not make one.
     """
-    from storage.home import Home  # with h5py and NumPy, which the help and the completion do not need
+    from storage.home import Home
 
     path = Path(home_path).expanduser().absolute()
     if not any((path / name).is_dir() for name in ("runs", "store")):

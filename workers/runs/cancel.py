@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from pipeline.errors import CancelledError, StoreError
+from storage import RunLedger
 from storage.home import Home
 from workers.app.context import counters_of
 from workers.app.settings import QUEUES
@@ -17,9 +17,6 @@ from workers.processes import signals
 from workers.processes.cluster import LocalCluster
 from workers.runs.progress import View
 from workers.runs.state import CANCELLED, STOPPED
-
-if TYPE_CHECKING:
-    from storage import RunLedger
 
 FINISH_S = 60.0
 """How long the workers may take to finish the files at hand."""
@@ -81,7 +78,7 @@ def shut_down(home: Home, run_id: str, cluster: LocalCluster, counters: Counters
 
 
 @contextmanager
-def claim_when_stopped(ledger: "RunLedger", run_id: str) -> Iterator[None]:
+def claim_when_stopped(ledger: RunLedger, run_id: str) -> Iterator[None]:
     """Write in the ledger that a run's command ended before the run did: then nobody takes it up again."""
     try:
         yield

@@ -107,7 +107,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         """Nothing stands in Celery's settings; the home says what is due."""
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Send what is due and return how long to sleep, seconds. Raises `KeyboardInterrupt` when asked to stop."""
+        """Send what is due and return how long to sleep, seconds. Raises `KeyboardInterrupt` when a signal asked to."""
         signals.check()
         try:
             if self._holds_lock():

@@ -24,6 +24,11 @@ from workers.cli.tables import console, facts_table
 from workers.runs.active import active_runs
 from workers.runs.state import ENDS, RunState
 
+EVERY_S = 1.0
+
+StateFacts = Callable[[RunState], list[tuple[str, str]]]
+"""Returns the state of a run as names and words."""
+
 
 class Live(Value, frozen=True, kw_only=True):
     """A run while it goes on."""
@@ -118,12 +123,6 @@ def _duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-EVERY_S = 1.0
-
-StateFacts = Callable[[RunState], list[tuple[str, str]]]
-"""Returns the state of a run as names and words."""
 
 
 def live_run(state: RunState, broker: str | None) -> Live | None:

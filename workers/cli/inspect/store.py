@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import UsageError
 from pipeline.text import printable
 from workers.cli import options
 from workers.cli.tables import console, show_facts, show_rows
+from workers.processes import signals
 
 if TYPE_CHECKING:
     from storage import FileFeatureStore
@@ -99,7 +101,6 @@ def verify(home_path: str, *, repair: bool, as_json: bool) -> None:
     Exit status 1 when something is damaged and was not mended. Safe beside anything else at work.
     """
     from storage import FileFeatureStore
-    from workers.processes import signals
 
     signals.listen()
     root = _store_folder(home_path)
@@ -163,9 +164,7 @@ def export(family: str | None, form: str, out: str | None, home_path: str, *, fo
     Rows come track by track in the store's order. However many there are, some ten megabytes are in memory at once;
     the file has its name only when it is whole.
     """
-    from pipeline.errors import UsageError
     from storage.exchange import export as write
-    from workers.processes import signals
 
     signals.listen()
     features = _features(home_path)
@@ -207,7 +206,6 @@ def import_npz(file: str, family: str, home_path: str, *, as_json: bool) -> None
     """
     from pipeline.plans.recipe import load_recipe
     from storage.home import only_one, prepare_home
-    from workers.processes import signals
     from workers.runs import import_npz as runs_import_npz
 
     signals.listen()

@@ -8,6 +8,9 @@ from typing import Any
 import click
 
 from workers.cli import options
+from workers.cli.lookup import existing_home
+from workers.cli.runs.request import command_line
+from workers.processes import signals
 
 
 @click.command()
@@ -77,12 +80,9 @@ def predict(
     """
     from pipeline.learning.training.prediction import ScoreCounter
     from workers.broker.address import BrokerAddress
-    from workers.cli.lookup import existing_home
     from workers.cli.runs import prediction_output
-    from workers.cli.runs.request import command_line
     from workers.predict import predictions
     from workers.predict.request import PredictionRequest
-    from workers.processes import signals
     from workers.processes.environment import quiet_tensorflow
     from workers.runs.progress import View
 

@@ -4,6 +4,7 @@ import click
 
 from pipeline.errors import UsageError
 from workers.cli import options
+from workers.cli.lookup import existing_home, pick_run
 
 
 @click.command()
@@ -12,7 +13,6 @@ from workers.cli import options
 @options.as_json
 def report(run_id: str | None, home_path: str, *, as_json: bool) -> None:
     """Write the HTML report of a run again, and say where it is."""
-    from workers.cli.lookup import existing_home, pick_run
     from workers.learning import report as learning_report
     from workers.runs.state import RunState
 

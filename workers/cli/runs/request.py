@@ -4,6 +4,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import UsageError
+
 if TYPE_CHECKING:
     from storage.home import Home
     from workers.runs.request import RunRequest
@@ -54,8 +56,6 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
 
 def like_last_run(home: "Home", request: "RunRequest", given: dict[str, Any]) -> "RunRequest":
     """Return a request with the libraries and labels of the home's last run, where it names none."""
-    from pipeline.errors import UsageError
-
     runs = home.ledger.run_ids("library")
     if not runs:
         raise UsageError(

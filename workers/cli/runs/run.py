@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import UsageError
 from workers.cli import options
 from workers.cli.runs.request import like_last_run, parse_request
+from workers.processes import signals
 
 if TYPE_CHECKING:
     from storage.home import Home
     from workers.runs.progress import View
     from workers.runs.request import RunRequest
-
-# Celery, NumPy and the rest are imported by the functions below: the help and the shell's completion answer at once.
 
 Body = Callable[["Home", "RunRequest", "View"], dict[str, Any]]
 """What a command does in a home, and the summary that it returns."""
@@ -100,11 +100,9 @@ def _run_command(
     given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True, makes_library: bool = False
 ) -> None:
     """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
-    from pipeline.errors import UsageError
     from pipeline.library import imported
     from storage.home import only_one
     from workers.cli.runs.summary import show_summary
-    from workers.processes import signals
     from workers.runs.progress import View
     from workers.runs.recipes import with_library
     from workers.service import state

