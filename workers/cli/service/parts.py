@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.errors import UsageError
-from workers.broker import health
 from workers.cli import options
 
 if TYPE_CHECKING:
@@ -81,6 +80,7 @@ def _prepare(home_path: str, broker: str | None, *, end_with_parent: bool) -> "t
     """
     from storage.home import prepare_home
     from workers.app.settings import Settings
+    from workers.broker import health
     from workers.broker.address import BrokerAddress
     from workers.processes.child import end_with_parent as watch_parent
 

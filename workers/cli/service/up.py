@@ -13,7 +13,6 @@ import click
 
 from pipeline.errors import ChordalError, UsageError
 from pipeline.text import printable
-from workers.broker import health
 from workers.cli import options
 from workers.cli.service.parts import AUTH, LOOPBACK, flower_auth
 from workers.cli.tables import show_facts
@@ -97,6 +96,7 @@ def down(home_path: str, *, as_json: bool) -> None:
 
 def _parse_options(given: dict[str, Any]) -> "Options":
     """Return the options of the service. Raises `UsageError` for what cannot be."""
+    from workers.broker import health
     from workers.broker.address import BrokerAddress
     from workers.service import flower as service_flower
     from workers.service.supervisor import Options, Page

@@ -12,7 +12,6 @@ import click
 
 from pipeline.errors import ChordalError
 from pipeline.wire import Value
-from workers.broker import health
 from workers.cli import options
 
 FREE_BYTES = 2 * 1024**3
@@ -111,6 +110,7 @@ def _memory(_home_path: str, _broker: str | None) -> Finding:
 
 
 def _broker(_home_path: str, broker: str | None) -> Finding:
+    from workers.broker import health
     from workers.broker.address import BrokerAddress
 
     try:
