@@ -29,12 +29,12 @@ class InUseError(UsageError):
     """Somebody else works in the home."""
 
 
-def prepare_home(home: str) -> Path:
-    """Return the absolute home folder, made if need be and known to be writable.
+def prepare_home(folder: str) -> "Home":
+    """Return the home in a folder, made if need be and known to be writable.
 
     Raises `UsageError` when it cannot be.
     """
-    path = Path(home).expanduser().absolute()
+    path = Path(folder).expanduser().absolute()
     shown = printable(str(path))
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def prepare_home(home: str) -> Path:
         raise UsageError(
             f"home {shown}: cannot be written ({error.strerror}); free some space or name another folder with --home"
         ) from error
-    return path
+    return Home(path)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ trials = 2
 
 
 @dataclass(frozen=True)
-class Told:
+class CommandResult:
     """What a command printed and how it ended."""
 
     status: int
@@ -82,7 +82,7 @@ class Chordal:
         self.started.append(process)
         return process
 
-    def __call__(self, *arguments: str | os.PathLike[str], within_s: float = 240.0, **more: str) -> Told:
+    def __call__(self, *arguments: str | os.PathLike[str], within_s: float = 240.0, **more: str) -> CommandResult:
         """Run a command to its end."""
         process = self.start(*arguments, **more)
         try:
@@ -91,7 +91,7 @@ class Chordal:
             process.terminate()
             out, err = process.communicate()
             pytest.fail(f"no end within {within_s:.0f} s\n{out}\n{err}\n{self.logs()}")
-        return Told(process.returncode, out, err)
+        return CommandResult(process.returncode, out, err)
 
     def logs(self) -> str:
         """Return the ends of the workers' logs, for a failure's message."""

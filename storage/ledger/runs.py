@@ -223,6 +223,10 @@ class RunLedger(TrialLedger):
         """Return how the winner does, or None when that is not known."""
         return self._documents.find(f"{run_id}/report", EvaluationReport)
 
+    def has_report(self, run_id: str) -> bool:
+        """Return whether it is known how the winner does, without reading all its predictions."""
+        return self._documents.exists(f"{run_id}/report")
+
     def put_measured(self, measured: Measured) -> bool:
         """Write what the outputs of the run's recipe measured."""
         return self._documents.publish(f"{measured.run_id}/measured", measured)

@@ -17,28 +17,28 @@ def library(tmp_path_factory):
     return folder
 
 
-def refused(told, *words: str) -> None:
+def refused(result, *words: str) -> None:
     """Check that a command was refused in one line that has these words."""
-    assert told.status == 2, told.err
-    assert told.out == ""
-    lines = [line for line in told.err.splitlines() if line.startswith("chordal: ")]
-    assert len(lines) == 1, told.err
-    assert "Traceback" not in told.err
+    assert result.status == 2, result.err
+    assert result.out == ""
+    lines = [line for line in result.err.splitlines() if line.startswith("chordal: ")]
+    assert len(lines) == 1, result.err
+    assert "Traceback" not in result.err
     for word in words:
         assert word in lines[0], lines[0]
 
 
 def test_a_missing_folder(chordal, tmp_path):
-    told = chordal("run", tmp_path / "nowhere")
-    refused(told, "nowhere")
-    assert len(told.err.splitlines()) == 1
+    result = chordal("run", tmp_path / "nowhere")
+    refused(result, "nowhere")
+    assert len(result.err.splitlines()) == 1
 
 
 def test_an_empty_folder(chordal, tmp_path):
     (tmp_path / "empty").mkdir()
-    told = chordal("run", tmp_path / "empty")
-    refused(told, "empty", "no audio files")
-    assert len(told.err.splitlines()) == 1
+    result = chordal("run", tmp_path / "empty")
+    refused(result, "empty", "no audio files")
+    assert len(result.err.splitlines()) == 1
 
 
 def test_a_mistake_leaves_no_run_behind_that_would_be_the_last(chordal, library, tmp_path):

@@ -1,4 +1,4 @@
-"""Steering runs from another terminal: pause, throttle, cancel, Ctrl-C, priorities, and what status tells meanwhile."""
+"""Controlling runs from another terminal: pause, throttle, cancel, Ctrl-C, priorities, and the status meanwhile."""
 
 import os
 import pty
@@ -27,7 +27,7 @@ def library(tmp_path):
 
 
 def live(chordal, *arguments: str):
-    """Return what status tells of the run that goes on, or None."""
+    """Return the live part of the status of the run that goes on, or None."""
     return chordal("status", "--json", *arguments).json.get("live")
 
 
@@ -38,19 +38,19 @@ def worker(chordal, role: str) -> psutil.Process:
     return main
 
 
-def doing(told, role: str = "extract") -> str:
+def doing(status, role: str = "extract") -> str:
     """Return what a worker says it does."""
-    return next((each["doing"] for each in told["workers"] if each["name"].startswith(role)), "") if told else ""
+    return next((each["doing"] for each in status["workers"] if each["name"].startswith(role)), "") if status else ""
 
 
 def settled(chordal, what: str, *arguments: str):
-    """Wait until the extraction worker says that it does `what` and has nothing in hand; return what status tells."""
+    """Wait until the extraction worker says that it does `what` and no worker has a task; return the live status."""
 
-    def told():
-        found = live(chordal, *arguments)
-        return found if doing(found) == what and not found["running"] else None
+    def reached():
+        status = live(chordal, *arguments)
+        return status if doing(status) == what and not status["running"] else None
 
-    return eventually(told, within_s=120, every_s=0.3)
+    return eventually(reached, within_s=120, every_s=0.3)
 
 
 def slowly(chordal, library) -> None:
@@ -99,12 +99,12 @@ def test_a_cap_holds_until_it_is_lifted(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
 
     def capped():
-        found = live(chordal)
-        return found if found and found["done"] and doing(found).startswith("waiting for its turn") else None
+        status = live(chordal)
+        return status if status and status["done"] and doing(status).startswith("waiting for its turn") else None
 
-    told = eventually(capped, within_s=120, every_s=0.3)
-    assert told["done"] <= 2
-    assert told["queues"]["extract"] >= 3 * PER_CLASS - 2
+    status = eventually(capped, within_s=120, every_s=0.3)
+    assert status["done"] <= 2
+    assert status["queues"]["extract"] >= 3 * PER_CLASS - 2
     assert chordal("throttle", "--files-per-minute", "none").status == 0
     ends_whole(chordal, running)
 
@@ -149,8 +149,8 @@ def test_a_cancelled_run_keeps_what_is_done_and_a_later_one_does_the_rest(chorda
     slowly(chordal, library)
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
     eventually(lambda: any((chordal.home / "store").rglob("inbox/**/*.h5")), within_s=120)
-    told = chordal("cancel")
-    assert told.status == 0, told.err
+    result = chordal("cancel")
+    assert result.status == 0, result.err
     _, err = running.communicate(timeout=120)
     assert running.returncode == 130, err
     run_id = chordal("status", "--json").json["run_id"]

@@ -7,10 +7,11 @@ import soundfile
 from sounds import RATE_HZ, sound, write_classes
 
 from workers.app.celery import configure
+from workers.app.context import current
 from workers.app.settings import Settings
 from workers.processes.cluster import local_cluster
 from workers.schedule import maintenance, nightly
-from workers.schedule.beat import Memory, Order, orders
+from workers.schedule.beat import Memory, Order, due_orders
 from workers.schedule.nights import Nights, Schedule
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -40,18 +41,18 @@ class Clock:
         self._memory = Memory(now_s=0.0)
 
     def until_morning(self) -> None:
-        """Let hours pass until a night was due, and do what the beat asks for."""
+        """Let hours pass until a night was due, and do what the beat sends."""
         for _ in range(24):
             self.now += timedelta(hours=1)
-            found = orders(
+            orders = due_orders(
                 self._nights,
                 self._memory,
-                busy=False,
-                conducting=False,
+                home_busy=False,
+                worker_busy=False,
                 now=self.now,
                 now_s=(self.now - BEGIN).total_seconds(),
             )
-            for order in found:
+            for order in orders:
                 self._carry_out(order)
 
     def _carry_out(self, order: Order) -> None:
@@ -74,10 +75,13 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
     (chordal.home / "logs").mkdir(parents=True)
     nights = Nights(chordal.home)
     since = (BEGIN - timedelta(minutes=1)).isoformat()
-    wanted = Schedule(nightly="0 3 * * *", since=since, libraries=(str(library),), recipe=str(recipe), reconcile_s=1e9)
-    nights.ask_for(wanted)
+    schedule = Schedule(
+        nightly="0 3 * * *", since=since, libraries=(str(library),), recipe=str(recipe), reconcile_s=1e9
+    )
+    nights.put_schedule(schedule)
     with local_cluster(chordal.home, lasting_broker, 1) as running:
-        context = configure(Settings(home=str(chordal.home), broker=running.broker), "client") and conducting_context()
+        configure(Settings(home=str(chordal.home), broker=running.broker), "client")
+        context = current()
         clock = Clock(context, nights)
 
         # the first night makes the first champion
@@ -118,19 +122,13 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
     for result in (first, second, third):
         page = (context.ledger.path(result.run_id) / "report.html").read_text("utf-8")
         assert result.verdict_reason.replace("'", "&#39;") in page
-    # the schedule tells it
-    shown = chordal("schedule", "show").out
-    assert "kept: does not beat v0002" in shown
-    assert "promoted: beats v0001" in shown
+    # the schedule shows it
+    printed = chordal("schedule", "show").out
+    assert "kept: does not beat v0002" in printed
+    assert "promoted: beats v0001" in printed
     assert chordal("schedule", "show", "--json").json["nights"][0]["verdict"] == "kept"
     # and the champion before is one command away
     assert chordal("models", "rollback").out == "the champion is v0001\n"
-    told = chordal("predict", library / "noisy", "--json").json
-    assert (told["model"], told["extracted"]) == ("v0001", 0)
-    assert "noisy" not in told["classes"]
-
-
-def conducting_context():
-    from workers.app import context
-
-    return context.current()
+    predicted = chordal("predict", library / "noisy", "--json").json
+    assert (predicted["model"], predicted["extracted"]) == ("v0001", 0)
+    assert "noisy" not in predicted["classes"]

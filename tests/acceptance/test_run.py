@@ -21,11 +21,11 @@ def test_a_library_with_broken_files_ends_in_a_model_and_a_report(chordal, tmp_p
     odd = write_odd_files(library / "noisy")
 
     # when
-    told = chordal("run", library, "--recipe", chordal.recipe, "--json")
+    result = chordal("run", library, "--recipe", chordal.recipe, "--json")
 
     # then the summary adds up
-    assert told.status == 0, told.err + chordal.logs()
-    summary = told.json
+    assert result.status == 0, result.err + chordal.logs()
+    summary = result.json
     tracks = summary["tracks"]
     assert tracks["scanned"] == good + len(odd)
     assert tracks["extracted"] + tracks["failed"] == tracks["scanned"]
@@ -91,11 +91,11 @@ def test_training_uses_what_is_stored_and_honours_folds_and_groups(chordal, tmp_
             number = int(path.stem.split()[1])
             path.rename(path.with_name(f"{number % 3}-{number // 3}-{path.name}"))
     assert chordal("extract", library, "--recipe", chordal.recipe, "--json").status == 0
-    told = chordal(
+    result = chordal(
         "train", "--recipe", chordal.recipe, "--folds", r"name:^(\d)-", "--groups", r"name:^(\d-\d)-", "--json"
     )
-    assert told.status == 0, told.err + chordal.logs()
-    summary = told.json
+    assert result.status == 0, result.err + chordal.logs()
+    summary = result.json
     assert summary["tracks"]["extracted"] == 0
     assert summary["split"]["strategy"] == "folds"
     assert summary["scores"]["test"]["n"] == total
@@ -116,8 +116,8 @@ def test_a_stopped_run_leaves_no_process_and_goes_on_later(chordal, tmp_path, nu
     assert running.returncode == 130, err
     assert err.splitlines()[-1].startswith("chordal: stopped;")
     assert chordal.left_running() == []
-    told = chordal("extract", library, "--recipe", chordal.recipe, "--json")
-    tracks = told.json["tracks"]
+    result = chordal("extract", library, "--recipe", chordal.recipe, "--json")
+    tracks = result.json["tracks"]
     assert (tracks["scanned"], tracks["failed"]) == (total, 0)
     assert tracks["unchanged"] > 0
     assert tracks["extracted"] + tracks["unchanged"] == total
@@ -138,9 +138,9 @@ def test_a_second_run_in_the_same_home_is_told_who_has_it(chordal, tmp_path):
     write_classes(library, per_class=20, seconds=8.0)
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
     eventually((chordal.home / "store").is_dir)
-    told = chordal("extract", library, "--recipe", chordal.recipe)
-    assert told.status == 2
-    assert f"in use by process {running.pid}" in told.err
+    result = chordal("extract", library, "--recipe", chordal.recipe)
+    assert result.status == 2
+    assert f"in use by process {running.pid}" in result.err
     running.send_signal(signal.SIGINT)
     running.communicate(timeout=120)
 

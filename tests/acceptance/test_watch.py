@@ -197,6 +197,6 @@ def test_a_kernel_that_watches_no_more_folders_is_replaced_by_looking(watching, 
 
 
 def test_a_library_that_is_not_there_is_refused(chordal):
-    told = chordal("watch", "nowhere", "--recipe", chordal.recipe)
-    assert (told.status, told.out) == (2, "")
-    assert "nowhere: no such folder" in told.err
+    result = chordal("watch", "nowhere", "--recipe", chordal.recipe)
+    assert (result.status, result.out) == (2, "")
+    assert "nowhere: no such folder" in result.err

@@ -35,7 +35,7 @@ from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
 from workers.processes.child import Child
 from workers.processes.cluster import local_cluster
-from workers.runs import state
+from workers.runs.state import RunState
 
 RECIPE = """
 name = "bench"
@@ -191,8 +191,8 @@ def _run(machinery: Machinery, library: Path, recipe: Path) -> dict[str, str]:
     cpu_ms["command"] = 1000 * command.cpu_s / asked
     doors = Home(machinery.home)
     run_id = doors.ledger.run_ids()[-1]
-    counts = state.track_counts(doors, doors.ledger.plan(run_id))
-    took_s = state.seconds(doors, run_id)["extract"]
+    state = RunState.read(doors, run_id)
+    counts, took_s = state.tracks, state.seconds["extract"]
     told = machinery.client.hgetall(TOLD)
     stored = len(FileFeatureStore.open(machinery.home / "store").snapshot())
     # Where the tasks count nothing, nothing can be told of how far they were.
@@ -243,7 +243,7 @@ def _rescans(machinery: Machinery, library: Path, recipe: Path, given) -> list[S
         if status:
             raise SystemExit(f"bench: {errors}")
         doors = Home(machinery.home)
-        counts = state.track_counts(doors, doors.ledger.plan(doors.ledger.run_ids()[-1]))
+        counts = RunState.read(doors, doors.ledger.run_ids()[-1]).tracks
         if counts != {"extracted": 0, "unchanged": asked, "failed": 0}:
             raise SystemExit(f"bench: not everything was known: {counts}")
         others_s = sum(machinery.cpu_s().values()) - sum(before.values())

@@ -1,4 +1,4 @@
-"""What a worker for extraction has loaded when it forks, and what a command that waits has: what it needs, no more."""
+"""What a worker for extraction has loaded when it forks, and what the commands have: what they need, no more."""
 
 from loaded import loaded_by, told_by
 
@@ -17,6 +17,13 @@ HEAVY = (
 COMMAND = """
 import workers.cli.runs.run, workers.learning.mlflow_tracking, workers.runs.execute, workers.runs.import_npz
 import workers.service.state
+"""
+
+HELP = """
+import click
+from workers.cli import COMMANDS, cli
+for name in COMMANDS:
+    cli.get_command(click.Context(cli), name)
 """
 
 MORE = """
@@ -52,3 +59,7 @@ def test_a_warm_worker_has_every_kernel_that_a_file_may_need():
 
 def test_a_command_that_waits_for_workers_loads_nothing_that_only_they_need():
     assert loaded_by(COMMAND, {*HEAVY} - {"rich"}) == ""
+
+
+def test_the_help_loads_none_of_the_libraries_that_the_commands_need():
+    assert loaded_by(HELP, {*HEAVY, "celery", "h5py", "kombu", "numpy", "psutil", "redis", "scipy"}) == ""

@@ -1,4 +1,8 @@
-"""The command line: `chordal`. Each command is a module that is imported only when it is called."""
+"""The command line: `chordal`. Each command is a module that is imported only when it is called.
+
+The help and the shell's completion import all of them. So a command imports in its functions whatever brings NumPy,
+h5py, Celery, Redis' client, Rich or SciPy with it.
+"""
 
 import importlib
 import os
@@ -41,7 +45,7 @@ COMMANDS = {
     "guard-broker": "workers.cli.service.worker:guard_broker",
     "supervise": "workers.cli.service.up:supervise",
 }
-"""Command names, in the order the help shows them, and where each is."""
+"""Command names, in the order the help lists them, and where each is."""
 
 
 class LazyGroup(click.Group):
@@ -87,25 +91,25 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         place = context.command_path if context else "chordal"
-        _say(f"{error.format_message().rstrip('.')}; `{place} --help` tells more")
+        _show_error(f"{error.format_message().rstrip('.')}; `{place} --help` tells more")
         sys.exit(2)
     except (KeyboardInterrupt, click.Abort):
-        _say("stopped; what was finished is kept, and the same command goes on from there")
+        _show_error("stopped; what was finished is kept, and the same command goes on from there")
         sys.exit(130)
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`): that is no error, but Python would complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except CancelledError as error:
-        _say(str(error))
+        _show_error(str(error))
         sys.exit(130)
     except UsageError as error:
-        _say(str(error))
+        _show_error(str(error))
         sys.exit(2)
     except ChordalError as error:
-        _say(str(error))
+        _show_error(str(error))
         sys.exit(2 if isinstance(error, (StoreError, ConnectionError)) else 1)
 
 
-def _say(text: str) -> None:
+def _show_error(text: str) -> None:
     click.echo("chordal: " + " ".join(text.split()), err=True)

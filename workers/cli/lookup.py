@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from storage.home import Home
 
 
-def opened(home: str) -> "Home":
-    """Return the doors of an existing home.
+def existing_home(home_path: str) -> "Home":
+    """Return the home in a folder.
 
-    Raises `UsageError` when there is none: asking must not create one.
+    Raises `UsageError` when there is none: a command that only reads must not make one.
     """
     from storage.home import Home
 
-    path = Path(home).expanduser().absolute()
+    path = Path(home_path).expanduser().absolute()
     if not any((path / name).is_dir() for name in ("runs", "store")):
         raise UsageError(
             f"home {printable(str(path))}: nothing here yet; `chordal run LIBRARY` makes it, --home names another"
@@ -27,7 +27,7 @@ def opened(home: str) -> "Home":
 
 
 def pick_run(home: "Home", run_id: str | None, purpose: "Purpose | None" = None) -> str:
-    """Return the run asked for, or the last one, or the last one for a purpose.
+    """Return the id of a run, by default that of the last one, or of the last one for a purpose.
 
     Raises `UsageError` when there is no such run.
     """

@@ -11,9 +11,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def home(command: Command) -> Command:
-    """Add `--home`."""
+    """Add `--home`; the command's parameter is `home_path`, a string."""
     return click.option(
         "--home",
+        "home_path",
         envvar="CHORDAL_HOME",
         default="./chordal-home",
         show_default=True,
@@ -43,7 +44,7 @@ def broker(command: Command) -> Command:
 
 
 def library_options(command: Command) -> Command:
-    """Add what says how files are labelled, grouped and folded, and with which recipe."""
+    """Add the options that say how files are labelled, grouped and folded, and with which recipe."""
     options = [
         click.option(
             "--recipe", default="default", show_default=True, metavar="NAME|FILE", help="A recipe's name or TOML file."
@@ -88,7 +89,7 @@ def library_options(command: Command) -> Command:
 
 
 def work_options(command: Command) -> Command:
-    """Add what says who does the work."""
+    """Add the options that say who does the work."""
     command = broker(command)
     command = click.option(
         "--priority",

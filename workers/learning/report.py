@@ -13,7 +13,7 @@ from pipeline.report.content import ReportContent, RunCounts, gather_facts
 from pipeline.versions import software_versions
 from storage.home import Home
 from storage.ledger.times import trials_wall_s
-from workers.runs import state
+from workers.runs.state import RunState
 
 
 def write(home: Home, run_id: str) -> Path:
@@ -29,8 +29,8 @@ def write(home: Home, run_id: str) -> Path:
 def content(home: Home, run_id: str) -> ReportContent:
     """Return everything the report of a run tells."""
     ledger = home.ledger
-    plan = ledger.plan(run_id)
-    counts = state.track_counts(home, plan)
+    state = RunState.read(home, run_id)
+    plan, counts = state.plan, state.tracks
     balance: Counter[str] = Counter()
     files = 0
     evaluation = ledger.report(run_id)
@@ -53,7 +53,7 @@ def content(home: Home, run_id: str) -> ReportContent:
         evaluation=evaluation,
         trials_wall_s=trials_wall_s(ledger, run_id),
         verdict=home.champions.verdict(evaluation.model.version) if evaluation is not None else None,
-        seconds=state.seconds(home, run_id),
+        seconds=state.seconds,
         versions=software_versions(),
         host={
             "system": platform.platform(terse=True),

@@ -174,9 +174,9 @@ def _extract_missing(
             chunk_s=asked.chunk_s,
         )
         plan = request.plan_run(wanted, home.ledger)
-        found = scan.write_shards(home, plan, tracks=chain([first], missing))
+        found = scan.write_tracks(home, plan, chain([first], missing), complete=False)
         finished = request.ScannedRun(plan=plan, found=found)
-        execute.follow(home.path, finished, view, broker=broker, workers=wanted.workers)
+        execute.follow(home, finished, view, broker=broker, workers=wanted.workers)
     return found.files
 
 

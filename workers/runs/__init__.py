@@ -1,1 +1,1 @@
-"""A run from the command's side: request, scan, publish, wait, monitor, cancel."""
+"""A run as its command sees it: the request, the scan, publishing, waiting, recovery from lost tasks, cancellation."""

@@ -1,4 +1,4 @@
-"""Which runs go on in a home, and with which broker: a small file per run, locked for as long as its command lives.
+"""The active runs of a home, and the broker of each: a small file per run, locked for as long as its command lives.
 
 The lock is the kernel's and goes with its process, so a file that nobody holds is left from a command that was killed.
 """
@@ -8,19 +8,19 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
 from pipeline.errors import UsageError
 from pipeline.text import printable
 from pipeline.wire import Value
+from storage.home import Home
 from workers.broker.address import BrokerAddress
 
 FOLDER = "going"
 
 
 class ActiveRun(Value, frozen=True, kw_only=True):
-    """A run that goes on."""
+    """A run whose command lives."""
 
     run_id: str
     broker: BrokerAddress | None = None
@@ -28,19 +28,19 @@ class ActiveRun(Value, frozen=True, kw_only=True):
 
 
 class Announcement:
-    """The file that says a run goes on; owned by the command that waits for it."""
+    """The file of an active run; owned by the command that waits for it."""
 
     def __init__(self, file: IO[bytes], run_id: str) -> None:
         self._file = file
         self._run_id = run_id
         self._write(ActiveRun(run_id=run_id))
 
-    def reached_by(self, broker: BrokerAddress) -> None:
-        """Say which broker the run uses."""
+    def set_broker(self, broker: BrokerAddress) -> None:
+        """Write down which broker the run uses."""
         self._write(ActiveRun(run_id=self._run_id, broker=broker))
 
-    def _write(self, going: ActiveRun) -> None:
-        data = json.dumps(going.to_wire()).encode("ascii")
+    def _write(self, run: ActiveRun) -> None:
+        data = json.dumps(run.to_wire()).encode("ascii")
         self._file.seek(0)
         self._file.write(data)
         self._file.truncate()
@@ -48,9 +48,9 @@ class Announcement:
 
 
 @contextmanager
-def announce(home: Path, run_id: str) -> Iterator[Announcement]:
-    """Say that a run goes on for as long as the context lasts."""
-    folder = home / FOLDER
+def announce(home: Home, run_id: str) -> Iterator[Announcement]:
+    """List a run among the active ones for as long as the context lasts."""
+    folder = home.path / FOLDER
     folder.mkdir(exist_ok=True)
     path = folder / f"{run_id}.json"
     # Named when it is locked: nobody may take it for one that was left behind. Private: an address has a password.
@@ -65,37 +65,38 @@ def announce(home: Path, run_id: str) -> Iterator[Announcement]:
             path.unlink(missing_ok=True)
 
 
-def active_runs(home: Path) -> list[ActiveRun]:
-    """Return the runs that go on in a home, oldest first; what a killed command left behind is swept up."""
-    found = []
-    for path in sorted((home / FOLDER).glob("*.json")):
+def active_runs(home: Home) -> list[ActiveRun]:
+    """Return the active runs of a home, oldest first; files that killed commands left behind are removed."""
+    runs = []
+    for path in sorted((home.path / FOLDER).glob("*.json")):
         try:
             with path.open("rb") as file:
-                if _is_held(file):
-                    found.append(ActiveRun.from_wire(json.loads(file.read() or b"{}")))
+                if _is_locked(file):
+                    runs.append(ActiveRun.from_wire(json.loads(file.read() or b"{}")))
                 else:
                     path.unlink(missing_ok=True)
         except (OSError, ValueError):
             continue  # ended, or is being written, just now
-    return found
+    return runs
 
 
-def pick_active_run(home: Path, run_id: str | None) -> ActiveRun:
-    """Return the run asked for, or the only one that goes on.
+def pick_active_run(home: Home, run_id: str | None) -> ActiveRun:
+    """Return the active run of an id, or the only one there is.
 
     Raises `UsageError` when there is none, or more than one to choose from.
     """
-    found = [each for each in active_runs(home) if run_id in (None, each.run_id)]
-    if not found:
+    runs = [each for each in active_runs(home) if run_id in (None, each.run_id)]
+    shown = printable(str(home.path))
+    if not runs:
         what = "no run is going on here" if run_id is None else f"run {printable(run_id)} is not going on here"
-        raise UsageError(f"home {printable(str(home))}: {what}; --home names another, --broker a broker of your own")
-    if len(found) > 1:
-        ids = ", ".join(each.run_id for each in found)
-        raise UsageError(f"home {printable(str(home))}: {len(found)} runs are going on; name one of {ids}")
-    return found[0]
+        raise UsageError(f"home {shown}: {what}; --home names another, --broker a broker of your own")
+    if len(runs) > 1:
+        ids = ", ".join(each.run_id for each in runs)
+        raise UsageError(f"home {shown}: {len(runs)} runs are going on; name one of {ids}")
+    return runs[0]
 
 
-def _is_held(file: IO[bytes]) -> bool:
+def _is_locked(file: IO[bytes]) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

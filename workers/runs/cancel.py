@@ -1,12 +1,12 @@
-"""Ending a run before its time, by `chordal cancel` or Ctrl-C: what is done is kept, what is at hand is finished."""
+"""Ending a run early, by `chordal cancel` or Ctrl-C: what is done is kept, the files at hand are finished."""
 
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from pipeline.errors import CancelledError, StoreError
+from storage import RunLedger
 from storage.home import Home
 from workers.app.context import queues_of
 from workers.app.settings import QUEUES
@@ -17,32 +17,27 @@ from workers.broker.queues import Queues
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster
 from workers.runs.progress import View
+from workers.runs.state import CANCELLED, STOPPED
 
-if TYPE_CHECKING:
-    from storage import RunLedger
+FINISH_S = 60.0
+"""How long the workers may take to finish the files at hand."""
 
-
-CANCELLED = "cancelled"
-"""The claim in the ledger of whoever cancelled a run."""
-
-AT_HAND_S = 60.0
-"""How long the files at hand may take still."""
 POLL_S = 0.1
 
 
 def cancel(home: Home, run_id: str, broker: BrokerAddress | None) -> None:
-    """Ask a run to end: the command that waits for it reads the ledger, its tasks ask the broker."""
+    """Cancel a run: the command that waits for it reads the ledger, its tasks read the broker's counters."""
     home.ledger.claim(run_id, CANCELLED)
     if broker is None:
         return
     # The waiting command, if there is one, does the same as soon as it reads the ledger.
     client = broker.client(timeout_s=3.0, retries=1)
     with suppress(*BROKER_ERRORS):
-        take_back(Counters(client), queues_of(broker, client), run_id)
+        withdraw_tasks(Counters(client), queues_of(broker, client), run_id)
 
 
-def take_back(counters: Counters, queues: Queues, run_id: str) -> None:
-    """Take a run's tasks out of the queues, and let those that workers hold already return at once."""
+def withdraw_tasks(counters: Counters, queues: Queues, run_id: str) -> None:
+    """Take a run's tasks out of the queues, and let those that workers have already return at once."""
     counters.cancel(run_id)
     queues.withdraw(QUEUES, run_id)
 
@@ -61,33 +56,32 @@ def require_not_cancelled(home: Home, run_id: str) -> None:
 
 
 def is_stop_requested(home: Home, run_id: str) -> bool:
-    """Tell whether somebody wants the run to end, by whatever means."""
+    """Tell whether the run has to end early, by a signal or by `chordal cancel`."""
     return signals.stop_requested() or is_cancelled(home, run_id)
 
 
-def wind_down(home: Home, run_id: str, running: LocalCluster, counters: Counters, view: View) -> None:
-    """Let this run's workers finish the files at hand, then raise what ends the command."""
+def shut_down(home: Home, run_id: str, cluster: LocalCluster, counters: Counters, view: View) -> None:
+    """Let this run's workers finish the files at hand, then end the command.
+
+    Raises `CancelledError` when the run was cancelled, `KeyboardInterrupt` when a signal asked to stop.
+    """
     with suppress(*BROKER_ERRORS):
         counters.cancel(run_id)
     if signals.stop_requested():
         view.line("stopping: the files at hand are finished, what is done is kept; press Ctrl-C again to stop at once")
-    running.finish()
+    cluster.finish()
     pause = threading.Event()
-    deadline = time.monotonic() + AT_HAND_S
-    while running.has_live_workers and time.monotonic() < deadline:
+    deadline = time.monotonic() + FINISH_S
+    while cluster.has_live_workers and time.monotonic() < deadline:
         signals.check()
         pause.wait(POLL_S)
     require_not_cancelled(home, run_id)
     signals.stop()
 
 
-STOPPED = "stopped"
-"""The claim in the ledger of a run whose command ended before it did."""
-
-
 @contextmanager
-def claim_when_stopped(ledger: "RunLedger", run_id: str) -> Iterator[None]:
-    """Note in the ledger that a run's command ended before the run did: then nobody takes it up again."""
+def claim_when_stopped(ledger: RunLedger, run_id: str) -> Iterator[None]:
+    """Write in the ledger that a run's command ended before the run did: then nobody takes it up again."""
     try:
         yield
     except BaseException:

@@ -1,105 +1,103 @@
-"""A run from the command's side: plan it, scan, publish, wait, heal, and sum up."""
+"""A run from its request to its end: scan, publish, wait, and take down whatever was started for it."""
 
 import gc
 from contextlib import nullcontext, suppress
-from pathlib import Path
 
-from pipeline.library import scan_summary
-from pipeline.plans.run import RunPlan
+from pipeline.library.scan_summary import ScanSummary
 from storage.home import Home
 from workers.app.celery import configure
-from workers.app.context import Context
+from workers.app.context import Context, current
 from workers.app.settings import Settings
 from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.broker.health import BROKER_ERRORS
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
-from workers.runs import cancel, state
 from workers.runs.active import announce
-from workers.runs.cancel import claim_when_stopped
+from workers.runs.cancel import claim_when_stopped, withdraw_tasks
 from workers.runs.monitor import RunMonitor
 from workers.runs.progress import View
 from workers.runs.publish import Publisher
 from workers.runs.request import RunRequest, ScannedRun
 from workers.runs.scan import scan_libraries
+from workers.runs.state import RunState, describe_counts
 from workers.runs.wait import wait_for_end
 
 
-def execute(home: Path, wanted: RunRequest, view: View) -> ScannedRun:
-    """Carry out what was asked, from the scan to the report.
+def execute(home: Home, request: RunRequest, view: View) -> ScannedRun:
+    """Carry out a request, from the scan to the report.
 
     Raises `UsageError` for what cannot be done, `RunFailedError` for a run that broke. However it ends, what was
     started is taken down, and what was committed stays.
     """
-    if wanted.broker is not None:
-        health.require_for_run(wanted.broker)
-    # Before anything is started: a mistake in the labels is told at once.
-    context = Home(home)
-    finished = scan_libraries(context, wanted, view)
-    if _nothing_to_do(context, finished.plan):
-        view.stage("extract", total=finished.found.files)
-        view.finish(
-            "extract", finished.found.files, note=state.describe_counts(state.track_counts(context, finished.plan))
-        )
+    require_broker(request)
+    # Before anything is started: a mistake in the labels is reported at once.
+    scanned = scan_libraries(home, request, view)
+    state = RunState.read(home, scanned.plan.run_id)
+    if state.all_sealed and not scanned.plan.learn:  # everything was stored before, so nothing has to be started
+        view.stage("extract", total=scanned.found.files)
+        view.finish("extract", scanned.found.files, note=describe_counts(state.tracks))
     else:
-        follow(home, finished, view, broker=wanted.broker, workers=wanted.workers)
-    return finished
+        follow(home, scanned, view, broker=request.broker, workers=request.workers)
+    return scanned
 
 
-def _nothing_to_do(home: Home, plan: RunPlan) -> bool:
-    """Tell whether a scanned run is over already, so that nothing has to be started for it."""
-    return not plan.learn and len(home.ledger.sealed_shards(plan.run_id)) == home.ledger.shard_count(plan.run_id)
+def require_broker(request: RunRequest) -> None:
+    """Make sure that the broker of a request, if it names one, answers and its workers are of this version.
+
+    Raises `BrokerError`, or `UsageError` for another version.
+    """
+    if request.broker is not None:
+        health.require_for_run(request.broker)
 
 
-def adopt(home: Path, run_id: str, view: View, *, broker: BrokerAddress) -> ScannedRun:
+def adopt(home: Home, run_id: str, view: View, *, broker: BrokerAddress) -> ScannedRun:
     """Bring a scanned run whose command died to its end. Raises as `execute` does."""
     health.require_for_run(broker)
-    ledger = Home(home).ledger
-    shards = ledger.shards(run_id)
-    files = sum(len(ledger.shard(run_id, shard)) for shard in shards)
-    found = scan_summary.ScanSummary(files=files, bytes=0, shards=len(shards), labels={})
-    finished = ScannedRun(plan=ledger.plan(run_id), found=found)
-    follow(home, finished, view, broker=broker, workers=None)
-    return finished
+    state = RunState.read(home, run_id)
+    found = ScanSummary(files=state.files, bytes=0, shards=state.shards_written, labels={})
+    scanned = ScannedRun(plan=state.plan, found=found)
+    follow(home, scanned, view, broker=broker, workers=None)
+    return scanned
 
 
 def follow(
-    home: Path,
-    finished: ScannedRun,
+    home: Home,
+    scanned: ScannedRun,
     view: View,
     *,
     broker: BrokerAddress | None,
     workers: int | None,
-    within: LocalCluster | None = None,
+    cluster: LocalCluster | None = None,
 ) -> None:
-    """Publish a scanned run and wait for its end, `within` a cluster if there is one. Raises as `execute` does.
+    """Publish a scanned run and wait for its end, with the processes of a `cluster` or, without one, with its own.
 
-    `health.require_for_run` has checked the broker before.
+    Raises as `execute` does.
     """
-    plan = finished.plan
+    plan = scanned.plan
     run_id = plan.run_id
     # A worker that finds nothing to do costs seconds of CPU and the memory of a pool.
     roles = [role for role, needed in (("extract", plan.extract), ("learn", plan.learn)) if needed]
+    own = local_cluster(home.path, broker, workers, roles=roles) if cluster is None else nullcontext(cluster)
     with (
-        claim_when_stopped(Home(home).ledger, run_id),
+        claim_when_stopped(home.ledger, run_id),
         announce(home, run_id) as announcement,
-        local_cluster(home, broker, workers, roles=roles) if within is None else nullcontext(within) as running,
+        own as running,
     ):
-        announcement.reached_by(running.broker)
+        announcement.set_broker(running.broker)
         context = _client(home, running)
         publisher = Publisher(context, plan)
         try:
             publisher.start()
-            watcher = RunMonitor(context, plan, finished.found, view)
+            monitor = RunMonitor(context, plan, scanned.found, view)
             with signals.first_interrupt_asks() if view.is_live else nullcontext():
-                wait_for_end(context, running, watcher, publisher)
+                wait_for_end(context, running, monitor, publisher)
         except BaseException:
             with suppress(*BROKER_ERRORS):
                 context.counters.cancel(run_id)
             publisher.stop()
             with suppress(*BROKER_ERRORS):
-                cancel.take_back(context.counters, context.queues, run_id)
+                withdraw_tasks(context.counters, context.queues, run_id)
             raise
         finally:
             publisher.stop()
@@ -107,8 +105,7 @@ def follow(
             gc.collect()
 
 
-def _client(home: Path, running: LocalCluster) -> Context:
-    from workers.app import context
-
-    configure(Settings(home=str(home), broker=running.broker), "client")
-    return context.current()
+def _client(home: Home, cluster: LocalCluster) -> Context:
+    """Make this process a client of the cluster's broker, and return its context."""
+    configure(Settings(home=str(home.path), broker=cluster.broker), "client")
+    return current()

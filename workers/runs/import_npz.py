@@ -1,10 +1,8 @@
-"""Libraries that were imported from a file: brought in once, and learned from like scanned ones.
+"""Importing a library from a file: its rows are stored, and a run of its own tells their labels.
 
-The first run of such a library is the import itself: its shards tell the tracks and their labels. Every later run has
-a copy of them, as no folder can be walked for it.
+Every later run over such a library has a copy of that run's shards, as there is no folder to walk.
 """
 
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,8 @@ from pipeline.plans.recipe import Recipe
 from pipeline.text import printable
 from storage.exchange.import_npz import import_rows, read_npz
 from storage.home import Home
-
-_SHARD_ROWS = 500
+from workers.runs.request import RunRequest, plan_run
+from workers.runs.scan import write_tracks
 
 
 def check_file(path: Path, family_name: str) -> None:
@@ -32,22 +30,14 @@ def import_npz(home: Home, path: Path, family_name: str, recipe: Recipe, command
     The rows are stored first, all or none, and again is a no-op: whatever dies, the same command completes it.
     Raises `UsageError` for a file of another form, `StoreError` when it cannot be stored.
     """
-    from workers.runs import request
-
     spec = family(family_name).spec
     rows = read_npz(path, spec)
-    ledger = home.ledger
-    new = import_rows(home.path / "store", rows, spec, sequence=ledger.next_sequence())
-    wanted = request.RunRequest(
+    new = import_rows(home.path / "store", rows, spec, sequence=home.ledger.next_sequence())
+    request = RunRequest(
         command=command, libraries=(rows.library,), recipe=recipe, labels=LABELS, extract=False, learn=False
     )
-    plan = request.plan_run(wanted, ledger)
-    tracks = rows.scanned()
-    shards = 0
-    while shard := list(islice(tracks, _SHARD_ROWS)):
-        ledger.write_shard(plan.run_id, shards, shard)
-        shards += 1
-    ledger.close_scan(plan.run_id, shards)
+    plan = plan_run(request, home.ledger)
+    write_tracks(home, plan, rows.scanned(), complete=True)
     return {
         "run_id": plan.run_id,
         "library": printable(rows.library),

@@ -1,4 +1,4 @@
-"""Watching a run: reads the ledger, shows the stages as they come and go, and tells when the run has ended."""
+"""The progress of a run on a person's screen: reads its state, and shows each stage as it begins and ends."""
 
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from pipeline.library.scan_summary import ScanSummary
 from pipeline.plans.run import RunPlan
 from workers.app import controls
 from workers.app.context import Context
-from workers.runs import state
 from workers.runs.progress import View
+from workers.runs.state import RunState, describe_counts
 
 
 class RunMonitor:
@@ -18,30 +18,30 @@ class RunMonitor:
     def __init__(self, context: Context, plan: RunPlan, found: ScanSummary, view: View) -> None:
         self.plan = plan
         self.view = view
-        self.state = state.observe(context, plan.run_id)
-        self._context = context
-        self._files = found.files
+        self.state = RunState.read(context, plan.run_id)
         self.ended = False
         """Whether the run has come to its end, well or not."""
         self.settled = 0
         """Files that its tasks were counted to have dealt with."""
+        self._context = context
+        self._files = found.files
         self._stage = ""
-        self._extracted = False
-        self._told_search = False
+        self._is_extracted = False
+        self._is_search_shown = False
         self._held_by = ""
 
-    def look(self) -> None:
-        """Read the run's state and show it."""
-        self.state = state.observe(self._context, self.plan.run_id)
+    def update(self) -> None:
+        """Read the run's state and show it. Raises `StoreError`, or one of `BROKER_ERRORS`."""
+        self.state = RunState.read(self._context, self.plan.run_id)
         self._show_controls()
-        if self.plan.extract and len(self.state.sealed) != self.state.shards:
+        if self.plan.extract and not self.state.all_sealed:
             self._show_extraction()
         else:
             self._end_extraction()
-        if self.state.ended or (self._extracted and not self.plan.learn):
-            self._leave()
+        if self.state.ended or (self._is_extracted and not self.plan.learn):
+            self._end_stage()
             self.ended = True
-        elif self._extracted:
+        elif self._is_extracted:
             self._show_learning()
 
     def _show_controls(self) -> None:
@@ -55,7 +55,7 @@ class RunMonitor:
             self._held_by = held_by
 
     def _show_extraction(self) -> None:
-        self._enter("extract", self._files)
+        self._begin_stage("extract", self._files)
         counts = self._context.counters.progress(self.plan.run_id)
         self.settled = done = sum(int(counts.get(name, 0)) for name in ("extracted", "unchanged", "failed"))
         notes = [] if done else ["the workers are starting"]
@@ -66,47 +66,47 @@ class RunMonitor:
         self.view.update("extract", min(done, self._files), total=self._files, note=", ".join(notes))
 
     def _end_extraction(self) -> None:
-        if self._extracted:
+        if self._is_extracted:
             return
-        self._extracted = True
+        self._is_extracted = True
         if not self.plan.extract:
             return
-        self._enter("extract", self._files)
-        counts = state.track_counts(self._context, self.plan)
-        self._leave(done=sum(counts.values()), note=state.describe_counts(counts))
+        self._begin_stage("extract", self._files)
+        counts = self.state.tracks
+        self._end_stage(done=sum(counts.values()), note=describe_counts(counts))
 
     def _show_learning(self) -> None:
-        trials = self.state.trials
-        if trials is None or len(self.state.outcomes) < len(trials):
+        trials, ended = self.state.trials, len(self.state.ended_trials)
+        if trials is None or ended < len(trials):
             total = len(trials or ()) or None
-            self._enter("trials", total)
-            self._tell_search()
-            note = "" if self.state.outcomes else "the first ones load TensorFlow" if trials else "being drawn up"
-            self.view.update("trials", len(self.state.outcomes), total=total, note=note)
+            self._begin_stage("trials", total)
+            self._show_search()
+            note = "" if ended else "the first ones load TensorFlow" if trials else "being drawn up"
+            self.view.update("trials", ended, total=total, note=note)
         else:
-            self._enter("final training", None)
+            self._begin_stage("final training", None)
             self.view.update("final training", 0, note="fitting the winner, reading the test tracks once")
 
-    def _tell_search(self) -> None:
-        """Say once what is searched, as soon as that is settled."""
-        study = self._context.ledger.study(self.plan.run_id) if not self._told_search else None
+    def _show_search(self) -> None:
+        """Show once what is searched, as soon as the study is drawn up."""
+        study = self._context.ledger.study(self.plan.run_id) if not self._is_search_shown else None
         if study is None:
             return
-        self._told_search = True
+        self._is_search_shown = True
         for line in lines_of(summarise(self.plan.recipe, study)):
             self.view.line(line)
 
-    def _enter(self, stage: str, total: int | None) -> None:
+    def _begin_stage(self, stage: str, total: int | None) -> None:
         if stage == self._stage:
             return
-        self._leave()
+        self._end_stage()
         self._stage = stage
         self.view.stage(stage, total=total)
 
-    def _leave(self, *, done: int | None = None, note: str = "") -> None:
+    def _end_stage(self, *, done: int | None = None, note: str = "") -> None:
         if not self._stage:
             return
         if done is None:
-            done = len(self.state.outcomes) if self._stage == "trials" else 1
+            done = len(self.state.ended_trials) if self._stage == "trials" else 1
         self.view.finish(self._stage, done, note=note)
         self._stage = ""

@@ -1,4 +1,4 @@
-"""What a person sees while a command works: live bars on a terminal, a line per stage elsewhere, or nothing."""
+"""The progress of a command on standard error: live bars on a terminal, a line per stage elsewhere, or nothing."""
 
 import sys
 import time
@@ -39,30 +39,26 @@ class View:
 
     @property
     def is_live(self) -> bool:
-        """Whether somebody looks on at a terminal."""
+        """Whether the stages are shown as bars on a terminal."""
         return not self._live.disable
-
-    @property
-    def _plain(self) -> bool:
-        return self._live.disable
 
     def stage(self, name: str, *, total: int | None = None, note: str = "") -> None:
         """Begin a stage of `total` things."""
         self._started[name] = time.monotonic()
         self._tasks[name] = self._live.add_task(escape(name), total=total, note=escape(note))
-        if self._plain:
+        if not self.is_live:
             self._console.print(f"{name}: started" + (f", {total} to do" if total else ""), markup=False)
 
     def update(self, name: str, done: int, *, total: int | None = None, note: str = "") -> None:
-        """Show how far a stage is."""
+        """Show that `done` of the things of a stage are done."""
         self._live.update(self._tasks[name], completed=done, total=total, note=escape(note))
 
     def finish(self, name: str, done: int, *, note: str = "") -> float:
-        """End a stage and return its seconds."""
+        """End a stage of which `done` things were done, and return its seconds."""
         seconds = time.monotonic() - self._started[name]
         self._live.update(self._tasks[name], completed=done, total=max(done, 1) if done else 1, note=escape(note))
         self._live.stop_task(self._tasks[name])
-        if self._plain:
+        if not self.is_live:
             self._console.print(f"{name}: {note or done}, {seconds:.1f} s", markup=False)
         return seconds
 

@@ -1,6 +1,7 @@
-"""The thread that publishes a run, while its command watches and heals."""
+"""Publishing a run's tasks: in a thread of the command that waits, and no faster than the workers take them."""
 
 import threading
+from collections.abc import Sequence
 
 from pipeline.errors import StoreError
 from pipeline.plans.run import RunPlan
@@ -10,12 +11,14 @@ from workers.app.settings import QUEUES
 from workers.broker.health import BROKER_ERRORS
 from workers.extraction import orders as extraction_orders
 from workers.extraction import seal, stored
-from workers.runs import state
-from workers.runs.state import Step
+from workers.runs.state import RunState, Step
+
+QUEUE_BOUND = 4_000
+"""Tasks that wait or run beyond which publishing pauses: what keeps the broker's memory flat."""
 
 
 class Publisher:
-    """Publishes what a run lacks, no faster than workers take it; once more whenever it is asked to."""
+    """The thread that publishes what a run lacks; started again for what was lost since."""
 
     def __init__(self, context: Context, plan: RunPlan) -> None:
         self._context = context
@@ -24,13 +27,14 @@ class Publisher:
         self._thread: threading.Thread | None = None
 
     @property
-    def is_at_work(self) -> bool:
-        """Whether there is something to be published still, for all that is known."""
+    def is_alive(self) -> bool:
+        """Whether it still has something to publish."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
         """Begin to publish every shard that is not sealed, and to start learning when none is left."""
-        self._thread = threading.Thread(target=self._publish, args=(self._thread is not None,), name="publisher")
+        again = self._thread is not None
+        self._thread = threading.Thread(target=self._publish, kwargs={"again": again}, name="publisher")
         self._thread.start()
 
     def stop(self) -> None:
@@ -39,11 +43,11 @@ class Publisher:
         if self._thread is not None:
             self._thread.join()
 
-    def _publish(self, again: bool) -> None:
+    def _publish(self, *, again: bool) -> None:
         context, plan = self._context, self._plan
         try:
             if plan.extract:
-                publish_all(context, plan, stop=self._stop, again=again)
+                publish_shards(context, plan, stop=self._stop, again=again)
                 # A worker that seals the last shard does this too, but there may be none that needs one.
                 may_learn = seal.claim_learning(context, plan.run_id)
             else:
@@ -56,42 +60,41 @@ class Publisher:
             return  # the sweep has the rest published when the broker is back
 
 
-def carry_out(context: Context, run_id: str, steps: list[Step]) -> None:
-    """Publish what a sweep found missing of learning; the shards may be too many for the queues, as for a new run."""
-    plan = context.ledger.plan(run_id)
-    for step in steps:
-        if step.kind == "plan":
-            canvas.publish_plan(plan)
-        elif step.kind != "shard" and (study := context.ledger.study(run_id)) is not None:
-            canvas.publish_trials(plan, study, missing=step.numbers)
-
-
-QUEUE_BOUND = 4_000
-"""Tasks waiting or running beyond which the producer pauses: what keeps the broker's memory flat."""
-
-
-def publish_all(context: Context, plan: RunPlan, *, stop: threading.Event, again: bool = False) -> None:
+def publish_shards(context: Context, plan: RunPlan, *, stop: threading.Event, again: bool = False) -> None:
     """Publish every shard of a scanned run that is not sealed, pausing while the queues are full.
 
-    Whatever the store has already counts in the run's progress, unless all this is done `again`.
+    Files that are stored already are counted as unchanged in the run's progress, unless all this is done `again`.
     """
-    sealed = frozenset(context.ledger.sealed_shards(plan.run_id))  # of what was known, or of a run taken up again
-    if sealed and not again:
-        context.counters.add(plan.run_id, unchanged=sum(state.track_counts(context, plan).values()))
+    state = RunState.read(context, plan.run_id)
+    # Sealed by now: those of which all was stored at the scan, and those of a run that is taken up again.
+    if state.sealed and not again:
+        context.counters.add(plan.run_id, unchanged=sum(state.tracks.values()))
     # Once for all: what the run itself extracts is in other shards than those that are still to be published.
-    found = stored.stored_files(context, plan)
+    known = stored.stored_files(context, plan)
     for shard in context.ledger.shards(plan.run_id):
-        if shard in sealed:
+        if shard in state.sealed:
             continue
         while context.queues.queued(QUEUES) > QUEUE_BOUND and not stop.wait(0.2):
             pass
         if stop.is_set():
             return
         tracks = context.ledger.shard(plan.run_id, shard)
-        if found is None:
+        if known is None:
             orders = extraction_orders.orders_missing(plan, shard, tracks, context.store.snapshot())
         else:
-            orders = extraction_orders.orders(plan, shard, found.missing(tracks))
+            orders = extraction_orders.orders(plan, shard, known.missing(tracks))
         if len(orders) < len(tracks) and not again:
             context.counters.add(plan.run_id, unchanged=len(tracks) - len(orders))
         canvas.publish_shard(plan, shard, orders)
+
+
+def publish_learning(context: Context, plan: RunPlan, steps: Sequence[Step]) -> None:
+    """Publish again the steps of learning that a sweep found missing.
+
+    Missing shards are for the `Publisher`: they may be too many for the queues, as those of a new run.
+    """
+    for step in steps:
+        if step.kind == "plan":
+            canvas.publish_plan(plan)
+        elif step.kind != "shard" and (study := context.ledger.study(plan.run_id)) is not None:
+            canvas.publish_trials(plan, study, missing=step.numbers)

@@ -1,76 +1,71 @@
-"""Recipes that make their own library, and recipes that are carried out one after the other."""
+"""Recipes that make a library of their own, and recipes that name another to follow them."""
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
-from pipeline.library import imported
-from pipeline.library.imported import PREFIX
+from pipeline.library.imported import LABELS, PREFIX
 from pipeline.plans.recipe import load_recipe
 from pipeline.synthetic.folder import MadeLibrary
 from pipeline.synthetic.library import make_library
 from pipeline.text import printable
 from storage.home import Home
-from workers.broker import health
 from workers.processes.cluster import local_cluster
-from workers.runs import execute, import_npz, request, scan
-
-if TYPE_CHECKING:
-    from workers.runs.progress import View
+from workers.runs.execute import execute, follow, require_broker
+from workers.runs.import_npz import import_npz
+from workers.runs.progress import View
+from workers.runs.request import RunRequest, ScannedRun
+from workers.runs.scan import scan_libraries
 
 FOLDER = "libraries"
-"""Where in the home such libraries lie, each in a folder named by its kind."""
+"""The folder in a home that holds such libraries, each in a folder named by its kind."""
 
 
-def with_library(home: Path, wanted: "request.RunRequest", view: "View") -> "request.RunRequest":
-    """Return the orders with the library that their recipe makes for itself, written and imported where needed.
+def with_library(home: Home, request: RunRequest, view: View) -> RunRequest:
+    """Return the request with the library that its recipe makes for itself, written and imported where needed.
 
     Raises `UsageError` when the recipe makes none, or it cannot be made.
     """
-    plan = wanted.recipe.library
+    plan = request.recipe.library
     if plan is None:
         raise UsageError(
-            f"recipe {printable(wanted.recipe.name)} makes no library of its own; name a LIBRARY, a folder of sounds"
+            f"recipe {printable(request.recipe.name)} makes no library of its own; name a LIBRARY, a folder of sounds"
         )
-    made = make_library(plan, home / FOLDER / str(type(plan).__struct_config__.tag))
+    made = make_library(plan, home.path / FOLDER / str(type(plan).__struct_config__.tag))
     view.line(f"library {made.path}: {'made' if made.written else 'there already'}")
     if made.family:
-        return _imported(home, wanted, made, view)
-    return wanted.replace(libraries=(str(made.path),), labels=made.labels)
+        return _imported(home, request, made, view)
+    return request.replace(libraries=(str(made.path),), labels=made.labels)
 
 
-def carry_out(home: Path, wanted: "request.RunRequest", view: "View") -> "Iterator[request.ScannedRun]":
-    """Carry out a run, and after it those of the recipes that follow, with the same workers; yield each as it ends.
+def execute_recipes(home: Home, request: RunRequest, view: View) -> Iterator[ScannedRun]:
+    """Carry out a request, then those of the recipes that follow, with the same workers; yield each run as it ends.
 
-    Raises as `running.execute` does.
+    Raises as `execute` does.
     """
-    if not wanted.recipe.then:
-        yield execute.execute(home, wanted, view)
+    if not request.recipe.then:
+        yield execute(home, request, view)
         return
-    if wanted.broker is not None:
-        health.require_for_run(wanted.broker)
-    finished = scan.scan_libraries(Home(home), wanted, view)
-    with local_cluster(home, wanted.broker, wanted.workers) as opened:
+    require_broker(request)
+    scanned = scan_libraries(home, request, view)
+    with local_cluster(home.path, request.broker, request.workers) as cluster:
         while True:
-            execute.follow(home, finished, view, broker=opened.broker, workers=None, within=opened)
-            yield finished
-            if not wanted.recipe.then:
+            follow(home, scanned, view, broker=cluster.broker, workers=None, cluster=cluster)
+            yield scanned
+            if not request.recipe.then:
                 return
-            recipe = load_recipe(wanted.recipe.then)
+            recipe = load_recipe(request.recipe.then)
             view.line(f"recipe {recipe.name} follows")
-            wanted = wanted.replace(recipe=recipe, labels=recipe.labels or wanted.labels)
+            request = request.replace(recipe=recipe, labels=recipe.labels or request.labels)
             if recipe.library is not None:
-                wanted = with_library(home, wanted, view)
-            finished = scan.scan_libraries(Home(home), wanted, view)
+                request = with_library(home, request, view)
+            scanned = scan_libraries(home, request, view)
 
 
-def _imported(home: Path, wanted: "request.RunRequest", made: MadeLibrary, view: "View") -> "request.RunRequest":
-    """Return the orders to learn from an NPZ file, imported now unless an earlier run did."""
-    doors = Home(home)
+def _imported(home: Home, request: RunRequest, made: MadeLibrary, view: View) -> RunRequest:
+    """Return the request to learn from an NPZ file, imported now unless an earlier run did."""
     library = PREFIX + str(made.path)
-    plans = (doors.ledger.plan(run_id) for run_id in doors.ledger.run_ids())
+    plans = (home.ledger.plan(run_id) for run_id in home.ledger.run_ids())
     if made.written or not any(plan.libraries == (library,) for plan in plans):
-        told = import_npz.import_npz(doors, made.path, made.family, wanted.recipe, wanted.command)
-        view.line(f"{told['rows']:,} rows imported, {told['new']:,} of them new")
-    return wanted.replace(libraries=(library,), labels=imported.LABELS, extract=False)
+        summary = import_npz(home, made.path, made.family, request.recipe, request.command)
+        view.line(f"{summary['rows']:,} rows imported, {summary['new']:,} of them new")
+    return request.replace(libraries=(library,), labels=LABELS, extract=False)

@@ -1,24 +1,22 @@
-"""What is asked of a run, and its plan in the ledger."""
+"""The request for a run, and its plan in the ledger."""
 
 import secrets
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
-from pipeline.library import scan_summary
+from pipeline.learning.search.plan import check_models
+from pipeline.library.scan_summary import ScanSummary
 from pipeline.plans.recipe import Recipe, load_recipe
 from pipeline.plans.run import Priority, Purpose, RunPlan
 from pipeline.text import printable
 from pipeline.versions import software_versions
 from pipeline.wire import Value
+from storage import RunLedger
 from workers.broker.address import BrokerAddress
-
-if TYPE_CHECKING:
-    from storage import RunLedger
 
 
 class RunRequest(Value, frozen=True, kw_only=True):
-    """What the command line asked for."""
+    """What somebody wants a run to do; fields without a description are as in `RunPlan`."""
 
     command: tuple[str, ...]
     libraries: tuple[str, ...]
@@ -30,32 +28,32 @@ class RunRequest(Value, frozen=True, kw_only=True):
     extract: bool = True
     learn: bool = True
     workers: int | None = None
+    """Worker processes to start; None for one per core, or for none where `broker` is given."""
     broker: BrokerAddress | None = None
+    """The broker to use; None for a private one."""
     max_duration_s: float = 4 * 3600.0
     priority: Priority = "normal"
     run_id: str | None = None
-    """The id the run shall have; None for a new one."""
+    """The id of the run; None for a new one."""
     purpose: Purpose = "library"
     chunk_s: float | None = None
     against: str | None = None
-    """As in `RunPlan`; so are the two before, and the next."""
     tracking: str | None = None
 
 
 class ScannedRun(Value, frozen=True, kw_only=True):
-    """What came of a run, for the summary."""
+    """A run whose scan is over."""
 
     plan: RunPlan
-    found: scan_summary.ScanSummary
+    found: ScanSummary
+    """What the scan found."""
 
 
 def recipe_of(name: str, *, trials: int | None, quick: bool = False) -> Recipe:
-    """Return a recipe by name or file, in its quick form when asked, with its number of trials overridden.
+    """Return a recipe by name or file, in its quick form if `quick`, with its number of trials overridden.
 
     Raises `UsageError` naming the recipe and the mistake.
     """
-    from pipeline.learning.search.plan import check_models
-
     recipe = load_recipe(name)
     if quick:
         recipe = recipe.quickened()
@@ -71,28 +69,28 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def plan_run(wanted: RunRequest, ledger: "RunLedger") -> RunPlan:
+def plan_run(request: RunRequest, ledger: RunLedger) -> RunPlan:
     """Write the plan of a new run to the ledger and return it."""
     now = datetime.now(UTC)
     plan = RunPlan(
-        run_id=wanted.run_id or new_run_id(),
-        command=wanted.command,
-        libraries=wanted.libraries,
-        recipe=wanted.recipe,
-        labels=wanted.labels,
-        groups=wanted.groups,
-        folds=wanted.folds,
-        seed=wanted.seed,
+        run_id=request.run_id or new_run_id(),
+        command=request.command,
+        libraries=request.libraries,
+        recipe=request.recipe,
+        labels=request.labels,
+        groups=request.groups,
+        folds=request.folds,
+        seed=request.seed,
         sequence=ledger.next_sequence(),
         created=now.isoformat(timespec="seconds"),
-        extract=wanted.extract,
-        learn=wanted.learn,
-        max_duration_s=wanted.max_duration_s,
-        priority=wanted.priority,
-        purpose=wanted.purpose,
-        chunk_s=wanted.chunk_s,
-        against=wanted.against,
-        tracking=wanted.tracking,
+        extract=request.extract,
+        learn=request.learn,
+        max_duration_s=request.max_duration_s,
+        priority=request.priority,
+        purpose=request.purpose,
+        chunk_s=request.chunk_s,
+        against=request.against,
+        tracking=request.tracking,
         versions=software_versions(),
     )
     ledger.create(plan)

@@ -1,4 +1,4 @@
-"""Waiting for a run to end: watch it, keep its processes alive, and publish again whatever was lost on the way."""
+"""Waiting for a run to end: show it, keep its processes alive, and publish again whatever was lost on the way."""
 
 import threading
 import time
@@ -13,9 +13,9 @@ from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import heartbeats, require_mounted
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster
-from workers.runs import cancel, publish, state
+from workers.runs import cancel
 from workers.runs.monitor import RunMonitor
-from workers.runs.publish import Publisher
+from workers.runs.publish import Publisher, publish_learning
 
 POLL_S = 0.25
 IDLE_POLLS = 8
@@ -26,8 +26,8 @@ DEATHS = 10
 """Deaths of processes without any progress between them before a run is given up."""
 NO_WORKER_S = 60.0
 """How long a run waits for the first worker on the user's own broker."""
-LOOK_S = 5.0
-"""How long nothing may happen before the run looks closer at why."""
+PROBE_S = 5.0
+"""How long nothing may happen before the run probes the broker and the workers for the reason."""
 LOST_S = 10.0
 """How long nothing may happen on a broker that is busy before the run looks whether it has a part in that."""
 NO_BROKER_S = 60.0
@@ -38,39 +38,39 @@ class RunFailedError(ChordalError):
     """The run could not be brought to its end."""
 
 
-def wait_for_end(context: Context, running: LocalCluster, watcher: RunMonitor, publisher: Publisher) -> None:
+def wait_for_end(context: Context, cluster: LocalCluster, monitor: RunMonitor, publisher: Publisher) -> None:
     """Wait for the end of a run that is being published.
 
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
     `RunFailedError` when sweeping does not help, `CancelledError` when somebody cancelled the run.
     """
-    keeper = _Healer(context, running, watcher, publisher)
+    healer = _Healer(context, cluster, monitor, publisher)
     pause = threading.Event()
-    broker_seen = time.monotonic()
-    run_id = watcher.plan.run_id
-    while not watcher.ended:
+    answered_s = time.monotonic()
+    run_id = monitor.plan.run_id
+    while not monitor.ended:
         signals.check()
         if cancel.is_stop_requested(context, run_id):
-            cancel.wind_down(context, run_id, running, context.counters, watcher.view)
+            cancel.shut_down(context, run_id, cluster, context.counters, monitor.view)
         try:
-            watcher.look()
-            keeper.look_after()
-            broker_seen = time.monotonic()
+            monitor.update()
+            healer.update()
+            answered_s = time.monotonic()
         except BROKER_ERRORS as error:
             if health.is_full(error):
                 # By others: a run's own tasks are bounded, and none is queued when this comes up.
                 raise BrokerError(
-                    f"broker {running.broker.without_password}: {health.FULL}; what is committed is safe, so run the "
+                    f"broker {cluster.broker.without_password}: {health.FULL}; what is committed is safe, so run the "
                     "same command then"
                 ) from error
-            if time.monotonic() - broker_seen > NO_BROKER_S:
+            if time.monotonic() - answered_s > NO_BROKER_S:
                 raise BrokerError(
-                    f"broker {running.broker.without_password}: away for {NO_BROKER_S:.0f} s ({error}); what is "
+                    f"broker {cluster.broker.without_password}: away for {NO_BROKER_S:.0f} s ({error}); what is "
                     "committed is safe, so run the same command when it is back"
                 ) from error
-            keeper.heal()
+            healer.restart_dead()
             prepare_home(str(context.path))  # a server that cannot write refuses every command
-        if not watcher.ended:
+        if not monitor.ended:
             pause.wait(POLL_S)
     failure = context.ledger.failure(run_id)
     if failure is not None:
@@ -78,26 +78,26 @@ def wait_for_end(context: Context, running: LocalCluster, watcher: RunMonitor, p
 
 
 class _Healer:
-    """Keeps a run going: one look after it per poll."""
+    """Keeps a run going: starts again what died, and sweeps a run that stands still."""
 
-    def __init__(self, context: Context, running: LocalCluster, watcher: RunMonitor, publisher: Publisher) -> None:
+    def __init__(self, context: Context, cluster: LocalCluster, monitor: RunMonitor, publisher: Publisher) -> None:
         self._context = context
-        self._running = running
-        self._watcher = watcher
+        self._cluster = cluster
+        self._monitor = monitor
         self._publisher = publisher
-        self._run_id = watcher.plan.run_id
-        self._progress = (watcher.state, watcher.settled)
-        self._changed = time.monotonic()
-        self._looked = time.monotonic()
-        self._counted = time.monotonic()
+        self._run_id = monitor.plan.run_id
+        self._progress = (monitor.state, monitor.settled)
+        self._changed_s = time.monotonic()
+        self._probed_s = time.monotonic()
+        self._searched_s = time.monotonic()
         self._held_by_dead = False
         self._idle = 0
         self._sweeps = 0
         self._deaths = 0
 
-    def heal(self) -> None:
-        """Start again what died, and say so."""
-        dead = self._running.heal()
+    def restart_dead(self) -> None:
+        """Start again the processes that died, and show which. Raises `RunFailedError` when they keep dying."""
+        dead = self._cluster.heal()
         if not dead:
             return
         # The usual reason why everything dies at once; it raises the line that says so.
@@ -110,26 +110,29 @@ class _Healer:
             )
         self._held_by_dead = True
         for name in dead:
-            self._watcher.view.line(f"the {name} process died and was started again")
+            self._monitor.view.line(f"the {name} process died and was started again")
 
-    def look_after(self) -> None:
-        """Do what the run needs now, which is mostly nothing."""
+    def update(self) -> None:
+        """Do what the run needs after a poll of its state, which is mostly nothing.
+
+        Raises `UsageError` when a task stopped the run, `RunFailedError` when it is given up.
+        """
         if reason := self._context.counters.stop_reason(self._run_id):
             raise UsageError(f"{reason}; what is committed is safe: mend it and run the same command again")
-        self.heal()
+        self.restart_dead()
         if self._held_by_dead:
             # Not put back before its worker has been silent for some time; the sweep is sooner.
             self._context.queues.forget_unacknowledged()
             self._held_by_dead = False
-        progress = (self._watcher.state, self._watcher.settled)
+        progress = (self._monitor.state, self._monitor.settled)
         if self._progress != progress:
-            self._progress, self._changed, self._sweeps, self._deaths = progress, time.monotonic(), 0, 0
-        elif time.monotonic() - max(self._looked, self._changed) > LOOK_S:
-            self._looked = time.monotonic()
-            self._look_closer()
-        elif not self._running.has_workers:
-            self._look_for_workers()
-        busy = self._publisher.is_at_work or self._context.queues.queued(QUEUES)
+            self._progress, self._changed_s, self._sweeps, self._deaths = progress, time.monotonic(), 0, 0
+        elif time.monotonic() - max(self._probed_s, self._changed_s) > PROBE_S:
+            self._probed_s = time.monotonic()
+            self._probe()
+        elif not self._cluster.has_workers:
+            self._require_workers()
+        busy = self._publisher.is_alive or self._context.queues.queued(QUEUES)
         self._idle = 0 if busy else self._idle + 1
         if self._idle >= IDLE_POLLS or (busy and self._is_lost()):
             self._idle = 0
@@ -138,39 +141,40 @@ class _Healer:
     def _is_lost(self) -> bool:
         """Tell whether the broker is busy with other runs alone: what it had of this one went with a crash."""
         now_s = time.monotonic()
-        if self._publisher.is_at_work or now_s - max(self._counted, self._changed) < LOST_S:
+        if self._publisher.is_alive or now_s - max(self._searched_s, self._changed_s) < LOST_S:
             return False
-        self._counted = now_s
+        self._searched_s = now_s
         return not self._context.queues.has_messages(QUEUES, self._run_id)
 
     def _sweep(self) -> None:
+        """Publish again what is missing. Raises `RunFailedError` when that has not helped several times."""
         self._sweeps += 1
         if self._sweeps > SWEEPS:
             troubles = self._context.counters.troubles(self._run_id)
             why = troubles[0] if troubles else "its tasks end without a result"
             logs = self._context.path / "logs"
             raise RunFailedError(f"run {self._run_id}: gave up after {SWEEPS} attempts to mend it ({why}); see {logs}")
-        steps = state.missing_steps(self._watcher.state)
+        steps = self._monitor.state.missing_steps()
         if any(step.kind == "shard" for step in steps):
             self._publisher.start()
         else:
-            publish.carry_out(self._context, self._run_id, steps)
+            publish_learning(self._context, self._monitor.plan, steps)
 
-    def _look_closer(self) -> None:
-        """When nothing has happened for a while, ask what only shows by asking: a full broker, a library not there."""
-        client = self._running.broker.client(timeout_s=2.0, retries=0)
+    def _probe(self) -> None:
+        """Raise what keeps a run from going on and shows nowhere else: a full broker, a library that is not mounted."""
+        client = self._cluster.broker.client(timeout_s=2.0, retries=0)
         try:
             health.probe(client)
-            if len(self._watcher.state.sealed) != self._watcher.state.shards:
+            if not self._monitor.state.all_sealed:
                 require_mounted(heartbeats(client))
         finally:
             client.close()
 
-    def _look_for_workers(self) -> None:
-        """Make sure that somebody listens on the user's broker, when nothing has happened for long."""
-        waited_s = time.monotonic() - self._changed
+    def _require_workers(self) -> None:
+        """Raise `UsageError` when nothing has happened for long and no worker answers on the user's broker."""
+        waited_s = time.monotonic() - self._changed_s
         if waited_s > NO_WORKER_S and not app.control.inspect(timeout=2.0).ping():
             raise UsageError(
-                f"broker {self._running.broker.without_password}: no worker has answered for {waited_s:.0f} s; start "
+                f"broker {self._cluster.broker.without_password}: no worker has answered for {waited_s:.0f} s; start "
                 "some with `chordal worker --home HOME --broker URL`, or add --workers N to this command"
             )

@@ -1,14 +1,13 @@
-"""Celery beat for a home: of several that run, one acts.
+"""Celery beat for a home: of several that run, the one that holds a lock in the broker sends what is due.
 
-Whoever holds a lock in the broker sends what is due. The lock is a matter of tidiness: it may be lost with the broker,
-and a beat that was stopped for long may come back without it. What a message asks for is done once whoever sends it,
-since a night is begun and settled by documents that one process can publish.
+Nothing depends on the lock: it may be lost with the broker, and a beat that was stopped for long may come back without
+it. What a message asks for is done once, however many are sent, since a night is begun and settled by documents that
+one process can publish.
 """
 
 import logging
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -20,13 +19,12 @@ from redis.lock import Lock
 from pipeline.errors import ChordalError
 from pipeline.wire import Value
 from storage.home import holder
-from workers.app import context
 from workers.app.celery import app, configure
-from workers.app.context import queues_of
+from workers.app.context import current, queues_of
 from workers.app.settings import SCHEDULE, Settings
 from workers.processes import signals
 from workers.runs.active import active_runs
-from workers.schedule.cron import Due, night_due, tidy_due
+from workers.schedule.cron import Due, maintenance_due, night_due
 from workers.schedule.nights import LOCK_FOLDER, Nights
 
 log = logging.getLogger(__name__)
@@ -36,7 +34,7 @@ LOCK_S = 10.0
 """How long the others wait for a beat that was killed."""
 TICK_S = 1.0
 RESEND_S = 60.0
-"""How long a night may stay unbegun while the home is free before it is asked for again: its message was lost."""
+"""How long a night may stay unbegun while the home is free before its order is sent again: the message was lost."""
 
 
 class Order(Value, frozen=True, kw_only=True):
@@ -47,44 +45,47 @@ class Order(Value, frozen=True, kw_only=True):
 
 
 class Memory:
-    """What a beat has sent, so that it sends it once; it may be lost."""
+    """What a beat has sent and when, so that it sends it once; it may be lost. Times are of a monotonic clock."""
 
     def __init__(self, *, now_s: float) -> None:
         self.night: Due | None = None
         self.night_s = 0.0
-        self.reconciled_s = now_s
-        self.tidied_s = -RESEND_S
+        self.reconcile_s = now_s
+        self.maintenance_s = -RESEND_S
 
 
-def orders(nights: Nights, memory: Memory, *, busy: bool, conducting: bool, now: datetime, now_s: float) -> list[Order]:
+def due_orders(
+    nights: Nights, memory: Memory, *, home_busy: bool, worker_busy: bool, now: datetime, now_s: float
+) -> list[Order]:
     """Return what to send at this tick, and remember it.
 
-    `busy` says whether a run goes on in the home: a night waits for it. `conducting` says whether the conductor is at
-    one, or has an order before it: then nobody would take up another. `now_s` is a monotonic clock, seconds.
+    `home_busy` says whether a run goes on in the home: a night waits for it. `worker_busy` says whether the worker of
+    the queue `schedule` is at a run, or has an order before it: then it would take up no other. `now_s` is a monotonic
+    clock, seconds.
     """
     schedule = nights.schedule()
     if schedule is None:
         return []
-    found: list[Order] = []
-    due = night_due(schedule, nights.settled(now), now)
+    orders: list[Order] = []
+    due = night_due(schedule, nights.last_settled(now), now)
     if due is not None:
         if memory.night is not None and memory.night.slot == due.slot:
             due = memory.night  # one that waits for the home was not missed
         else:
             memory.night, memory.night_s = due, -RESEND_S
-        if not busy and now_s - memory.night_s >= RESEND_S:
+        if not home_busy and now_s - memory.night_s >= RESEND_S:
             memory.night_s = now_s
-            found.append(Order(task="nightly", kwargs={"slot": due.slot.isoformat(), "missed": due.missed}))
-    if not conducting and now_s - memory.reconciled_s >= schedule.reconcile_s:
-        memory.reconciled_s = now_s
-        found.append(Order(task="reconcile"))
-    tidied = nights.tidied()
-    if now_s - memory.tidied_s >= RESEND_S and tidy_due(
-        schedule, datetime.fromisoformat(tidied.ended) if tidied else None, now
+            orders.append(Order(task="nightly", kwargs={"slot": due.slot.isoformat(), "missed": due.missed}))
+    if not worker_busy and now_s - memory.reconcile_s >= schedule.reconcile_s:
+        memory.reconcile_s = now_s
+        orders.append(Order(task="reconcile"))
+    last = nights.last_maintenance()
+    if now_s - memory.maintenance_s >= RESEND_S and maintenance_due(
+        schedule, datetime.fromisoformat(last.ended) if last else None, now
     ):
-        memory.tidied_s = now_s
-        found.append(Order(task="tidy"))
-    return found
+        memory.maintenance_s = now_s
+        orders.append(Order(task="tidy"))
+    return orders
 
 
 class HomeScheduler(Scheduler):  # type: ignore[misc]
@@ -94,34 +95,33 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        here = context.current()
-        self._home = here.path
-        self._nights = Nights(here.path)
+        self._context = current()
+        self._nights = Nights(self._context.path)
         self._memory = Memory(now_s=time.monotonic())
-        self._client = here.settings.broker.client(retries=0)
+        self._client = self._context.settings.broker.client(retries=0)
         self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)
-        self._queues = queues_of(here.settings.broker, self._client)
+        self._queues = queues_of(self._context.settings.broker, self._client)
         self._leads = False
 
     def setup_schedule(self) -> None:
         """Nothing stands in Celery's settings; the home says what is due."""
 
     def tick(self, *_: Any, **__: Any) -> float:
-        """Send what is due and return how long to sleep, seconds. Raises `KeyboardInterrupt` when asked to stop."""
+        """Send what is due and return how long to sleep, seconds. Raises `KeyboardInterrupt` when a signal asked to."""
         signals.check()
         try:
             if self._holds_lock():
-                found = orders(
+                orders = due_orders(
                     self._nights,
                     self._memory,
-                    busy=bool(active_runs(self._home)),
-                    # Not by a time after which an order expires: the conductor's clock may be another host's.
-                    conducting=holder(self._home / LOCK_FOLDER) is not None
+                    home_busy=bool(active_runs(self._context)),
+                    # Not by a time after which an order expires: the worker's clock may be another host's.
+                    worker_busy=holder(self._context.path / LOCK_FOLDER) is not None
                     or bool(self._queues.depths((SCHEDULE,))[SCHEDULE]),
                     now=datetime.now(UTC),
                     now_s=time.monotonic(),
                 )
-                for order in found:
+                for order in orders:
                     self._send(order)
         except (ChordalError, redis.RedisError, OperationalError, SchedulingError) as error:
             # Whatever is away will be back, and what is due will still be so.
@@ -161,19 +161,19 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
 
 
 class HomeBeat(Beat):  # type: ignore[misc]
-    """Celery's program around the scheduler, but one that ends when it is told to."""
+    """Celery's program around the scheduler, but one that ends when a signal asks it to."""
 
     def install_sync_handler(self, service: Any) -> None:
         """Let signals stop it as they stop other commands.
 
         Celery's own handler raises an exception that is lost when it lands in a finaliser, such as that of the result
-        of what was just sent; and it speaks to the broker, in the middle of whatever else is being said to it.
+        of what was just sent; and it writes to the broker, in the middle of whatever else is being written to it.
         """
         signals.listen()
 
 
-def beat(home: Path, settings: Settings) -> None:
-    """Send what is due in a home until told to stop."""
+def beat(settings: Settings) -> None:
+    """Send what is due in a home until a signal asks to stop."""
     configure(settings, "client")
     HomeBeat(
         app=app, scheduler_cls=HomeScheduler, quiet=True, loglevel="INFO", max_interval=TICK_S, remote_control=True

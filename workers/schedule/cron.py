@@ -14,7 +14,6 @@ from workers.schedule.nights import Schedule
 LATE_S = 600.0
 """A night found due later than this was missed: nothing was up at its hour."""
 
-
 TIDY = "30 5 * * *"
 """When the store is compacted and collected, every day."""
 
@@ -86,16 +85,16 @@ def night_due(schedule: Schedule, settled: datetime | None, now: datetime) -> Du
     return Due(slot=slot, missed=(now - slot).total_seconds() > LATE_S)
 
 
-def tidy_due(schedule: Schedule, tidied: datetime | None, now: datetime) -> bool:
-    """Tell whether the store has to be tidied up."""
+def maintenance_due(schedule: Schedule, last: datetime | None, now: datetime) -> bool:
+    """Tell whether the store has to be maintained; `last` is when that was done last, None for never."""
     slot = slot_before(TIDY, schedule.timezone, now)
-    return slot >= (tidied if tidied is not None and tidied <= now else _past(schedule.since, now))
+    return slot >= (last if last is not None and last <= now else _past(schedule.since, now))
 
 
 def _past(moment: str, now: datetime) -> datetime:
     """Return a moment that was written down, or the beginning of time for one to come.
 
-    That was told by a clock that was ahead: to wait until it is right would be to do nothing for as long.
+    Such a one was written by a clock that was ahead: to wait until it is right would be to do nothing for as long.
     """
-    told = datetime.fromisoformat(moment)
-    return told if told <= now else datetime.min.replace(tzinfo=UTC)
+    written = datetime.fromisoformat(moment)
+    return written if written <= now else datetime.min.replace(tzinfo=UTC)

@@ -1,21 +1,25 @@
 """Daily maintenance of the store: compaction and garbage collection."""
 
+import logging
+from datetime import UTC, datetime
+
 from workers.app.context import Context
-from workers.schedule.nightly import _now, log
-from workers.schedule.nights import Nights, Tidied
+from workers.schedule.nights import Maintenance, Nights
+
+log = logging.getLogger(__name__)
 
 
-def tidy(context: Context) -> Tidied:
+def tidy(context: Context) -> Maintenance:
     """Compact the store and collect what nobody refers to; any number of readers and writers may be at work."""
     compacted = context.store.compact()
     for line in compacted.damaged:
         log.warning("%s", line)
     collected = context.store.gc()
-    tidied = Tidied(
-        ended=_now(),
+    maintenance = Maintenance(
+        ended=datetime.now(UTC).isoformat(timespec="seconds"),
         compaction=compacted.state,
         segments=compacted.segments,
         removed=collected.manifests + collected.parts + collected.temporary,
     )
-    Nights(context.path).put_tidied(tidied)
-    return tidied
+    Nights(context.path).put_maintenance(maintenance)
+    return maintenance

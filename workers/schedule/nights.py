@@ -1,12 +1,12 @@
-"""When what recurs is due: the nightly run, the healing of runs that nobody waits for, tidying up.
+"""The schedule of a home, and the records of its nights.
 
-    <home>/schedule.json                        what was asked for
+    <home>/schedule.json                        what recurs
     <home>/nightly/<slot>/attempt-1.json        who began the night, and the run it became
     <home>/nightly/<slot>/result.json           what came of it
-    <home>/nightly/tidied.json                  the last time the store was tidied up
+    <home>/nightly/tidied.json                  the last maintenance of the store
 
-A *slot* is the moment a night is due. Both documents of a night are published by exactly one process, so it does not
-matter how often a task for it is sent, or by how many schedulers. Pure functions decide what is due.
+A *slot* is the moment a night is due. Each document of a night is published by exactly one process, so it does not
+matter how often a task for it is sent, or by how many schedulers.
 """
 
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from pipeline.wire import Value
 from storage import Documents
 
 LOCK_FOLDER = "nightly"
-"""The folder in which whoever conducts holds a lock."""
+"""The folder of the lock that is held while a run goes on that was begun by the clock."""
 
 
 class Schedule(Value, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class Schedule(Value, frozen=True, kw_only=True):
     missed: Literal["run", "skip"] = "run"
     """What becomes of a night whose hour passed while nothing was up."""
     since: str
-    """ISO 8601: nights before this were never asked for."""
+    """ISO 8601: nights before this were not scheduled."""
     libraries: tuple[str, ...] = ()
     recipe: str = "default"
     """A recipe's name, or the absolute path of its file, which is read anew each night."""
@@ -41,10 +41,10 @@ class Schedule(Value, frozen=True, kw_only=True):
     seed: int = 1
     trials: int | None = None
     tracking: str | None = None
-    """Address of the MLflow that is told of each night; None tells nobody."""
+    """Address of the MLflow that each night is recorded in; None for none."""
     max_duration_s: float = 4 * 3600.0
     reconcile_s: float = 300.0
-    """Seconds between two looks for a run that nobody waits for."""
+    """Seconds between two searches for an abandoned run."""
 
 
 class Attempt(Value, frozen=True, kw_only=True):
@@ -79,10 +79,11 @@ class NightResult(Value, frozen=True, kw_only=True):
     """ISO 8601, UTC."""
 
 
-class Tidied(Value, frozen=True, kw_only=True):
-    """The last time the store was tidied up."""
+class Maintenance(Value, frozen=True, kw_only=True):
+    """A maintenance of the store."""
 
     ended: str
+    """ISO 8601, UTC."""
     compaction: str
     segments: int
     removed: int
@@ -93,44 +94,44 @@ class Nights:
     """The schedule of a home and the records of its nights; safe from threads and processes, holds nothing open."""
 
     def __init__(self, home: Path) -> None:
-        self._home = Documents(home, scratch="nightly/.tmp")
+        self._documents = Documents(home, scratch="nightly/.tmp")
 
     def schedule(self) -> Schedule | None:
-        """Return what was asked for, or None when nobody asked for anything."""
-        return self._home.find("schedule", Schedule)
+        """Return what recurs, or None when nothing was ever scheduled."""
+        return self._documents.find("schedule", Schedule)
 
-    def ask_for(self, schedule: Schedule) -> None:
+    def put_schedule(self, schedule: Schedule) -> None:
         """Write what recurs from now on."""
-        self._home.replace("schedule", schedule)
+        self._documents.replace("schedule", schedule)
 
     def begin(self, slot: datetime, number: int, attempt: Attempt) -> bool:
         """Begin a night for the `number`th time, counted from 1; of all processes exactly one gets True."""
-        return self._home.publish(f"nightly/{_name(slot)}/attempt-{number}", attempt)
+        return self._documents.publish(f"nightly/{_name(slot)}/attempt-{number}", attempt)
 
     def attempts(self, slot: datetime) -> list[Attempt]:
         """Return who began a night, first attempt first."""
-        names = [name for name in self._home.names(f"nightly/{_name(slot)}") if "/attempt-" in name]
-        return [self._home.read(name, Attempt) for name in names]
+        names = [name for name in self._documents.names(f"nightly/{_name(slot)}") if "/attempt-" in name]
+        return [self._documents.read(name, Attempt) for name in names]
 
     def settle(self, slot: datetime, result: NightResult) -> bool:
-        """Say what came of a night; the first to say so is believed."""
-        return self._home.publish(f"nightly/{_name(slot)}/result", result)
+        """Write what came of a night; False when that was written before, which stays."""
+        return self._documents.publish(f"nightly/{_name(slot)}/result", result)
 
     def result(self, slot: datetime) -> NightResult | None:
         """Return what came of a night, or None while it is not known."""
-        return self._home.find(f"nightly/{_name(slot)}/result", NightResult)
+        return self._documents.find(f"nightly/{_name(slot)}/result", NightResult)
 
     def results(self, *, last: int) -> list[NightResult]:
         """Return what came of the newest nights, newest first."""
-        found: list[NightResult] = []
+        results: list[NightResult] = []
         for slot in self._slots():
             if (result := self.result(slot)) is not None:
-                found.append(result)
-            if len(found) == last:
+                results.append(result)
+            if len(results) == last:
                 break
-        return found
+        return results
 
-    def settled(self, now: datetime) -> datetime | None:
+    def last_settled(self, now: datetime) -> datetime | None:
         """Return the slot of the newest night with a result; those to come were of a clock that was ahead."""
         return next((slot for slot in self._slots() if slot <= now and self.result(slot) is not None), None)
 
@@ -139,17 +140,17 @@ class Nights:
         newest = next(iter(self._slots()), None)
         return newest if newest is not None and self.result(newest) is None else None
 
-    def tidied(self) -> Tidied | None:
-        """Return when the store was last tidied up."""
-        return self._home.find("nightly/tidied", Tidied)
+    def last_maintenance(self) -> Maintenance | None:
+        """Return the last maintenance of the store, or None when there was none."""
+        return self._documents.find("nightly/tidied", Maintenance)
 
-    def put_tidied(self, tidied: Tidied) -> None:
-        """Say that the store was tidied up."""
-        self._home.replace("nightly/tidied", tidied)
+    def put_maintenance(self, maintenance: Maintenance) -> None:
+        """Write that the store was maintained."""
+        self._documents.replace("nightly/tidied", maintenance)
 
     def _slots(self) -> list[datetime]:
         """Return the slots of all nights that were begun or settled, newest first."""
-        folder = self._home.root / "nightly"
+        folder = self._documents.root / "nightly"
         names = (path.name for path in folder.glob("*Z") if path.is_dir())
         return sorted((datetime.strptime(name, _SLOT).replace(tzinfo=UTC) for name in names), reverse=True)
 

@@ -6,7 +6,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -22,7 +21,7 @@ from workers.app.settings import QUEUES, SCHEDULE
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import FAILED, Counters
 from workers.broker.health import BROKER_ERRORS
-from workers.runs import state
+from workers.runs.state import RunState
 from workers.schedule.cron import slot_after
 from workers.schedule.nights import Nights
 
@@ -32,9 +31,9 @@ log = logging.getLogger(__name__)
 class HomeCollector(Collector):
     """The metrics of one home. The cost of a scrape does not grow with the tracks in it."""
 
-    def __init__(self, home: Path, broker: BrokerAddress) -> None:
-        self._home = Home(home)
-        self._nights = Nights(home)
+    def __init__(self, home: Home, broker: BrokerAddress) -> None:
+        self._home = home
+        self._nights = Nights(home.path)
         self._client = broker.client(timeout_s=2.0, retries=0)
         self._counters = Counters(self._client)
         self._queues = queues_of(broker, self._client)
@@ -98,22 +97,19 @@ class HomeCollector(Collector):
         if not runs:
             return
         run_id = runs[-1]
-        recipe, stage = ledger.plan(run_id).recipe.name, state.current_stage(self._home, run_id)
-        labels = {"run": run_id, "recipe": recipe, "stage": stage}
+        state = RunState.read(self._home, run_id)
+        labels = {"run": run_id, "recipe": state.plan.recipe.name, "stage": state.stage}
         yield _gauge("run_info", "The newest run and its stage.", [(labels, 1)])
-        shards = ledger.shard_count(run_id)
-        written, sealed = len(ledger.shards(run_id)) if shards is None else shards, len(ledger.sealed_shards(run_id))
+        sealed = len(state.sealed)
         yield _gauge(
             "run_shards",
             "Shards of the newest run, by state.",
-            [({"state": "sealed"}, sealed), ({"state": "open"}, written - sealed)],
+            [({"state": "sealed"}, sealed), ({"state": "open"}, state.shards_written - sealed)],
         )
-        states = Counter(self._state(run_id, index) for index in ledger.ended_trials(run_id))
-        study = ledger.study(run_id)
-        planned = len(study.indices) if study is not None else 0
+        states = Counter(self._state(run_id, index) for index in state.ended_trials)
         counts = {
             **{name: states[name] for name in ("completed", "failed", "skipped")},
-            "open": planned - states.total(),
+            "open": len(state.trials or ()) - states.total(),
         }
         yield _gauge(
             "run_trials", "Trials of the newest run, by state.", [({"state": name}, n) for name, n in counts.items()]
@@ -148,7 +144,7 @@ class HomeCollector(Collector):
             yield _gauge("nightly_last_test_accuracy", "Its model's, 0 to 1.", [({}, last.test_accuracy)])
 
     def _champion(self) -> Iterator[Metric]:
-        """Yield the champion's; an entry never changes, and only the newest is read."""
+        """Tell the champion; an entry never changes, and only the newest is read."""
         champion = self._home.champions.current()
         if champion is None:
             return
@@ -176,8 +172,8 @@ def _fill(family: GaugeMetricFamily | CounterMetricFamily, samples: Samples) -> 
     return family
 
 
-def serve(home: Path, broker: BrokerAddress, *, address: str, port: int) -> None:
-    """Answer Prometheus on `/metrics` until a SIGTERM.
+def serve(home: Home, broker: BrokerAddress, *, address: str, port: int) -> None:
+    """Answer Prometheus on `/metrics` until told to stop.
 
     Raises `UsageError` when the port is taken.
     """

@@ -1,1 +1,1 @@
-"""`chordal watch`: extract what comes into a library, as it comes."""
+"""Watching libraries: which files change, when they are completely written, and the runs that take them in."""

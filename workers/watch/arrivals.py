@@ -1,6 +1,6 @@
 """Which files in a watched library are completely written, and when so many as there are make a batch.
 
-Pure but for a look at each file's stamp; the caller says what the time is.
+Pure but for reading each file's stamp; the caller passes the time.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Stat = Callable[[str], FileStamp | None]
 
 
 class _Arrival:
-    """A file that was heard of and is not settled."""
+    """A file that was noted and is not ready."""
 
     __slots__ = ("since_s", "stamp", "written")
 
@@ -34,37 +34,37 @@ class _Arrival:
 
 
 class Arrivals:
-    """The files of a library that were heard of; times are of a monotonic clock, in seconds."""
+    """The files of a library that are new or changed; times are of a monotonic clock, in seconds."""
 
-    def __init__(self, stat: Stat, *, settle_s: float = SETTLE_S, tells_closing: bool = True) -> None:
+    def __init__(self, stat: Stat, *, settle_s: float = SETTLE_S, reports_close: bool = True) -> None:
         self._stat = stat
         self._settle_s = settle_s
-        self._tells_closing = tells_closing
+        self._reports_close = reports_close
         self._arriving: dict[str, _Arrival] = {}
         self._ready: dict[str, FileStamp] = {}
         self._ready_s = 0.0
 
-    def heard_of(self, path: str, now_s: float, *, written: bool = False) -> None:
-        """Take note of a file that is new or changed; `written` while somebody has it open and writes to it."""
+    def note(self, path: str, now_s: float, *, written: bool = False) -> None:
+        """Note a file that is new or changed; `written` while somebody has it open and writes to it."""
         stamp = self._stat(path)
         if stamp is None:
-            self.gone(path)
+            self.forget(path)
             return
         known = self._arriving.get(path)
         if known is None or known.stamp != stamp:
             written = written or (known is not None and known.written)
             known = self._arriving[path] = _Arrival(stamp, now_s)
-        known.written = (known.written or written) and self._tells_closing
+        known.written = (known.written or written) and self._reports_close
         self._ready.pop(path, None)
 
-    def closed(self, path: str, now_s: float) -> None:
-        """Take note that whoever wrote to a file has closed it."""
-        self.heard_of(path, now_s)
+    def note_close(self, path: str, now_s: float) -> None:
+        """Note that whoever wrote to a file has closed it."""
+        self.note(path, now_s)
         if path in self._arriving:
             self._arriving[path].written = False
 
-    def gone(self, path: str) -> None:
-        """Take note that a file is no longer there."""
+    def forget(self, path: str) -> None:
+        """Forget a file that is no longer there."""
         self._arriving.pop(path, None)
         self._ready.pop(path, None)
 
@@ -72,18 +72,18 @@ class Arrivals:
         """Return the files to be extracted now, with their stamps; none while it is better to wait for more."""
         for path, arrival in list(self._arriving.items()):
             if now_s - arrival.since_s >= (OPEN_S if arrival.written else self._settle_s):
-                self._look(path, arrival, now_s)
+                self._check(path, arrival, now_s)
         if not self._ready:
             return {}
         if self._arriving and len(self._ready) < BATCH_FILES and now_s - self._ready_s < BATCH_S:
             return {}
-        found, self._ready = self._ready, {}
-        return found
+        batch, self._ready = self._ready, {}
+        return batch
 
-    def _look(self, path: str, arrival: _Arrival, now_s: float) -> None:
+    def _check(self, path: str, arrival: _Arrival, now_s: float) -> None:
         stamp = self._stat(path)
         if stamp is None:
-            self.gone(path)
+            self.forget(path)
         elif stamp != arrival.stamp:
             arrival.stamp, arrival.since_s = stamp, now_s
         else:

@@ -1,7 +1,7 @@
-"""What changes below some folders, as the kernel tells it, or by looking again and again where it does not.
+"""Changes below some folders: by the kernel's notifications, or by polling where there are none.
 
-The kernel tells nothing of what other hosts do on a network share, and no more than a number of folders; then, or when
-asked to, the folders are walked every few seconds instead.
+The kernel notifies of nothing that other hosts do on a network share, and of no more than a number of folders; then, or
+when that is wanted, the folders are walked every few seconds instead.
 """
 
 import errno
@@ -33,42 +33,47 @@ from pipeline.text import printable
 from pipeline.wire import Value
 
 POLL_S = 10.0
-"""Seconds between two walks, where the kernel does not tell."""
+"""Seconds between two walks, where the kernel does not notify."""
 
 REMOTE = frozenset({"9p", "afpfs", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "nfs", "nfs4", "smb3", "smbfs"})
-"""File systems of which the kernel tells only what this host does."""
+"""File systems of which the kernel notifies only of what this host does."""
 
 LIMITS = {errno.ENOSPC: "max_user_watches", errno.EMFILE: "max_user_instances"}
+"""The kernel's limits on notifications, by the error of whoever reaches one."""
 
-Change = Literal["written", "closed", "there", "gone", "left", "folder"]
+Kind = Literal["written", "closed", "created", "deleted", "moved", "folder"]
 _EVENTS: list[type[FileSystemEvent]] = [
     # Not that a file was opened and read: the workers do that all the time.
     *(FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileDeletedEvent, FileMovedEvent),
     *(DirCreatedEvent, DirMovedEvent),
 ]
-_CHANGES: dict[str, Change] = {"created": "there", "modified": "written", "closed": "closed", "deleted": "gone"}
+_KINDS: dict[str, Kind] = {"created": "created", "modified": "written", "closed": "closed", "deleted": "deleted"}
 
 
 class FileChange(Value, frozen=True, kw_only=True):
-    """A change: a file is written to, was closed after that, is there, is gone, left for a new name; a folder came."""
+    """A change of a file, or a folder that came as a whole.
 
-    change: Change
+    A file that is renamed within the folders is `moved` under its old name and `created` under the new one; one that
+    is moved out of them is `deleted`. One is `closed` after it was `written`.
+    """
+
+    kind: Kind
     path: str
 
 
 class FolderObserver(FileSystemEventHandler):
-    """Watches folders and all below them; holds threads from `open` to `close`."""
+    """Observes folders and all below them; holds threads from `open` to `close`."""
 
     def __init__(self, folders: Sequence[str], *, poll_s: float | None = None) -> None:
         self._folders = folders
         self._poll_s = poll_s
-        self._seen: queue.SimpleQueue[FileChange] = queue.SimpleQueue()
+        self._changes: queue.SimpleQueue[FileChange] = queue.SimpleQueue()
         self._observer: BaseObserver | None = None
-        self.tells_closing = False
-        """Whether it tells when a writer closes a file."""
+        self.reports_close = False
+        """Whether it reports when a writer closes a file."""
 
     def open(self) -> str:
-        """Begin to watch, and say in words how. Raises `UsageError` for a folder that cannot be watched."""
+        """Begin to observe, and return in words how. Raises `UsageError` for a folder that cannot be observed."""
         remote = next((folder for folder in self._folders if _file_system(folder) in REMOTE), None)
         if self._poll_s is None and remote is None:
             try:
@@ -91,9 +96,9 @@ class FolderObserver(FileSystemEventHandler):
         poll_s = self._poll_s or POLL_S
         return self._open(PollingObserver(timeout=poll_s), f"by looking every {poll_s:g} s ({why})")
 
-    def reopen(self) -> str | None:
-        """See that folders which came can be watched too; if not, look instead, and say in words how."""
-        if not self.tells_closing:
+    def check_new_folders(self) -> str | None:
+        """Make sure that folders which came are observed too; if not, poll instead, and return in words how."""
+        if not self.reports_close:
             return None
         try:
             self._check_room()
@@ -103,11 +108,11 @@ class FolderObserver(FileSystemEventHandler):
         return None
 
     def _check_room(self) -> None:
-        """Watch one more folder for a moment: watchdog passes over those that the kernel does not watch any more.
+        """Observe one more folder for a moment: watchdog passes over those of which the kernel notifies no more.
 
         Raises `OSError`.
         """
-        if not self.tells_closing:
+        if not self.reports_close:
             return
         with tempfile.TemporaryDirectory(prefix="chordal-") as folder:
             one_more = Observer()
@@ -118,7 +123,7 @@ class FolderObserver(FileSystemEventHandler):
                 _end(one_more)
 
     def _open(self, observer: BaseObserver, how: str) -> str:
-        self.tells_closing = "Inotify" in type(observer).__name__
+        self.reports_close = "Inotify" in type(observer).__name__
         try:
             for folder in self._folders:
                 observer.schedule(self, folder, recursive=True, event_filter=_EVENTS)
@@ -130,33 +135,33 @@ class FolderObserver(FileSystemEventHandler):
         return how
 
     def close(self) -> None:
-        """End watching."""
+        """Observe no more."""
         if self._observer is not None:
             _end(self._observer)
             self._observer = None
 
     def changes(self) -> list[FileChange]:
-        """Return what was seen since the last call, oldest first."""
-        found = []
+        """Return the changes since the last call, oldest first."""
+        changes = []
         while True:
             try:
-                found.append(self._seen.get_nowait())
+                changes.append(self._changes.get_nowait())
             except queue.Empty:
-                return found
+                return changes
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Take note of an event; called in the observer's thread."""
+        """Note an event; called in the observer's thread."""
         source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path)
         if isinstance(event, FileSystemMovedEvent):
             if not event.is_directory:
-                self._seen.put(FileChange(change="left" if target else "gone", path=source))
+                self._changes.put(FileChange(kind="moved" if target else "deleted", path=source))
             if target:
-                self._seen.put(FileChange(change="folder" if event.is_directory else "there", path=target))
+                self._changes.put(FileChange(kind="folder" if event.is_directory else "created", path=target))
         elif event.is_directory:
             if event.event_type == "created":
-                self._seen.put(FileChange(change="folder", path=source))
-        elif event.event_type in _CHANGES:
-            self._seen.put(FileChange(change=_CHANGES[event.event_type], path=source))
+                self._changes.put(FileChange(kind="folder", path=source))
+        elif event.event_type in _KINDS:
+            self._changes.put(FileChange(kind=_KINDS[event.event_type], path=source))
 
 
 def _end(observer: BaseObserver) -> None:
@@ -167,7 +172,7 @@ def _end(observer: BaseObserver) -> None:
 
 
 def _file_system(folder: str) -> str:
-    """Return the kind of file system that a folder is on, or an empty string when that cannot be told."""
+    """Return the kind of file system that a folder is on, or an empty string when that is not known."""
     real = os.path.realpath(folder)
     best = ("", "")
     for part in psutil.disk_partitions(all=True):

@@ -1,181 +1,139 @@
-"""`chordal watch`: extract what comes into some libraries, for as long as it runs.
+"""`chordal watch`: extract what comes into some libraries, for as long as it runs."""
 
-Each batch is a small run of its own, without learning: it has a plan, shards and seals in the ledger as any other, is
-healed by the same sweep and shown by the same commands. What is missing is always asked of the store: whoever starts
-it again after any time catches up, and a batch that was broken off is made whole by the next.
-"""
-
-import os
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import datetime
-from itertools import chain
-from pathlib import Path
 
 from pipeline.errors import ChordalError
 from pipeline.library.labels import parse_sources
 from pipeline.library.scan import scan, stamp_of
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
-from pipeline.plans.run import RunPlan
 from pipeline.text import printable
-from pipeline.wire import Value
-from storage.home import Home, InUseError, only_one
-from workers.app import task_results
+from storage.home import Home, only_one
 from workers.broker import health
-from workers.broker.health import BROKER_ERRORS
-from workers.extraction import removals, settled
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
-from workers.runs import execute, request, state
-from workers.runs import scan as runs_scan
 from workers.runs.progress import View
-from workers.watch.arrivals import SETTLE_S, Arrivals
+from workers.watch.arrivals import Arrivals
 from workers.watch.folders import FileChange, FolderObserver
+from workers.watch.request import WatchRequest, WatchSummary
+from workers.watch.updates import RETRY_S, HomeUpdates
 
 TICK_S = 0.25
 
 WALK_S = 3600.0
-"""How often the libraries are walked as a whole, for what nobody told: links, other hosts, events that were dropped."""
+"""How often the libraries are walked, for changes that were not observed: links, other hosts, events that were lost."""
 
 
-AGAIN_S = 60.0
-"""How long after a batch that failed the libraries are walked again."""
-
-ERRORS = (ChordalError, *BROKER_ERRORS)
-
-
-class WatchRequest(Value, frozen=True, kw_only=True):
-    """What `chordal watch` was asked for."""
-
-    wanted: "request.RunRequest"
-    poll_s: float | None = None
-    """Look so often instead of asking the kernel; None to ask the kernel where that works."""
-    settle_s: float = SETTLE_S
-    learn_after: int | None = None
-    """Start learning when so many tracks are in that no model has seen; None for never."""
-
-
-class WatchSummary(Value, frozen=True, kw_only=True):
-    """What a watch did until it was stopped."""
-
-    batches: int = 0
-    extracted: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    removed: int = 0
-    learned: int = 0
-    """Runs that learned."""
-
-
-def watch(home: Path, asked: WatchRequest, view: View) -> WatchSummary:
+def watch(home: Home, request: WatchRequest, view: View) -> WatchSummary:
     """Extract what comes until a signal asks to stop; return what was done.
 
     Raises `UsageError` for a library that is no folder, `BrokerError` when there is no broker to work with.
     """
-    wanted = asked.wanted
-    for _ in scan(wanted.libraries, may_be_empty=True):
-        break  # only checked that the folders are there
-    if wanted.broker is not None:
-        health.require_for_run(wanted.broker)
-    eyes = FolderObserver(wanted.libraries, poll_s=asked.poll_s)
-    attendant: LibraryWatcher | None = None
+    libraries, broker = request.run.libraries, request.run.broker
+    scan(libraries, may_be_empty=True)  # checks at once that the folders are there
+    if broker is not None:
+        health.require_for_run(broker)
+    observer = FolderObserver(libraries, poll_s=request.poll_s)
+    watcher: LibraryWatcher | None = None
     try:
-        # Before the first walk: what comes while it goes on is heard of.
-        how = eyes.open()
+        # Before the first walk: what comes while it goes on is noticed.
+        how = observer.open()
         # With a private broker the home is this command's; with one of the user's it is taken for each batch, so that
         # nightly runs have their turn.
-        mine = only_one(home, doing="watching") if wanted.broker is None else nullcontext()
-        with mine, local_cluster(home, wanted.broker, wanted.workers) as opened:
-            view.line(f"watching {', '.join(map(printable, wanted.libraries))} {how}; Ctrl-C ends it")
-            attendant = LibraryWatcher(home, asked, view, eyes, opened)
-            attendant.attend()
+        lock = only_one(home.path, doing="watching") if broker is None else nullcontext()
+        with lock, local_cluster(home.path, broker, request.run.workers) as cluster:
+            view.line(f"watching {', '.join(map(printable, libraries))} {how}; Ctrl-C ends it")
+            watcher = LibraryWatcher(home, request, view, observer, cluster)
+            watcher.run()
     except KeyboardInterrupt:
         view.line("stopped watching; what was finished is kept, and the next start catches up")
     finally:
-        eyes.close()
-    return attendant.told if attendant is not None else WatchSummary()
+        observer.close()
+    return watcher.summary if watcher is not None else WatchSummary()
 
 
 class LibraryWatcher:
-    """Who waits at the door of the libraries."""
+    """Turns the changes in some libraries into updates of a home."""
 
-    def __init__(self, home: Path, asked: WatchRequest, view: View, eyes: FolderObserver, opened: LocalCluster) -> None:
-        self.told = WatchSummary()
-        self._home = home
-        self._context = Home(home)
-        self._asked = asked
-        self._wanted = asked.wanted
+    def __init__(
+        self, home: Home, request: WatchRequest, view: View, observer: FolderObserver, cluster: LocalCluster
+    ) -> None:
+        run = request.run
+        self._libraries = run.libraries
+        self._settle_s = request.settle_s
         self._view = view
-        self._eyes = eyes
-        self._session = opened
-        self._arrivals = Arrivals(stamp_of, settle_s=asked.settle_s, tells_closing=eyes.tells_closing)
-        self._gone: set[str] = set()
-        self._unlearned = 0
-        self._walk_s = -WALK_S
-        self._sources = parse_sources(
-            labels=self._wanted.labels,
-            groups=self._wanted.groups,
-            folds=self._wanted.folds,
-            libraries=self._wanted.libraries,
-        )
+        self._observer = observer
+        self._cluster = cluster
+        self._arrivals = Arrivals(stamp_of, settle_s=request.settle_s, reports_close=observer.reports_close)
+        self._updates = HomeUpdates(home, request, cluster, self._show)
+        self._sources = parse_sources(labels=run.labels, groups=run.groups, folds=run.folds, libraries=run.libraries)
+        self._removed: set[str] = set()
+        self._next_walk_s = 0.0
 
-    def attend(self) -> None:
+    @property
+    def summary(self) -> WatchSummary:
+        """What was done so far."""
+        return self._updates.summary
+
+    def run(self) -> None:
         """Wait, and extract what comes, until a signal raises `KeyboardInterrupt`."""
         pause = threading.Event()
         while True:
             signals.check()
-            for name in self._session.heal():
+            for name in self._cluster.heal():
                 self._view.line(f"the {name} process died and was started again")
-            for seen in self._eyes.changes():
-                self._take_note(seen)
-            self._tell_removed()
-            if time.monotonic() - self._walk_s >= WALK_S:
-                self._walk_s = time.monotonic()
-                self._extract(self._walked())
+            for change in self._observer.changes():
+                self._note(change)
+            self._updates.remove(self._removed)
+            self._removed.clear()
+            if time.monotonic() >= self._next_walk_s:
+                self._next_walk_s = time.monotonic() + WALK_S
+                self._extract(self._walk())
             elif batch := self._arrivals.batch(time.monotonic()):
                 self._extract(self._track(path, stamp) for path, stamp in batch.items())
             pause.wait(TICK_S)
 
-    def _take_note(self, seen: FileChange) -> None:
+    def _note(self, change: FileChange) -> None:
         now_s = time.monotonic()
-        if self._is_hidden(seen.path):
+        if self._is_hidden(change.path):
             return
-        if seen.change == "folder":
-            self._hear_of_folder(seen.path, now_s)
-        elif seen.change in {"gone", "left"}:
-            self._arrivals.gone(seen.path)
-            if seen.change == "gone":
-                self._gone.add(seen.path)
-        elif seen.change == "closed":
-            self._arrivals.closed(seen.path, now_s)
+        if change.kind == "folder":
+            self._note_folder(change.path, now_s)
+        elif change.kind in {"deleted", "moved"}:
+            self._arrivals.forget(change.path)
+            if change.kind == "deleted":
+                self._removed.add(change.path)
+        elif change.kind == "closed":
+            self._arrivals.note_close(change.path, now_s)
         else:
-            self._arrivals.heard_of(seen.path, now_s, written=seen.change == "written")
+            self._arrivals.note(change.path, now_s, written=change.kind == "written")
 
-    def _hear_of_folder(self, folder: str, now_s: float) -> None:
-        """Take note of all files in a folder that came as a whole."""
-        if how := self._eyes.reopen():
-            self._say(f"goes on watching {how}")
-            self._walk_s = -WALK_S
+    def _note_folder(self, folder: str, now_s: float) -> None:
+        """Note all files in a folder that came as a whole."""
+        if how := self._observer.check_new_folders():
+            self._show(f"goes on watching {how}")
+            self._next_walk_s = 0.0
         try:
             for track in scan([folder], may_be_empty=True):
-                self._arrivals.heard_of(track.path, now_s)
+                self._arrivals.note(track.path, now_s)
         except ChordalError:
             return  # gone again
 
-    def _walked(self) -> Iterator[ScannedTrack]:
+    def _walk(self) -> Iterator[ScannedTrack]:
         """Yield every file of the libraries but those that are being written just now."""
-        young_ns = int(self._asked.settle_s * 1e9)
+        young_ns = int(self._settle_s * 1e9)
         for track in scan(
-            self._wanted.libraries,
+            self._libraries,
             labels=self._sources.labels,
             groups=self._sources.groups,
             folds=self._sources.folds,
             may_be_empty=True,
         ):
             if time.time_ns() - track.stamp.mtime_ns < young_ns:
-                self._arrivals.heard_of(track.path, time.monotonic())
+                self._arrivals.note(track.path, time.monotonic())
             else:
                 yield track
 
@@ -191,94 +149,12 @@ class LibraryWatcher:
         )
 
     def _extract(self, tracks: Iterable[ScannedTrack]) -> None:
-        """Extract what the store lacks of some files, as one run; nothing is begun when it lacks nothing."""
-        missing = self._missing(tracks)
-        first = next(missing, None)
-        if first is None:
-            return
-        try:
-            with self._turn():
-                plan = request.plan_run(self._wanted.replace(learn=False), self._context.ledger)
-                found = runs_scan.write_shards(self._context, plan, tracks=chain([first], missing))
-                self._carry_out(request.ScannedRun(plan=plan, found=found))
-        except ERRORS as error:
-            self._say(f"{' '.join(str(error).split())}; tried again in {AGAIN_S:.0f} s")
-            self._walk_s = time.monotonic() - WALK_S + AGAIN_S
-            return
-        counts = state.track_counts(self._context, plan)
-        self.told = self.told.replace(
-            batches=self.told.batches + 1,
-            **{name: getattr(self.told, name) + count for name, count in counts.items()},
-        )
-        words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        self._say(f"{found.files} {'file' if found.files == 1 else 'files'}: {words}")
-        self._unlearned += counts["extracted"]
-        if self._asked.learn_after is not None and self._unlearned >= self._asked.learn_after:
-            self._learn()
-
-    def _missing(self, tracks: Iterable[ScannedTrack]) -> Iterator[ScannedTrack]:
-        snapshot = self._context.store.snapshot()
-        recipe = self._wanted.recipe
-        plan = RunPlan(
-            run_id="", command=(), libraries=(), recipe=recipe, labels="", groups=None, folds=None,
-            seed=0, sequence=0, created="",
-        )  # fmt: skip
-        keys = settled.family_keys(plan)
-        for track in tracks:
-            if not settled.is_settled(track, snapshot, keys, settled.copies_wanted(plan, track)):
-                yield track
-
-    def _learn(self) -> None:
-        """Learn from all that is there; what cannot be learned from yet is said, and tried again with more."""
-        self._unlearned = 0
-        self._say("learning begins")
-        try:
-            with self._turn():
-                with View(quiet=True) as quiet:
-                    champion = self._context.champions.current()
-                    against = champion.version if champion is not None else None
-                    finished = runs_scan.scan_libraries(
-                        self._context, self._wanted.replace(learn=True, against=against), quiet
-                    )
-                self._carry_out(finished)
-        except ERRORS as error:
-            self._say(f"nothing learned: {' '.join(str(error).split())}")
-            return
-        self.told = self.told.replace(learned=self.told.learned + 1)
-        report = self._context.ledger.report(finished.plan.run_id)
-        if report is not None:
-            verdict = self._context.champions.verdict(report.model.version)
-            self._say(f"learned {task_results.run_result(report, verdict)!r}")
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Hold the home for a batch, as soon as nobody else does."""
-        pause = threading.Event()
-        with ExitStack() as held:
-            while self._wanted.broker is not None:
-                try:
-                    held.enter_context(only_one(self._home, shared=True, doing="watching"))
-                    break
-                except InUseError:
-                    signals.check()
-                    pause.wait(1.0)
-            yield
-
-    def _carry_out(self, finished: "request.ScannedRun") -> None:
-        with View(quiet=True) as quiet:
-            execute.follow(self._home, finished, quiet, broker=None, workers=None, within=self._session)
-
-    def _tell_removed(self) -> None:
-        """Deal with files that are gone and were not only moved aside for a moment, as some programs save."""
-        gone = [path for path in self._gone if not os.path.lexists(path)]
-        self._gone.clear()
-        if removed := removals.remove(self._context, self._wanted.libraries, gone):
-            self.told = self.told.replace(removed=self.told.removed + removed)
-            self._say(f"{removed} {'file' if removed == 1 else 'files'} removed; the features are kept")
+        if not self._updates.extract(tracks):
+            self._next_walk_s = time.monotonic() + RETRY_S
 
     def _is_hidden(self, path: str) -> bool:
-        root = next((each for each in self._wanted.libraries if path.startswith(f"{each}/")), "")
+        root = next((each for each in self._libraries if path.startswith(f"{each}/")), "")
         return any(name.startswith(".") for name in path.removeprefix(root).split("/"))
 
-    def _say(self, text: str) -> None:
+    def _show(self, text: str) -> None:
         self._view.line(f"{datetime.now().astimezone():%H:%M:%S} {text}")

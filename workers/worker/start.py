@@ -44,7 +44,7 @@ def serve(
     """
     role = role_of(queues)
     health.require(broker)
-    settings = Settings(home=str(prepare_home(str(home))), broker=broker, maps=maps)
+    settings = Settings(home=str(prepare_home(str(home)).path), broker=broker, maps=maps)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     for logger_name in ("celery.app.trace", "celery.worker.strategy"):
         # A line per file received and done: a log as long as the library.

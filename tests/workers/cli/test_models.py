@@ -12,17 +12,17 @@ from workers.learning import promotion
 
 
 @pytest.fixture
-def doors(tmp_path, monkeypatch) -> Home:
+def home(tmp_path, monkeypatch) -> Home:
     """A home with a champion v0001, and v0002 that was kept."""
     monkeypatch.setenv("CHORDAL_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "400")
-    opened = Home(tmp_path)
+    home = Home(tmp_path)
     store(tmp_path, songs(70))
     learn(tmp_path, "r1", songs(30), songs(10, first=30))
     learn(tmp_path, "r2", songs(40), songs(30, first=40), wrong=[41, 42])
     for run_id in ("r1", "r2"):
-        promotion.decide(opened, run_id)
-    return opened
+        promotion.decide(home, run_id)
+    return home
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def refused(capsys):
     return run
 
 
-def test_the_list_marks_the_champion_and_says_why_others_were_kept(doors, models):
+def test_the_list_marks_the_champion_and_says_why_others_were_kept(home, models):
     one, two = models().splitlines()[1:]
     assert one.startswith("* v0001")
     assert "champion; promoted: the first model" in one
@@ -60,11 +60,11 @@ def test_the_list_marks_the_champion_and_says_why_others_were_kept(doors, models
     assert models("list") == models()
 
 
-def test_json_tells_all_of_it(doors, models):
-    told = json.loads(models("--json"))
-    assert told["champion"] == "v0001"
-    assert [(each["version"], each["champion"]) for each in told["models"]] == [("v0001", True), ("v0002", False)]
-    kept = told["models"][1]
+def test_json_lists_all_of_it(home, models):
+    listed = json.loads(models("--json"))
+    assert listed["champion"] == "v0001"
+    assert [(each["version"], each["champion"]) for each in listed["models"]] == [("v0001", True), ("v0002", False)]
+    kept = listed["models"][1]
     assert kept["verdict"]["state"] == "kept"
     assert kept["verdict"]["comparison"]["test"] == "mcnemar"
     assert kept["misfit"] is None
@@ -73,36 +73,36 @@ def test_json_tells_all_of_it(doors, models):
     assert set(kept["files"]) == {"classifier.json", "member-0/model.skops"}
 
 
-def test_show_tells_what_it_takes_to_use_and_to_repeat_a_model(doors, models):
-    shown = models("show", "v0002")
-    model = doors.registry.get("v0002")
+def test_show_tells_what_it_takes_to_use_and_to_repeat_a_model(home, models):
+    printed = models("show", "v0002")
+    model = home.registry.get("v0002")
     for word in (SPEC.key, model.dataset_digest, *CLASSES, "seed 1", "c 1", "39 train", "chordal 0.1.0"):
-        assert word in shown, word
+        assert word in printed, word
     assert models("show").splitlines()[0].split() == ["version", "v0001"]
     assert json.loads(models("show", "v0001", "--json"))["history"][0]["action"] == "first"
 
 
-def test_promote_and_rollback_change_the_champion_and_say_the_way_back(doors, models):
+def test_promote_and_rollback_change_the_champion_and_say_the_way_back(home, models):
     assert models("promote", "v0002", "--reason", "I know better") == (
         "the champion is v0002; `chordal models rollback` goes back to v0001\n"
     )
-    assert doors.champions.current().reason == "I know better"
+    assert home.champions.current().reason == "I know better"
     assert json.loads(models("rollback", "--json"))["champion"] == "v0001"
-    assert [entry.action for entry in doors.champions.history()] == ["first", "promote", "rollback"]
+    assert [entry.action for entry in home.champions.history()] == ["first", "promote", "rollback"]
 
 
-def test_compare_shows_both_and_tests_them_on_what_neither_learned_from(doors, models):
-    shown = models("compare", "v0001", "v0002")
-    assert "v0002 against v0001: 93.3% against 100.0% of 30 held-out tracks" in shown
-    [accuracy] = [line for line in shown.splitlines() if line.startswith("test accuracy")]
+def test_compare_shows_both_and_tests_them_on_what_neither_learned_from(home, models):
+    printed = models("compare", "v0001", "v0002")
+    assert "v0002 against v0001: 93.3% against 100.0% of 30 held-out tracks" in printed
+    [accuracy] = [line for line in printed.splitlines() if line.startswith("test accuracy")]
     assert accuracy.split()[2:] == ["100.0%", "93.3%"]
-    told = json.loads(models("compare", "v0002", "v0001", "--json"))
+    listed = json.loads(models("compare", "v0002", "v0001", "--json"))
     # v0002 learned from all that v0001 was tested on
-    assert told["comparison"] is None
-    assert told["left_out"] == {"learned from by v0002": 10}
+    assert listed["comparison"] is None
+    assert listed["left_out"] == {"learned from by v0002": 10}
 
 
-def test_what_cannot_be_is_refused_in_one_line(doors, refused):
+def test_what_cannot_be_is_refused_in_one_line(home, refused):
     assert "model v0009: no such version; the latest are: v0001, v0002" in refused("promote", "v0009")
     assert "v0009" in refused("show", "v0009")
     assert "v0009" in refused("compare", "v0001", "v0009")
@@ -111,22 +111,22 @@ def test_what_cannot_be_is_refused_in_one_line(doors, refused):
     assert "shw" in refused("shw")
 
 
-def test_a_model_with_other_features_is_not_promoted_and_both_fingerprints_are_named(doors, models, refused):
-    learn(doors.path, "r3", songs(40), songs(30, first=40), features="mfcc_mean-0123456789ab")
-    said = refused("promote", "v0003")
-    assert "model v0003: it was trained on mfcc_mean 0123456789ab" in said
-    assert f"this chordal computes mfcc_mean {SPEC.fingerprint}" in said
+def test_a_model_with_other_features_is_not_promoted_and_both_fingerprints_are_named(home, models, refused):
+    learn(home.path, "r3", songs(40), songs(30, first=40), features="mfcc_mean-0123456789ab")
+    error = refused("promote", "v0003")
+    assert "model v0003: it was trained on mfcc_mean 0123456789ab" in error
+    assert f"this chordal computes mfcc_mean {SPEC.fingerprint}" in error
     assert "cannot be used here" in models().splitlines()[3]
-    learn(doors.path, "r4", songs(40), songs(30, first=40), features="zero_crossings-0123456789ab")
+    learn(home.path, "r4", songs(40), songs(30, first=40), features="zero_crossings-0123456789ab")
     assert "zero_crossings 0123456789ab, which is not installed here" in refused("promote", "v0004")
     # and no going back to such a one
-    doors.champions.promote("v0003")
-    doors.champions.promote("v0002")
+    home.champions.promote("v0003")
+    home.champions.promote("v0002")
     assert "0123456789ab" in refused("rollback")
 
 
-def test_a_damaged_model_is_not_promoted(doors, refused):
-    (Path(doors.registry.get("v0002").path) / "member-0" / "model.skops").write_bytes(b"")
+def test_a_damaged_model_is_not_promoted(home, refused):
+    (Path(home.registry.get("v0002").path) / "member-0" / "model.skops").write_bytes(b"")
     assert "is not what was registered" in refused("promote", "v0002")
 
 

@@ -14,7 +14,7 @@ from workers.cli import main
 from workers.cli.inspect import store
 
 
-def told(capsys, *arguments):
+def printed(capsys, *arguments):
     main(["store", *map(str, arguments)])
     return capsys.readouterr().out
 
@@ -41,7 +41,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def t1_file(tmp_path):
-    """A made file in the tutorial's form: three classes that are easily told apart, 40 rows each."""
+    """A made file in the tutorial's form: three classes that are easily separated, 40 rows each."""
     random = np.random.default_rng(1)
     y = np.repeat(np.arange(3), 40)
     x = random.normal(size=(120, 12)) + 3 * y[:, np.newaxis]
@@ -55,29 +55,29 @@ def test_the_formats_offered_are_those_that_can_be_written():
 
 
 def test_info_tells_families_tracks_rows_bytes_files_schema_and_software(home, capsys):
-    info = json.loads(told(capsys, "info", "--json"))
+    info = json.loads(printed(capsys, "info", "--json"))
     assert (info["tracks"], info["labelled"], info["grouped"], info["failed"], info["inbox"]) == (6, 6, 6, 0, 3)
     families = {each["name"]: each for each in info["families"]}
     assert families["tones"]["key"] == TONES.key
     assert (families["tones"]["tracks"], families["tones"]["rows"], families["tones"]["bytes"]) == (6, 30, 360)
     assert families["spectra"]["columns"] == 8
     assert set(info["software"]) == {"chordal", "h5py", "hdf5", "numpy"}
-    shown = told(capsys, "info")
-    assert SPECTRA.key in shown
-    assert "6: 6 labelled, 6 grouped, 0 failed" in shown
+    text = printed(capsys, "info")
+    assert SPECTRA.key in text
+    assert "6: 6 labelled, 6 grouped, 0 failed" in text
 
 
 def test_compact_and_gc_tell_what_they_did(home, capsys):
-    assert json.loads(told(capsys, "compact", "--json"))["segments"] == 3
-    assert json.loads(told(capsys, "info", "--json"))["inbox"] == 0
-    assert json.loads(told(capsys, "gc", "--json", "--grace-hours", "0"))["manifests"] >= 1
-    assert "nothing" in told(capsys, "compact")
-    assert told(capsys, "gc")
+    assert json.loads(printed(capsys, "compact", "--json"))["segments"] == 3
+    assert json.loads(printed(capsys, "info", "--json"))["inbox"] == 0
+    assert json.loads(printed(capsys, "gc", "--json", "--grace-hours", "0"))["manifests"] >= 1
+    assert "nothing" in printed(capsys, "compact")
+    assert printed(capsys, "gc")
     assert len(open_features(home).rows("tones")) == 30
 
 
 def test_verify_finds_and_names_a_flipped_bit_and_repair_mends_the_rest(home, capsys):
-    assert "nothing is damaged" in told(capsys, "verify")
+    assert "nothing is damaged" in printed(capsys, "verify")
     needle = rows(TONES, 0).values[3, 1].tobytes()
     [part] = [path for path in (home / "store" / "parts").iterdir() if needle in path.read_bytes()]
     data = bytearray(part.read_bytes())
@@ -90,23 +90,23 @@ def test_verify_finds_and_names_a_flipped_bit_and_repair_mends_the_rest(home, ca
         out = capsys.readouterr().out
         assert part.name in out
     assert json.loads(out)["damages"]
-    told(capsys, "verify", "--repair")
-    assert json.loads(told(capsys, "verify", "--json"))["damages"] == []
+    printed(capsys, "verify", "--repair")
+    assert json.loads(printed(capsys, "verify", "--json"))["damages"] == []
     assert len(open_features(home).with_family("tones")) == 5
 
 
 def test_export_writes_one_family_into_a_file_or_each_into_one(home, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     out.mkdir()
-    [one] = json.loads(told(capsys, "export", "--family", "tones", "--out", out / "a.parquet", "--json"))["files"]
+    [one] = json.loads(printed(capsys, "export", "--family", "tones", "--out", out / "a.parquet", "--json"))["files"]
     assert (one["path"], one["rows"], one["tracks"]) == (str(out / "a.parquet"), 30, 6)
     monkeypatch.chdir(out)
-    shown = told(capsys, "export", "--format", "csv")
+    text = printed(capsys, "export", "--format", "csv")
     assert sorted(path.name for path in out.iterdir()) == ["a.parquet", "spectra.csv", "tones.csv"]
-    assert "tones.csv" in shown
+    assert "tones.csv" in text
     error = refused(capsys, "export", "--format", "csv", "--family", "tones")
     assert "tones.csv: is there already" in error
-    told(capsys, "export", "--format", "csv", "--family", "tones", "--force")
+    printed(capsys, "export", "--format", "csv", "--family", "tones", "--force")
 
 
 def test_bad_input_is_one_line_and_makes_nothing(home, tmp_path, capsys, monkeypatch):
@@ -125,20 +125,20 @@ def test_bad_input_is_one_line_and_makes_nothing(home, tmp_path, capsys, monkeyp
 
 
 def test_importing_says_plainly_that_songs_and_groups_are_unknown(home, t1_file, capsys):
-    shown = told(capsys, "import-npz", t1_file)
-    assert "unknown: the file tells no songs" in shown
-    assert "0 40, 1 40, 2 40" in shown
-    again = json.loads(told(capsys, "import-npz", t1_file, "--json"))
+    text = printed(capsys, "import-npz", t1_file)
+    assert "unknown: the file tells no songs" in text
+    assert "0 40, 1 40, 2 40" in text
+    again = json.loads(printed(capsys, "import-npz", t1_file, "--json"))
     assert (again["rows"], again["new"], again["groups"]) == (120, 0, None)
-    info = json.loads(told(capsys, "info", "--json"))
+    info = json.loads(printed(capsys, "info", "--json"))
     assert (info["tracks"], info["labelled"], info["grouped"]) == (126, 126, 6)
 
 
 def test_what_was_exported_can_be_imported(home, t1_file, tmp_path, capsys):
-    told(capsys, "import-npz", t1_file)
-    told(capsys, "export", "--family", "loudness", "--format", "npz", "--out", tmp_path / "again.npz")
+    printed(capsys, "import-npz", t1_file)
+    printed(capsys, "export", "--family", "loudness", "--format", "npz", "--out", tmp_path / "again.npz")
     other = tmp_path / "other"
-    summary = json.loads(told(capsys, "import-npz", tmp_path / "again.npz", "--home", other, "--json"))
+    summary = json.loads(printed(capsys, "import-npz", tmp_path / "again.npz", "--home", other, "--json"))
     assert summary["labels"] == {"0": 40, "1": 40, "2": 40}
     ours, theirs = (open_features(folder).rows("loudness") for folder in (home, other))
     assert sorted(row.tobytes() for row in ours.values) == sorted(row.tobytes() for row in theirs.values)

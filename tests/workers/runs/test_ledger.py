@@ -10,7 +10,8 @@ import pytest
 import soundfile
 from sounds import RATE_HZ, sound, write_classes
 
-from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
+from pipeline.library.scan import stamp_of
+from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
 from pipeline.plans.recipe import parse_recipe
 from storage.home import Home, only_one
 from workers.cli import main
@@ -32,27 +33,22 @@ def library(tmp_path):
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("CHORDAL_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+    return Home(tmp_path / "home")
 
 
-@pytest.fixture
-def doors(home):
-    return Home(home)
-
-
-def scanned(doors, *libraries):
-    """Scan as `chordal extract` does; return what was found."""
-    wanted = RunRequest(
+def scan(home, *libraries):
+    """Scan as `chordal extract` does; return the scanned run."""
+    request = RunRequest(
         command=("chordal",),
         libraries=tuple(map(str, libraries)),
         recipe=parse_recipe(RECIPE, "test"),
         learn=False,
     )
     with View(quiet=True) as view:
-        return scan_libraries(doors, wanted, view)
+        return scan_libraries(home, request, view)
 
 
-def store(doors, path, **changes):
+def store(home, path, **changes):
     facts = path.stat()
     record = TrackRecord(
         track_id=track_id(str(path)),
@@ -61,8 +57,14 @@ def store(doors, path, **changes):
         sequence=1,
         content_hash=track_id(str(path)),
     ).replace(**changes)
-    doors.store.commit(record, {}, {})
+    home.store.commit(record, {}, {})
     return record
+
+
+def order(plan, path):
+    """Return the order to extract a file as it is now."""
+    track = ScannedTrack(track_id=track_id(str(path)), path=str(path), stamp=stamp_of(str(path)))
+    return extraction_orders.orders(plan, 0, [track])[0]
 
 
 def chordal(capsys, *arguments):
@@ -72,37 +74,37 @@ def chordal(capsys, *arguments):
         main(list(arguments))
     except SystemExit as end:
         status = end.code
-    told = capsys.readouterr()
-    return status, told.out, told.err
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
 
 
-def test_a_first_scan_makes_no_store(doors, library):
-    assert scanned(doors, library).found.gone == 0
-    assert not doors.has_store
+def test_a_first_scan_makes_no_store(home, library):
+    assert scan(home, library).found.gone == 0
+    assert not home.has_store
 
 
-def test_a_removed_file_is_marked_by_the_next_scan_and_comes_back_with_the_one_that_sees_it(doors, library):
-    scanned(doors, library)
+def test_a_removed_file_is_marked_by_the_next_scan_and_comes_back_with_the_one_that_sees_it(home, library):
+    scan(home, library)
     path = library / "low" / "low 0.wav"
-    record = store(doors, path)
+    record = store(home, path)
     path.rename(library.parent / "away.wav")
-    finished = scanned(doors, library)
-    assert finished.found.gone == 1
-    marked = doors.store.record(record.track_id)
-    assert (marked.mark, marked.sequence, marked.path) == ("deleted", finished.plan.sequence, str(path))
-    assert scanned(doors, library).found.gone == 0
+    scanned = scan(home, library)
+    assert scanned.found.gone == 1
+    marked = home.store.record(record.track_id)
+    assert (marked.mark, marked.sequence, marked.path) == ("deleted", scanned.plan.sequence, str(path))
+    assert scan(home, library).found.gone == 0
     (library.parent / "away.wav").rename(path)
-    plan = scanned(doors, library).plan
-    tracks = doors.ledger.shard(plan.run_id, 0)
-    orders = extraction_orders.orders_missing(plan, 0, tracks, doors.store.snapshot())
+    plan = scan(home, library).plan
+    tracks = home.ledger.shard(plan.run_id, 0)
+    orders = extraction_orders.orders_missing(plan, 0, tracks, home.store.snapshot())
     assert str(path) in {order.path for order in orders}, "it is extracted again, though its stamp is the old one"
     assert not settled(marked, record.stamp, frozenset(), frozenset())
 
 
-def test_a_folder_that_cannot_be_listed_marks_nothing_below_it(doors, library, monkeypatch):
+def test_a_folder_that_cannot_be_listed_marks_nothing_below_it(home, library, monkeypatch):
     for path in library.rglob("*.*"):
-        store(doors, path)
-    # Root may list what others may not: the refusal is said, not set.
+        store(home, path)
+    # Root may list what others may not: the refusal is simulated, not set.
     listing = os.scandir
 
     def refusing(path):
@@ -115,44 +117,44 @@ def test_a_folder_that_cannot_be_listed_marks_nothing_below_it(doors, library, m
     (library / "high" / "high 0.wav").unlink()
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", refusing)
-        found = scanned(doors, library).found
+        found = scan(home, library).found
     assert (len(found.unreadable), found.gone) == (1, 1)
-    assert doors.store.record(track_id(str(library / "low" / "low 0.wav"))).mark is None
-    assert scanned(doors, library).found.gone == 3, "now it can be listed, and they are gone"
+    assert home.store.record(track_id(str(library / "low" / "low 0.wav"))).mark is None
+    assert scan(home, library).found.gone == 3, "now it can be listed, and they are gone"
 
 
-def test_a_scan_of_one_library_marks_nothing_of_another(doors, library, tmp_path):
+def test_a_scan_of_one_library_marks_nothing_of_another(home, library, tmp_path):
     write_classes(tmp_path / "other", per_class=2, seconds=0.2)
     for path in (tmp_path / "other").rglob("*.wav"):
-        store(doors, path)
+        store(home, path)
     shutil.rmtree(tmp_path / "other")
-    assert scanned(doors, library).found.gone == 0
+    assert scan(home, library).found.gone == 0
 
 
-def test_a_file_that_is_there_though_the_scan_did_not_see_it_is_not_marked(doors, library):
+def test_a_file_that_is_there_though_the_scan_did_not_see_it_is_not_marked(home, library):
     linked = library.parent / "linked"
     linked.symlink_to(library)
     path = linked / "low" / "low 0.wav"
-    store(doors, path)
-    assert scanned(doors, linked, library).found.gone == 0
-    assert scanned(doors, library, linked).found.gone == 0, "seen under its real path now, and still there"
+    store(home, path)
+    assert scan(home, linked, library).found.gone == 0
+    assert scan(home, library, linked).found.gone == 0, "seen under its real path now, and still there"
 
 
-def test_status_counts_the_tracks_of_the_home_by_state(doors, library, capsys):
-    scanned(doors, library)
-    store(doors, library / "low" / "low 0.wav", failure=Failure(kind="empty", reason="no samples"))
+def test_status_counts_the_tracks_of_the_home_by_state(home, library, capsys):
+    scan(home, library)
+    store(home, library / "low" / "low 0.wav", failure=Failure(kind="empty", reason="no samples"))
     status, out, _ = chordal(capsys, "status", "--json")
     assert status == 0
     assert json.loads(out)["ledger"] == {"pending": 8, "extracted": 0, "failed": 1, "superseded": 0, "deleted": 0}
     assert "pending 8" in chordal(capsys, "status")[1]
 
 
-def test_failures_are_listed_as_a_table_as_csv_and_as_json(doors, library, capsys):
-    scanned(doors, library)
+def test_failures_are_listed_as_a_table_as_csv_and_as_json(home, library, capsys):
+    scan(home, library)
     path = library / "low" / "low 0.wav"
     failure = Failure(kind="crashed", reason='took its worker down, "again"\n', attempts=3, host="studio")
-    store(doors, path, failure=failure)
-    store(doors, library / "low" / "low 1.flac", failure=failure, mark="deleted")
+    store(home, path, failure=failure)
+    store(home, library / "low" / "low 1.flac", failure=failure, mark="deleted")
     (row,) = csv.DictReader(io.StringIO(chordal(capsys, "failures", "--csv")[1]))
     assert row == {"path": str(path), "copy": "", "family": "", **{k: str(v) for k, v in failure.to_wire().items()}}
     assert json.loads(chordal(capsys, "failures", "--json")[1])["failures"] == [
@@ -161,25 +163,25 @@ def test_failures_are_listed_as_a_table_as_csv_and_as_json(doors, library, capsy
     assert "crashed" in chordal(capsys, "failures")[1]
 
 
-def test_retry_makes_the_next_run_extract_failed_files_again(doors, library, capsys):
-    plan = scanned(doors, library).plan
-    tracks = doors.ledger.shard(plan.run_id, 0)
+def test_retry_makes_the_next_run_extract_failed_files_again(home, library, capsys):
+    plan = scan(home, library).plan
+    tracks = home.ledger.shard(plan.run_id, 0)
     for track, kind in zip(tracks, ("crashed", "empty", "missing"), strict=False):
-        doors.store.commit(
+        home.store.commit(
             TrackRecord(
                 track_id=track.track_id,
                 path=track.path,
                 stamp=track.stamp,
                 sequence=plan.sequence,
                 content_hash="",
-                failure=Failure(kind=kind, reason="told"),
+                failure=Failure(kind=kind, reason="whatever"),
             ),
             {},
             {},
         )
 
     def ordered():
-        orders = extraction_orders.orders_missing(plan, 0, tracks, doors.store.snapshot())
+        orders = extraction_orders.orders_missing(plan, 0, tracks, home.store.snapshot())
         return {order.path for order in orders} & {track.path for track in tracks[:3]}
 
     assert ordered() == set()
@@ -192,40 +194,38 @@ def test_retry_makes_the_next_run_extract_failed_files_again(doors, library, cap
     assert ordered() == {track.path for track in tracks[:3]}
 
 
-def test_retry_refuses_what_it_cannot_do_in_one_line(doors, library, capsys):
+def test_retry_refuses_what_it_cannot_do_in_one_line(home, library, capsys):
     def refused(*words):
         status, out, err = chordal(capsys, "retry", *words)
         assert (status, out, len(err.splitlines())) == (2, "", 1)
         return err
 
     assert "nothing here yet" in refused()
-    scanned(doors, library)
-    assert doors.store
+    scan(home, library)
+    assert home.store
     assert "'broken' is not one of 'unreadable'" in refused("--kind", "broken")
-    with only_one(doors.path):
+    with only_one(home.path):
         assert "in use by process" in refused()
 
 
 def test_a_decoded_file_that_comes_back_is_not_decoded_again(running, library, home):
-    from tests.workers.test_extracting import order  # its helpers make orders of files
-
     from workers.app.context import Context
     from workers.app.settings import Settings
     from workers.extraction.extract import extract_one
 
-    context = Context(Settings(home=str(home), broker=running.broker))
-    plan = scanned(context, library).plan
+    context = Context(Settings(home=str(home.path), broker=running.broker))
+    plan = scan(context, library).plan
     path = library / "low" / "low 0.wav"
     soundfile.write(path, sound(7), RATE_HZ)
-    asked = order(path, sequence=plan.sequence).replace(run_id=plan.run_id)
-    assert extract_one(asked, context).outcome == "extracted"
-    told = context.store.record(asked.track_id)
+    first = order(plan, path)
+    assert extract_one(first, context).outcome == "extracted"
+    stored = context.store.record(first.track_id)
     moved = library / "high" / "moved.wav"
     path.rename(moved)
-    plan = scanned(context, library).plan
-    assert context.store.record(asked.track_id).mark == "deleted"
-    again = order(moved, sequence=plan.sequence).replace(run_id=plan.run_id)
+    plan = scan(context, library).plan
+    assert context.store.record(first.track_id).mark == "deleted"
+    again = order(plan, moved)
     receipt = extract_one(again, context)
-    assert (receipt.outcome, receipt.audio_s) == ("unchanged", told.duration_s)
+    assert (receipt.outcome, receipt.audio_s) == ("unchanged", stored.duration_s)
     record = context.store.record(again.track_id)
-    assert (record.mark, record.reused, record.content_hash) == (None, True, told.content_hash)
+    assert (record.mark, record.reused, record.content_hash) == (None, True, stored.content_hash)

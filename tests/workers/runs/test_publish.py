@@ -29,9 +29,9 @@ def client(lasting_broker):
 @pytest.fixture
 def home(tmp_path, lasting_broker, client, plan) -> Context:
     """A home with a run that learns."""
-    opened = Context(Settings(home=str(tmp_path), broker=lasting_broker))
-    opened.ledger.create(plan)
-    return opened
+    home = Context(Settings(home=str(tmp_path), broker=lasting_broker))
+    home.ledger.create(plan)
+    return home
 
 
 def tracks(first: int, count: int) -> list[ScannedTrack]:
@@ -96,28 +96,28 @@ def test_no_more_is_published_than_the_bound_also_when_a_sweep_asks_for_it_again
     home.ledger.close_scan(plan.run_id, 10)
     queues = Queues(client)
 
-    def filled() -> bool:
+    def is_filled() -> bool:
         return queues.queued(QUEUES) == 15
 
     with publishing(home, plan) as publisher:
         # when nobody works, then it waits
-        eventually(filled)
-        assert publisher.is_at_work
+        eventually(is_filled)
+        assert publisher.is_alive
     # and goes on where the last one ended
     for shard in range(3):
         home.ledger.seal(plan.run_id, seal.ShardSummary(shard=shard, failed=5))
     client.flushall()
     with publishing(home, plan) as publisher:
-        eventually(filled)
+        eventually(is_filled)
         client.flushall()
-        eventually(filled)
+        eventually(is_filled)
         client.flushall()
-        eventually(lambda: not publisher.is_at_work)
+        eventually(lambda: not publisher.is_alive)
         assert queues.queued(QUEUES) == 5
         client.flushall()
         # and does it all again when it was lost
         publisher.start()
-        eventually(filled)
+        eventually(is_filled)
 
 
 def test_a_run_of_which_all_is_known_starts_learning_once_without_a_file(client, home, plan):
@@ -126,5 +126,5 @@ def test_a_run_of_which_all_is_known_starts_learning_once_without_a_file(client,
     home.ledger.seal(plan.run_id, seal.ShardSummary(shard=0, unchanged=5))
     for _ in range(2):
         with publishing(home, plan) as publisher:
-            eventually(lambda: not publisher.is_at_work)
+            eventually(lambda: not publisher.is_alive)
     assert Queues(client).depths(QUEUES) == {"extract": 0, "store": 0, "tune": 1, "train": 0}

@@ -9,7 +9,6 @@ from workers.schedule.nights import Nights, Schedule
 SWALLOWING = f"""
 {finalised("SIGTERM")}
 import sys
-from pathlib import Path
 from workers.broker.address import BrokerAddress
 from workers.schedule.beat import HomeScheduler, beat
 from workers.app.settings import Settings
@@ -22,16 +21,15 @@ def swallowing(self, order):
     print("still here", flush=True)
 
 HomeScheduler._send = swallowing
-home = Path(sys.argv[1])
-beat(home, Settings(home=str(home), broker=BrokerAddress.parse(sys.argv[2])))
+beat(Settings(home=sys.argv[1], broker=BrokerAddress.parse(sys.argv[2])))
 print("ended", flush=True)
 """
 
 
 @pytest.mark.slow
 def test_a_beat_ends_also_when_a_finaliser_swallows_what_the_signal_raised(tmp_path, broker):
-    Nights(tmp_path).ask_for(Schedule(since="2020-01-01T00:00:00+00:00", reconcile_s=1))
+    Nights(tmp_path).put_schedule(Schedule(since="2020-01-01T00:00:00+00:00", reconcile_s=1))
     command = [sys.executable, "-P", "-c", SWALLOWING, tmp_path, broker.url]
-    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.splitlines() == ["still here", "ended"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == ["still here", "ended"]

@@ -1,5 +1,4 @@
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -9,8 +8,8 @@ from pipeline.plans.run import RunPlan
 from workers.app.context import Context
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
-from workers.runs import cancel
 from workers.runs.active import announce
+from workers.runs.state import STOPPED
 from workers.schedule import maintenance, nightly, recovery
 from workers.schedule.nights import Attempt, Nights, Schedule
 
@@ -20,8 +19,8 @@ NOW = "2026-07-24T01:00:00+00:00"
 
 @pytest.fixture
 def context(tmp_path) -> Context:
-    """A home with a schedule, and a broker that nothing here may ask."""
-    Nights(tmp_path).ask_for(Schedule(nightly="0 3 * * *", timezone="Europe/Berlin", missed="skip", since=NOW))
+    """A home with a schedule, and a broker that nothing here may reach."""
+    Nights(tmp_path).put_schedule(Schedule(nightly="0 3 * * *", timezone="Europe/Berlin", missed="skip", since=NOW))
     return Context(Settings(home=str(tmp_path), broker=BrokerAddress(url="redis://127.0.0.1:1/0")))
 
 
@@ -46,23 +45,23 @@ def leave_run(context: Context, run_id: str, *, libraries: tuple[str, ...] = ("/
 
 
 def begin(context: Context, number: int, run_id: str) -> None:
-    """Begin the night as a conductor that then died."""
+    """Begin the night as a worker that then died."""
     Nights(context.path).begin(SLOT, number, Attempt(run_id=run_id, host="studio", pid=1, started=NOW))
 
 
-def test_a_missed_night_is_skipped_where_that_is_asked_for(context):
+def test_a_missed_night_is_skipped_where_that_is_wanted(context):
     result = nightly.run_night(context, SLOT, missed=True)
     assert (result.state, result.reason) == ("skipped", "its hour passed while nothing was up")
     assert nightly.run_night(context, SLOT, missed=False) == result  # what is settled stays
 
 
 def test_a_night_waits_for_a_run_that_goes_on(context):
-    with announce(context.path, "r1"):
+    with announce(context, "r1"):
         assert nightly.run_night(context, SLOT, missed=False) is None
     assert Nights(context.path).attempts(SLOT) == []
 
 
-def test_a_night_whose_run_ended_without_its_conductor_is_settled_by_the_ledger(context):
+def test_a_night_whose_run_ended_without_its_worker_is_settled_by_the_ledger(context):
     leave_run(context, "r1")
     context.ledger.fail("r1", "no two classes")
     begin(context, 1, "r1")
@@ -86,31 +85,31 @@ def test_a_night_that_cannot_begin_says_why(context):
 
 def test_a_run_left_behind_is_found(context):
     leave_run(context, "r1")
-    assert recovery.orphan(context) == "r1"
+    assert recovery.abandoned_run(context) == "r1"
 
 
 def test_a_run_that_somebody_waits_for_stopped_or_cancelled_is_not_left_behind(context):
     leave_run(context, "r1")
-    with announce(context.path, "r1"):
-        assert recovery.orphan(context) is None
-    context.ledger.claim("r1", cancel.STOPPED)
-    assert recovery.orphan(context) is None
+    with announce(context, "r1"):
+        assert recovery.abandoned_run(context) is None
+    context.ledger.claim("r1", STOPPED)
+    assert recovery.abandoned_run(context) is None
     leave_run(context, "r2", created="2026-07-25T01:00:00+00:00")
     context.ledger.claim("r2", "cancelled")
-    assert recovery.orphan(context) is None
+    assert recovery.abandoned_run(context) is None
 
 
 def test_a_later_run_over_the_same_libraries_supersedes_one_that_was_left_behind(context):
     leave_run(context, "r1")
     leave_run(context, "r2", libraries=("/other",), created="2026-07-25T01:00:00+00:00")
     context.ledger.fail("r2", "whatever")
-    assert recovery.orphan(context) == "r1"
+    assert recovery.abandoned_run(context) == "r1"
     leave_run(context, "r3", created="2026-07-26T01:00:00+00:00")
     context.ledger.fail("r3", "whatever")
-    assert recovery.orphan(context) is None
+    assert recovery.abandoned_run(context) is None
 
 
 def test_the_store_is_tidied_up_and_that_is_remembered(context):
-    tidied = maintenance.tidy(context)
-    assert tidied.compaction == "nothing"
-    assert Nights(Path(context.path)).tidied() == tidied
+    found = maintenance.tidy(context)
+    assert found.compaction == "nothing"
+    assert Nights(context.path).last_maintenance() == found

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from workers.schedule.beat import RESEND_S, Memory, orders
-from workers.schedule.cron import Due, check_cron, night_due, slot_after, slot_before, tidy_due, zone
-from workers.schedule.nights import Attempt, NightResult, Nights, Schedule, Tidied
+from workers.schedule.beat import RESEND_S, Memory, due_orders
+from workers.schedule.cron import Due, check_cron, maintenance_due, night_due, slot_after, slot_before, zone
+from workers.schedule.nights import Attempt, Maintenance, NightResult, Nights, Schedule
 
 THREE = "0 3 * * *"
 BERLIN = "Europe/Berlin"
@@ -20,8 +20,8 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(BERLIN)).astimezone(UTC)
 
 
-def wanted(**more) -> Schedule:
-    """Return a schedule that was asked for long ago."""
+def schedule(**more) -> Schedule:
+    """Return a schedule that was made long ago."""
     return Schedule(**{"nightly": THREE, "timezone": BERLIN, "since": "2020-01-01T00:00:00+00:00", **more})
 
 
@@ -55,21 +55,21 @@ def test_the_slot_before_a_moment_is_the_last_one_of_those_that_came(now, cron):
 
 def test_a_night_is_due_once():
     now = at("2026-07-24T03:00:01")
-    due = night_due(wanted(), None, now)
+    due = night_due(schedule(), None, now)
     assert due is not None
     assert (due.slot, due.missed) == (at("2026-07-24T03:00"), False)
-    assert night_due(wanted(), due.slot, now) is None
-    assert night_due(wanted(), due.slot, now + timedelta(days=1)) is not None
+    assert night_due(schedule(), due.slot, now) is None
+    assert night_due(schedule(), due.slot, now + timedelta(days=1)) is not None
 
 
 def test_of_several_missed_nights_the_newest_is_due():
-    due = night_due(wanted(), at("2026-07-20T03:00"), at("2026-07-24T09:00"))
+    due = night_due(schedule(), at("2026-07-20T03:00"), at("2026-07-24T09:00"))
     assert due is not None
     assert (due.slot, due.missed) == (at("2026-07-24T03:00"), True)
 
 
-def test_hours_before_the_schedule_was_asked_for_are_not_due():
-    assert night_due(wanted(since=at("2026-07-24T04:00").isoformat()), None, at("2026-07-24T09:00")) is None
+def test_hours_before_the_schedule_was_made_are_not_due():
+    assert night_due(schedule(since=at("2026-07-24T04:00").isoformat()), None, at("2026-07-24T09:00")) is None
 
 
 def test_a_night_is_due_although_one_to_come_was_settled_by_a_clock_that_was_ahead(tmp_path):
@@ -77,26 +77,26 @@ def test_a_night_is_due_although_one_to_come_was_settled_by_a_clock_that_was_ahe
     for slot in (at("2026-07-23T03:00"), at("2026-08-24T03:00")):
         nights.settle(slot, NightResult(slot=slot.isoformat(), state="finished", ended=slot.isoformat()))
     now = at("2026-07-24T03:00:01")
-    assert nights.settled(now) == at("2026-07-23T03:00")
-    assert night_due(wanted(), nights.settled(now), now) == Due(slot=at("2026-07-24T03:00"), missed=False)
+    assert nights.last_settled(now) == at("2026-07-23T03:00")
+    assert night_due(schedule(), nights.last_settled(now), now) == Due(slot=at("2026-07-24T03:00"), missed=False)
 
 
 def test_a_schedule_that_a_clock_that_was_ahead_wrote_does_not_wait_for_that_time():
     now = at("2026-07-24T03:00:01")
-    ahead = wanted(since=at("2026-08-24T03:00").isoformat())
+    ahead = schedule(since=at("2026-08-24T03:00").isoformat())
     assert night_due(ahead, None, now) is not None
-    assert tidy_due(ahead, at("2026-08-24T05:30"), now)
+    assert maintenance_due(ahead, at("2026-08-24T05:30"), now)
 
 
 def test_a_schedule_that_is_off_has_no_night():
-    assert night_due(wanted(nightly=None), None, at("2026-07-24T03:00:01")) is None
+    assert night_due(schedule(nightly=None), None, at("2026-07-24T03:00:01")) is None
 
 
 def test_the_store_is_tidied_up_once_a_day():
     now = at("2026-07-24T12:00")
-    assert tidy_due(wanted(), None, now)
-    assert not tidy_due(wanted(), now - timedelta(hours=1), now)
-    assert tidy_due(wanted(), now - timedelta(hours=1), now + timedelta(days=1))
+    assert maintenance_due(schedule(), None, now)
+    assert not maintenance_due(schedule(), now - timedelta(hours=1), now)
+    assert maintenance_due(schedule(), now - timedelta(hours=1), now + timedelta(days=1))
 
 
 @pytest.mark.parametrize("expression", ["", "3", "61 * * * *", "0 3 * * * *", "a b c d e", "0 0 30 2 *"])
@@ -105,7 +105,7 @@ def test_what_is_no_cron_expression_is_refused(expression):
         check_cron(expression)
 
 
-def test_a_cron_expression_is_told_in_words():
+def test_a_cron_expression_is_put_into_words():
     assert check_cron(THREE) == "At 03:00 every day"
 
 
@@ -122,39 +122,40 @@ def test_a_night_is_begun_and_settled_by_one(tmp_path):
     assert not nights.begin(slot, 1, attempt.replace(pid=2))
     assert nights.attempts(slot) == [attempt]
     assert nights.unsettled() == slot
-    assert nights.settled(slot) is None
+    assert nights.last_settled(slot) is None
     result = NightResult(slot=slot.isoformat(), state="finished", run_id="r1", ended="2026-07-24T02:00:00+00:00")
     assert nights.settle(slot, result)
     assert not nights.settle(slot, result.replace(state="failed"))
-    assert (nights.result(slot), nights.settled(slot), nights.unsettled()) == (result, slot, None)
+    assert (nights.result(slot), nights.last_settled(slot), nights.unsettled()) == (result, slot, None)
     assert nights.results(last=3) == [result]
 
 
 class Ticks:
     """A beat's decisions, a tick at a time."""
 
-    def __init__(self, home, **schedule) -> None:
+    def __init__(self, home, **more) -> None:
         self.nights = Nights(home)
-        self.nights.ask_for(wanted(reconcile_s=300.0, **schedule))
+        self.nights.put_schedule(schedule(reconcile_s=300.0, **more))
         self.memory = Memory(now_s=0.0)
         self.now_s = 0.0
 
-    def tick(self, after_s: float = 1.0, *, busy: bool = False, conducting: bool = False) -> list[str]:
+    def tick(self, after_s: float = 1.0, *, home_busy: bool = False, worker_busy: bool = False) -> list[str]:
         """Return the names of what is sent `after_s` seconds later."""
         self.now_s += after_s
         now = at("2026-07-24T03:00") + timedelta(seconds=self.now_s)
-        self.nights.put_tidied(Tidied(ended=now.isoformat(), compaction="nothing", segments=0, removed=0))
-        found = orders(self.nights, self.memory, busy=busy, conducting=conducting, now=now, now_s=self.now_s)
-        self.sent = found
-        return [order.task for order in found]
+        self.nights.put_maintenance(Maintenance(ended=now.isoformat(), compaction="nothing", segments=0, removed=0))
+        self.sent = due_orders(
+            self.nights, self.memory, home_busy=home_busy, worker_busy=worker_busy, now=now, now_s=self.now_s
+        )
+        return [order.task for order in self.sent]
 
 
-def test_a_night_is_asked_for_once_and_again_only_when_it_was_not_begun(tmp_path):
+def test_a_night_is_sent_once_and_again_only_when_it_was_not_begun(tmp_path):
     ticks = Ticks(tmp_path)
     assert ticks.tick() == ["nightly"]
     assert ticks.tick() == []
     assert ticks.tick(RESEND_S) == ["nightly"]  # its message was lost
-    assert ticks.tick(RESEND_S, busy=True, conducting=True) == []  # it is being done
+    assert ticks.tick(RESEND_S, home_busy=True, worker_busy=True) == []  # it is being done
     slot = at("2026-07-24T03:00")
     ticks.nights.settle(slot, NightResult(slot=slot.isoformat(), state="finished", ended=slot.isoformat()))
     assert ticks.tick(RESEND_S) == []
@@ -162,8 +163,8 @@ def test_a_night_is_asked_for_once_and_again_only_when_it_was_not_begun(tmp_path
 
 def test_a_night_waits_for_the_run_before_it_and_is_not_missed_for_that(tmp_path):
     ticks = Ticks(tmp_path)
-    assert ticks.tick(busy=True) == []
-    assert ticks.tick(4 * 3600, busy=True, conducting=True) == []
+    assert ticks.tick(home_busy=True) == []
+    assert ticks.tick(4 * 3600, home_busy=True, worker_busy=True) == []
     assert ticks.tick() == ["nightly", "reconcile"]
     assert ticks.sent[0].kwargs["missed"] is False
 
@@ -175,7 +176,7 @@ def test_runs_left_behind_are_looked_for_now_and_then(tmp_path):
     assert ticks.tick() == []
 
 
-def test_a_home_without_a_schedule_asks_for_nothing(tmp_path):
+def test_a_home_without_a_schedule_sends_nothing(tmp_path):
     memory = Memory(now_s=0.0)
     now = at("2026-07-24T03:00")
-    assert orders(Nights(tmp_path), memory, busy=False, conducting=False, now=now, now_s=1.0) == []
+    assert due_orders(Nights(tmp_path), memory, home_busy=False, worker_busy=False, now=now, now_s=1.0) == []

@@ -8,6 +8,7 @@ from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.plans.recipe import load_recipe
 from pipeline.plans.run import RunPlan, ShardSummary
 from storage import Champions, RunLedger
+from storage.home import Home
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
 from workers.schedule.nights import NightResult, Nights, Schedule
@@ -19,7 +20,7 @@ NOW = "2026-07-24T01:00:00+00:00"
 def scraped(home, broker) -> dict[str, float]:
     """Return what Prometheus would get, by name and labels."""
     registry = CollectorRegistry()
-    registry.register(HomeCollector(home, broker))
+    registry.register(HomeCollector(Home(home), broker))
     lines = [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
@@ -53,7 +54,7 @@ def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broke
     counters.settle("r1", "t3", "failed", kind="empty")
     broker.client().rpush("extract", "a task")
     nights = Nights(tmp_path)
-    nights.ask_for(Schedule(nightly="0 3 * * *", since=NOW))
+    nights.put_schedule(Schedule(nightly="0 3 * * *", since=NOW))
     slot = datetime.fromisoformat("2026-07-24T01:00:00+00:00")
     nights.settle(
         slot,

@@ -9,7 +9,7 @@ import click
 from pipeline.errors import FailureKind
 from pipeline.text import printable
 from workers.cli import options
-from workers.cli.lookup import opened
+from workers.cli.lookup import existing_home
 from workers.cli.tables import console, show_rows
 
 if TYPE_CHECKING:
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 
 SHOWN_FAILURES = 50
+"""Failures that are listed for people."""
 
 
 @click.command()
 @click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV.")
 @options.home
 @options.as_json
-def failures(home: str, *, as_csv: bool, as_json: bool) -> None:
+def failures(home_path: str, *, as_csv: bool, as_json: bool) -> None:
     """List the files that have no features, and families that a file cannot have, with the reason."""
-    rows = _failures(opened(home))
+    rows = _failures(existing_home(home_path))
     if as_json:
         options.emit({"failures": rows})
     elif as_csv:
@@ -79,7 +80,7 @@ def _show_failures(rows: list[dict[str, Any]]) -> None:
 )
 @options.home
 @options.as_json
-def retry(kinds: tuple[FailureKind, ...], home: str, *, as_json: bool) -> None:
+def retry(kinds: tuple[FailureKind, ...], home_path: str, *, as_json: bool) -> None:
     """Take failures back, so that the next run or extraction tries these files again.
 
     \b
@@ -90,13 +91,13 @@ def retry(kinds: tuple[FailureKind, ...], home: str, *, as_json: bool) -> None:
     """
     from storage.home import only_one
 
-    context = opened(home)
-    with only_one(context.path):
-        tracks = context.tracks.retry(kinds)
+    home = existing_home(home_path)
+    with only_one(home.path):
+        tracks = home.tracks.retry(kinds)
     if as_json:
         options.emit({"retried": tracks})
     elif tracks:
         click.echo(f"{tracks} failed {'file' if tracks == 1 else 'files'} will be tried again by the next run")
     else:
-        told = f" of kind {' or '.join(kinds)}" if kinds else ""
-        click.echo(f"no failures{told}, nothing to try again")
+        of_kind = f" of kind {' or '.join(kinds)}" if kinds else ""
+        click.echo(f"no failures{of_kind}, nothing to try again")

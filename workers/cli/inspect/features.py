@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pipeline.features.spec import FeatureSpec
 
 SHOWN_UNITS = 4
+"""Units that are listed of a family."""
 
 
 @click.command()
@@ -28,17 +29,17 @@ def features(name: str | None, *, as_json: bool) -> None:
     """
     from pipeline.features.registry import families, family
 
-    found = families() if name is None else {name: family(name)}
-    specs = [each.spec for each in found.values()]
+    chosen = families() if name is None else {name: family(name)}
+    specs = [each.spec for each in chosen.values()]
     if as_json:
-        options.emit({"features": [_told(spec) for spec in specs]})
+        options.emit({"features": [_to_wire(spec) for spec in specs]})
     elif name is None:
-        _list(specs)
+        _show_list(specs)
     else:
         _show(specs[0])
 
 
-def _told(spec: "FeatureSpec") -> dict[str, Any]:
+def _to_wire(spec: "FeatureSpec") -> dict[str, Any]:
     return {**spec.to_wire(), "key": spec.key, "plug_in": _origin(spec.name)}
 
 
@@ -49,7 +50,7 @@ def _origin(name: str) -> str:
     return "".join(describe(point) for point in plugins().get(name, ()))
 
 
-def _list(specs: "list[FeatureSpec]") -> None:
+def _show_list(specs: "list[FeatureSpec]") -> None:
     rows = []
     for spec in specs:
         units = list(dict.fromkeys(spec.units))

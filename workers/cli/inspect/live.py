@@ -1,6 +1,6 @@
-"""What goes on right now: how fast, how long still, what waits in which queue, who works. For the eye only.
+"""The live view of a run: how fast it is, how long it takes still, what waits in which queue, which workers there are.
 
-Read from the broker, which may forget it; what is done and what is not the ledger knows.
+Read from the broker, which may lose it, so nothing depends on it; what is done and what is not the ledger knows.
 """
 
 import threading
@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.live import Live as Screen
 
-from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 from storage.home import Home
 from workers.app import controls
@@ -23,7 +22,13 @@ from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import Worker, WorkerList
 from workers.broker.queues import Queues
 from workers.cli.tables import console, facts_table
-from workers.runs import active, state
+from workers.runs.active import active_runs
+from workers.runs.state import ENDS, RunState
+
+EVERY_S = 1.0
+
+StateFacts = Callable[[RunState], list[tuple[str, str]]]
+"""Returns the state of a run as names and words."""
 
 
 class Live(Value, frozen=True, kw_only=True):
@@ -40,7 +45,7 @@ class Live(Value, frozen=True, kw_only=True):
     audio_s_per_s: float
     """Seconds of audio per second, over the last minute."""
     left_s: float | None
-    """How long the extraction takes still at this rate; None where that cannot be told."""
+    """How long the extraction takes still at this rate; None where that is not known."""
     queues: dict[str, int]
     """Tasks that wait in each queue."""
     running: int
@@ -50,27 +55,27 @@ class Live(Value, frozen=True, kw_only=True):
     workers: tuple[Worker, ...]
 
 
-def of_run(home: Home, plan: RunPlan, broker: BrokerAddress) -> Live | None:
-    """Return what a broker tells of a run; None when it does not answer."""
+def read_live(state: RunState, broker: BrokerAddress) -> Live | None:
+    """Return a run as its broker shows it; None when the broker does not answer."""
     client = broker.client(timeout_s=2.0, retries=0)
     try:
-        return _live(home, plan, Counters(client), queues_of(broker, client), WorkerList(client))
+        return _live(state, Counters(client), queues_of(broker, client), WorkerList(client))
     except BROKER_ERRORS:
         return None
     finally:
         client.close()
 
 
-def _live(home: Home, plan: RunPlan, counters: Counters, queues: Queues, workers: WorkerList) -> Live:
+def _live(state: RunState, counters: Counters, queues: Queues, workers: WorkerList) -> Live:
+    plan, files = state.plan, state.files
     progress = counters.progress(plan.run_id)
-    files = file_count(home, plan.run_id)
-    told = sum(int(progress.get(name, 0)) for name in OUTCOMES)
-    sealed = sum(state.track_counts(home, plan).values()) if plan.extract else files
-    done = min(max(told, sealed), files)
+    counted = sum(int(progress.get(name, 0)) for name in OUTCOMES)
+    sealed = sum(state.tracks.values()) if plan.extract else files
+    done = min(max(counted, sealed), files)
     pace = counters.pace(plan.run_id)
-    held = controls.load(home.path)
-    going = pace.files_per_s > 0 and not controls.hold_reason(held, datetime.now().astimezone().time())
-    left_s = (files - done) / pace.files_per_s if going else None
+    held = controls.load(state.home.path)
+    working = pace.files_per_s > 0 and not controls.hold_reason(held, datetime.now().astimezone().time())
+    left_s = (files - done) / pace.files_per_s if working else None
     return Live(
         held=controls.describe(held),
         files=files,
@@ -85,17 +90,8 @@ def _live(home: Home, plan: RunPlan, counters: Counters, queues: Queues, workers
     )
 
 
-def file_count(home: Home, run_id: str) -> int:
-    """Return how many files the scan of a run found so far: its shards are all as large as the first, but the last."""
-    shards = home.ledger.shards(run_id)
-    if not shards:
-        return 0
-    last = len(home.ledger.shard(run_id, shards[-1]))
-    return last if len(shards) == 1 else (len(shards) - 1) * len(home.ledger.shard(run_id, shards[0])) + last
-
-
-def facts(live: Live) -> list[tuple[str, str]]:
-    """Return what goes on as names and words."""
+def live_facts(live: Live) -> list[tuple[str, str]]:
+    """Return a live view as names and words."""
     percent = f" ({live.done / live.files:.0%})" if live.files else ""
     rows = [("files", f"{live.done} of {live.files}{percent}")]
     if live.done < live.files:
@@ -113,8 +109,8 @@ def facts(live: Live) -> list[tuple[str, str]]:
     return rows
 
 
-def wire(live: Live) -> dict[str, Any]:
-    """Return what goes on as `--json` prints it."""
+def live_wire(live: Live) -> dict[str, Any]:
+    """Return a live view as `--json` prints it."""
     return {**live.to_wire(), "workers": [_worker_wire(worker) for worker in live.workers]}
 
 
@@ -134,11 +130,11 @@ def _worker_wire(worker: Worker) -> dict[str, Any]:
 
 def _describe_worker(worker: Worker) -> str:
     heartbeat = worker.heartbeat
-    state = heartbeat.doing if worker.alive else f"silent for {_duration(worker.silent_s)}"
+    doing = heartbeat.doing if worker.alive else f"silent for {_duration(worker.silent_s)}"
     nice = f", nice {heartbeat.nice}" if heartbeat.nice else ""
     work = f"{heartbeat.processes} processes on {', '.join(heartbeat.queues)}"
     # An older one does not say what it is for.
-    return f"{worker.name}, {work if heartbeat.queues else f'chordal {heartbeat.version}'}: {state}{nice}"
+    return f"{worker.name}, {work if heartbeat.queues else f'chordal {heartbeat.version}'}: {doing}{nice}"
 
 
 def _duration(seconds: float) -> str:
@@ -149,38 +145,34 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-EVERY_S = 1.0
-
-
-Rows = Callable[[], list[tuple[str, str]]]
-
-
-def live_run(home: Home, run_id: str, broker: str | None) -> Live | None:
-    """Return what goes on in a run that has not ended; None when no broker tells."""
-    if state.current_stage(home, run_id) in state.ENDS:
+def live_run(state: RunState, broker: str | None) -> Live | None:
+    """Return the live view of a run that has not ended; None when no broker is known or it does not answer."""
+    if state.stage in ENDS:
         return None
-    address = BrokerAddress.parse(broker) if broker else _broker_of(home, run_id)
-    return of_run(home, home.ledger.plan(run_id), address) if address is not None else None
+    address = BrokerAddress.parse(broker) if broker else _broker_of(state)
+    return read_live(state, address) if address is not None else None
 
 
-def show(home: Home, run_id: str, broker: str | None, stages: Rows, *, watch: bool) -> None:
-    """Print the stages of a run and what goes on; with `watch`, again and again until either ends, or Ctrl-C."""
+def show_run(home: Home, run_id: str, broker: str | None, state_facts: StateFacts, *, watch: bool) -> None:
+    """Print the state of a run and its live view; with `watch`, again and again until either ends, or Ctrl-C."""
     if not watch:
-        console().print(facts_table(_rows(stages, live_run(home, run_id, broker))))
+        state = RunState.read(home, run_id)
+        console().print(facts_table(_rows(state_facts(state), live_run(state, broker))))
         return
     pause = threading.Event()
     with Screen(console=console(), auto_refresh=False) as screen, suppress(KeyboardInterrupt):
         while True:
-            found = live_run(home, run_id, broker)
-            screen.update(facts_table(_rows(stages, found)), refresh=True)
-            if found is None:
+            state = RunState.read(home, run_id)
+            live = live_run(state, broker)
+            screen.update(facts_table(_rows(state_facts(state), live)), refresh=True)
+            if live is None:
                 return
             pause.wait(EVERY_S)
 
 
-def _rows(stages: Rows, found: Live | None) -> list[tuple[str, str]]:
-    return stages() + (facts(found) if found is not None else [])
+def _rows(state_facts: list[tuple[str, str]], live: Live | None) -> list[tuple[str, str]]:
+    return state_facts + (live_facts(live) if live is not None else [])
 
 
-def _broker_of(home: Home, run_id: str) -> BrokerAddress | None:
-    return next((each.broker for each in active.active_runs(home.path) if each.run_id == run_id), None)
+def _broker_of(state: RunState) -> BrokerAddress | None:
+    return next((each.broker for each in active_runs(state.home) if each.run_id == state.plan.run_id), None)

@@ -8,7 +8,7 @@ import click
 from pipeline.errors import UsageError
 from pipeline.text import printable
 from workers.cli import options
-from workers.cli.lookup import opened
+from workers.cli.lookup import existing_home
 from workers.cli.tables import console, show_facts, show_rows
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class _ListByDefault(click.Group):
         """Put `list` before options that come without a command."""
         if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
             if args and not args[0].startswith("-"):
-                return super().parse_args(ctx, args)  # a mistake, told as such
+                return super().parse_args(ctx, args)  # a mistake, reported as such
             args = ["list", *args]
         return super().parse_args(ctx, args)
 
@@ -49,20 +49,20 @@ def models() -> None:
 @models.command("list")
 @options.home
 @options.as_json
-def list_(home: str, *, as_json: bool) -> None:
+def list_(home_path: str, *, as_json: bool) -> None:
     """List the registered models, newest last."""
-    doors = opened(home)
-    found = doors.registry.versions()
-    champion = doors.champions.current()
+    home = existing_home(home_path)
+    versions = home.registry.versions()
+    champion = home.champions.current()
     if as_json:
         options.emit(
             {
                 "champion": champion.version if champion is not None else None,
-                "models": [_wire(doors, version, champion) for version in found],
+                "models": [_wire(home, version, champion) for version in versions],
             }
         )
         return
-    if not found:
+    if not versions:
         console().print("no models yet")
         return
     rows = [
@@ -73,9 +73,9 @@ def list_(home: str, *, as_json: bool) -> None:
             each.family,
             _share(each.test_accuracy),
             str(len(each.classes)),
-            _state(doors, each, champion),
+            _state(home, each, champion),
         )
-        for each in found
+        for each in versions
     ]
     show_rows(("version", "created", "recipe", "family", "test accuracy", "classes", "state"), rows)
 
@@ -84,19 +84,19 @@ def list_(home: str, *, as_json: bool) -> None:
 @click.argument("version", required=False, metavar="[VERSION]")
 @options.home
 @options.as_json
-def show(version: str | None, home: str, *, as_json: bool) -> None:
+def show(version: str | None, home_path: str, *, as_json: bool) -> None:
     """Show everything about a model: what it reads, what it learned from, how it does, what it takes to repeat it.
 
     Without VERSION, the champion.
     """
-    doors = opened(home)
-    champion = doors.champions.current()
-    model = doors.registry.get(version or _champion_of(doors, champion).version)
+    home = existing_home(home_path)
+    champion = home.champions.current()
+    model = home.registry.get(version or _champion_of(home, champion).version)
     if as_json:
-        history = [entry.to_wire() for entry in doors.champions.history() if entry.version == model.version]
-        options.emit(_wire(doors, model, champion) | {"history": history})
+        history = [entry.to_wire() for entry in home.champions.history() if entry.version == model.version]
+        options.emit(_wire(home, model, champion) | {"history": history})
         return
-    show_facts(_facts(doors, model, champion))
+    show_facts(_facts(home, model, champion))
 
 
 @models.command()
@@ -104,22 +104,22 @@ def show(version: str | None, home: str, *, as_json: bool) -> None:
 @click.option("--reason", default="", metavar="TEXT", help="Kept in the history.")
 @options.home
 @options.as_json
-def promote(version: str, reason: str, home: str, *, as_json: bool) -> None:
-    """Make a model the champion, whatever the gate said of it."""
-    doors = opened(home)
-    _check_usable(doors, version)
-    _tell(doors, doors.champions.promote(version, reason=printable(reason)), as_json=as_json)
+def promote(version: str, reason: str, home_path: str, *, as_json: bool) -> None:
+    """Make a model the champion, whatever the gate decided about it."""
+    home = existing_home(home_path)
+    _check_usable(home, version)
+    _show_champion(home, home.champions.promote(version, reason=printable(reason)), as_json=as_json)
 
 
 @models.command()
 @click.option("--reason", default="", metavar="TEXT", help="Kept in the history.")
 @options.home
 @options.as_json
-def rollback(reason: str, home: str, *, as_json: bool) -> None:
-    """Make the champion before this one the champion again; said again, the one before that."""
-    doors = opened(home)
-    _check_usable(doors, doors.champions.before().version)
-    _tell(doors, doors.champions.rollback(reason=printable(reason)), as_json=as_json)
+def rollback(reason: str, home_path: str, *, as_json: bool) -> None:
+    """Make the champion before this one the champion again; once more, the one before that."""
+    home = existing_home(home_path)
+    _check_usable(home, home.champions.before().version)
+    _show_champion(home, home.champions.rollback(reason=printable(reason)), as_json=as_json)
 
 
 @models.command()
@@ -127,8 +127,8 @@ def rollback(reason: str, home: str, *, as_json: bool) -> None:
 @click.argument("other", metavar="NEW")
 @options.home
 @options.as_json
-def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
-    """Hold a model against an older one: their facts side by side, and a paired test on the same held-out tracks.
+def compare(one: str, other: str, home_path: str, *, as_json: bool) -> None:
+    """Compare a model with an older one: their facts side by side, and a paired test on the same held-out tracks.
 
     The tracks are those that NEW was tested on and OLD never learned from.
     """
@@ -141,28 +141,28 @@ def compare(one: str, other: str, home: str, *, as_json: bool) -> None:
         raise UsageError(
             f"models compare {printable(one)} {printable(other)}: one model; name two versions of `chordal models`"
         )
-    doors = opened(home)
-    old, new = promotion.contender(doors, one), promotion.contender(doors, other)
+    home = existing_home(home_path)
+    old, new = promotion.contender(home, one), promotion.contender(home, other)
     check_fits(one, old.model.features)
-    doors.registry.check(old.model)
+    home.registry.check(old.model)
     quiet_tensorflow()
-    plan = doors.ledger.plan(new.model.run_id)
-    compared, left_out = promotion.comparison(doors, new, old, plan.recipe.gate, seed=plan.seed)
+    plan = home.ledger.plan(new.model.run_id)
+    compared, left_out = promotion.comparison(home, new, old, plan.recipe.gate, seed=plan.seed)
     left = ", ".join(f"{count} {why}" for why, count in left_out.items())
     if as_json:
         options.emit(
             {
-                "models": [_wire(doors, each.model, None) for each in (old, new)],
+                "models": [_wire(home, each.model, None) for each in (old, new)],
                 "comparison": compared.to_wire() if compared is not None else None,
                 "left_out": left_out,
             }
         )
         return
-    sides = [dict(_facts(doors, each.model, doors.champions.current())) for each in (old, new)]
+    sides = [dict(_facts(home, each.model, home.champions.current())) for each in (old, new)]
     rows = [(name, sides[0].get(name, ""), sides[1].get(name, "")) for name in sides[1] if name not in _NOT_COMPARED]
     show_rows(("", one, other), rows)
-    told = in_words(compared) if compared is not None else "no held-out track that neither learned from"
-    console().print(f"\n{other} against {one}: {told}" + (f"; left out: {left}" if left else ""))
+    words = in_words(compared) if compared is not None else "no held-out track that neither learned from"
+    console().print(f"\n{other} against {one}: {words}" + (f"; left out: {left}" if left else ""))
 
 
 _NOT_COMPARED = {"version", "files", "path", "software"}
@@ -183,16 +183,16 @@ def _check_usable(home: "Home", version: str) -> None:
     home.registry.check(model)
 
 
-def _tell(home: "Home", champion: "Champion", *, as_json: bool) -> None:
+def _show_champion(home: "Home", champion: "Champion", *, as_json: bool) -> None:
     if as_json:
         options.emit({"champion": champion.version, **champion.to_wire()})
         return
-    before = f"; `chordal models rollback` goes back to {_before(home)}" if champion.back is not None else ""
+    before = (
+        f"; `chordal models rollback` goes back to {home.champions.before().version}"
+        if champion.back is not None
+        else ""
+    )
     click.echo(f"the champion is {champion.version}{before}")
-
-
-def _before(home: "Home") -> str:
-    return home.champions.before().version
 
 
 def _state(home: "Home", model: "ModelVersion", champion: "Champion | None") -> str:
@@ -234,9 +234,9 @@ def _facts(home: "Home", model: "ModelVersion", champion: "Champion | None") -> 
         ("seed", str(model.seed)),
     ]
     if (split := model.split) is not None:
-        parted = f"{split.train} train, {split.validation} validation, {split.test} test"
+        sizes = f"{split.train} train, {split.validation} validation, {split.test} test"
         over = f" over {split.partitions} partitions" if split.partitions > 1 else ""
-        facts.append(("split", f"{split.strategy}, seed {split.seed}, {split.groups} groups; {parted}{over}"))
+        facts.append(("split", f"{split.strategy}, seed {split.seed}, {split.groups} groups; {sizes}{over}"))
     facts += [(name.replace("_", " "), _number(name, value)) for name, value in model.metrics.items()]
     if not model.metrics:
         facts.append(("test accuracy", _share(model.test_accuracy)))

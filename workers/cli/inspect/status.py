@@ -1,4 +1,4 @@
-"""`chordal status`, `failures`, `retry`, `recipes`: what a home holds."""
+"""`chordal status`: how far a run is, and the tracks of a home."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -8,10 +8,10 @@ import click
 from pipeline.text import printable
 from workers.cli import options
 from workers.cli.inspect.trials import show_trials, trials_wire
-from workers.cli.lookup import opened, pick_run
+from workers.cli.lookup import existing_home, pick_run
 
 if TYPE_CHECKING:
-    from storage.home import Home
+    from workers.runs.state import RunState
 
 
 @click.command()
@@ -21,27 +21,31 @@ if TYPE_CHECKING:
 @options.home
 @options.broker
 @options.as_json
-def status(run_id: str | None, home: str, broker: str | None, *, with_trials: bool, watch: bool, as_json: bool) -> None:
+def status(
+    run_id: str | None, home_path: str, broker: str | None, *, with_trials: bool, watch: bool, as_json: bool
+) -> None:
     """Show where a run stands, and how many tracks of the home are in which state; live while it goes on."""
-    from workers.cli.inspect import live as inspect_live
+    from workers.cli.inspect.live import live_run, live_wire, show_run
+    from workers.runs.state import RunState
 
-    context = opened(home)
-    run_id = pick_run(context, run_id)
+    home = existing_home(home_path)
+    run_id = pick_run(home, run_id)
     if as_json:
-        live = inspect_live.live_run(context, run_id, broker)
-        trials = {"search": trials_wire(context, run_id)} if with_trials else {}
-        options.emit(_status(context, run_id) | trials | ({"live": inspect_live.wire(live)} if live else {}))
+        state = RunState.read(home, run_id)
+        live = live_run(state, broker)
+        trials = {"search": trials_wire(home, run_id)} if with_trials else {}
+        options.emit(_status(state) | trials | ({"live": live_wire(live)} if live else {}))
     else:
-        inspect_live.show(context, run_id, broker, lambda: _facts(context, run_id), watch=watch and sys.stdout.isatty())
+        show_run(home, run_id, broker, _facts, watch=watch and sys.stdout.isatty())
         if with_trials:
-            show_trials(context, run_id)
+            show_trials(home, run_id)
 
 
-def _facts(home: "Home", run_id: str) -> list[tuple[str, str]]:
-    return [(name, _told(value)) for name, value in _status(home, run_id).items()]
+def _facts(state: "RunState") -> list[tuple[str, str]]:
+    return [(name, _words(value)) for name, value in _status(state).items()]
 
 
-def _told(value: Any) -> str:
+def _words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{what} {count}" for what, count in value.items())
     if isinstance(value, list):
@@ -49,33 +53,27 @@ def _told(value: Any) -> str:
     return f"{value:.1%}" if isinstance(value, float) else str(value)
 
 
-def _status(home: "Home", run_id: str) -> dict[str, Any]:
-    from workers.runs import state as runs_state
-    from workers.service import state
+def _status(state: "RunState") -> dict[str, Any]:
+    from workers.service import state as service_state
 
-    ledger = home.ledger
-    plan = ledger.plan(run_id)
-    study, ended = ledger.study(run_id), ledger.ended_trials(run_id)
-    told: dict[str, Any] = {
+    home, run_id = state.home, state.plan.run_id
+    facts: dict[str, Any] = {
         "run_id": run_id,
-        "stage": runs_state.current_stage(home, run_id),
-        "started": plan.created,
-        "libraries": [printable(library) for library in plan.libraries],
-        "shards": {
-            "scanned": ledger.shard_count(run_id) or len(ledger.shards(run_id)),
-            "sealed": len(ledger.sealed_shards(run_id)),
-        },
-        "tracks": runs_state.track_counts(home, plan),
+        "stage": state.stage,
+        "started": state.plan.created,
+        "libraries": [printable(library) for library in state.plan.libraries],
+        "shards": {"scanned": state.shards_written, "sealed": len(state.sealed)},
+        "tracks": state.tracks,
         "ledger": home.tracks.counts(),
-        "trials": {"requested": len(study.indices) if study is not None else 0, "ended": len(ended)},
-        "seconds": runs_state.seconds(home, run_id),
+        "trials": {"requested": len(state.trials or ()), "ended": len(state.ended_trials)},
+        "seconds": state.seconds,
     }
-    if up := state.summary(home.path):
-        told["service"] = up
-    if (failure := ledger.failure(run_id)) is not None:
-        told["failure"] = failure
-    if (report := ledger.report(run_id)) is not None:
-        told["test_accuracy"] = report.test.accuracy
-        told["model"] = report.model.version
-        told["report"] = str(ledger.path(run_id) / "report.html")
-    return told
+    if service := service_state.summary(home.path):
+        facts["service"] = service
+    if state.failure is not None:
+        facts["failure"] = state.failure
+    if (report := home.ledger.report(run_id)) is not None:
+        facts["test_accuracy"] = report.test.accuracy
+        facts["model"] = report.model.version
+        facts["report"] = str(home.ledger.path(run_id) / "report.html")
+    return facts

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import UsageError
 from pipeline.text import printable
 from workers.cli import options
 from workers.cli.tables import console, show_facts, show_rows
+from workers.processes import signals
 
 if TYPE_CHECKING:
     from storage import FileFeatureStore
@@ -32,56 +34,59 @@ def store() -> None:
     """
 
 
-def _features(home: str) -> "Features":
-    """Return the features of an existing home. Raises `UsageError` when there is none: asking must not create one."""
+def _features(home_path: str) -> "Features":
+    """Return the features of an existing home. Raises `UsageError` when there is none: reading must not make one."""
     from storage.features.reader import open_features
 
-    return open_features(Path(home).expanduser().absolute())
+    return open_features(Path(home_path).expanduser().absolute())
 
 
-def _store(home: str) -> "FileFeatureStore":
+def _store(home_path: str) -> "FileFeatureStore":
     """Return the store of an existing home, to change it. Raises `UsageError` when there is none."""
     from storage import FileFeatureStore
 
-    return FileFeatureStore.open(_features_root(home))
+    return FileFeatureStore.open(_store_folder(home_path))
 
 
-def _features_root(home: str) -> Path:
+def _store_folder(home_path: str) -> Path:
     """Return the folder of the store of an existing home. Raises `UsageError` when there is none."""
     from storage.features.reader import store_of
 
-    return store_of(home)
+    return store_of(home_path)
 
 
 @store.command()
 @options.home
 @options.as_json
-def info(home: str, *, as_json: bool) -> None:
+def info(home_path: str, *, as_json: bool) -> None:
     """Show what is stored: families, tracks, rows, bytes, files, schema and software."""
     from storage.features.inspect import inspect
 
-    told = inspect(_features(home))
+    facts = inspect(_features(home_path))
     if as_json:
-        options.emit(told.to_wire())
+        options.emit(facts.to_wire())
         return
     show_facts(
         [
-            ("store", told.path),
-            ("schema", str(told.schema)),
-            ("written by", "; ".join(f"{name} {', '.join(found)}" for name, found in told.software.items())),
+            ("store", facts.path),
+            ("schema", str(facts.schema)),
+            ("written by", "; ".join(f"{name} {', '.join(versions)}" for name, versions in facts.software.items())),
             (
                 "tracks",
-                f"{told.tracks:,}: {told.labelled:,} labelled, {told.grouped:,} grouped, {told.failed:,} failed",
+                f"{facts.tracks:,}: {facts.labelled:,} labelled, {facts.grouped:,} grouped, {facts.failed:,} failed",
             ),
-            ("files", f"{told.parts:,} parts, {told.inbox:,} segments in the inbox, {told.damaged:,} set aside"),
-            ("size", f"{told.bytes:,} bytes"),
+            (
+                "files",
+                f"{facts.parts:,} parts, {facts.inbox:,} segments in the inbox, {facts.damaged:,} set aside",
+            ),
+            ("size", f"{facts.bytes:,} bytes"),
         ]
     )
-    if told.families:
+    if facts.families:
         click.echo()
         rows = [
             (each.key, f"{each.tracks:,}", f"{each.rows:,}", f"{each.columns:,}", f"{each.bytes:,}", f"{each.parts:,}")
-            for each in told.families
+            for each in facts.families
         ]
         show_rows(("family", "tracks", "rows", "numbers a row", "bytes", "parts"), rows)
 
@@ -90,42 +95,40 @@ def info(home: str, *, as_json: bool) -> None:
 @click.option("--repair", is_flag=True, help="Mend what can be mended; the next run extracts again what is lost.")
 @options.home
 @options.as_json
-def verify(home: str, *, repair: bool, as_json: bool) -> None:
+def verify(home_path: str, *, repair: bool, as_json: bool) -> None:
     """Read everything and check every checksum; name the file, track and family of whatever is damaged.
 
     Exit status 1 when something is damaged and was not mended. Safe beside anything else at work.
     """
     from storage import FileFeatureStore
-    from workers.processes import signals
 
     signals.listen()
-    root = _features_root(home)
-    told = FileFeatureStore.open(root).repair() if repair else FileFeatureStore.existing(root).verify()
+    root = _store_folder(home_path)
+    result = FileFeatureStore.open(root).repair() if repair else FileFeatureStore.existing(root).verify()
     if as_json:
-        options.emit(told.to_wire())
+        options.emit(result.to_wire())
     else:
         checked = ("documents", "segments", "parts", "records", "contents", "size_bytes")
-        show_facts([(name.replace("size_bytes", "bytes"), f"{getattr(told, name):,}") for name in checked])
+        show_facts([(name.replace("size_bytes", "bytes"), f"{getattr(result, name):,}") for name in checked])
         for title, lines in (
-            ("damaged", told.damages),
-            ("mended", told.repairs),
-            ("beyond repair", told.beyond_repair),
+            ("damaged", result.damages),
+            ("mended", result.repairs),
+            ("beyond repair", result.beyond_repair),
         ):
             for line in lines:
                 console().print(f"{title}: {printable(str(line))}")
-        if not told.damages:
+        if not result.damages:
             console().print("nothing is damaged")
-    if told.beyond_repair or (told.damages and not repair):
+    if result.beyond_repair or (result.damages and not repair):
         sys.exit(1)
 
 
 @store.command()
 @options.home
 @options.as_json
-def compact(home: str, *, as_json: bool) -> None:
+def compact(home_path: str, *, as_json: bool) -> None:
     """Pack what many commits left behind into few files; safe beside anything else at work."""
-    told = _store(home).compact()
-    _tell(told.to_wire(), as_json=as_json)
+    _show(_store(home_path).compact().to_wire(), as_json=as_json)
 
 
 @store.command()
@@ -139,10 +142,9 @@ def compact(home: str, *, as_json: bool) -> None:
 )
 @options.home
 @options.as_json
-def gc(home: str, grace_hours: float, *, as_json: bool) -> None:
+def gc(home_path: str, grace_hours: float, *, as_json: bool) -> None:
     """Remove files that nothing refers to any more: replaced parts, old manifests, remains of killed writers."""
-    told = _store(home).gc(grace_s=grace_hours * HOUR_S)
-    _tell(told.to_wire(), as_json=as_json)
+    _show(_store(home_path).gc(grace_s=grace_hours * HOUR_S).to_wire(), as_json=as_json)
 
 
 @store.command()
@@ -156,21 +158,19 @@ def gc(home: str, grace_hours: float, *, as_json: bool) -> None:
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @options.home
 @options.as_json
-def export(family: str | None, form: str, out: str | None, home: str, *, force: bool, as_json: bool) -> None:
+def export(family: str | None, form: str, out: str | None, home_path: str, *, force: bool, as_json: bool) -> None:
     """Write the rows of a family into a file, with path, label, group and the columns' units.
 
     Rows come track by track in the store's order. However many there are, some ten megabytes are in memory at once;
     the file has its name only when it is whole.
     """
-    from pipeline.errors import UsageError
     from storage.exchange import export as write
-    from workers.processes import signals
 
     signals.listen()
-    features = _features(home)
+    features = _features(home_path)
     names = [features.spec(family).name] if family else list(dict.fromkeys(spec.name for spec in features.specs))
     if not names:
-        raise UsageError(f"home {printable(home)}: no features are stored; `chordal run LIBRARY` extracts them")
+        raise UsageError(f"home {printable(home_path)}: no features are stored; `chordal run LIBRARY` extracts them")
     target = Path(out).expanduser().absolute() if out else Path.cwd()
     if target.is_dir():
         files = [(name, target / f"{name}.{form}") for name in names]
@@ -197,7 +197,7 @@ def export(family: str | None, form: str, out: str | None, home: str, *, force: 
 )
 @options.home
 @options.as_json
-def import_npz(file: str, family: str, home: str, *, as_json: bool) -> None:
+def import_npz(file: str, family: str, home_path: str, *, as_json: bool) -> None:
     """Bring in features computed elsewhere: arrays Xdata (n, ...) and Ydata (n, 1), as the tutorial caches them.
 
     Such a file does not tell which rows are of one song. So each row is a track of its own without a group, a random
@@ -205,26 +205,25 @@ def import_npz(file: str, family: str, home: str, *, as_json: bool) -> None:
     train --recipe rostock-genre`, or `chordal train FILE`, learns from them.
     """
     from pipeline.plans.recipe import load_recipe
-    from storage.home import Home, only_one, prepare_home
-    from workers.processes import signals
+    from storage.home import only_one, prepare_home
     from workers.runs import import_npz as runs_import_npz
 
     signals.listen()
     path = Path(file).expanduser().absolute()
     runs_import_npz.check_file(path, family)
-    prepared = prepare_home(home)
-    with only_one(prepared):
+    home = prepare_home(home_path)
+    with only_one(home.path):
         command = ("chordal", *sys.argv[1:])
-        told = runs_import_npz.import_npz(Home(prepared), path, family, load_recipe("rostock-genre"), command)
+        result = runs_import_npz.import_npz(home, path, family, load_recipe("rostock-genre"), command)
     if as_json:
-        options.emit(told)
+        options.emit(result)
         return
-    labels = ", ".join(f"{printable(label)} {count:,}" for label, count in told["labels"].items())
+    labels = ", ".join(f"{printable(label)} {count:,}" for label, count in result["labels"].items())
     show_facts(
         [
-            ("run", told["run_id"]),
-            ("rows", f"{told['rows']:,}, each a track of its own; {told['new']:,} new or newer"),
-            ("family", told["family"]),
+            ("run", result["run_id"]),
+            ("rows", f"{result['rows']:,}, each a track of its own; {result['new']:,} new or newer"),
+            ("family", result["family"]),
             ("labels", labels),
             (
                 "groups",
@@ -232,16 +231,16 @@ def import_npz(file: str, family: str, home: str, *, as_json: bool) -> None:
             ),
         ]
     )
-    if told["not_finite"]:
-        console().print(f"{told['not_finite']:,} rows hold NaN or infinite values and are left out when models learn")
+    if result["not_finite"]:
+        console().print(f"{result['not_finite']:,} rows hold NaN or infinite values and are left out when models learn")
     console().print("`chordal train --recipe rostock-genre` learns from them")
 
 
-def _tell(told: dict[str, Any], *, as_json: bool) -> None:
+def _show(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        options.emit(told)
+        options.emit(result)
         return
-    lines = told.pop("damaged", ())
-    show_facts([(name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in told.items()])
+    lines = result.pop("damaged", ())
+    show_facts([(name, f"{value:,}" if isinstance(value, int) else str(value)) for name, value in result.items()])
     for line in lines:
         console().print(printable(line))

@@ -1,4 +1,4 @@
-"""What a search is and what came of it, printed for `chordal status --trials` and `chordal recipes NAME`."""
+"""The search of a recipe, and the trials of a run, for `chordal recipes NAME` and `chordal status --trials`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,9 @@ def show_search(name_or_file: str, *, as_json: bool) -> None:
     Raises `UsageError` naming the recipe and the mistake.
     """
     from pipeline.learning.search.ranking import summarise
-    from workers.runs import request
+    from workers.runs.request import recipe_of
 
-    recipe = request.recipe_of(name_or_file, trials=None)
+    recipe = recipe_of(name_or_file, trials=None)
     summary = summarise(recipe)
     if as_json:
         options.emit({**recipe.to_wire(), "searched": summary.to_wire()})
@@ -36,10 +36,10 @@ def trials_wire(home: "Home", run_id: str) -> dict[str, Any]:
     study = ledger.study(run_id)
     if study is None:
         return {}
-    told: dict[str, Any] = summarise(ledger.plan(run_id).recipe, study).to_wire()
-    told["ranking"] = [row.to_wire() for row in _ranking(home, run_id)]
-    gained = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
-    return told if gained is None else {**told, **gained.to_wire(), "speed_up": round(gained.speed_up, 3)}
+    wire: dict[str, Any] = summarise(ledger.plan(run_id).recipe, study).to_wire()
+    wire["ranking"] = [row.to_wire() for row in _ranking(home, run_id)]
+    speed = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
+    return wire if speed is None else {**wire, **speed.to_wire(), "speed_up": round(speed.speed_up, 3)}
 
 
 def show_trials(home: "Home", run_id: str) -> None:
@@ -68,10 +68,10 @@ def show_trials(home: "Home", run_id: str) -> None:
     )
     console().print()
     show_rows(columns, rows)
-    gained = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
-    if gained is not None:
+    speed = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
+    if speed is not None:
         console().print(
-            f"\n{gained.trial_s:.1f} s of trials in {gained.wall_s:.1f} s: a speed-up of {gained.speed_up:.2f}"
+            f"\n{speed.trial_s:.1f} s of trials in {speed.wall_s:.1f} s: a speed-up of {speed.speed_up:.2f}"
         )
 
 

@@ -1,4 +1,4 @@
-"""`chordal pause`, `resume`, `throttle`, `cancel`: steering what goes on in a home."""
+"""`chordal pause`, `resume`, `throttle`, `cancel`: controlling the runs of a home."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,7 +6,7 @@ import click
 
 from pipeline.errors import UsageError
 from workers.cli import options
-from workers.cli.lookup import opened, pick_run
+from workers.cli.lookup import existing_home, pick_run
 
 if TYPE_CHECKING:
     from workers.app.controls import Controls
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 @click.command()
 @options.home
 @options.as_json
-def pause(home: str, *, as_json: bool) -> None:
-    """Let the workers of a home finish what they have in hand and start nothing new until `chordal resume`."""
-    told = _change(home, paused=True)
-    _show(told, "paused: what is being worked on is finished, the rest waits for `chordal resume`", as_json=as_json)
+def pause(home_path: str, *, as_json: bool) -> None:
+    """Let the workers of a home finish the files at hand and start nothing new until `chordal resume`."""
+    changed = _change(home_path, paused=True)
+    _show(changed, "paused: what is being worked on is finished, the rest waits for `chordal resume`", as_json=as_json)
 
 
 @click.command()
 @options.home
 @options.as_json
-def resume(home: str, *, as_json: bool) -> None:
-    """Let the workers of a home go on after `chordal pause`; what else was asked for by `throttle` stays."""
-    told = _change(home, paused=False)
-    _show(told, "resumed", as_json=as_json)
+def resume(home_path: str, *, as_json: bool) -> None:
+    """Let the workers of a home go on after `chordal pause`; what else `throttle` set stays."""
+    changed = _change(home_path, paused=False)
+    _show(changed, "resumed", as_json=as_json)
 
 
 @click.command()
@@ -35,7 +35,7 @@ def resume(home: str, *, as_json: bool) -> None:
 @click.option("--io", type=click.Choice(["normal", "idle"]), help="idle: use the disk when nobody else does (Linux).")
 @click.option("--files-per-minute", metavar="N|none", help="How many files all workers together start in a minute.")
 @click.option("--hours", metavar="HH:MM-HH:MM|none", help="When work may be started, in each worker's local time.")
-@click.option("--show", is_flag=True, help="Show what is asked for, change nothing.")
+@click.option("--show", is_flag=True, help="Show the controls, change nothing.")
 @options.home
 @options.as_json
 def throttle(
@@ -43,7 +43,7 @@ def throttle(
     io: Any,
     files_per_minute: str | None,
     hours: str | None,
-    home: str,
+    home_path: str,
     *,
     show: bool,
     as_json: bool,
@@ -58,19 +58,19 @@ def throttle(
     """
     from workers.app import controls
 
-    asked: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     if nice is not None:
-        asked["nice"] = nice
+        changes["nice"] = nice
     if io is not None:
-        asked["io"] = io
+        changes["io"] = io
     if files_per_minute is not None:
-        asked["files_per_minute"] = _cap(files_per_minute)
+        changes["files_per_minute"] = _parse_rate(files_per_minute)
     if hours is not None:
-        asked["hours"] = None if hours == "none" else controls.parse_hours(hours)
-    if show == bool(asked):
+        changes["hours"] = None if hours == "none" else controls.parse_hours(hours)
+    if show == bool(changes):
         raise UsageError("throttle: say what to change (--nice, --io, --files-per-minute, --hours), or --show alone")
-    told = _change(home, **asked)
-    _show(told, f"controls: {controls.describe(told)}", as_json=as_json)
+    changed = _change(home_path, **changes)
+    _show(changed, f"controls: {controls.describe(changed)}", as_json=as_json)
 
 
 @click.command()
@@ -78,37 +78,38 @@ def throttle(
 @options.home
 @options.broker
 @options.as_json
-def cancel(run_id: str | None, home: str, broker: str | None, *, as_json: bool) -> None:
+def cancel(run_id: str | None, home_path: str, broker: str | None, *, as_json: bool) -> None:
     """End a run soon: the files at hand are finished, what is done is kept, and a later run goes on from there.
 
     Without RUN, the one that goes on in the home. With --broker, also one whose command is gone.
     """
     from workers.broker import health
     from workers.broker.address import BrokerAddress
-    from workers.runs import active, state
     from workers.runs import cancel as runs_cancel
+    from workers.runs.active import pick_active_run
+    from workers.runs.state import ENDS, RunState
 
-    context = opened(home)
+    home = existing_home(home_path)
     if broker is not None:
         given = BrokerAddress.parse(broker)
         health.require(given)
         address: BrokerAddress | None = given
-        run_id = pick_run(context, run_id)
+        run_id = pick_run(home, run_id)
     else:
-        run_id = pick_run(context, run_id) if run_id is not None else None
-        found = active.pick_active_run(context.path, run_id)
-        run_id, address = found.run_id, found.broker
-    stage = state.current_stage(context, run_id)
-    if stage in state.ENDS:
+        run_id = pick_run(home, run_id) if run_id is not None else None
+        active = pick_active_run(home, run_id)
+        run_id, address = active.run_id, active.broker
+    stage = RunState.read(home, run_id).stage
+    if stage in ENDS:
         raise UsageError(f"run {run_id}: {stage} already")
-    runs_cancel.cancel(context, run_id, address)
+    runs_cancel.cancel(home, run_id, address)
     if as_json:
-        options.emit({"run_id": run_id, "stage": state.current_stage(context, run_id)})
+        options.emit({"run_id": run_id, "stage": RunState.read(home, run_id).stage})
     else:
         click.echo(f"run {run_id}: cancelled; what is done is kept, and the same command goes on from there")
 
 
-def _cap(text: str) -> int | None:
+def _parse_rate(text: str) -> int | None:
     if text == "none":
         return None
     if not text.isascii() or not text.isdigit() or not int(text):
@@ -116,19 +117,19 @@ def _cap(text: str) -> int | None:
     return int(text)
 
 
-def _change(home: str, **asked: Any) -> "Controls":
+def _change(home_path: str, **changes: Any) -> "Controls":
     from workers.app import controls
 
-    folder = opened(home).path
-    found = controls.load(folder)
-    if asked:
-        found = found.replace(**asked)
-        controls.save(folder, found)
-    return found
+    folder = existing_home(home_path).path
+    changed = controls.load(folder)
+    if changes:
+        changed = changed.replace(**changes)
+        controls.save(folder, changed)
+    return changed
 
 
-def _show(told: "Controls", line: str, *, as_json: bool) -> None:
+def _show(controls: "Controls", line: str, *, as_json: bool) -> None:
     if as_json:
-        options.emit(told.to_wire())
+        options.emit(controls.to_wire())
     else:
         click.echo(line)

@@ -1,4 +1,4 @@
-"""`chordal predict`: what a model says of files and libraries."""
+"""`chordal predict`: a model's predictions of files and libraries."""
 
 import os
 import sys
@@ -8,6 +8,9 @@ from typing import Any
 import click
 
 from workers.cli import options
+from workers.cli.lookup import existing_home
+from workers.cli.runs.request import command_line
+from workers.processes import signals
 
 
 @click.command()
@@ -55,7 +58,7 @@ def predict(
     max_duration: float,
     workers: int | None,
     broker: str | None,
-    home: str,
+    home_path: str,
     *,
     timeline: bool,
     force: bool,
@@ -71,25 +74,22 @@ def predict(
         chordal predict concert.flac --chunk-s 30 --json
         chordal predict new-songs --labels folder
 
-    Features that are stored are used, what is missing is extracted first. A file that cannot be read is told with the
-    reason, and the others go on; when none could be, the exit status is 1. "unsure" is the answer where the model
+    Features that are stored are used, what is missing is extracted first. A file that cannot be read is listed with
+    the reason, and the others go on; when none could be, the exit status is 1. "unsure" is the answer where the model
     abstains.
     """
     from pipeline.learning.training.prediction import ScoreCounter
     from workers.broker.address import BrokerAddress
-    from workers.cli.lookup import opened
     from workers.cli.runs import prediction_output
-    from workers.cli.runs.request import shown_command
     from workers.predict import predictions
     from workers.predict.request import PredictionRequest
-    from workers.processes import signals
     from workers.processes.environment import quiet_tensorflow
     from workers.runs.progress import View
 
     signals.listen()
     quiet_tensorflow()
     form = prediction_output.form_of(out, as_json=as_json, as_csv=as_csv)
-    asked = PredictionRequest(
+    request = PredictionRequest(
         paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - keeps odd bytes
         model=model,
         top=top,
@@ -98,26 +98,26 @@ def predict(
         max_duration_s=max_duration,
         broker=BrokerAddress.parse(broker) if broker else None,
         workers=workers,
-        command=shown_command(),
+        command=command_line(),
     )
-    doors = opened(home)
+    home = existing_home(home_path)
     counts: Counter[str] = Counter(predicted=0, unsure=0, failed=0)
-    with prediction_output.opened(out, force=force) as file, View(quiet=as_json) as view:
-        found = predictions.carry_out(doors, asked, view)
-        scoring = ScoreCounter(found.classes)
-        writer = prediction_output.writer(form, file, found, top=top, timeline=timeline)
-        for each in found:
+    with prediction_output.output_file(out, force=force) as file, View(quiet=as_json) as view:
+        results = predictions.carry_out(home, request, view)
+        counter = ScoreCounter(results.classes)
+        writer = prediction_output.writer(form, file, results, top=top, timeline=timeline)
+        for each in results:
             signals.check()
             counts["failed" if each.failure else "unsure" if each.unsure else "predicted"] += 1
-            scoring.take([each])
-            writer.take(each)
-        scores = scoring.scores()
+            counter.take([each])
+            writer.write(each)
+        scores = counter.scores()
         writer.end(scores)
         file.flush()
-        for line in prediction_output.ending_words(dict(counts), scores):
-            view.line(f"model {found.model.version}: {line}")
+        for line in prediction_output.summary_lines(dict(counts), scores):
+            view.line(f"model {results.model.version}: {line}")
     if out is not None and as_json:
-        told: dict[str, Any] = {"file": os.path.abspath(out), "model": found.model.version, **counts}  # noqa: PTH100
-        options.emit({**told, "scores": scores.to_wire() if scores is not None else None})
+        summary: dict[str, Any] = {"file": os.path.abspath(out), "model": results.model.version, **counts}  # noqa: PTH100
+        options.emit({**summary, "scores": scores.to_wire() if scores is not None else None})
     if counts["failed"] and counts["failed"] == counts.total():
         sys.exit(1)

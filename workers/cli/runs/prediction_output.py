@@ -1,4 +1,4 @@
-"""Predictions on paper: a table for people, CSV or JSON for programs, each written as the predictions come."""
+"""The output of predictions: lines for people, CSV or JSON for programs, each written as the predictions come."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ _WIDEST = 80
 class Writer(Protocol):
     """Writes predictions one by one."""
 
-    def take(self, prediction: TrackPrediction) -> None:
+    def write(self, prediction: TrackPrediction) -> None:
         """Write the next one."""
         ...
 
@@ -43,7 +43,7 @@ def writer(form: Form, file: IO[str], predictions: Predictions, *, top: int | No
 
 
 @contextmanager
-def opened(out: str | None, *, force: bool) -> Iterator[IO[str]]:
+def output_file(out: str | None, *, force: bool) -> Iterator[IO[str]]:
     """Give the file to write into, standard output without one; a file is there whole or not at all.
 
     Raises `UsageError` when the file is there and shall not be replaced, or cannot be written.
@@ -73,9 +73,9 @@ def opened(out: str | None, *, force: bool) -> Iterator[IO[str]]:
 
 
 def form_of(out: str | None, *, as_json: bool, as_csv: bool) -> Form:
-    """Return the form that was asked for, by an option or by the ending of the file's name.
+    """Return the form to write, by an option or by the ending of the file's name.
 
-    Raises `UsageError` when two were.
+    Raises `UsageError` when two options name one.
     """
     if as_json and as_csv:
         raise UsageError("predict: --json and --csv are two forms; ask for one")
@@ -85,17 +85,17 @@ def form_of(out: str | None, *, as_json: bool, as_csv: bool) -> Form:
     return "csv" if as_csv or ending == ".csv" else "table"
 
 
-def ending_words(counts: dict[str, int], scores: PredictionScores | None) -> list[str]:
-    """Return what is said after all predictions, line by line."""
-    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "no file"
-    lines = [told]
+def summary_lines(counts: dict[str, int], scores: PredictionScores | None) -> list[str]:
+    """Return the lines for people that come after all predictions."""
+    lines = [", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "no file"]
     if scores is None:
         return lines
-    found = scores.scores
-    if found.n:
+    over_all = scores.scores
+    if over_all.n:
         unsure = f", {scores.unsure:,} of them unsure" if scores.unsure else ""
         lines.append(
-            f"accuracy {found.accuracy:.1%}, macro F1 {found.macro_f1:.3f}, on {found.n:,} labelled files{unsure}"
+            f"accuracy {over_all.accuracy:.1%}, macro F1 {over_all.macro_f1:.3f}, on {over_all.n:,} labelled files"
+            f"{unsure}"
         )
     if scores.learned:
         lines.append(f"{scores.learned:,} labelled files are not scored: the model learned from them")
@@ -120,13 +120,13 @@ class _Json:
         file.write(json.dumps(head)[:-1] + ', "tracks": [')
         self._first = True
 
-    def take(self, prediction: TrackPrediction) -> None:
+    def write(self, prediction: TrackPrediction) -> None:
         self._file.write(("" if self._first else ",") + "\n" + json.dumps(prediction.to_wire(), ensure_ascii=True))
         self._first = False
 
     def end(self, scores: PredictionScores | None) -> None:
-        told = json.dumps(scores.to_wire()) if scores is not None else "null"
-        self._file.write(f'\n], "scores": {told}}}\n')
+        wire = json.dumps(scores.to_wire()) if scores is not None else "null"
+        self._file.write(f'\n], "scores": {wire}}}\n')
 
 
 class _Csv:
@@ -141,7 +141,7 @@ class _Csv:
             columns += ["unsure", *more, "truth", "learned"]
         self._writer.writerow([*columns, "kind", "reason"])
 
-    def take(self, prediction: TrackPrediction) -> None:
+    def write(self, prediction: TrackPrediction) -> None:
         path = printable(prediction.path)
         failure = prediction.failure
         if failure is not None:
@@ -152,23 +152,24 @@ class _Csv:
                 start = f"{each.start_s:.3f}"
                 self._writer.writerow([path, start, printable(each.label), f"{each.probability:.6f}", "", ""])
         else:
-            self._writer.writerow([path, *self._judged(prediction), "", ""])
+            self._writer.writerow([path, *self._cells(prediction), "", ""])
 
-    def _judged(self, prediction: TrackPrediction) -> list[str]:
-        others = _others(prediction, self._top)
-        told = [text for label, share in others for text in (printable(label), f"{share:.6f}")]
-        told += [""] * (2 * (self._top - 1) - len(told))
+    def _cells(self, prediction: TrackPrediction) -> list[str]:
+        others = [
+            text for label, share in _others(prediction, self._top) for text in (printable(label), f"{share:.6f}")
+        ]
+        others += [""] * (2 * (self._top - 1) - len(others))
         return [
             printable(prediction.label or ""),
             f"{prediction.probability:.6f}",
             _yes(prediction.unsure),
-            *told,
+            *others,
             printable(prediction.truth or ""),
             _yes(prediction.learned),
         ]
 
     def end(self, scores: PredictionScores | None) -> None:
-        """Say nothing: rows are all there is in CSV."""
+        """Write nothing: rows are all there is in CSV."""
 
 
 class _Lines:
@@ -178,7 +179,7 @@ class _Lines:
         self._file, self._top, self._timeline = file, top, timeline
         self._cut = _WIDEST if file is sys.stdout and sys.stdout.isatty() else None
 
-    def take(self, prediction: TrackPrediction) -> None:
+    def write(self, prediction: TrackPrediction) -> None:
         path = printable(prediction.path)
         if self._cut is not None and len(path) > self._cut:
             path = "\u2026" + path[-self._cut + 1 :]
@@ -189,9 +190,9 @@ class _Lines:
             return
         others = "".join(f", {printable(label)} {share:.1%}" for label, share in _others(prediction, self._top))
         label = printable(prediction.label or "")
-        said = f"unsure, perhaps {label}" if prediction.unsure else label
+        answer = f"unsure, perhaps {label}" if prediction.unsure else label
         truth = f", truly {printable(prediction.truth)}" if prediction.truth not in {None, prediction.label} else ""
-        print(f"{prediction.probability:7.1%}  {path}: {said}{others}{truth}", file=self._file)
+        print(f"{prediction.probability:7.1%}  {path}: {answer}{others}{truth}", file=self._file)
         if self._timeline:
             for each in prediction.timeline:
                 print(
@@ -200,7 +201,7 @@ class _Lines:
                 )
 
     def end(self, scores: PredictionScores | None) -> None:
-        """Say nothing: the command says it on standard error."""
+        """Write nothing: the command shows the scores on standard error."""
 
 
 def _others(prediction: TrackPrediction, top: int) -> Sequence[tuple[str, float]]:

@@ -2,21 +2,22 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import UsageError
 from workers.cli import options
-from workers.cli.runs.request import like_last_run, prepared
+from workers.cli.runs.request import like_last_run, parse_request
+from workers.processes import signals
 
 if TYPE_CHECKING:
-    from workers.runs import request
+    from storage.home import Home
     from workers.runs.progress import View
+    from workers.runs.request import RunRequest
 
-# Celery, NumPy and the rest are imported by the functions below: the help and the shell's completion answer at once.
-
-Body = Callable[[Path, "request.RunRequest", "View"], dict[str, Any]]
+Body = Callable[["Home", "RunRequest", "View"], dict[str, Any]]
+"""What a command does in a home, and the summary that it returns."""
 
 
 @click.command()
@@ -37,7 +38,7 @@ def run(**given: Any) -> None:
         chordal run songs --recipe rostock-genre --quick
         chordal run --recipe tones
     """
-    _carry_out(given, _whole, makes_library=True)
+    _run_command(given, _execute, makes_library=True)
 
 
 @click.command()
@@ -48,7 +49,7 @@ def run(**given: Any) -> None:
 @options.as_json
 def extract(**given: Any) -> None:
     """Scan and extract only: bring the store up to date with the libraries."""
-    _carry_out(given, _whole, learn=False)
+    _run_command(given, _execute, learn=False)
 
 
 @click.command()
@@ -62,7 +63,7 @@ def train(**given: Any) -> None:
 
     Without LIBRARY, the libraries, labels, groups and folds of the last run are used.
     """
-    _carry_out(given, _whole, extract=False)
+    _run_command(given, _execute, extract=False)
 
 
 @click.command()
@@ -75,59 +76,55 @@ def scan(**given: Any) -> None:
 
     What was there at an earlier scan of the same folder and is gone now is marked deleted.
     """
-    _carry_out({**given, "workers": None, "broker": None, "priority": "normal"}, _scan_only, extract=False, learn=False)
+    _run_command({**given, "workers": None, "broker": None, "priority": "normal"}, _scan, extract=False, learn=False)
 
 
-def _whole(home: Path, wanted: "request.RunRequest", view: "View") -> dict[str, Any]:
-    from workers.cli.runs import summary
-    from workers.runs import recipes
+def _execute(home: "Home", request: "RunRequest", view: "View") -> dict[str, Any]:
+    from workers.cli.runs.summary import run_summary
+    from workers.runs.recipes import execute_recipes
 
-    told = [summary.of_run(home, finished) for finished in recipes.carry_out(home, wanted, view)]
-    for first, then in pairwise(told):
+    summaries = [run_summary(home, scanned) for scanned in execute_recipes(home, request, view)]
+    for first, then in pairwise(summaries):
         first["then"] = then
-    return told[0]
+    return summaries[0]
 
 
-def _scan_only(home: Path, wanted: "request.RunRequest", view: "View") -> dict[str, Any]:
-    from storage.home import Home
-    from workers.cli.runs import summary
-    from workers.runs import scan as runs_scan
+def _scan(home: "Home", request: "RunRequest", view: "View") -> dict[str, Any]:
+    from workers.cli.runs.summary import scan_summary
+    from workers.runs.scan import scan_libraries
 
-    finished = runs_scan.scan_libraries(Home(home), wanted, view)
-    return summary.of_scan(home, finished)
+    return scan_summary(home, scan_libraries(home, request, view))
 
 
-def _carry_out(
+def _run_command(
     given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True, makes_library: bool = False
 ) -> None:
     """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
-    from pipeline.errors import UsageError
     from pipeline.library import imported
     from storage.home import only_one
-    from workers.cli.runs import summary
-    from workers.processes import signals
-    from workers.runs import recipes
+    from workers.cli.runs.summary import show_summary
     from workers.runs.progress import View
+    from workers.runs.recipes import with_library
     from workers.service import state
 
     signals.listen()
-    home, wanted, served = prepared(given, extract=extract, learn=learn)
-    makes_library = makes_library and not wanted.libraries
-    if not wanted.libraries and not makes_library:
-        wanted = like_last_run(home, wanted, given)
-    if imported.is_imported(wanted.libraries):
+    home, request, service = parse_request(given, extract=extract, learn=learn)
+    makes_library = makes_library and not request.libraries
+    if not request.libraries and not makes_library:
+        request = like_last_run(home, request, given)
+    if imported.is_imported(request.libraries):
         imported.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
-        wanted = wanted.replace(labels=imported.LABELS)
+        request = request.replace(labels=imported.LABELS)
     quiet = given["as_json"]
-    with only_one(home, shared=wanted.broker is not None), View(quiet=quiet) as view:
-        if served is not None:
-            view.line(f"the service of this home (process {served.process.pid}) does the work")
-        elif wanted.broker is None and state.find(home) is not None:
-            raise UsageError(f"home {given['home']}: its service came up just now; the same command uses it")
+    with only_one(home.path, shared=request.broker is not None), View(quiet=quiet) as view:
+        if service is not None:
+            view.line(f"the service of this home (process {service.process.pid}) does the work")
+        elif request.broker is None and state.find(home.path) is not None:
+            raise UsageError(f"home {given['home_path']}: its service came up just now; the same command uses it")
         if makes_library:
-            wanted = recipes.with_library(home, wanted, view)
-        told = body(home, wanted, view)
+            request = with_library(home, request, view)
+        summary = body(home, request, view)
     if quiet:
-        options.emit(told)
+        options.emit(summary)
     else:
-        summary.show(told)
+        show_summary(summary)

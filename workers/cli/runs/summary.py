@@ -1,4 +1,4 @@
-"""What a command tells at its end, for people and for machines: read from the ledger, never from the broker."""
+"""The summary of a run at its command's end, for people and for programs: read from the ledger, not from the broker."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,10 +12,10 @@ from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.plans.run import RunPlan
 from storage.home import Home
 from storage.ledger.times import trials_wall_s
-from workers.cli.runs.summary_text import lines_of
+from workers.cli.runs.summary_text import summary_lines
 from workers.cli.tables import show_facts
 from workers.learning import study
-from workers.runs import state
+from workers.runs.state import RunState
 
 if TYPE_CHECKING:
     from workers.runs.request import ScannedRun
@@ -24,23 +24,23 @@ BEST = 5
 """How many of the best trials a summary lists; `chordal status --trials` has them all."""
 
 
-def of_run(home: Path, finished: "ScannedRun") -> dict[str, Any]:
+def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
     """Return the summary of a run that ended, as `--json` prints it."""
-    context = Home(home)
-    run_id = finished.plan.run_id
-    told: dict[str, Any] = {
+    run_id = scanned.plan.run_id
+    state = RunState.read(home, run_id)
+    summary: dict[str, Any] = {
         "run_id": run_id,
-        "tracks": {"scanned": finished.found.files, **state.track_counts(context, finished.plan)},
-        "deleted": finished.found.gone,
-        "duplicates": _duplicates(context, finished.plan),
-        "labels": finished.found.labels,
+        "tracks": {"scanned": scanned.found.files, **state.tracks},
+        "deleted": scanned.found.gone,
+        "duplicates": _duplicates(home, scanned.plan),
+        "labels": scanned.found.labels,
     }
-    report = context.ledger.report(run_id)
+    report = home.ledger.report(run_id)
     if report is not None:
-        told |= _learned(context, run_id, report)
-    return told | {
-        "report": _existing(context.ledger.path(run_id) / "report.html"),
-        "seconds": state.seconds(context, run_id),
+        summary |= _learned(home, run_id, report)
+    return summary | {
+        "report": _existing(home.ledger.path(run_id) / "report.html"),
+        "seconds": state.seconds,
     }
 
 
@@ -51,15 +51,15 @@ def _duplicates(home: Home, plan: RunPlan) -> int:
     for record in home.store.snapshot().records():
         if record.extracted and not record.copy_of and record.path.startswith(roots):
             contents += bytes.fromhex(record.content_hash)
-    found = np.frombuffer(bytes(contents), "S16")
-    return len(found) - len(np.unique(found))
+    hashes = np.frombuffer(bytes(contents), "S16")
+    return len(hashes) - len(np.unique(hashes))
 
 
-def of_scan(home: Path, finished: "ScannedRun") -> dict[str, Any]:
-    """Return the summary of a scan."""
-    found = finished.found
+def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
+    """Return the summary of a scan, as `--json` prints it."""
+    found = scanned.found
     return {
-        "run_id": finished.plan.run_id,
+        "run_id": scanned.plan.run_id,
         "tracks": {"scanned": found.files, "unlabelled": found.unlabelled},
         "deleted": found.gone,
         "bytes": found.bytes,
@@ -67,29 +67,29 @@ def of_scan(home: Path, finished: "ScannedRun") -> dict[str, Any]:
         "labels": found.labels,
         "shards": found.shards,
         "unreadable": list(found.unreadable),
-        "seconds": state.seconds(Home(home), finished.plan.run_id),
+        "seconds": RunState.read(home, scanned.plan.run_id).seconds,
     }
 
 
 def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:
     from pipeline.learning.search.ranking import pace, rank
 
-    drawn_up = home.ledger.study(run_id)
+    planned = home.ledger.study(run_id)
     outcomes = home.ledger.outcomes(run_id)
     counts = Counter(outcome.state for outcome in outcomes)
-    gained = pace(outcomes, trials_wall_s(home.ledger, run_id))
+    speed = pace(outcomes, trials_wall_s(home.ledger, run_id))
     manifest, split = study.study(home, run_id)
     return {
         "trials": {
-            "requested": len(drawn_up.indices) if drawn_up is not None else 0,
+            "requested": len(planned.indices) if planned is not None else 0,
             "completed": counts["completed"],
             "failed": counts["failed"],
             **({"skipped": counts["skipped"]} if counts["skipped"] else {}),
         },
         "search": {
-            "strategy": drawn_up.strategy if drawn_up is not None else "random",
+            "strategy": planned.strategy if planned is not None else "random",
             "best": [row.to_wire() for row in rank(outcomes)[:BEST]],
-            **({} if gained is None else {**gained.to_wire(), "speed_up": round(gained.speed_up, 3)}),
+            **({} if speed is None else {**speed.to_wire(), "speed_up": round(speed.speed_up, 3)}),
         },
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
         **_champion(home, report.model.version),
@@ -120,7 +120,7 @@ def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any
 
 
 def _champion(home: Home, version: str) -> dict[str, Any]:
-    """Return whether a model became the champion, and who is it."""
+    """Return whether a model became the champion, and which one is it."""
     verdict, champion = home.champions.verdict(version), home.champions.current()
     if verdict is None:
         return {}
@@ -130,18 +130,18 @@ def _champion(home: Home, version: str) -> dict[str, Any]:
 
 
 def _tracked(home: Home, run_id: str) -> dict[str, Any]:
-    """Return which MLflow was told of a run; nothing where none should be."""
-    told = home.ledger.tracked(run_id)
-    return {"mlflow": told.to_wire()} if told is not None else {}
+    """Return the MLflow run that records a run; nothing where none should."""
+    tracked = home.ledger.tracked(run_id)
+    return {"mlflow": tracked.to_wire()} if tracked is not None else {}
 
 
 def _copies(home: Home, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
-    """Return how many altered copies the recipe asks for and the store has; nothing for a recipe without."""
+    """Return how many altered copies the recipe wants and the store has; nothing for a recipe without."""
     augment = home.ledger.plan(run_id).recipe.augment
     if augment is None:
         return {}
-    stored, asked = manifest.copies(augment)
-    return {"copies": {"requested": asked, "stored": stored}}
+    stored, requested = manifest.copies(augment)
+    return {"copies": {"requested": requested, "stored": stored}}
 
 
 def _scores(scores: Scores) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _leakage(report: EvaluationReport) -> dict[str, Any] | None:
 
 
 def _sizes(split: Split, rows: RowSides | None) -> dict[str, dict[str, int]]:
-    """Return how many tracks, or rows where those were parted, are on each side."""
+    """Return how many tracks, or rows where those were split, are on each side."""
     if rows is not None:
         return {"rows": {"train": rows.train, "validation": rows.validation, "test": rows.test}}
     return {
@@ -192,7 +192,7 @@ def _sizes(split: Split, rows: RowSides | None) -> dict[str, dict[str, int]]:
 
 
 def _torn(split: Split, rows: RowSides | None) -> dict[str, int | None]:
-    """Return how many tracks have rows on several sides, where rows were parted; None where nobody counted."""
+    """Return how many tracks have rows on several sides, where rows were split; None where nobody counted."""
     if split.strategy != "rows":
         return {}
     return {"torn": rows.torn if rows is not None else None}
@@ -202,8 +202,8 @@ def _existing(path: Path) -> str | None:
     return str(path) if path.exists() else None
 
 
-def show(told: dict[str, Any]) -> None:
-    """Print a summary for a person on standard output."""
-    show_facts(lines_of(told))
-    if "then" in told:
-        show(told["then"])
+def show_summary(summary: dict[str, Any]) -> None:
+    """Print a summary for a person on standard output, then those of the recipes that followed."""
+    show_facts(summary_lines(summary))
+    if "then" in summary:
+        show_summary(summary["then"])

@@ -5,50 +5,50 @@ from typing import Any
 from pipeline.text import printable
 
 
-def lines_of(told: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return a summary as names and what is said of each, in order."""
-    tracks = told["tracks"]
-    lines = [("run", told["run_id"]), ("tracks", ", ".join(f"{count} {name}" for name, count in tracks.items()))]
-    if told["deleted"]:
-        lines.append(("deleted", f"{told['deleted']} tracks of earlier scans are gone"))
-    if told.get("duplicates"):
-        lines.append(("duplicates", f"{told['duplicates']} files have the content of another, computed once"))
+def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return a summary as names and words, in order."""
+    tracks = summary["tracks"]
+    lines = [("run", summary["run_id"]), ("tracks", ", ".join(f"{count} {name}" for name, count in tracks.items()))]
+    if summary["deleted"]:
+        lines.append(("deleted", f"{summary['deleted']} tracks of earlier scans are gone"))
+    if summary.get("duplicates"):
+        lines.append(("duplicates", f"{summary['duplicates']} files have the content of another, computed once"))
     if tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
         lines.append(("", "nothing was new or changed, so nothing was extracted"))
-    if "formats" in told:
-        lines.append(("formats", ", ".join(f"{count} {name}" for name, count in told["formats"].items())))
-        lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in told["labels"].items())))
-    if "trials" in told:
-        lines += _learned_lines(told)
-    if "mlflow" in told:
-        tracked = told["mlflow"]
+    if "formats" in summary:
+        lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
+        lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+    if "trials" in summary:
+        lines += _learned_lines(summary)
+    if "mlflow" in summary:
+        tracked = summary["mlflow"]
         mend = f"was not told: {printable(tracked['reason'])}; `chordal track` does it later"
         lines.append(("mlflow", f"{tracked['address']} {mend if tracked['reason'] else 'run ' + tracked['run']}"))
-    if "copies" in told:
-        copies = told["copies"]
+    if "copies" in summary:
+        copies = summary["copies"]
         mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
         lines.append(("copies", f"{copies['stored']} of {copies['requested']} altered copies learned from{mend}"))
-    lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in told["seconds"].items())))
-    if told.get("report"):
-        lines.append(("report", told["report"]))
+    lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in summary["seconds"].items())))
+    if summary.get("report"):
+        lines.append(("report", summary["report"]))
     return lines
 
 
-def _learned_lines(told: dict[str, Any]) -> list[tuple[str, str]]:
+def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what a run learned."""
-    trials, model, test = told["trials"], told["model"], told["scores"]["test"]
+    trials, model, test = summary["trials"], summary["model"], summary["scores"]["test"]
     lines = [
         ("trials", ", ".join(f"{count} {name}" for name, count in trials.items())),
-        *_search_lines(told["search"]),
+        *_search_lines(summary["search"]),
         ("model", f"{model['version']}  {model['family']}"),
-        *([("champion", _verdict_words(told["verdict"]))] if "verdict" in told else []),
-        ("test", _test_words(test, told["scores"]["of"])),
-        ("split", _split_words(told["split"])),
+        *([("champion", _verdict_words(summary["verdict"]))] if "verdict" in summary else []),
+        ("test", _test_words(test, summary["scores"]["of"])),
+        ("split", _split_words(summary["split"])),
     ]
-    if (answers := told["answers"]) and answers["threshold"]:
+    if (answers := summary["answers"]) and answers["threshold"]:
         accuracy = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
         lines.append(("answers", f"{answers['coverage']:.1%} of the test{accuracy}; the rest is unsure"))
-    if (leakage := told["leakage"]) and leakage["random_rows"] is not None:
+    if (leakage := summary["leakage"]) and leakage["random_rows"] is not None:
         lines.append(("leakage", _leakage_words(leakage)))
     return lines
 
@@ -87,10 +87,10 @@ def _leakage_words(leakage: dict[str, Any]) -> str:
         ("neighbours_together", "with neighbours together"),
         ("whole_groups", "with whole groups"),
     )
-    said = ", ".join(
+    words = ", ".join(
         f"{leakage[key]:.1%} {how}" if leakage[key] is not None else f"unknown {how}" for key, how in partings
     )
-    return f"one quick model says {said}"
+    return f"one quick model says {words}"
 
 
 def _verdict_words(verdict: dict[str, Any]) -> str:
@@ -111,6 +111,6 @@ def _split_words(split: dict[str, Any]) -> str:
 
 def _row_words(size: dict[str, int], torn: int | None) -> str:
     if torn is None:
-        return "single rows at random"  # told by an older chordal
+        return "single rows at random"  # by an older chordal
     both = f"segments of {torn} tracks stand on both sides" if torn else "each is of a track of its own"
     return f"{size['train']} train, {size['validation']} validation, {size['test']} test, single rows at random: {both}"

@@ -2,7 +2,9 @@
 
 import click
 
+from pipeline.errors import UsageError
 from workers.cli import options
+from workers.cli.lookup import existing_home, pick_run
 
 
 @click.command()
@@ -12,30 +14,28 @@ from workers.cli import options
     envvar="CHORDAL_MLFLOW",
     show_envvar=True,
     metavar="URI",
-    help="http://HOST:5000, sqlite:////PATH/mlflow.db.  [default: the one the run was asked to tell]",
+    help="http://HOST:5000, sqlite:////PATH/mlflow.db.  [default: the one given to the run]",
 )
 @options.home
 @options.as_json
-def track(run_id: str | None, mlflow: str | None, home: str, *, as_json: bool) -> None:
+def track(run_id: str | None, mlflow: str | None, home_path: str, *, as_json: bool) -> None:
     """Tell an MLflow of a run: its study, every trial with its curves, the scores, the report and the model.
 
-    It is told once of a run, however often this is called.
+    A run is recorded there once, however often this is called.
     """
-    from pipeline.errors import UsageError
-    from workers.cli.lookup import opened, pick_run
     from workers.learning import mlflow_tracking
 
-    doors = opened(home)
+    home = existing_home(home_path)
     if run_id is None:
-        learned = [each for each in doors.ledger.run_ids("library") if doors.ledger.report(each) is not None]
+        learned = [each for each in home.ledger.run_ids("library") if home.ledger.report(each) is not None]
         run_id = learned[-1] if learned else None
-    chosen = pick_run(doors, run_id, purpose="library")
-    address = mlflow or doors.ledger.plan(chosen).tracking
+    run_id = pick_run(home, run_id, purpose="library")
+    address = mlflow or home.ledger.plan(run_id).tracking
     if not address:
         raise UsageError("mlflow: no address given; name one with --mlflow or CHORDAL_MLFLOW")
-    told = mlflow_tracking.track(doors, chosen, address)
-    doors.ledger.put_tracked(chosen, told)
+    tracked = mlflow_tracking.track(home, run_id, address)
+    home.ledger.put_tracked(run_id, tracked)
     if as_json:
-        options.emit({"run_id": chosen, **told.to_wire()})
+        options.emit({"run_id": run_id, **tracked.to_wire()})
     else:
-        click.echo(f"run {chosen}: {told.address} experiment {told.experiment}, run {told.run}")
+        click.echo(f"run {run_id}: {tracked.address} experiment {tracked.experiment}, run {tracked.run}")

