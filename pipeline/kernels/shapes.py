@@ -13,6 +13,7 @@ COLUMNS = ("centroid_hz", "bandwidth_hz", "rolloff_hz", "log10_flatness", "rms")
 _BIN_HZ = 22_050 / 2048
 _LEAST_POWER = 1e-10
 _LEAST_FLATNESS = 1e-10
+_TINY = float(np.finfo(np.float32).tiny)
 # A product of so many powers of samples up to 180 dB over full scale fits float64.
 _PRODUCTS = 8
 
@@ -46,7 +47,7 @@ def _spectral_shapes(power: Float32, bands: Int64, rolloff_share: float, found: 
             squares += row[k]
         found[f, 4] = sqrt(2 * (squares - 0.5 * row[0] - 0.5 * row[bins - 1])) / (2 * (bins - 1))
         # librosa leaves a frame without any sound as it is, and so its centroid at 0
-        unit = 1 / total if total > np.finfo(np.float32).tiny else 1.0
+        unit = 1 / total if total > _TINY else 1.0
         centre = weighted * unit
         spread = np.float64(0)
         for k in range(bins):
