@@ -7,7 +7,6 @@ a short filter tells what lies between.
 from functools import lru_cache
 
 import numpy as np
-from scipy import fft
 
 from pipeline.arrays import Complex64, Float32, Float64
 from pipeline.kernels import fourier
@@ -32,6 +31,8 @@ def true_peaks(blocks: Float32) -> Float32:
     if plan is not None:
         _peaks_by_plan(np.ascontiguousarray(blocks), plan, _halfway(length), _middle(), peaks)
         return peaks
+    from scipy import fft
+
     bins = np.arange(length // 2 + 1)
     turns = np.exp(1j * np.pi * bins / length).astype(np.complex64)
     if length % 2 == 0:

@@ -1,7 +1,6 @@
 """How the energy of blocks divides over frequency."""
 
 import numpy as np
-from scipy import fft
 
 from pipeline.arrays import Complex64, Float32, Float64, Int64
 from pipeline.kernels import bands, fourier
@@ -24,6 +23,8 @@ def band_energies(blocks: Float32, borders: Int64) -> Float64:
     plan = fourier.plan(blocks.shape[1])
     if plan is not None:
         return bands.band_energies(blocks, plan, borders)
+    from scipy import fft
+
     found = np.empty((len(blocks), len(borders) - 1))
     for first in range(0, len(blocks), _ROWS):
         _sums(fft.rfft(blocks[first : first + _ROWS], axis=1), borders, found[first : first + _ROWS])
@@ -40,7 +41,7 @@ def ratio(blocks: Float32, low: Float64, high: Float64, split: int) -> Float64:
     clear = (high > _LEAST_SHARE * low) & (low > _LEAST_SHARE * high)
     found[clear] = low[clear] / high[clear]
     for i in np.flatnonzero(~clear):
-        energy = np.square(np.abs(fft.rfft(blocks[i].astype(np.float64))))
+        energy = np.square(np.abs(np.fft.rfft(blocks[i].astype(np.float64))))
         rounding = np.finfo(np.float64).eps ** 2 * energy.sum()
         found[i] = energy[1:split].sum() / max(energy[split : blocks.shape[1] // 2].sum(), rounding)
     return found
