@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.text import printable
-from storage import Champions, FileFeatureStore, ModelRegistry, RunLedger
+from storage import Champions, ModelRegistry, RunLedger
 from storage.ledger.tracks import TrackLedger
+
+if TYPE_CHECKING:
+    from storage import FileFeatureStore
 
 LOCK = ".lock"
 
@@ -111,8 +114,10 @@ class Home:
         self.path = path
 
     @cached_property
-    def store(self) -> FileFeatureStore:
+    def store(self) -> "FileFeatureStore":
         """The feature store of the home."""
+        from storage import FileFeatureStore  # with h5py
+
         return FileFeatureStore.open(self.path / "store")
 
     @property

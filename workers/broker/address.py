@@ -7,16 +7,14 @@ beside it for what RabbitMQ cannot keep: a chord's count, attempts, progress.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
-
-import redis
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
-from redis.sentinel import Sentinel
 
 from pipeline.errors import UsageError
 from pipeline.wire import Value
+
+if TYPE_CHECKING:
+    import redis
 
 SCHEMES = ("redis", "rediss", "redis+socket")
 SENTINEL_PORT = 26379
@@ -95,6 +93,11 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
 
         Each command gives up after `retries` and `timeout_s`.
         """
+        # With its asyncio half, which a command that only names a broker does without.
+        import redis
+        from redis.backoff import ConstantBackoff
+        from redis.retry import Retry
+
         options: dict[str, Any] = {
             "socket_connect_timeout": timeout_s,
             "socket_timeout": timeout_s,
@@ -108,6 +111,8 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
         return client
 
     def _client_of_sentinels(self, master: str, options: Mapping[str, Any]) -> "redis.Redis":
+        from redis.sentinel import Sentinel
+
         parts = [urlsplit(url) for url in self._stores]
         password = _query(self._stores[-1]).get("sentinel_password")
         timeouts = {name: options[name] for name in ("socket_connect_timeout", "socket_timeout")}

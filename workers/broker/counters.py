@@ -3,11 +3,12 @@
 None of them decides whether work is done; the store does.
 """
 
-from typing import NamedTuple, cast
-
-import redis
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pipeline.wire import Value
+
+if TYPE_CHECKING:
+    import redis
 
 DAY_S = 24 * 3600
 
@@ -73,7 +74,7 @@ class AttemptState(NamedTuple):
 class Counters:
     """Counts per run, in the broker's memory; every key lives for a day after its last change."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: "redis.Redis") -> None:
         self._client = client
         self._begin = client.register_script(_BEGIN)
         self._settle = client.register_script(_SETTLE)

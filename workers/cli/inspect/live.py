@@ -3,16 +3,10 @@
 Read from the broker, which may lose it, so nothing depends on it; what is done and what is not the ledger knows.
 """
 
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from rich.live import Live as Screen
-
 from pipeline.wire import Value
-from storage.home import Home
 from workers.app import controls
 from workers.app.context import queues_of
 from workers.app.settings import QUEUES
@@ -21,14 +15,7 @@ from workers.broker.counters import OUTCOMES, Counters
 from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import Worker, WorkerList
 from workers.broker.queues import Queues
-from workers.cli.tables import console, facts_table
-from workers.runs.active import active_runs
-from workers.runs.state import ENDS, RunState
-
-EVERY_S = 1.0
-
-StateFacts = Callable[[RunState], list[tuple[str, str]]]
-"""Returns the state of a run as names and words."""
+from workers.runs.state import RunState
 
 
 class Live(Value, frozen=True, kw_only=True):
@@ -143,36 +130,3 @@ def _duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def live_run(state: RunState, broker: str | None) -> Live | None:
-    """Return the live view of a run that has not ended; None when no broker is known or it does not answer."""
-    if state.stage in ENDS:
-        return None
-    address = BrokerAddress.parse(broker) if broker else _broker_of(state)
-    return read_live(state, address) if address is not None else None
-
-
-def show_run(home: Home, run_id: str, broker: str | None, state_facts: StateFacts, *, watch: bool) -> None:
-    """Print the state of a run and its live view; with `watch`, again and again until either ends, or Ctrl-C."""
-    if not watch:
-        state = RunState.read(home, run_id)
-        console().print(facts_table(_rows(state_facts(state), live_run(state, broker))))
-        return
-    pause = threading.Event()
-    with Screen(console=console(), auto_refresh=False) as screen, suppress(KeyboardInterrupt):
-        while True:
-            state = RunState.read(home, run_id)
-            live = live_run(state, broker)
-            screen.update(facts_table(_rows(state_facts(state), live)), refresh=True)
-            if live is None:
-                return
-            pause.wait(EVERY_S)
-
-
-def _rows(state_facts: list[tuple[str, str]], live: Live | None) -> list[tuple[str, str]]:
-    return state_facts + (live_facts(live) if live is not None else [])
-
-
-def _broker_of(state: RunState) -> BrokerAddress | None:
-    return next((each.broker for each in active_runs(state.home) if each.run_id == state.plan.run_id), None)

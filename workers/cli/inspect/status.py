@@ -25,16 +25,21 @@ def status(
     run_id: str | None, home_path: str, broker: str | None, *, with_trials: bool, watch: bool, as_json: bool
 ) -> None:
     """Show where a run stands, and how many tracks of the home are in which state; live while it goes on."""
-    from workers.cli.inspect.live import live_run, live_wire, show_run
+    home = existing_home(home_path)
+    from workers.cli.inspect.run_view import live_run, show_run
     from workers.runs.state import RunState
 
-    home = existing_home(home_path)
     run_id = pick_run(home, run_id)
     if as_json:
         state = RunState.read(home, run_id)
         live = live_run(state, broker)
         trials = {"search": trials_wire(home, run_id)} if with_trials else {}
-        options.emit(_status(state) | trials | ({"live": live_wire(live)} if live else {}))
+        facts = _status(state) | trials
+        if live is not None:
+            from workers.cli.inspect.live import live_wire  # with redis and kombu
+
+            facts["live"] = live_wire(live)
+        options.emit(facts)
     else:
         show_run(home, run_id, broker, _facts, watch=watch and sys.stdout.isatty())
         if with_trials:
