@@ -61,7 +61,9 @@ class TrackIds:
     def missing(self, track_ids: Collection[str]) -> list[bool]:
         """Return of each id whether it is not in the set."""
         if self._new:
-            self._known = np.union1d(self._known, np.frombuffer(bytes(self._new), "S16"))
+            known = np.sort(np.concatenate([self._known, np.frombuffer(bytes(self._new), "S16")]))
+            # Not np.union1d, which imports numpy.ma.
+            self._known = known[np.append(known[1:] != known[:-1], np.True_)]
             self._new.clear()
         asked = np.frombuffer(bytes.fromhex("".join(track_ids)), "S16")
         at = np.searchsorted(self._known, asked)

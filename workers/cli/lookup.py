@@ -16,6 +16,9 @@ def existing_home(home_path: str) -> "Home":
 
     Raises `UsageError` when there is none: a command that only reads must not make one.
     """
+    from workers.processes.startup import prepare_short_command
+
+    prepare_short_command()  # before NumPy is imported
     from storage.home import Home
 
     path = Path(home_path).expanduser().absolute()
