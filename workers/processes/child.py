@@ -20,17 +20,19 @@ WARM_S = 3.0
 
 
 class Child:
-    """A chordal command in a process group of its own, tied to this process by a pipe.
+    """A chordal command, or another Python program, in a process group of its own, tied to this process by a pipe.
 
     Its standard input is a pipe that nobody writes to: when this process ends, in whatever way, the pipe closes and
     the child ends itself. A terminal's Ctrl-C reaches this process alone.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, name: str, arguments: Sequence[str], log: Path, *, program: Sequence[str] = ("-P", "-m", "workers.cli")
+    ) -> None:
         self.name = name
         self.log = log
         self.environment: dict[str, str] = {}
-        self._arguments = [sys.executable, "-P", "-m", "workers.cli", *arguments]
+        self._arguments = [sys.executable, *program, *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:

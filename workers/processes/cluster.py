@@ -1,12 +1,13 @@
 """The broker and the workers of one run: started for it, kept alive, and stopped with it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from workers.app.settings import QUEUES, SCHEDULE
 from workers.broker import embedded
+from workers.broker import guard as broker_guard
 from workers.broker.address import BrokerAddress
 from workers.processes.child import Child
 
@@ -69,12 +70,20 @@ class LocalCluster:
 
 @contextmanager
 def local_cluster(
-    home: Path, broker: BrokerAddress | None, workers: int | None, *, roles: Iterable[str] = ("extract", "learn")
+    home: Path,
+    broker: BrokerAddress | None,
+    workers: int | None,
+    *,
+    roles: Iterable[str] = ("extract", "learn"),
+    families: Sequence[str] = (),
+    files: int | None = None,
 ) -> Iterator[LocalCluster]:
     """Start what a run needs beside the given broker, or an embedded one; stop it at the end.
 
     With a broker of the user's, which `health.require_for_run` has checked before, workers are started only when
-    their number is given. Raises `BrokerError` when the embedded broker does not answer.
+    their number is given. For one run, `families` are the feature families it needs and `files` how many files it has
+    at most: workers of its own load no more than that, and have no more processes. Raises `BrokerError` when the
+    embedded broker does not answer.
     """
     with ExitStack() as stack:
         children: list[Child] = []
@@ -83,7 +92,14 @@ def local_cluster(
             stack.callback(guard.stop, within_s=GRACE_S)
             children.append(guard)
             workers = (os.cpu_count() or 1) if workers is None else workers
-        started = [worker(home, broker, role, workers).start() for role in roles] if workers else []
+        else:
+            families, files = (), None  # other runs may use these workers
+        processes = {"extract": min(workers, max(files, 1)) if workers and files is not None else workers}
+        started = (
+            [worker(home, broker, role, processes.get(role) or workers, families).start() for role in roles]
+            if workers
+            else []
+        )
         cluster = LocalCluster(broker, [*children, *started], started)
         stack.callback(cluster.stop)
         yield cluster
@@ -94,7 +110,9 @@ def _embedded(home: Path) -> tuple[BrokerAddress, Child]:
     embedded.clean(data)
     socket = embedded.socket_path(data)
     log = home / "logs" / "broker.log"
-    guard = Child("broker", ["guard-broker", "--data", str(data), "--socket", str(socket)], log).start()
+    # By its file, and without a search for installed packages: it starts at once.
+    program = ("-P", "-S", str(broker_guard.__file__))
+    guard = Child("broker", embedded.guard_arguments(data, socket), log, program=program).start()
     address = BrokerAddress.socket(socket)
     try:
         embedded.wait_until_up(address, within_s=START_S, log=log)
@@ -104,10 +122,12 @@ def _embedded(home: Path) -> tuple[BrokerAddress, Child]:
     return address, guard
 
 
-def worker(home: Path, broker: BrokerAddress, role: str, processes: int) -> Child:
+def worker(home: Path, broker: BrokerAddress, role: str, processes: int, families: Sequence[str] = ()) -> Child:
     """Return a worker for the queues of a role: extract, learn or conduct."""
     queues = ",".join({"extract": QUEUES[:2], "learn": QUEUES[2:], "conduct": (SCHEDULE,)}[role])
     options = ["--home", str(home), "--queues", queues, "--concurrency", str(processes), "--name", role]
+    if families and role == "extract":
+        options = [*options, "--families", ",".join(families)]
     child = Child(role, ["worker", *options, "--end-with-parent"], home / "logs" / f"{role}.log")
     child.environment = {"CHORDAL_BROKER": broker.url}  # not on the command line, where every user could read it
     return child

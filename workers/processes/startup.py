@@ -14,7 +14,7 @@ def limit_numpy_threads() -> None:
 
 
 def prepare_short_command() -> None:
-    """Let a command that only reads start quickly: nearly all it makes are modules, of which the collector frees none."""
+    """Let a command that only reads start quickly: it makes little but modules, of which the collector frees none."""
     limit_numpy_threads()
     gc.set_threshold(200_000)
 

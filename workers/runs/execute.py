@@ -1,7 +1,7 @@
 """A run from its request to its end: scan, publish, wait, and take down whatever was started for it."""
 
 import gc
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from pipeline.library.scan_summary import ScanSummary
 from storage.home import Home
@@ -76,9 +76,7 @@ def follow(
     """
     plan = scanned.plan
     run_id = plan.run_id
-    # A worker that finds nothing to do costs seconds of CPU and the memory of a pool.
-    roles = [role for role, needed in (("extract", plan.extract), ("learn", plan.learn)) if needed]
-    own = local_cluster(home.path, broker, workers, roles=roles) if cluster is None else nullcontext(cluster)
+    own = _own_cluster(home, scanned, broker, workers) if cluster is None else nullcontext(cluster)
     with (
         claim_when_stopped(home.ledger, run_id),
         announce(home, run_id) as announcement,
@@ -103,6 +101,17 @@ def follow(
             publisher.stop()
             # Results that Celery still holds ask the broker to forget them when they go: before it does.
             gc.collect()
+
+
+def _own_cluster(
+    home: Home, scanned: ScannedRun, broker: BrokerAddress | None, workers: int | None
+) -> AbstractContextManager[LocalCluster]:
+    """Return a cluster with what one run needs, to be started."""
+    plan = scanned.plan
+    # A worker that finds nothing to do costs seconds of CPU and the memory of a pool.
+    roles = [role for role, needed in (("extract", plan.extract), ("learn", plan.learn)) if needed]
+    families, files = plan.recipe.families, scanned.found.files
+    return local_cluster(home.path, broker, workers, roles=roles, families=families, files=files)
 
 
 def _client(home: Home, cluster: LocalCluster) -> Context:

@@ -1,10 +1,15 @@
 """The start of a Celery worker: settings, logging, queues, and nothing heavy before the fork."""
 
+import ctypes
 import importlib
 import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from celery import platforms
+from celery.utils.nodenames import default_nodename, host_format
 
 from pipeline.errors import UsageError
 from pipeline.features.warm import warm
@@ -16,6 +21,7 @@ from workers.app.settings import SCHEDULE, Role, Settings
 from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.processes.child import end_with_parent as watch_parent
+from workers.processes.startup import collector_paused
 from workers.worker import gpus
 from workers.worker.admission import REFUSALS, Admission
 from workers.worker.event_batches import EventBatches
@@ -24,6 +30,7 @@ from workers.worker.redelivery import Redelivery
 from workers.worker.throttle import Throttle
 
 LEARNING = {"tune", "train"}
+PR_SET_PDEATHSIG = 1
 LOG_FORMAT = "%(asctime)s %(processName)s %(levelname)s %(message)s"
 
 
@@ -35,9 +42,10 @@ def serve(
     concurrency: int,
     name: str | None,
     end_with_parent: bool,
+    families: tuple[str, ...] = (),
     maps: tuple[PathMap, ...] = (),
 ) -> None:
-    """Work on the queues until a signal stops it.
+    """Work on the queues until a signal stops it; `families` are those it will be asked for, none for any.
 
     Raises `UsageError` for a mixture of queues that one worker cannot keep apart or when this chordal is too old for
     the tasks that wait, `BrokerError` when the broker does not answer.
@@ -49,32 +57,51 @@ def serve(
     for logger_name in ("celery.app.trace", "celery.worker.strategy"):
         # A line per file received and done: a log as long as the library.
         logging.getLogger(logger_name).setLevel(logging.WARNING)
+    if end_with_parent:
+        watch_parent()
+    with collector_paused():
+        worker = _load_worker(settings, role, queues, concurrency, name or "-".join(queues), families)
+    worker.start()
+    if REFUSALS:
+        raise UsageError(REFUSALS[0])
+
+
+def _load_worker(
+    settings: Settings, role: Role, queues: Sequence[str], concurrency: int, name: str, families: tuple[str, ...]
+) -> Any:
+    """Return Celery's worker, ready to start."""
     app = configure(settings, role)
     before_tensorflow(gpus.claim)
     if role == "extract" or "extract" in queues:
         # Before the fork: every process of the pool then has what extraction needs, and shares its memory.
-        warm()
+        warm(families)
         importlib.import_module("pipeline.extraction.extract")
-    if end_with_parent:
-        watch_parent()
     if set(queues) <= LEARNING:
         concurrency = gpus.trainer_count(concurrency)
+    platforms._set_pdeathsig = _signal_on_parent_death
     app.steps["consumer"].update((Admission, Throttle, HeartbeatWriter, Redelivery, EventBatches))
-    node = f"{name or '-'.join(queues)}@%h"
-    app.worker_main(
-        [
-            "worker",
-            "--pool=prefork",
-            # Nightly runs never overlap.
-            f"--concurrency={1 if role == 'conduct' else concurrency}",
-            f"--queues={','.join(queues)}",
-            f"--hostname={node}",
-            "--loglevel=INFO",
-            "--without-mingle",
-        ]
+    # Not by `app.worker_main`: for a command line it loads all of Celery's commands, Flower and a prompt among them.
+    return app.Worker(
+        pool_cls="prefork",
+        # Nightly runs never overlap.
+        concurrency=1 if role == "conduct" else concurrency,
+        queues=list(queues),
+        hostname=host_format(default_nodename(f"{name}@%h")),
+        loglevel="INFO",
+        optimization="default",
+        without_mingle=True,
     )
-    if REFUSALS:
-        raise UsageError(REFUSALS[0])
+
+
+def _signal_on_parent_death(number: int) -> None:
+    """Have the system send this process a signal when its parent dies.
+
+    In place of Celery's own, which loads cffi and a parser of C for it in each process of the pool. Raises `OSError`
+    where there is no such signal.
+    """
+    if not sys.platform.startswith("linux"):
+        raise OSError("no signal when a parent dies")
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def role_of(queues: Sequence[str]) -> Role:

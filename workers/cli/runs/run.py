@@ -10,6 +10,7 @@ from pipeline.errors import UsageError
 from workers.cli import options
 from workers.cli.runs.request import like_last_run, parse_request
 from workers.processes import signals
+from workers.processes.startup import collector_paused, limit_numpy_threads
 
 if TYPE_CHECKING:
     from storage.home import Home
@@ -100,12 +101,15 @@ def _run_command(
     given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True, makes_library: bool = False
 ) -> None:
     """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
-    from pipeline.library import imported
-    from storage.home import only_one
-    from workers.cli.runs.summary import show_summary
-    from workers.runs.progress import View
-    from workers.runs.recipes import with_library
-    from workers.service import state
+    if not makes_library:
+        limit_numpy_threads()
+    with collector_paused():
+        from pipeline.library import imported
+        from storage.home import only_one
+        from workers.cli.runs.summary import show_summary
+        from workers.runs.progress import View
+        from workers.runs.recipes import with_library
+        from workers.service import state
 
     signals.listen()
     home, request, service = parse_request(given, extract=extract, learn=learn)

@@ -1,4 +1,4 @@
-"""`chordal worker`: a Celery worker for some of the queues; and the guard of the embedded broker."""
+"""`chordal worker`: a Celery worker for some of the queues."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,7 @@ import click
 from pipeline.errors import UsageError
 from workers.cli import options
 from workers.processes.environment import QUIET
+from workers.processes.startup import collector_paused
 
 
 @click.command()
@@ -32,6 +33,7 @@ from workers.processes.environment import QUIET
     metavar="THERE=HERE",
     help="Where a folder of the scanning host lies on this one, as /music=/mnt/nas/music; may be repeated.",
 )
+@click.option("--families", default="", hidden=True)  # the only ones it will be asked for; by default any
 @click.option("--end-with-parent", is_flag=True, hidden=True)
 def worker(
     home_path: str,
@@ -40,6 +42,7 @@ def worker(
     concurrency: int | None,
     name: str | None,
     maps: tuple[str, ...],
+    families: str,
     *,
     end_with_parent: bool,
 ) -> None:
@@ -53,10 +56,11 @@ def worker(
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)
 
-    from workers.app.path_map import parse_all
-    from workers.app.settings import QUEUES, SCHEDULE
-    from workers.broker.address import BrokerAddress
-    from workers.worker import start
+    with collector_paused():
+        from workers.app.path_map import parse_all
+        from workers.app.settings import QUEUES, SCHEDULE
+        from workers.broker.address import BrokerAddress
+        from workers.worker import start
 
     names = [queue.strip() for queue in queues.split(",") if queue.strip()]
     unknown = sorted(set(names) - {*QUEUES, SCHEDULE})
@@ -71,15 +75,6 @@ def worker(
         concurrency=concurrency or os.cpu_count() or 1,
         name=name,
         end_with_parent=end_with_parent,
+        families=tuple(filter(None, families.split(","))),
         maps=parse_all(maps),
     )
-
-
-@click.command(hidden=True)
-@click.option("--data", type=click.Path(path_type=Path), required=True)
-@click.option("--socket", type=click.Path(path_type=Path), required=True)
-def guard_broker(data: Path, socket: Path) -> None:
-    """Run the embedded broker until standard input closes."""
-    from workers.broker.embedded import guard
-
-    guard(data, socket)
