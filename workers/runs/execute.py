@@ -72,7 +72,7 @@ def follow(
 ) -> None:
     """Publish a scanned run and wait for its end, with the processes of a `cluster` or, without one, with its own.
 
-    Raises as `execute` does.
+    The broker has been checked before. Raises as `execute` does.
     """
     plan = scanned.plan
     run_id = plan.run_id

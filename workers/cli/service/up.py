@@ -49,6 +49,7 @@ def up(**given: Any) -> None:
     While it is up, `chordal run`, `extract` and `train` in this home use its workers.
     """
     from storage.home import prepare_home
+    from workers.broker import health
     from workers.service import state as service_state
 
     home = prepare_home(given["home_path"])
@@ -57,8 +58,6 @@ def up(**given: Any) -> None:
         _show(service, "up already", as_json=given["as_json"])
         return
     if service_options.broker is not None:
-        from workers.broker import health
-
         health.require_same_version(service_options.broker)  # `_parse_options` has checked that it answers
     for name, page in (("flower", service_options.flower), ("metrics", service_options.metrics)):
         if page is not None:
