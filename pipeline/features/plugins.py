@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.audio.block import AudioBlock, StreamInfo
 from pipeline.errors import ChordalError, UnsupportedError, UsageError
+from pipeline.features.moved import describe_move
 from pipeline.features.spec import Accumulator, FeatureFamily, FeatureRows, FeatureSpec
 
 GROUP = "chordal.features"
@@ -57,10 +58,8 @@ def load(name: str) -> FeatureFamily:
         found = point.load()
         spec, start = found.spec, found.start
     except Exception as error:  # importing somebody else's code may raise anything
-        raise UsageError(
-            f"feature family {name!r}: {describe(point)} cannot be loaded ({type(error).__name__}: {error}); "
-            "mend it or uninstall it"
-        ) from error
+        fault = describe_move(error) or f"cannot be loaded ({type(error).__name__}: {error})"
+        raise UsageError(f"feature family {name!r}: {describe(point)} {fault}; mend it or uninstall it") from error
     if fault := _fault(name, spec, start):
         raise UsageError(f"feature family {name!r}: {describe(point)} {fault}; mend it or uninstall it")
     return _Held(found, origin=_distribution(point))
@@ -147,4 +146,5 @@ def _surprises(origin: str) -> Iterator[None]:
     except (ChordalError, MemoryError):
         raise
     except Exception as error:
-        raise UnsupportedError(f"{origin} raised {type(error).__name__}: {error}") from error
+        fault = describe_move(error) or f"raised {type(error).__name__}: {error}"
+        raise UnsupportedError(f"{origin} {fault}") from error

@@ -1,4 +1,4 @@
-"""The guard of the embedded broker: a program of its own, which imports nothing else of chordal and so starts at once."""
+"""The guard of the embedded broker: a program of its own, which starts at once since it imports no other of ours."""
 
 import os
 import shutil

@@ -2,15 +2,19 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import UsageError
 from pipeline.extraction.extract import extract
+from pipeline.features import moved
 from pipeline.features.plugins import plugins
 from pipeline.features.registry import built_in, families, family
 from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
@@ -158,6 +162,76 @@ def test_a_broken_plug_in_is_one_line_that_names_distribution_and_entry_point(di
     assert family("mfcc_mean").spec.name == "mfcc_mean"
 
 
+@pytest.fixture
+def places(monkeypatch):
+    """Where made-up modules are now."""
+    known = {
+        "pipeline.of_old": "pipeline.audio.of_now",
+        "pipeline.room": "pipeline.house.room",
+        "pipeline.room.of_old": "pipeline.house.of_now",
+        "pipeline.shelf": "pipeline.house.shelf",
+        "pipeline.shelf:book": "pipeline.text",
+        "pipeline.errors:printable": "pipeline.text",
+    }
+    monkeypatch.setattr(moved, "_places", lambda: known)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import pipeline.of_old", "imports pipeline.of_old, which is now pipeline.audio.of_now"),
+        ("from pipeline.of_old import frames", "imports pipeline.of_old, which is now pipeline.audio.of_now"),
+        ("from pipeline import of_old", "imports pipeline.of_old, which is now pipeline.audio.of_now"),
+        (
+            "from pipeline.room.of_old import (\n  a,\n)",
+            "imports pipeline.room.of_old, which is now pipeline.house.of_now",
+        ),
+        ("import pipeline.room.never", "imports pipeline.room.never, which is now pipeline.house.room"),
+        (
+            "from pipeline.shelf import book",
+            "imports pipeline.shelf, which is now pipeline.house.shelf, book in pipeline.text",
+        ),
+        (
+            "from pipeline.errors import printable",
+            "imports pipeline.errors.printable, which is now pipeline.text.printable",
+        ),
+        ("from pipeline.errors import nothing", "cannot be loaded (ImportError: cannot import name 'nothing'"),
+    ],
+)
+def test_a_plug_in_that_imports_what_moved_is_told_where_it_is_now(distribution, places, text, reason):
+    distribution("mine", {"mine": "mine"}, text)
+    with pytest.raises(UsageError) as caught:
+        family("mine")
+    assert str(caught.value).startswith(f"feature family 'mine': mine 1.0 (entry point mine = mine) {reason}")
+    assert str(caught.value).endswith("; mend it or uninstall it")
+    assert "\n" not in str(caught.value)
+
+
+def test_every_module_that_moved_is_known_with_its_place(tmp_path):
+    table = moved._places()
+    assert len(table) > 100
+    for number, (old, new) in enumerate(table.items()):
+        module, _, name = old.partition(":")
+        if exists(module) and not exists(new):
+            continue  # it has not moved yet
+        assert exists(new), new
+        if name:
+            assert hasattr(import_module(new), name), f"{new}.{name}"
+        elif not exists(module):
+            plug_in = tmp_path / f"plug_in_{number}.py"
+            plug_in.write_text(f"import {module}\n", "utf-8")
+            with pytest.raises(ImportError) as caught:
+                runpy.run_path(str(plug_in))
+            assert f"imports {old}, which is now {new}" in moved.describe_move(caught.value)
+
+
+def exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def test_a_name_that_chordal_has_already_is_refused_with_both(distribution):
     distribution("mine", {"mfcc_mean": "mine"})
     told = r"'mfcc_mean': claimed by chordal itself and by mine 1\.0 \(entry point mfcc_mean = mine\)"
@@ -191,12 +265,15 @@ NO_ROWS = """
     ("start", "reason"),
     [
         ("raise KeyError('x')", "mine 1.0 raised KeyError: 'x'"),
+        ("import pipeline.of_old", "mine 1.0 imports pipeline.of_old, which is now pipeline.audio.of_now"),
         ("return None", "mine 1.0 raised AttributeError"),
         (NO_ROWS.strip(), "mine 1.0 raised AttributeError: 'int' object has no attribute 'values'"),
         (WRONG_SHAPE.strip(), "channel of shapes ((2, 3), (2,), (2,)), not ((2, 1), (2,), (2,))"),
     ],
 )
-def test_what_a_plug_in_does_wrong_with_a_file_leaves_the_other_families_in_place(distribution, write, start, reason):
+def test_what_a_plug_in_does_wrong_with_a_file_leaves_the_other_families_in_place(
+    distribution, places, write, start, reason
+):
     distribution("mine", {"mine": "mine"}, FAMILY.format(name="mine", start=start))
     path = write()
     order = ExtractTrack(
