@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import old_homes
 import soundfile
+from conditions import eventually
 from nights import move_since
 from old_homes import ARCHIVES, FLOW, HOMES, KINDS, LIBRARY, QUESTIONS, RATE_HZ, RECIPE, TOLD, answer
 from sounds import sound
-from waiting import eventually
 
 from tests.conftest import Chordal
 

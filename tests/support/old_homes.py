@@ -22,9 +22,9 @@ import click
 import numpy as np
 import redis
 import soundfile
+from conditions import eventually
 from nights import move_since
 from sounds import sound
-from waiting import eventually
 from wire import Listener, anonymous, fields
 
 from storage import FileFeatureStore, open_features
@@ -33,7 +33,7 @@ from workers.cli import cli
 ARCHIVES = Path(__file__).parents[1] / "acceptance" / "archives"
 HOMES = ARCHIVES / "homes-3ef4197.tar.xz"
 """`finished/` and `killed/`, two homes; `library/`, with whole seconds in its times; `small.toml`; `service.json`."""
-TOLD = ARCHIVES / "told-3ef4197.json"
+TOLD = ARCHIVES / "answers-3ef4197.json"
 """What 3ef4197 told of those homes, unpacked elsewhere."""
 FLOW = ARCHIVES / "flow-3ef4197.json"
 """What was heard and printed when 3ef4197 did all of `flow`."""
@@ -198,7 +198,9 @@ def flow(chordal: Any) -> dict[str, Any]:
         ask("pause", "pause")
         soundfile.write(new / "2.wav", sound(52, seconds=3.2, rate_hz=RATE_HZ), RATE_HZ)
         with redis.Redis(port=port) as client:
-            eventually(lambda: b"paused" in client.get(next(client.scan_iter("chordal:worker:extract@*"))))
+            # What workers say of themselves: 3ef4197 in a document of its own, now in the one that has their version.
+            said = re.compile(rb"chordal:(worker|version):extract@")
+            eventually(lambda: any(b"paused" in client.get(key) for key in client.scan_iter() if said.match(key)))
             waiting = chordal.start("extract", new, "--recipe", recipe)
             eventually(lambda: any(client.scan_iter("extract*", _type="list")))
         ask("status of a run that waits", "status")
@@ -230,15 +232,15 @@ def command_line() -> dict[str, Any]:
     """Return what the commands may be given: their options, and the variables that stand for some."""
 
     def told(command: click.Command) -> dict[str, Any]:
-        options = [each for each in command.params if isinstance(each, click.Option)]
+        options = [each for each in command.params if isinstance(each, click.Option) and not each.hidden]
         found: dict[str, Any] = {
             "options": sorted(name for each in options for name in (*each.opts, *each.secondary_opts)),
             "variables": sorted(str(each.envvar) for each in options if each.envvar),
         }
         if isinstance(command, click.Group):
             context = click.Context(command)
-            names = command.list_commands(context)
-            found["commands"] = {name: told(command.get_command(context, name)) for name in names}
+            commands = {name: command.get_command(context, name) for name in command.list_commands(context)}
+            found["commands"] = {name: told(each) for name, each in commands.items() if each and not each.hidden}
         return found
 
     return told(cli)
