@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
-from pipeline.extraction.chunks import check_length
 from pipeline.learning.models.compatibility import check_fits, family_names
 from pipeline.learning.study.results import ModelVersion
 from pipeline.learning.training.held_out import TrainingExposure
 from pipeline.learning.training.prediction import TrackPrediction
 from pipeline.library.tracks import ScannedTrack
+from pipeline.plans.chunks import check_length
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.text import printable
 from storage.home import Home, only_one, prepare_home

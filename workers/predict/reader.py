@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.extraction.chunks import Chunk, chunks_of
+from pipeline.extraction.derived import derived_chunks
 from pipeline.features.spec import FeatureRows
 from pipeline.learning.training.held_out import TrainingExposure
 from pipeline.learning.training.prediction import TrackPrediction, predictions_of
 from pipeline.library.tracks import Failure, ScannedTrack, TrackRecord
-from workers.extraction import derived
+from pipeline.plans.chunks import Chunk
 from workers.predict.request import PredictionRequest
 
 if TYPE_CHECKING:
@@ -77,11 +77,10 @@ class PredictionReader:
         record = self._snapshot.record(track.track_id)
         if record is None or record.mark is not None:
             return Failure(kind="missing", reason="came while the others were extracted; ask again")
-        chunks = chunks_of(record.duration_s, self._asked.chunk_s) if derived.has_sound(record) else ()
-        there = [chunk for chunk in chunks if self._has_all(chunk.content_key(record.content_hash))]
-        if there:
-            contents = tuple(chunk.content_key(record.content_hash) for chunk in there)
-            return _Ready(track=track, record=record, chunks=tuple(there), contents=contents)
+        chunks = [chunk for chunk in derived_chunks(record, self._asked.chunk_s) if self._has_all(chunk.content_hash)]
+        if chunks:
+            contents = tuple(chunk.content_hash for chunk in chunks)
+            return _Ready(track=track, record=record, chunks=tuple(chunk.part for chunk in chunks), contents=contents)
         if record.failure is not None:
             return record.failure
         for key in self._keys:
