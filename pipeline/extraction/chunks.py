@@ -45,15 +45,15 @@ def extract_chunks(
             start_s, length_s = chunk.part.start_s, chunk.part.length_s
             cutter.skip_to(_frame(start_s, info.rate_hz))
             end = None if length_s is None else _frame(start_s + length_s, info.rate_hz)
-            computed = compute_families(cutter.until(end), info, families, host=host)
+            results = compute_families(cutter.until(end), info, families, host=host)
             record = chunk.record(order, original).replace(
-                duration_s=computed.frames / info.rate_hz,
-                failure=computed.failure,
-                family_failures=computed.failures,
+                duration_s=results.frames / info.rate_hz,
+                failure=results.failure,
+                family_failures=results.failures,
                 reused=False,
                 note=str(chunk.part),
             )
-            yield record, computed.rows
+            yield record, results.rows
 
 
 def _frame(seconds: float, rate_hz: int) -> int:

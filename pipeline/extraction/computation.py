@@ -13,7 +13,7 @@ from pipeline.library.tracks import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Computed:
+class FamilyResults:
     """What came of the families of one sound."""
 
     rows: dict[str, FeatureRows]
@@ -31,7 +31,7 @@ class Computed:
 
 def compute_families(
     pieces: Iterable[Float32], info: StreamInfo, families: Iterable[FeatureFamily], *, host: str
-) -> Computed:
+) -> FamilyResults:
     """Compute some families of a sound given in pieces (n, channels) of any size.
 
     Raises what the pieces raise.
@@ -49,7 +49,7 @@ def compute_families(
             failures[each.key] = Failure(kind=result.kind, reason=str(result), host=host)
         else:
             rows[each.key] = result
-    return Computed(rows=rows, failures=failures, frames=stream.frames)
+    return FamilyResults(rows=rows, failures=failures, frames=stream.frames)
 
 
 class _Computation:

@@ -7,7 +7,7 @@ from pipeline.audio.decode import open_audio
 from pipeline.errors import PermanentError, TransientError
 from pipeline.extraction.derived import Derived
 from pipeline.extraction.extract import extract
-from pipeline.extraction.variation import Measured, measure, varied
+from pipeline.extraction.variation import Measurement, apply_variation, measure
 from pipeline.features.spec import FeatureRows
 from pipeline.library.tracks import ExtractTrack, TrackRecord
 from pipeline.plans.augmentation import Variation
@@ -29,14 +29,16 @@ def extract_copy(
     Raises `TransientError` when the file no longer has the content that the copy is of.
     """
     variation = copy.part
-    measured = _measured(path, variation, max_duration_s)
+    measurement = _measurement(path, variation, max_duration_s)
     record, rows = extract(
         order,
         path=path,
         missing=missing,
         max_duration_s=max_duration_s,
         host=host,
-        alter=lambda pieces, info: varied(pieces, info, variation, measured=measured, noise_key=copy.content_hash),
+        alter=lambda pieces, info: apply_variation(
+            pieces, info, variation, measurement=measurement, noise_key=copy.content_hash
+        ),
     )
     if record.content_hash != copy.copy_of:
         raise TransientError(f"{printable(path)}: changed while its copies were extracted")
@@ -44,11 +46,11 @@ def extract_copy(
     return copy.record(order, record).replace(note=note), rows
 
 
-def _measured(path: str, variation: Variation, max_duration_s: float) -> Measured:
+def _measurement(path: str, variation: Variation, max_duration_s: float) -> Measurement:
     """Return what the variation has to know of the whole file, which is read for it only where it does."""
-    measured = Measured(frames=0, power=0.0)
+    measurement = Measurement(frames=0, power=0.0)
     if variation.shift_s or variation.snr_db is not None:
         # `extract` meets the same error, and records it.
         with suppress(PermanentError), open_audio(path, max_duration_s=max_duration_s) as reader:
-            measured = measure(reader.blocks())
-    return measured
+            measurement = measure(reader.blocks())
+    return measurement

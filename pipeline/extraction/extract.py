@@ -44,16 +44,16 @@ def extract(
         record = record.replace(content_hash=content_hash or hashed(path))
         with open_audio(path, max_duration_s=max_duration_s) as reader:
             info = StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels)
-            computed = compute_families(alter(reader.blocks(), info), info, families, host=host)
+            results = compute_families(alter(reader.blocks(), info), info, families, host=host)
             record = record.replace(
-                duration_s=computed.frames / info.rate_hz,
+                duration_s=results.frames / info.rate_hz,
                 sample_rate_hz=info.rate_hz,
                 channels=info.channels,
-                failure=computed.failure,
-                family_failures=computed.failures,
+                failure=results.failure,
+                family_failures=results.failures,
                 note=reader.note,
             )
-            rows = computed.rows
+            rows = results.rows
     except PermanentError as error:
         record = record.replace(failure=failure_of(error, path, host))
     return record, rows

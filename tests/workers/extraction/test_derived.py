@@ -163,7 +163,7 @@ def test_a_copy_that_fails_is_a_record_and_not_the_files_failure(context, path, 
         raise error
         yield
 
-    monkeypatch.setattr(extraction_copies, "varied", fail)
+    monkeypatch.setattr(extraction_copies, "apply_variation", fail)
     assert extract_one(order(plan, path, context), context).outcome == "extracted"
     assert {record.failure.kind for record in copies(context, path, plan.recipe.augment)} == {kind}
     assert context.store.record(track_id(str(path))).failure is None
@@ -189,7 +189,7 @@ def test_a_copy_that_fails_over_a_family_asked_for_later_is_settled(context, pat
         raise ValueError("odd")
         yield
 
-    monkeypatch.setattr(extraction_copies, "varied", fail)
+    monkeypatch.setattr(extraction_copies, "apply_variation", fail)
     extract_one(first.replace(sequence=2, families=("loudness", SHORT)), context)
     assert {record.failure.kind for record in copies(context, path, plan.recipe.augment)} == {"crashed"}
     keys = frozenset(family(name).spec.key for name in ("loudness", SHORT))
