@@ -76,7 +76,7 @@ def timed(seal):
 
 
 def refused(context, _run_id):
-    """Take the place of `workers.learning.study.draw_up_study`: count, and end the run."""
+    """Take the place of `workers.learning.study.create_study`: count, and end the run."""
     from pipeline.errors import UsageError
 
     context.settings.broker.client().hincrby(TOLD, "learned", 1)
@@ -109,7 +109,7 @@ def main(mode: str, home: Path) -> None:
         extract._extract = without_store
     elif mode == "store":
         extract.extract = without_decoding
-    study.draw_up_study = refused
+    study.create_study = refused
     start.serve(
         home=home,
         broker=BrokerAddress.parse(os.environ["CHORDAL_BROKER"]),

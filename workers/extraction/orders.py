@@ -1,17 +1,14 @@
 """The orders to extract what the store does not have of a shard."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pipeline.library.tracks import ExtractTrack, ScannedTrack
 from pipeline.plans.run import RunPlan
+from storage import Snapshot
 from workers.extraction.settled import augmentation, family_keys, is_settled
 
-if TYPE_CHECKING:
-    from storage import Snapshot
 
-
-def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], source: "Snapshot") -> list[ExtractTrack]:
+def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], source: Snapshot) -> list[ExtractTrack]:
     """Return the orders for the files of a shard that the store does not have yet."""
     keys = family_keys(plan)
     missing = [

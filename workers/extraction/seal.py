@@ -1,14 +1,10 @@
 """What a shard's chord body does: compact the store, seal the shard if every file is settled, start learning."""
 
-from typing import TYPE_CHECKING
-
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import ShardSummary
+from storage import Snapshot
 from workers.app.context import Context
 from workers.extraction.settled import audio_s, augmentation, family_keys, is_settled, outcome
-
-if TYPE_CHECKING:
-    from storage import Snapshot
 
 
 def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
@@ -32,7 +28,7 @@ def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
     return summary
 
 
-def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: "Snapshot", sequence: int) -> ShardSummary:
+def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: Snapshot, sequence: int) -> ShardSummary:
     record = snapshot.record(track.track_id)
     assert record is not None, "settled tracks have a record"  # noqa: S101 - narrows the type
     name = outcome(record, sequence)

@@ -5,17 +5,15 @@ accounts for every family of that content: its rows are stored, or known to be i
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pipeline.extraction.derived import Derived, derived_of
 from pipeline.features.registry import family
 from pipeline.library.tracks import FileStamp, ScannedTrack, TrackRecord
 from pipeline.plans.augmentation import AugmentPlan
 from pipeline.plans.run import RunPlan
+from storage import FeatureStore, Snapshot
 from storage.rules import accounted_for
-
-if TYPE_CHECKING:
-    from storage import FeatureStore, Snapshot
 
 AnyDerived = TypeVar("AnyDerived", bound=Derived[Any])
 
@@ -32,7 +30,7 @@ def augmentation(plan: RunPlan, track: ScannedTrack) -> AugmentPlan | None:
 
 def is_settled(
     track: ScannedTrack,
-    source: "FeatureStore | Snapshot",
+    source: FeatureStore | Snapshot,
     keys: frozenset[str],
     augment: AugmentPlan | None = None,
     chunk_s: float | None = None,
@@ -47,27 +45,25 @@ def is_settled(
 
 
 def is_file_settled(
-    record: TrackRecord, stamp: FileStamp, keys: frozenset[str], source: "FeatureStore | Snapshot"
+    record: TrackRecord, stamp: FileStamp, keys: frozenset[str], source: FeatureStore | Snapshot
 ) -> bool:
     """Tell whether nothing is left to do for a file but perhaps for its copies and chunks."""
     return record.stamp == stamp and is_accounted_for(record, keys, source)
 
 
-def unsettled(
-    derived: Iterable[AnyDerived], keys: frozenset[str], source: "FeatureStore | Snapshot"
-) -> list[AnyDerived]:
+def unsettled(derived: Iterable[AnyDerived], keys: frozenset[str], source: FeatureStore | Snapshot) -> list[AnyDerived]:
     """Return the copies or chunks for which something is left to do."""
     return [each for each in derived if not _is_derived_settled(each, keys, source)]
 
 
-def _is_derived_settled(each: Derived[Any], keys: frozenset[str], source: "FeatureStore | Snapshot") -> bool:
+def _is_derived_settled(each: Derived[Any], keys: frozenset[str], source: FeatureStore | Snapshot) -> bool:
     if not each.needs_record and keys <= source.families_of(each.content_hash):
         return True
     record = source.record(each.track_id)
     return record is not None and record.content_hash == each.content_hash and is_accounted_for(record, keys, source)
 
 
-def is_accounted_for(record: TrackRecord, keys: frozenset[str], source: "FeatureStore | Snapshot") -> bool:
+def is_accounted_for(record: TrackRecord, keys: frozenset[str], source: FeatureStore | Snapshot) -> bool:
     """Tell whether every family of a record's content is stored or known to be impossible."""
     return accounted_for(record, keys, source.families_of(record.content_hash))
 

@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.library.tracks import ScannedTrack, TrackRecord
 from pipeline.plans.run import RunPlan, ShardSummary
+from storage import Snapshot
 from storage.home import Home
 from workers.broker.counters import OUTCOMES
 from workers.extraction.settled import audio_s, family_keys, is_accounted_for, outcome
-
-if TYPE_CHECKING:
-    from storage import Snapshot
 
 BATCH = 4096
 
@@ -23,7 +20,7 @@ _ROW = np.dtype([("track_id", "S16"), ("size_bytes", "i8"), ("mtime_ns", "i8"), 
 class StoredFiles:
     """The files that a store had everything of that a run wants, or their failures; 41 bytes for each."""
 
-    def __init__(self, snapshot: "Snapshot", plan: RunPlan) -> None:
+    def __init__(self, snapshot: Snapshot, plan: RunPlan) -> None:
         keys = family_keys(plan)
         rows = [
             np.array([_row(record, plan.sequence) for record in batch if _is_settled(record, snapshot, keys)], _ROW)
@@ -86,7 +83,7 @@ def seal_stored(home: Home, plan: RunPlan) -> None:
             home.ledger.seal(plan.run_id, summary)
 
 
-def _is_settled(record: TrackRecord, snapshot: "Snapshot", keys: frozenset[str]) -> bool:
+def _is_settled(record: TrackRecord, snapshot: Snapshot, keys: frozenset[str]) -> bool:
     return not record.copy_of and is_accounted_for(record, keys, snapshot)
 
 

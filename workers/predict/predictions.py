@@ -15,9 +15,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import UsageError
+from pipeline.learning.models import load_model
+from pipeline.learning.models.classifier import Classifier
 from pipeline.learning.models.compatibility import check_fits, family_names
 from pipeline.learning.study.results import ModelVersion
 from pipeline.learning.training.held_out import TrainingExposure
@@ -39,9 +40,6 @@ from workers.runs.progress import View
 from workers.runs.request import RunRequest, ScannedRun, plan_run
 from workers.runs.scan import write_tracks
 from workers.service import state
-
-if TYPE_CHECKING:
-    from pipeline.learning.models.classifier import Classifier
 
 KEPT_RUNS = 10
 """Runs of predictions whose records are kept; older ones are forgotten."""
@@ -130,10 +128,8 @@ def pick_model(home: Home, version: str | None) -> ModelVersion:
     return model
 
 
-def load_classifier(home: Home, version: ModelVersion) -> "Classifier":
+def load_classifier(home: Home, version: ModelVersion) -> Classifier:
     """Return a model ready for use. Raises `UsageError` when a file of it is gone or is not what was registered."""
-    from pipeline.learning.models import load_model
-
     set_tensorflow_environment()  # before anything imports it
     home.registry.check(version)
     return load_model(Path(version.path))

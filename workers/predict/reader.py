@@ -3,21 +3,18 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.extraction.derived import derived_chunks
 from pipeline.features.spec import FeatureRows
+from pipeline.learning.models.classifier import Classifier, TrackSaid
 from pipeline.learning.training.held_out import TrainingExposure
 from pipeline.learning.training.prediction import TrackPrediction, predictions_of
 from pipeline.library.tracks import Failure, ScannedTrack, TrackRecord
 from pipeline.plans.chunks import Chunk
+from storage import Snapshot
 from workers.predict.request import PredictionRequest
-
-if TYPE_CHECKING:
-    from pipeline.learning.models.classifier import Classifier, TrackSaid
-    from storage import Snapshot
 
 TRACKS_AT_ONCE = 512
 ROWS_BYTES = 64 << 20
@@ -29,9 +26,9 @@ FIRST_AUDIO_S = 600.0
 def read_predictions(
     tracks: Iterable[ScannedTrack],
     request: PredictionRequest,
-    classifier: "Classifier",
+    classifier: Classifier,
     exposure: TrainingExposure,
-    snapshot: "Snapshot",
+    snapshot: Snapshot,
 ) -> Iterator[TrackPrediction]:
     """Yield a model's prediction for each of some tracks, in their order, from what a snapshot has of them."""
     reader = PredictionReader(request, classifier, exposure, snapshot)
@@ -53,7 +50,7 @@ class PredictionReader:
     """Reads and predicts tracks, as many at once as their rows fit a bound of memory."""
 
     def __init__(
-        self, request: PredictionRequest, classifier: "Classifier", exposure: TrainingExposure, snapshot: "Snapshot"
+        self, request: PredictionRequest, classifier: Classifier, exposure: TrainingExposure, snapshot: Snapshot
     ) -> None:
         self._request = request
         self._classifier = classifier
@@ -72,7 +69,7 @@ class PredictionReader:
             else:
                 yield next(answers)
 
-    def _locate(self, track: ScannedTrack) -> "_StoredTrack | Failure":
+    def _locate(self, track: ScannedTrack) -> _StoredTrack | Failure:
         """Return where a track's features are, or why there are none."""
         record = self._snapshot.record(track.track_id)
         if record is None or record.mark is not None:
@@ -131,15 +128,13 @@ class PredictionReader:
 
 
 def _joined(
-    chunks: Sequence[Chunk], probabilities: np.ndarray, usable: np.ndarray, classifier: "Classifier"
-) -> "tuple[np.ndarray, TrackSaid, bool]":
+    chunks: Sequence[Chunk], probabilities: np.ndarray, usable: np.ndarray, classifier: Classifier
+) -> tuple[np.ndarray, TrackSaid, bool]:
     """Return the probabilities of a recording, its timeline, and whether any row was usable.
 
     From those of its chunks, `probabilities` (chunks, classes) and `usable` (chunks,); chunks without a usable row are
     left out.
     """
-    from pipeline.learning.models.classifier import TrackSaid
-
     is_usable = bool(usable.any())
     starts = np.array([chunk.start_s for chunk in chunks])
     whole = probabilities[usable].mean(axis=0) if is_usable else np.array(classifier.card.prior)
