@@ -71,7 +71,7 @@ def log_run(home: Home, run_id: str) -> None:
         tracked = Tracked(
             address=without_password(address), reason=" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
         )
-        log.warning("MLflow %s was not told of run %s: %s", tracked.address, run_id, tracked.reason)
+        log.warning("run %s was not logged to MLflow %s: %s", run_id, tracked.address, tracked.reason)
     home.ledger.put_tracked(run_id, tracked)
 
 
