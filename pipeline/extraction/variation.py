@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from av.filter import Graph
 
 _NEUTRAL = 1e-6
-"""Factors closer to 1 than this are heard by nobody."""
+"""Factors closer to 1 than this are inaudible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measurement:
     """What has to be known of a sound before it is altered."""
 
     frames: int
@@ -31,7 +31,7 @@ class Measured:
     """Mean square of all samples of all channels, full scale 1.0."""
 
 
-def measure(pieces: Iterable[Float32]) -> Measured:
+def measure(pieces: Iterable[Float32]) -> Measurement:
     """Return length and power of pieces (n, channels)."""
     frames, samples, total = 0, 0, 0.0
     for piece in pieces:
@@ -39,37 +39,37 @@ def measure(pieces: Iterable[Float32]) -> Measured:
         samples += piece.size
         flat = piece.ravel().astype(np.float64)
         total += float(flat @ flat)
-    return Measured(frames=frames, power=total / max(samples, 1))
+    return Measurement(frames=frames, power=total / max(samples, 1))
 
 
-def varied(
-    pieces: Iterable[Float32], info: StreamInfo, variation: Variation, *, measured: Measured, noise_key: str
+def apply_variation(
+    pieces: Iterable[Float32], info: StreamInfo, variation: Variation, *, measurement: Measurement, noise_key: str
 ) -> Iterator[Float32]:
     """Yield the altered sound, pieces (n, channels), float32; the same numbers however it is cut.
 
     `noise_key`, hex digits, seeds the noise. Raises `UnsupportedError` when FFmpeg cannot stretch so many channels.
     """
     pitch = 2 ** (variation.pitch_semitones / 12)
-    # Played faster, sound is higher; stretched afterwards, it has its tempo back.
-    played, stretched = variation.speed * pitch, variation.tempo / pitch
-    if abs(played - 1) > _NEUTRAL:
-        pieces = _played(pieces, info, played)
-    if abs(stretched - 1) > _NEUTRAL:
-        pieces = _stretched(pieces, info, stretched)
+    # Resampled, sound is faster and higher; stretched afterwards, it has its tempo back.
+    faster, shorter = variation.speed * pitch, variation.tempo / pitch
+    if abs(faster - 1) > _NEUTRAL:
+        pieces = _resample(pieces, info, faster)
+    if abs(shorter - 1) > _NEUTRAL:
+        pieces = _stretch(pieces, info, shorter)
     if variation.shift_s:
-        half = int(measured.frames / played / stretched / 2)
+        half = int(measurement.frames / faster / shorter / 2)
         shift = max(-half, min(half, round(variation.shift_s * info.rate_hz)))
-        pieces = _later(pieces, info, shift) if shift > 0 else _earlier(pieces, info, -shift)
+        pieces = _delay(pieces, info, shift) if shift > 0 else _advance(pieces, info, -shift)
     gain = 10 ** (variation.gain_db / 20)
     if variation.gain_db:
         pieces = (piece * np.float32(gain) for piece in pieces)
-    if variation.snr_db is not None and measured.power:
-        level = gain * measured.power**0.5 * 10 ** (-variation.snr_db / 20)
-        pieces = _noisy(pieces, level, seed=int(noise_key, 16))
+    if variation.snr_db is not None and measurement.power:
+        level = gain * measurement.power**0.5 * 10 ** (-variation.snr_db / 20)
+        pieces = _add_noise(pieces, level, seed=int(noise_key, 16))
     yield from pieces
 
 
-def _played(pieces: Iterable[Float32], info: StreamInfo, factor: float) -> Iterator[Float32]:
+def _resample(pieces: Iterable[Float32], info: StreamInfo, factor: float) -> Iterator[Float32]:
     """Yield the sound faster and higher by a factor, resampled by soxr HQ."""
     resampler = soxr.ResampleStream(info.rate_hz * factor, info.rate_hz, info.channels, dtype="float32", quality="HQ")
     for piece in pieces:
@@ -77,7 +77,7 @@ def _played(pieces: Iterable[Float32], info: StreamInfo, factor: float) -> Itera
     yield resampler.resample_chunk(np.empty((0, info.channels), np.float32), last=True)
 
 
-def _stretched(pieces: Iterable[Float32], info: StreamInfo, factor: float) -> Iterator[Float32]:
+def _stretch(pieces: Iterable[Float32], info: StreamInfo, factor: float) -> Iterator[Float32]:
     """Yield the sound faster by a factor at its pitch, by FFmpeg's `atempo` (overlap of similar waves)."""
     import av
 
@@ -101,18 +101,18 @@ def _stretched(pieces: Iterable[Float32], info: StreamInfo, factor: float) -> It
         raise UnsupportedError(f"FFmpeg cannot stretch {info.channels} channels at {info.rate_hz:,} Hz") from error
     place = 0
     # What `atempo` makes of the end depends on how large the frames were.
-    for piece in _evenly(pieces, int(BLOCK_S * info.rate_hz)):
+    for piece in _even_pieces(pieces, int(BLOCK_S * info.rate_hz)):
         packed = np.ascontiguousarray(piece, np.float32).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
         frame.sample_rate, frame.time_base, frame.pts = info.rate_hz, Fraction(1, info.rate_hz), place
         place += len(piece)
         graph.push(frame)
-        yield from _pulled(graph, info.channels)
+        yield from _ready_frames(graph, info.channels)
     graph.push(None)
-    yield from _pulled(graph, info.channels)
+    yield from _ready_frames(graph, info.channels)
 
 
-def _evenly(pieces: Iterable[Float32], frames: int) -> Iterator[Float32]:
+def _even_pieces(pieces: Iterable[Float32], frames: int) -> Iterator[Float32]:
     """Yield the sound in pieces of so many frames, the last one shorter; none is empty."""
     held: list[Float32] = []
     count = 0
@@ -123,7 +123,7 @@ def _evenly(pieces: Iterable[Float32], frames: int) -> Iterator[Float32]:
             rest = rest[frames - count :]
             held, count = [], 0
         if len(rest):
-            held.append(np.array(rest))  # whoever decodes will write over it
+            held.append(np.array(rest))  # the decoder writes over it
             count += len(rest)
     if held:
         yield np.concatenate(held)
@@ -138,7 +138,7 @@ def _steps(factor: float) -> list[float]:
     return [*steps, factor]
 
 
-def _pulled(graph: "Graph", channels: int) -> Iterator[Float32]:
+def _ready_frames(graph: "Graph", channels: int) -> Iterator[Float32]:
     """Yield what a filter graph has ready."""
     import av
 
@@ -150,7 +150,7 @@ def _pulled(graph: "Graph", channels: int) -> Iterator[Float32]:
         yield np.array(frame.to_ndarray().reshape(-1, channels), np.float32)
 
 
-def _later(pieces: Iterable[Float32], info: StreamInfo, frames: int) -> Iterator[Float32]:
+def _delay(pieces: Iterable[Float32], info: StreamInfo, frames: int) -> Iterator[Float32]:
     """Yield silence first, and the sound but for its end: as long as before."""
     held = np.zeros((frames, info.channels), np.float32)
     for piece in pieces:
@@ -159,7 +159,7 @@ def _later(pieces: Iterable[Float32], info: StreamInfo, frames: int) -> Iterator
         held = held[-frames:]
 
 
-def _earlier(pieces: Iterable[Float32], info: StreamInfo, frames: int) -> Iterator[Float32]:
+def _advance(pieces: Iterable[Float32], info: StreamInfo, frames: int) -> Iterator[Float32]:
     """Yield the sound but for its beginning, and silence after it: as long as before."""
     left = frames
     for piece in pieces:
@@ -169,7 +169,7 @@ def _earlier(pieces: Iterable[Float32], info: StreamInfo, frames: int) -> Iterat
     yield np.zeros((frames - left, info.channels), np.float32)
 
 
-def _noisy(pieces: Iterable[Float32], level: float, *, seed: int) -> Iterator[Float32]:
+def _add_noise(pieces: Iterable[Float32], level: float, *, seed: int) -> Iterator[Float32]:
     """Yield the sound with white Gaussian noise of a level (root mean square)."""
     random = np.random.default_rng(seed)
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""`chordal predict` with real workers: what is stored is read, what is missing is extracted, what fails is told."""
+"""`chordal predict` with real workers: what is stored is read, what is missing is extracted, failures have reasons."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 PER_CLASS = 4
 
-FACADE = """
+SCRIPT = """
 import sys
 from workers.predict import predict
 
@@ -24,7 +24,7 @@ for each in predict(sys.argv[1], sys.argv[2:]):
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory):
+def champion_home(tmp_path_factory):
     """A home whose champion knows three easy classes, and the library it learned from."""
     from tests.conftest import Chordal
 
@@ -34,21 +34,21 @@ def learned(tmp_path_factory):
     made = Chordal(folder)
     recipe = made.recipe.read_text("utf-8").replace('"mfcc_segments"', "").replace('"mfcc_mean"', '"mfcc_segments"')
     made.recipe.write_text(recipe, "utf-8")
-    told = made("run", library, "--recipe", made.recipe, "--json")
-    assert told.status == 0, told.err + made.logs()
+    result = made("run", library, "--recipe", made.recipe, "--json")
+    assert result.status == 0, result.err + made.logs()
     return made.home, library, made.recipe
 
 
 @pytest.fixture
-def chordal(chordal, learned):
+def chordal(chordal, champion_home):
     """The command line, in a home that is a copy of that one."""
-    shutil.copytree(learned[0], chordal.home, ignore=shutil.ignore_patterns("broker"))
+    shutil.copytree(champion_home[0], chordal.home, ignore=shutil.ignore_patterns("broker"))
     return chordal
 
 
 @pytest.fixture
-def library(learned):
-    return learned[1]
+def library(champion_home):
+    return champion_home[1]
 
 
 @pytest.fixture
@@ -63,9 +63,9 @@ def new(tmp_path):
     return folder
 
 
-def tracks(told):
-    assert told.status == 0, told.err
-    return {each["path"].rpartition("/")[2]: each for each in told.json["tracks"]}
+def tracks(result):
+    assert result.status == 0, result.err
+    return {each["path"].rpartition("/")[2]: each for each in result.json["tracks"]}
 
 
 def store_of(home):
@@ -74,12 +74,12 @@ def store_of(home):
 
 def test_a_library_that_is_stored_is_read_and_nothing_is_started(chordal, library):
     before = store_of(chordal.home)
-    told = chordal("predict", library, "--json")
-    found = tracks(told)
+    result = chordal("predict", library, "--json")
+    found = tracks(result)
     assert len(found) == 3 * PER_CLASS
-    assert told.json["extracted"] == 0
-    assert told.json["model"] == "v0001"
-    assert sorted(told.json["classes"]) == ["high", "low", "noisy"]
+    assert result.json["extracted"] == 0
+    assert result.json["model"] == "v0001"
+    assert sorted(result.json["classes"]) == ["high", "low", "noisy"]
     right = [each["label"] == each["path"].split("/")[-2] for each in found.values()]
     assert sum(right) >= len(right) - 1
     for each in found.values():
@@ -91,34 +91,34 @@ def test_a_library_that_is_stored_is_read_and_nothing_is_started(chordal, librar
     assert not (chordal.home / "broker").exists() or chordal.left_running() == []
 
 
-def test_new_files_are_extracted_once_and_what_fails_is_told_with_the_reason(chordal, new):
-    told = chordal("predict", new, "--json")
-    found = tracks(told)
-    assert told.json["extracted"] == 4
+def test_new_files_are_extracted_once_and_a_failure_has_its_reason(chordal, new):
+    result = chordal("predict", new, "--json")
+    found = tracks(result)
+    assert result.json["extracted"] == 4
     assert [found[name]["label"] for name in ("0.wav", "1.wav")] == ["low", "low"]
     assert found["diary.wav"]["failure"]["kind"] == "unreadable"
     assert found["short.wav"]["failure"]["kind"] == "too_short"
     assert found["diary.wav"]["label"] is None
     again = chordal("predict", new, "--json")
     assert again.json["extracted"] == 0
-    assert again.json["tracks"] == told.json["tracks"]
+    assert again.json["tracks"] == result.json["tracks"]
     assert chordal.left_running() == []
 
 
-def test_predicted_files_are_learned_from_by_nobody_and_say_nothing_about_the_library(chordal, new, learned):
-    _, library, recipe = learned
+def test_predicted_files_are_learned_from_by_nobody_and_say_nothing_about_the_library(chordal, new, champion_home):
+    _, library, recipe = champion_home
     assert chordal("predict", new, library).status == 0
     # `train` without a library means the one that was learned from, not the files somebody asked about
-    told = chordal("train", "--recipe", recipe, "--json")
-    assert told.status == 0, told.err + chordal.logs()
-    assert told.json["tracks"]["scanned"] == 3 * PER_CLASS
+    result = chordal("train", "--recipe", recipe, "--json")
+    assert result.status == 0, result.err + chordal.logs()
+    assert result.json["tracks"]["scanned"] == 3 * PER_CLASS
     # and the labels of the library are still known
     read = "import sys, storage; print(sorted({t.label for t in storage.open_features(sys.argv[1]).tracks if t.label}))"
     words = [sys.executable, "-c", read, str(chordal.home)]
     out = subprocess.run(words, check=True, capture_output=True, text=True)
     assert out.stdout == "['high', 'low', 'noisy']\n"
     # the report is that of the run that learned
-    assert chordal("report", "--json").json["run_id"] == told.json["run_id"]
+    assert chordal("report", "--json").json["run_id"] == result.json["run_id"]
 
 
 def test_a_long_recording_is_cut_judged_piece_by_piece_and_is_still_one_song(chordal, tmp_path, library):
@@ -128,8 +128,8 @@ def test_a_long_recording_is_cut_judged_piece_by_piece_and_is_still_one_song(cho
     parts = [sound(60, seconds=8.0, pitch_hz=110.0), sound(61, seconds=9.0, pitch_hz=1_400.0)]
     soundfile.write(path, np.concatenate(parts), RATE_HZ)
     before = chordal("store", "info", "--json").json["tracks"]
-    told = chordal("predict", path, "--chunk-s", "4", "--json")
-    [found] = tracks(told).values()
+    result = chordal("predict", path, "--chunk-s", "4", "--json")
+    [found] = tracks(result).values()
     assert [(each["start_s"], each["label"]) for each in found["timeline"]] == [
         (0.0, "low"), (4.0, "low"), (8.0, "high"), (12.0, "high")
     ]  # fmt: skip
@@ -153,26 +153,26 @@ def test_a_worker_that_is_killed_in_the_middle_costs_no_answer(chordal, tmp_path
     found[0].kill()
     out, err = running.communicate(timeout=240)
     assert running.returncode == 0, err + chordal.logs()
-    told = json.loads(out)
-    assert len(told["tracks"]) == total
-    assert all(each["label"] for each in told["tracks"])
+    result = json.loads(out)
+    assert len(result["tracks"]) == total
+    assert all(each["label"] for each in result["tracks"])
     assert chordal.left_running() == []
 
 
 def test_three_lines_of_python_do_the_same(chordal, new):
     script = chordal.folder / "three_lines.py"
-    script.write_text(FACADE, "utf-8")
+    script.write_text(SCRIPT, "utf-8")
     words = [sys.executable, script, chordal.home, new / "low" / "0.wav", new / "low" / "diary.wav"]
-    told = subprocess.run(words, check=True, capture_output=True, text=True, env=chordal.environment())
-    assert told.stdout == "low False\nNone False\n"
+    result = subprocess.run(words, check=True, capture_output=True, text=True, env=chordal.environment())
+    assert result.stdout == "low False\nNone False\n"
 
 
 def test_bad_input_is_one_line_and_status_2(chordal, new, library, tmp_path):
     def refused(*arguments, **more) -> str:
-        told = chordal("predict", *arguments, **more)
-        assert (told.status, told.out) == (2, ""), told.err
-        [line] = [line for line in told.err.splitlines() if line.startswith("chordal: ")]
-        assert "Traceback" not in told.err
+        result = chordal("predict", *arguments, **more)
+        assert (result.status, result.out) == (2, ""), result.err
+        [line] = [line for line in result.err.splitlines() if line.startswith("chordal: ")]
+        assert "Traceback" not in result.err
         return line
 
     assert "nowhere: no such file or folder" in refused(tmp_path / "nowhere")

@@ -57,7 +57,7 @@ def together(path):
     from pipeline.extraction.extract import extract
 
     order = _order(path)
-    return lambda: extract(order, missing=TOGETHER, max_duration_s=LIMIT_S)
+    return lambda: extract(order, path=order.path, missing=TOGETHER, max_duration_s=LIMIT_S)
 
 
 def together_and_commit(path, folder):
@@ -71,7 +71,7 @@ def together_and_commit(path, folder):
     store = FileFeatureStore.open(Path(folder))
 
     def work():
-        record, rows = extract(order, missing=TOGETHER, max_duration_s=LIMIT_S)
+        record, rows = extract(order, path=order.path, missing=TOGETHER, max_duration_s=LIMIT_S)
         store.commit(record, rows, specs)
 
     return work

@@ -25,7 +25,7 @@ def loop(library, folder, family_name):
 
     def work():
         for order in orders:
-            record, rows = extract(order, missing=frozenset(order.families), max_duration_s=MAX_S)
+            record, rows = extract(order, path=order.path, missing=frozenset(order.families), max_duration_s=MAX_S)
             store.commit(record, rows, {spec.key: spec})
 
     return work
@@ -41,4 +41,4 @@ def song(path, families):
         run_id="bench", shard=0, track_id=track_id(path), path=path, stamp=stamp_of(path), sequence=1,
         families=tuple(families),
     )  # fmt: skip
-    return lambda: extract(order, missing=frozenset(families), max_duration_s=MAX_S)
+    return lambda: extract(order, path=order.path, missing=frozenset(families), max_duration_s=MAX_S)

@@ -16,45 +16,28 @@ AUDIO_S = 240.0
 
 
 def without_work(order, _context):
-    """Take the place of `extracting.extract_one`: answer, and nothing else."""
+    """Take the place of `extract.extract_one`: a receipt, and nothing else."""
     from pipeline.library.tracks import Receipt
 
     return Receipt(track_id=order.track_id, path=order.path, outcome="extracted", audio_s=AUDIO_S)
 
 
-def without_store(order, _context, _attempt):
-    """Take the place of `extracting._extract`: say that it was extracted, and commit nothing."""
-    from pipeline.library.tracks import TrackRecord
+def without_store(job, _known, _attempt):
+    """Take the place of `extract._extract`: the record of a file that was extracted, and no commit."""
+    from pipeline.extraction.records import record_for
 
-    record = TrackRecord(
-        track_id=order.track_id,
-        path=order.path,
-        stamp=order.stamp,
-        sequence=order.sequence,
-        content_hash="0" * 32,
-        duration_s=AUDIO_S,
-    )
-    return record, False
+    return record_for(job.order).replace(content_hash="0" * 32, duration_s=AUDIO_S)
 
 
 def without_decoding(order, *, missing, content_hash, **_):
     """Take the place of extraction: one row of zeros for each family, and what belongs to it."""
     import numpy as np
 
+    from pipeline.extraction.records import record_for
     from pipeline.features.registry import family
     from pipeline.features.spec import FeatureRows
-    from pipeline.library.tracks import TrackRecord
 
-    record = TrackRecord(
-        track_id=order.track_id,
-        path=order.path,
-        stamp=order.stamp,
-        sequence=order.sequence,
-        content_hash=content_hash,
-        duration_s=AUDIO_S,
-        sample_rate_hz=44_100,
-        channels=2,
-    )
+    record = record_for(order).replace(content_hash=content_hash, duration_s=AUDIO_S, sample_rate_hz=44_100, channels=2)
     rows = {
         spec.key: FeatureRows(
             values=np.zeros((1, *spec.row_shape), np.float32),
@@ -67,7 +50,7 @@ def without_decoding(order, *, missing, content_hash, **_):
 
 
 def sealed_unseen(context, run_id, shard):
-    """Take the place of `sealing.seal` where nothing is stored: believe the chord."""
+    """Take the place of `seal.seal` where nothing is stored: believe the chord."""
     from pipeline.plans.run import ShardSummary
 
     summary = ShardSummary(shard=shard, extracted=len(context.ledger.shard(run_id, shard)))
@@ -93,7 +76,7 @@ def timed(seal):
 
 
 def refused(context, _run_id):
-    """Take the place of `workers.learning.study.draw_up_study`: count, and end the run."""
+    """Take the place of `workers.learning.study.create_study`: count, and end the run."""
     from pipeline.errors import UsageError
 
     context.settings.broker.client().hincrby(TOLD, "learned", 1)
@@ -113,7 +96,6 @@ def looking(library):
 
 def main(mode: str, home: Path) -> None:
     """Be a worker."""
-    from pipeline.extraction import extract as decoding
     from workers.broker.address import BrokerAddress
     from workers.extraction import extract
     from workers.extraction import seal as sealing
@@ -126,8 +108,8 @@ def main(mode: str, home: Path) -> None:
     elif mode == "queue":
         extract._extract = without_store
     elif mode == "store":
-        decoding.extract = without_decoding
-    study.draw_up_study = refused
+        extract.extract = without_decoding
+    study.create_study = refused
     start.serve(
         home=home,
         broker=BrokerAddress.parse(os.environ["CHORDAL_BROKER"]),

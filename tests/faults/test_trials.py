@@ -47,8 +47,8 @@ def test_a_trial_killed_in_the_middle_goes_on_where_it_was_and_is_not_doubled(ch
     out, err = running.communicate(timeout=300)
     # then the study ends
     assert running.returncode == 0, err + chordal.logs()
-    told = json.loads(out)
-    assert told["trials"] == {"requested": 3, "completed": 3, "failed": 0}
+    result = json.loads(out)
+    assert result["trials"] == {"requested": 3, "completed": 3, "failed": 0}
     # and the trial was begun again and went on: what it had done stands as it was
     outcome = ledger.outcome(run_id, 0)
     assert (outcome.attempts, len(outcome.executions)) == (2, 4)
@@ -56,28 +56,28 @@ def test_a_trial_killed_in_the_middle_goes_on_where_it_was_and_is_not_doubled(ch
     assert [spec.index for spec in ledger.trials(run_id)] == [0, 1, 2]
     assert [len(ledger.starts(run_id, index)) for index in (1, 2)] == [1, 1]
     # and the summary tells the search
-    assert told["search"]["strategy"] == "random"
-    assert told["search"]["speed_up"] > 0
-    assert [row["rank"] for row in told["search"]["best"]] == [1, 2, 3]
+    assert result["search"]["strategy"] == "random"
+    assert result["search"]["speed_up"] > 0
+    assert [row["rank"] for row in result["search"]["best"]] == [1, 2, 3]
     logs = ledger.logs(run_id) / "tensorboard"
     assert sorted(path.name for path in logs.iterdir()) == [f"trial-{index:04d}" for index in range(3)]
-    shown = chordal("status", "--trials", "--json").json["search"]
-    assert sorted(row["trial"] for row in shown["ranking"]) == [0, 1, 2]
+    search = chordal("status", "--trials", "--json").json["search"]
+    assert sorted(row["trial"] for row in search["ranking"]) == [0, 1, 2]
 
 
 def test_a_trial_that_hangs_is_ended_at_its_limit_tried_again_and_recorded(chordal, library):
     made = recipe(chordal, "trials = 2\nlimit_s = 15\nretries = 1", "dense_mean: epochs = 1000000", "logistic:")
 
-    told = chordal("run", library, "--recipe", made, "--workers", "2", "--json", within_s=300)
+    result = chordal("run", library, "--recipe", made, "--workers", "2", "--json", within_s=300)
 
-    assert told.status == 0, told.err + chordal.logs()
-    assert told.json["trials"] == {"requested": 2, "completed": 1, "failed": 1}
+    assert result.status == 0, result.err + chordal.logs()
+    assert result.json["trials"] == {"requested": 2, "completed": 1, "failed": 1}
     ledger = RunLedger(chordal.home)
     [run_id] = ledger.run_ids()
     hung, whole = (ledger.outcome(run_id, index) for index in range(2))
     assert (hung.state, hung.attempts, hung.reason) == ("failed", 2, "not done after 15 s")
     assert whole.state == "completed"
-    assert told.json["model"]["family"] == "logistic"
+    assert result.json["model"]["family"] == "logistic"
 
 
 def test_hyperbands_trials_wait_for_each_other_without_holding_a_worker(chordal, library):
@@ -88,13 +88,13 @@ def test_hyperbands_trials_wait_for_each_other_without_holding_a_worker(chordal,
         "svm:",
     )
 
-    told = chordal("run", library, "--recipe", made, "--workers", "2", "--json", within_s=300)
+    result = chordal("run", library, "--recipe", made, "--workers", "2", "--json", within_s=300)
 
-    assert told.status == 0, told.err + chordal.logs()
-    assert told.json["trials"] == {"requested": 7, "completed": 7, "failed": 0}
-    shown = chordal("status", "--trials").out
-    assert "search: hyperband, 7 trials" in shown
-    assert "it has no epochs to ration: searched at random" in shown
+    assert result.status == 0, result.err + chordal.logs()
+    assert result.json["trials"] == {"requested": 7, "completed": 7, "failed": 0}
+    text = chordal("status", "--trials").out
+    assert "search: hyperband, 7 trials" in text
+    assert "it has no epochs to ration: searched at random" in text
     ledger = RunLedger(chordal.home)
     [run_id] = ledger.run_ids()
     epochs = sorted(spec.hyperparameters.get("epochs", 0) for spec in ledger.trials(run_id))

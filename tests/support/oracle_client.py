@@ -17,7 +17,7 @@ from pipeline.learning.study.trials import TrialOutcome
 from storage.home import Home
 from workers.learning import oracle, study
 
-CREW = 2
+PROCESSES = 2
 
 
 def score(spec) -> float:
@@ -25,56 +25,56 @@ def score(spec) -> float:
     return random.Random(json.dumps(spec.hyperparameters, sort_keys=True)).random()
 
 
-def work(home: Path, runs: list[str], seed: int) -> None:
+def work(folder: Path, runs: list[str], seed: int) -> None:
     """Take whatever trial has not ended, as a message that may be delivered twice would, until all have."""
-    chance, context, pause = random.Random(seed), Home(home), threading.Event()
-    with (home / f"asked-{os.getpid()}.jsonl").open("a", encoding="utf-8") as log:
-        while missing := [(run, index) for run in runs for index in study.unended(context, run)]:
+    chance, home, pause = random.Random(seed), Home(folder), threading.Event()
+    with (folder / f"asked-{os.getpid()}.jsonl").open("a", encoding="utf-8") as log:
+        while missing := [(run, index) for run in runs for index in study.unfinished_trials(home, run)]:
             run, index = chance.choice(missing[:8])
-            spec = oracle.next_spec(context, run, index)
+            spec = oracle.trial_spec(home, run, index)
             if spec == "wait":
                 pause.wait(0.005)
                 continue
             if spec == "exhausted":
-                context.ledger.claim(run, f"exhausted-{index}")
+                home.ledger.claim(run, f"exhausted-{index}")
                 return
             log.write(json.dumps([run, index, spec.hyperparameters, spec.seed]) + "\n")
             log.flush()
-            context.ledger.put_outcome(TrialOutcome(spec=spec, state="completed", objective=score(spec)))
+            home.ledger.put_outcome(TrialOutcome(spec=spec, state="completed", objective=score(spec)))
 
 
-def start(home: Path, runs: list[str], seed: int) -> int:
+def start(folder: Path, runs: list[str], seed: int) -> int:
     """Start a process and return its number."""
     number = os.fork()
     if number == 0:
         try:
-            work(home, runs, seed)
+            work(folder, runs, seed)
         except BaseException as error:
-            (home / f"broke-{os.getpid()}.txt").write_text(repr(error), "utf-8")
+            (folder / f"broke-{os.getpid()}.txt").write_text(repr(error), "utf-8")
             raise
         finally:
             os._exit(0)
     return number
 
 
-def main(home: Path, kills: int, runs: list[str]) -> None:
-    """Keep a crew at work, and kill one of them now and then; print how many were killed before all had ended."""
+def main(folder: Path, kills: int, runs: list[str]) -> None:
+    """Keep some processes at work, and kill one now and then; print how many were killed before all had ended."""
     with quiet():
         kinds()
     chance, pause = random.Random(1), threading.Event()
-    crew = [start(home, runs, seed) for seed in range(CREW)]
-    context, killed = Home(home), 0
+    processes = [start(folder, runs, seed) for seed in range(PROCESSES)]
+    home, killed = Home(folder), 0
     for kill in range(kills):
         pause.wait(chance.uniform(0.0, 0.1))
-        if not any(study.unended(context, run) for run in runs):
+        if not any(study.unfinished_trials(home, run) for run in runs):
             break
         killed += 1
-        victim = chance.choice(crew)
+        victim = chance.choice(processes)
         os.kill(victim, signal.SIGKILL)
         os.waitpid(victim, 0)
-        crew.remove(victim)
-        crew.append(start(home, runs, CREW + kill))
-    for number in crew:
+        processes.remove(victim)
+        processes.append(start(folder, runs, PROCESSES + kill))
+    for number in processes:
         os.waitpid(number, 0)
     print(killed)
 

@@ -27,7 +27,9 @@ def main(library: str, folder: str, name: str) -> None:
             sequence=1,
             families=(name,),
         )
-        store.commit(*extract(order, missing=frozenset(order.families), max_duration_s=3600.0), {spec.key: spec})
+        store.commit(
+            *extract(order, path=order.path, missing=frozenset(order.families), max_duration_s=3600.0), {spec.key: spec}
+        )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """What every task of a process works with, opened on first use: the home, the counters, the queues."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import redis
 
+from pipeline.plans.run import RunPlan
 from storage.home import Home
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress
@@ -19,6 +21,11 @@ class Context(Home):
     def __init__(self, settings: Settings) -> None:
         super().__init__(Path(settings.home))
         self.settings = settings
+
+    @cached_property
+    def plan(self) -> Callable[[str], RunPlan]:
+        """The plan of a run by its id, read once. Raises `UsageError` when there is no such run."""
+        return lru_cache(maxsize=8)(self.ledger.plan)
 
     @cached_property
     def counters(self) -> Counters:

@@ -1,1 +1,1 @@
-"""Files into the store: orders, the extraction of one file, copies and chunks, sealed shards, removals."""
+"""Files into the store: orders, the extraction of one file, its copies and chunks, sealed shards, removals."""

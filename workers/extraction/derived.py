@@ -1,124 +1,66 @@
-"""Augmented copies and chunks of a file in the store: which are settled, and the failure records of the rest."""
+"""What an extraction task does about the augmented copies and the chunks of its file."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
-from pipeline.extraction.chunks import Chunk, chunks_of
-from pipeline.library.tracks import ExtractTrack, Failure, TrackRecord
-from pipeline.plans.augmentation import AugmentPlan, Variation, variations
-from storage.rules import accounted_for
-from workers.app.context import Context
-
-if TYPE_CHECKING:
-    from storage import FeatureStore, Snapshot
-
-
-def unsettled_copies(
-    plan: AugmentPlan | None, original: TrackRecord, keys: frozenset[str], source: "FeatureStore | Snapshot"
-) -> list[Variation]:
-    """Return the copies of a stored file for which something is left to do; a failed file has no copies."""
-    if plan is None or original.failure is not None:
-        return []
-    return [
-        variation
-        for variation in variations(plan, original.content_hash)
-        if not _copy_settled(plan, original, variation, keys, source)
-    ]
+from pipeline.extraction.chunks import extract_chunks
+from pipeline.extraction.copies import extract_copy
+from pipeline.extraction.derived import Derived, derived_chunks, derived_copies, derived_of
+from pipeline.extraction.records import failure_of
+from pipeline.library.tracks import Failure, TrackRecord
+from pipeline.plans.augmentation import Variation
+from workers.extraction.failures import FILE_ERRORS, HOST
+from workers.extraction.job import Job
+from workers.extraction.reuse import Rows, complete
+from workers.extraction.settled import unsettled
 
 
-def _copy_settled(
-    plan: AugmentPlan,
-    original: TrackRecord,
-    variation: Variation,
-    keys: frozenset[str],
-    source: "FeatureStore | Snapshot",
-) -> bool:
-    """Tell whether every family of a copy is stored or known to be impossible."""
-    record = source.record(plan.track_id(original.track_id, variation.copy))
-    if record is None or record.content_hash != variation.content_key(original.content_hash):
-        return False
-    return accounted_for(record, keys, source.families_of(record.content_hash))
-
-
-def fail_copies(order: ExtractTrack, original: TrackRecord, context: Context, failure: Failure) -> None:
-    """Record a failure for every copy of a file that is not settled."""
-    from pipeline.features.registry import family
-
-    keys = frozenset(family(name).spec.key for name in order.families)
-    for variation in unsettled_copies(order.augment, original, keys, context.store):
-        assert order.augment is not None  # noqa: S101 - as above
-        context.store.commit(_failed(order, order.augment, variation, original, failure), {}, {})
-
-
-def _failed(
-    order: ExtractTrack, plan: AugmentPlan, variation: Variation, original: TrackRecord, failure: Failure
-) -> TrackRecord:
-    return _of(order, plan, variation, original).replace(
-        content_hash=variation.content_key(original.content_hash),
-        copy_of=original.content_hash,
-        note=str(variation),
-        failure=failure,
-        family_failures={},
-        reused=False,
-    )
-
-
-def _of(order: ExtractTrack, plan: AugmentPlan, variation: Variation, record: TrackRecord) -> TrackRecord:
-    """Return a record as that of a copy of the file that the order names."""
-    return record.replace(
-        track_id=plan.track_id(order.track_id, variation.copy),
-        path=order.path,
-        stamp=order.stamp,
-        sequence=order.sequence,
-        mark=None,
-    )
-
-
-def unsettled_chunks(
-    chunk_s: float | None, original: TrackRecord, keys: frozenset[str], source: "FeatureStore | Snapshot"
-) -> list[Chunk]:
-    """Return the chunks of a stored file for which something is left to do; a file without sound has none."""
-    if chunk_s is None or not has_sound(original):
-        return []
-    return [
-        chunk
-        for chunk in chunks_of(original.duration_s, chunk_s)
-        if not _chunk_settled(chunk, chunk_s, original, keys, source)
-    ]
-
-
-def has_sound(record: TrackRecord) -> bool:
-    """Tell whether a file could be decoded, be it too long for every family as a whole."""
-    return bool(record.content_hash) and record.duration_s > 0 and record.mark is None
-
-
-def _chunk_settled(
-    chunk: Chunk, chunk_s: float, original: TrackRecord, keys: frozenset[str], source: "FeatureStore | Snapshot"
-) -> bool:
-    content = chunk.content_key(original.content_hash)
-    stored = source.families_of(content)
-    if keys <= stored:
-        return True  # cut from a copy of the file, or under another name: what was said of it then says it now
-    record = source.record(chunk.track_id(original.track_id, chunk_s))
-    return record is not None and record.content_hash == content and accounted_for(record, keys, stored)
-
-
-def fail_chunks(order: ExtractTrack, original: TrackRecord, context: Context, failure: Failure) -> None:
-    """Record a failure for every chunk of a file that is not settled."""
-    from pipeline.features.registry import family
-
-    keys = frozenset(family(name).spec.key for name in order.families)
-    for chunk in unsettled_chunks(order.chunk_s, original, keys, context.store):
-        record = original.replace(
-            track_id=chunk.track_id(order.track_id, order.chunk_s or 0.0),
-            path=order.path,
-            stamp=order.stamp,
-            sequence=order.sequence,
-            content_hash=chunk.content_key(original.content_hash),
-            copy_of=original.content_hash,
-            note=str(chunk),
-            failure=failure,
-            family_failures={},
-            reused=False,
-            mark=None,
+def extract_derived(job: Job, original: TrackRecord) -> None:
+    """Extract the copies and chunks that the store lacks of a file, one commit each; a failure is a record too."""
+    order = job.order
+    for copy in unsettled(derived_copies(original, order.augment), job.keys, job.store):
+        _commit(job, original, [copy], _copy(job, copy))
+    chunks = unsettled(derived_chunks(original, order.chunk_s), job.keys, job.store)
+    if chunks:  # decoded once for all of them, so none is left out for what the store has of it
+        missing, limit_s = frozenset(order.families), job.max_duration_s
+        results = extract_chunks(
+            order, original, chunks, path=job.path, missing=missing, max_duration_s=limit_s, host=HOST
         )
-        context.store.commit(record, {}, {})
+        _commit(job, original, chunks, results)
+
+
+def fail_derived(job: Job, failure: Failure) -> None:
+    """Record the failure of a task for the copies and chunks that it did not come to, where the file had not failed."""
+    original = job.store.record(job.order.track_id)
+    if original is not None and original.stamp == job.order.stamp:
+        _fail(job, original, derived_of(original, job.order.augment, job.order.chunk_s), failure)
+
+
+def _fail(job: Job, original: TrackRecord, derived: Iterable[Derived[Any]], failure: Failure) -> None:
+    """Record a failure for every copy or chunk of a file, of those given, that is not settled."""
+    for each in unsettled(derived, job.keys, job.store):
+        job.commit(each.failed(job.order, original, failure), {})
+
+
+def _copy(job: Job, copy: Derived[Variation]) -> Iterator[tuple[TrackRecord, Rows]]:
+    """Yield what is to be stored of a copy."""
+    record, rows = complete(
+        job,
+        copy.content_hash,
+        job.store.record(copy.track_id),
+        lambda missing: extract_copy(
+            job.order, copy, path=job.path, missing=missing, max_duration_s=job.max_duration_s, host=HOST
+        ),
+    )
+    yield copy.record(job.order, record), rows
+
+
+def _commit(
+    job: Job, original: TrackRecord, derived: Sequence[Derived[Any]], results: Iterator[tuple[TrackRecord, Rows]]
+) -> None:
+    """Commit the results of some copies or chunks as they come; when they break off, the rest has failed."""
+    try:
+        for record, rows in results:
+            job.commit(record, rows)
+    except FILE_ERRORS as error:
+        _fail(job, original, derived, failure_of(error, job.path, HOST))

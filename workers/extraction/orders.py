@@ -1,21 +1,18 @@
 """The orders to extract what the store does not have of a shard."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pipeline.library.tracks import ExtractTrack, ScannedTrack
 from pipeline.plans.run import RunPlan
-from workers.extraction.settled import copies_wanted, family_keys, is_settled
-
-if TYPE_CHECKING:
-    from storage import Snapshot
+from storage import Snapshot
+from workers.extraction.settled import augmentation, family_keys, is_settled
 
 
-def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], source: "Snapshot") -> list[ExtractTrack]:
+def orders_missing(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack], source: Snapshot) -> list[ExtractTrack]:
     """Return the orders for the files of a shard that the store does not have yet."""
     keys = family_keys(plan)
     missing = [
-        track for track in tracks if not is_settled(track, source, keys, copies_wanted(plan, track), plan.chunk_s)
+        track for track in tracks if not is_settled(track, source, keys, augmentation(plan, track), plan.chunk_s)
     ]
     return orders(plan, shard, missing)
 
@@ -31,7 +28,7 @@ def orders(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack]) -> list[Ex
             stamp=track.stamp,
             sequence=plan.sequence,
             families=plan.recipe.families,
-            augment=copies_wanted(plan, track),
+            augment=augmentation(plan, track),
             chunk_s=plan.chunk_s,
         )
         for track in tracks

@@ -19,7 +19,7 @@ def remove(home: Home, libraries: Sequence[str], paths: Iterable[str]) -> int:
     if not all(_is_there(library) for library in libraries):
         return 0
     # That of the newest scan: within it a mark outranks what it was put on, and whatever is scanned later outranks the
-    # mark. The time would not do: one told by a clock that was ahead would hide the file from scans to come.
+    # mark. The time would not do: that of a clock that was ahead would hide the file from scans to come.
     scanned = [home.ledger.plan(run_id).sequence for run_id in home.ledger.run_ids()[-1:]]
     removed = 0
     for path in paths:
@@ -38,12 +38,12 @@ def _is_there(library: str) -> bool:
         return False
 
 
-def mark_gone(home: Home, plan: RunPlan, seen: TrackIds, unreadable: frozenset[str]) -> int:
-    """Mark the tracks of the plan's libraries that the walk did not see any more; return how many."""
+def mark_gone(home: Home, plan: RunPlan, found: TrackIds, unreadable: frozenset[str]) -> int:
+    """Mark the tracks of the plan's libraries that the walk did not find any more; return how many."""
     if len(home.ledger.run_ids()) == 1 and not home.has_store:
-        return 0  # the first scan of a home: nothing was there before, and looking makes no store
+        return 0  # the first scan of a home: nothing was there before, and reading the store would make one
     marks = home.tracks.gone(
-        Scan(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), seen, is_gone=_is_gone
+        Scan(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), found, is_gone=_is_gone
     )
     tracks = 0
     for mark in marks:

@@ -1,20 +1,16 @@
-"""What a shard's chord body does: ask the store whether every file is settled, compact, seal, start learning."""
-
-from typing import TYPE_CHECKING
+"""What a shard's chord body does: compact the store, seal the shard if every file is settled, start learning."""
 
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import ShardSummary
+from storage import Snapshot
 from workers.app.context import Context
-from workers.extraction.settled import copies_wanted, family_keys, is_settled, outcome
-
-if TYPE_CHECKING:
-    from storage import Snapshot
+from workers.extraction.settled import audio_s, augmentation, family_keys, is_settled, outcome
 
 
 def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
     """Seal a shard when the store has settled every file of it; return its summary, or None when files are missing.
 
-    The chord's own results are not asked: a body may run early or twice, and neither may count a file wrongly.
+    The results of the chord do not count: a body may run early or twice, and neither may count a file wrongly.
     """
     if shard in context.ledger.sealed_shards(run_id):
         return context.ledger.sealed(run_id)[shard]
@@ -25,19 +21,18 @@ def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
     snapshot = context.store.snapshot()
     summary = ShardSummary(shard=shard)
     for track in tracks:
-        if not is_settled(track, snapshot, keys, copies_wanted(plan, track), plan.chunk_s):
+        if not is_settled(track, snapshot, keys, augmentation(plan, track), plan.chunk_s):
             return None
         summary = _counted(summary, track, snapshot, plan.sequence)
     context.ledger.seal(run_id, summary)
     return summary
 
 
-def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: "Snapshot", sequence: int) -> ShardSummary:
+def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: Snapshot, sequence: int) -> ShardSummary:
     record = snapshot.record(track.track_id)
     assert record is not None, "settled tracks have a record"  # noqa: S101 - narrows the type
-    of = outcome(record, sequence)
-    audio_s = 0.0 if of == "failed" else record.duration_s
-    return summary.replace(audio_s=summary.audio_s + audio_s, **{of: getattr(summary, of) + 1})
+    name = outcome(record, sequence)
+    return summary.replace(audio_s=summary.audio_s + audio_s(record), **{name: getattr(summary, name) + 1})
 
 
 def claim_learning(context: Context, run_id: str) -> bool:

@@ -1,19 +1,16 @@
-"""What a scan found and the store has already: sealed on the spot, without a broker, a worker or a task."""
+"""What a scan found and the store has already: sealed at once, without a broker, a worker or a task."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.library.tracks import ScannedTrack, TrackRecord
 from pipeline.plans.run import RunPlan, ShardSummary
+from storage import Snapshot
 from storage.home import Home
 from workers.broker.counters import OUTCOMES
-from workers.extraction.settled import family_keys, outcome, settled
-
-if TYPE_CHECKING:
-    from storage import Snapshot
+from workers.extraction.settled import audio_s, family_keys, is_accounted_for, outcome
 
 BATCH = 4096
 
@@ -23,7 +20,7 @@ _ROW = np.dtype([("track_id", "S16"), ("size_bytes", "i8"), ("mtime_ns", "i8"), 
 class StoredFiles:
     """The files that a store had everything of that a run wants, or their failures; 41 bytes for each."""
 
-    def __init__(self, snapshot: "Snapshot", plan: RunPlan) -> None:
+    def __init__(self, snapshot: Snapshot, plan: RunPlan) -> None:
         keys = family_keys(plan)
         rows = [
             np.array([_row(record, plan.sequence) for record in batch if _is_settled(record, snapshot, keys)], _ROW)
@@ -43,8 +40,9 @@ class StoredFiles:
         if not known.all():
             return None
         counts = np.bincount(rows["outcome"], minlength=len(OUTCOMES)).tolist()
-        audio_s = float(rows["audio_s"].sum())
-        return ShardSummary(shard=shard, audio_s=audio_s, **dict(zip(OUTCOMES, counts, strict=True)))
+        return ShardSummary(
+            shard=shard, audio_s=float(rows["audio_s"].sum()), **dict(zip(OUTCOMES, counts, strict=True))
+        )
 
     def _find(self, tracks: Sequence[ScannedTrack]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of some files, and of each file whether it has one."""
@@ -64,7 +62,7 @@ class StoredFiles:
 def stored_files(home: Home, plan: RunPlan) -> StoredFiles | None:
     """Return what the store has now of what a run wants.
 
-    None where that takes a look at each file: whether its augmented copies, or its chunks, are complete.
+    None for a run of augmented copies or chunks: whether they are complete has to be read file by file.
     """
     if plan.recipe.augment is not None or plan.chunk_s is not None:
         return None
@@ -85,15 +83,13 @@ def seal_stored(home: Home, plan: RunPlan) -> None:
             home.ledger.seal(plan.run_id, summary)
 
 
-def _is_settled(record: TrackRecord, snapshot: "Snapshot", keys: frozenset[str]) -> bool:
-    return not record.copy_of and settled(record, record.stamp, keys, snapshot.families_of(record.content_hash))
+def _is_settled(record: TrackRecord, snapshot: Snapshot, keys: frozenset[str]) -> bool:
+    return not record.copy_of and is_accounted_for(record, keys, snapshot)
 
 
 def _row(record: TrackRecord, sequence: int) -> tuple[bytes, int, int, float, int]:
-    of = outcome(record, sequence)
-    audio_s = 0.0 if of == "failed" else record.duration_s
-    stamp = record.stamp
-    return bytes.fromhex(record.track_id), stamp.size_bytes, stamp.mtime_ns, audio_s, OUTCOMES.index(of)
+    place, stamp = OUTCOMES.index(outcome(record, sequence)), record.stamp
+    return bytes.fromhex(record.track_id), stamp.size_bytes, stamp.mtime_ns, audio_s(record), place
 
 
 def _batches(records: Iterator[TrackRecord]) -> Iterator[list[TrackRecord]]:

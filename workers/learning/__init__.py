@@ -1,1 +1,1 @@
-"""Learning tasks: the study, its trials, the final training, promotion, report, tracking."""
+"""What a run learns: its study, trials, final training, promotion, report and tracking."""

@@ -1,7 +1,7 @@
-"""Telling an MLflow of a run: its study, every trial with its curves, the scores, the report and the model.
+"""A run in MLflow: its study, every trial with its curves, the scores, the report and the model.
 
-Optional: `pip install 'chordal[mlflow]'`. An MLflow is told once of a run, however often asked; one that is away never
-fails a run, whose results are in the home: `chordal track` tells it later.
+Optional: `pip install 'chordal[mlflow]'`. A run is logged once, however often this is called; an MLflow that is away
+never fails a run, whose results are in the home: `chordal track` logs it later.
 """
 
 import logging
@@ -20,10 +20,10 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.plans.recipe_toml import recipe_toml
-from pipeline.plans.run import RunPlan
 from pipeline.text import printable
 from storage.home import Home
 from storage.ledger.runs import Tracked
+from workers.learning.metrics import parameters, scores
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _LONGEST = 500
 """Characters of a parameter that every MLflow takes."""
 
 _SETTINGS = {
-    # Nobody who asked for tracking asked for this.
+    # Who wants tracking does not thereby want this.
     "MLFLOW_DISABLE_TELEMETRY": "true",
     # The default waits for minutes for a server that is away.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -48,7 +48,7 @@ _SCHEMES = frozenset({"http", "https", "sqlite", "postgresql", "mysql", "mssql",
 
 
 def require_client(address: str) -> None:
-    """Raise `UsageError` when there is no MLflow here to tell another one with, or an address is none of one."""
+    """Raise `UsageError` when MLflow's client is not installed here, or an address is not that of an MLflow."""
     if find_spec("mlflow") is None:
         raise UsageError("mlflow: not installed here; `pip install 'chordal[mlflow]'` adds it")
     scheme = address.partition(":")[0].partition("+")[0]
@@ -59,24 +59,24 @@ def require_client(address: str) -> None:
 
 
 def log_run(home: Home, run_id: str) -> None:
-    """Tell the MLflow that a run's plan names, if any; what goes wrong is recorded and logged, and fails nothing."""
+    """Log a run to the MLflow that its plan names, if any; an error is recorded in the ledger, and fails nothing."""
     address = home.ledger.plan(run_id).tracking
     if address is None:
         return
     try:
-        told = track(home, run_id, address)
+        tracked = track(home, run_id, address)
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001 - a tracker's client may raise anything, and the run's results are safe
-        told = Tracked(
+        tracked = Tracked(
             address=without_password(address), reason=" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
         )
-        log.warning("MLflow %s was not told of run %s: %s", told.address, run_id, told.reason)
-    home.ledger.put_tracked(run_id, told)
+        log.warning("run %s was not logged to MLflow %s: %s", run_id, tracked.address, tracked.reason)
+    home.ledger.put_tracked(run_id, tracked)
 
 
 def track(home: Home, run_id: str, address: str) -> Tracked:
-    """Tell an MLflow of a run that has learned, unless it was told before, and return where it is there.
+    """Log a run that has learned to an MLflow, unless it was logged before, and return where it is there.
 
     Raises `UsageError` when MLflow is not installed, the address is none of one, or the run has not learned.
     """
@@ -85,7 +85,7 @@ def track(home: Home, run_id: str, address: str) -> Tracked:
     if evaluation is None:
         raise UsageError(f"run {run_id}: has not learned anything that could be tracked")
     with _client(address) as client:
-        return _RunLogger(client, home, run_id, evaluation, address).tell()
+        return _RunLogger(client, home, run_id, evaluation, address).log()
 
 
 def without_password(address: str) -> str:
@@ -129,40 +129,40 @@ def _connected(client: type[Any], address: str) -> Any:
 
 
 class _RunLogger:
-    """One run being told."""
+    """Logs one run to an MLflow."""
 
     def __init__(self, client: Any, home: Home, run_id: str, evaluation: EvaluationReport, address: str) -> None:
         self._client = client
-        self._doors = home
+        self._home = home
         self._run_id = run_id
         self._plan = home.ledger.plan(run_id)
         self._evaluation = evaluation
         self._address = address
 
-    def tell(self) -> Tracked:
-        """Tell all of it, and return where it is."""
+    def log(self) -> Tracked:
+        """Log all of the run, and return where it is."""
         experiment = self._experiment()
         known = self._client.search_runs([experiment], filter_string=f"tags.`{RUN_TAG}` = '{self._run_id}'")
         for run in known:
             if run.info.status == "FINISHED":
-                return self._told(run.info.run_id, experiment)
-        for run in known:  # broken off; nobody can tell how far it was
+                return self._tracked(run.info.run_id, experiment)
+        for run in known:  # broken off, no matter how far it was
             self._client.delete_run(run.info.run_id)
         parent = self._client.create_run(
             experiment, tags={RUN_TAG: self._run_id, **self._tags()}, run_name=f"{self._run_id} {self._model.version}"
         ).info.run_id
         self._batch(parent, parameters(self._plan, self._evaluation), scores(self._evaluation))
-        for outcome in self._doors.ledger.outcomes(self._run_id):
-            self._tell_trial(experiment, parent, outcome)
-        self._give_files(parent)
+        for outcome in self._home.ledger.outcomes(self._run_id):
+            self._log_trial(experiment, parent, outcome)
+        self._log_files(parent)
         self._client.set_terminated(parent)
-        return self._told(parent, experiment)
+        return self._tracked(parent, experiment)
 
     @property
     def _model(self) -> Any:
         return self._evaluation.model
 
-    def _told(self, run: str, experiment: str) -> Tracked:
+    def _tracked(self, run: str, experiment: str) -> Tracked:
         return Tracked(address=without_password(self._address), experiment=experiment, run=run)
 
     def _experiment(self) -> str:
@@ -173,14 +173,14 @@ class _RunLogger:
         return str(self._client.create_experiment(name, artifact_location=_artifacts_of(self._address)))
 
     def _tags(self) -> dict[str, str]:
-        verdict = self._doors.champions.verdict(self._model.version)
+        verdict = self._home.champions.verdict(self._model.version)
         tags = {"chordal.model": self._model.version, "chordal.command": " ".join(map(printable, self._plan.command))}
         tags |= {f"version.{name}": version for name, version in self._model.versions.items()}
         if verdict is not None:
             tags |= {"chordal.verdict": verdict.state, "chordal.verdict_reason": verdict.reason}
         return {name: text[:_LONGEST] for name, text in tags.items()}
 
-    def _tell_trial(self, experiment: str, parent: str, outcome: TrialOutcome) -> None:
+    def _log_trial(self, experiment: str, parent: str, outcome: TrialOutcome) -> None:
         spec = outcome.spec
         tags = {_PARENT_TAG: parent, "chordal.host": outcome.host, "chordal.state": outcome.state}
         if outcome.reason:
@@ -205,55 +205,24 @@ class _RunLogger:
             part = slice(first, first + _AT_ONCE)
             self._client.log_batch(run, metrics=values[part], params=params[part])
 
-    def _give_files(self, run: str) -> None:
-        """Hand over the recipe, the report with all pictures in it, and the model's files."""
+    def _log_files(self, run: str) -> None:
+        """Log the recipe, the report with all pictures in it, and the model's files."""
         from pipeline.report import write_report
         from workers.learning import report as learning_report
 
-        folder = self._doors.ledger.path(self._run_id)
+        folder = self._home.ledger.path(self._run_id)
         self._client.log_text(run, recipe_toml(self._plan.recipe), "recipe.toml")
         with tempfile.TemporaryDirectory() as made:
             report = folder / "report.html"
             if not report.exists():
                 # The run's own comes last of all, as it says that the run is over.
                 report = Path(made) / "report.html"
-                write_report(report, learning_report.content(self._doors, self._run_id))
+                write_report(report, learning_report.content(self._home, self._run_id))
             self._client.log_artifact(run, str(report))
-        model = self._doors.registry.get(self._model.version)
+        model = self._home.registry.get(self._model.version)
         for name in model.files:
             within = Path("model") / Path(name).parent
             self._client.log_artifact(run, str(Path(model.path) / name), artifact_path=within.as_posix())
-
-
-def parameters(plan: RunPlan, evaluation: EvaluationReport) -> dict[str, Any]:
-    """Return what a run was asked to do and the model it chose, by name."""
-    model = evaluation.model
-    split = {f"split.{name}": value for name, value in (model.split.to_wire() if model.split else {}).items()}
-    return {
-        "recipe": plan.recipe.name,
-        "seed": plan.seed,
-        "libraries": ", ".join(map(printable, plan.libraries)),
-        "labels": printable(plan.labels),
-        "groups": printable(plan.groups or ""),
-        "folds": printable(plan.folds or ""),
-        "trials": plan.recipe.search.trials,
-        "ensemble": plan.recipe.search.ensemble,
-        "family": model.family,
-        "features": ", ".join(model.features),
-        "classes": ", ".join(map(printable, model.classes)),
-        "dataset": model.dataset_digest,
-        **split,
-    }
-
-
-def scores(evaluation: EvaluationReport) -> list[tuple[str, float, int]]:
-    """Return every number of a report: name, value, step."""
-    from workers.learning.final import metrics
-
-    told = [(name, value, 0) for name, value in metrics(evaluation).items()]
-    for label, of in evaluation.test.per_class.items():
-        told += [(f"test_{name}/{label}", getattr(of, name), 0) for name in ("precision", "recall", "f1")]
-    return told
 
 
 def _artifacts_of(address: str) -> str | None:

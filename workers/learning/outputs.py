@@ -1,12 +1,13 @@
-"""The outputs of a run's recipe: measured once when it has learned, shown whenever its report is written."""
+"""The outputs of a run's recipe: measured once when it has learned, and sections of its report."""
 
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.audio.decode import decode
+from pipeline.learning.splits.rows import opened
 from storage.home import Home
-from workers.learning import study as learning_study
+from workers.learning.study import dataset_and_split, scanned_tracks
 
 if TYPE_CHECKING:
     from pipeline.learning.dataset.load import RowSource
@@ -16,21 +17,22 @@ if TYPE_CHECKING:
 FOLDER = "outputs"
 """Below a run's folder: the models that were trained for its outputs."""
 _UNLABELLED = 8
+"""Files without a label that a report may show."""
 
 
 def measure(home: Home, run_id: str) -> None:
-    """Measure what the run's recipe asks for and write it to the ledger; a second call does nothing."""
+    """Measure the outputs that the run's recipe names and write them to the ledger; a second call does nothing."""
     if not home.ledger.plan(run_id).recipe.outputs or home.ledger.measured(run_id) is not None:
         return
     from pipeline.report.outputs import Measured
-    from pipeline.report.outputs import measure as measured_of
+    from pipeline.report.outputs import measure as measurements_of
 
     with home.store.hold() as snapshot:
         study = _study(home, run_id, snapshot)
         if study is None:
             return
         try:
-            measured = measured_of(study)
+            measured = measurements_of(study)
         except (ValueError, MemoryError) as error:  # as of a trial: the run has its model and its report all the same
             reason = " ".join(str(error).split())[:500] or type(error).__name__
             measured = Measured(run_id=run_id, trouble=reason)
@@ -38,20 +40,19 @@ def measure(home: Home, run_id: str) -> None:
 
 
 def sections(home: Home, run_id: str) -> "tuple[Section, ...]":
-    """Return the sections that the run's recipe asks for; none for a run that has not learned."""
+    """Return the sections of the outputs that the run's recipe names; none for a run that has not learned."""
     measured = home.ledger.measured(run_id)
     if measured is None:
         return ()
-    from pipeline.report.outputs import sections as shown
+    from pipeline.report.outputs import sections as sections_of
 
     with home.store.hold() as snapshot:
         study = _study(home, run_id, snapshot)
-        return () if study is None else shown(study, measured)
+        return () if study is None else sections_of(study, measured)
 
 
 def _study(home: Home, run_id: str, source: "RowSource") -> "Study | None":
     """Return the study of a run; None before it has a report."""
-    from pipeline.learning.splits.rows import opened
     from pipeline.report.outputs import Study
 
     ledger = home.ledger
@@ -59,9 +60,8 @@ def _study(home: Home, run_id: str, source: "RowSource") -> "Study | None":
     if evaluation is None:
         return None
     plan = ledger.plan(run_id)
-    manifest, split, source = opened(plan.recipe, *learning_study.study(home, run_id), source)
-    scanned = (track for shard in ledger.shards(run_id) for track in ledger.shard(run_id, shard))
-    unlabelled = (track.path for track in scanned if track.label is None)
+    manifest, split, source = opened(plan.recipe, *dataset_and_split(home, run_id), source)
+    unlabelled = (track.path for track in scanned_tracks(home, run_id) if track.label is None)
     return Study(
         recipe=plan.recipe,
         manifest=manifest,

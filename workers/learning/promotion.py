@@ -1,27 +1,28 @@
-"""Champion and challenger: what a new model is held against, and whether it takes the champion's place.
+"""Champion and challenger: how a new model compares with the champion, and whether it takes its place.
 
 The tracks that count are those the challenger was tested on and the champion never learned from: not from them, nor
 from a copy of them or another track of their group. A champion that was cross-validated was fitted on all tracks in
-the end; of those the answers count that it gave in the fold where it had not seen them.
+the end; for those, its predictions in the fold that held them out count.
 """
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
+
+import numpy as np
 
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Split
 from pipeline.learning.evaluation.gate import Comparison, Verdict, compare, judge
+from pipeline.learning.models import load_model
 from pipeline.learning.models.compatibility import misfit
 from pipeline.learning.study.results import EvaluationReport, ModelVersion
+from pipeline.learning.training.held_out import TrainingExposure
 from pipeline.plans.gate import GatePlan
-from storage import Champion
+from storage import Champion, Snapshot
 from storage.home import Home
-
-if TYPE_CHECKING:
-    from storage import Snapshot
 
 _ATTEMPTS = 10
 """Each time, somebody else changed the champion in between."""
@@ -57,7 +58,7 @@ def contender(home: Home, version: str) -> Contender:
 
 
 def decide(home: Home, run_id: str) -> Verdict:
-    """Return whether the model of a run becomes the champion, and make it so; decided once, however often asked.
+    """Return whether the model of a run becomes the champion, and make it so; a second call returns the same verdict.
 
     Raises `StoreError` when the registry or the store cannot be read or written.
     """
@@ -98,11 +99,11 @@ def _verdict(home: Home, version: str, before: Champion | None, gate: GatePlan, 
         return Verdict(version=version, state="promoted", reason="the first model")
     verdict = Verdict(version=version, state="kept", reason="", champion=before.version)
     try:
-        why = unusable(home, before.version)
+        reason = unusable_reason(home, before.version)
     except UsageError as error:
-        why = str(error)
-    if why:
-        return verdict.replace(state="promoted", reason=f"{before.version} cannot be used any more: {why}")
+        reason = str(error)
+    if reason:
+        return verdict.replace(state="promoted", reason=f"{before.version} cannot be used any more: {reason}")
     try:
         new, old = contender(home, version), contender(home, before.version)
         if new.evaluation.scored == "rows":
@@ -110,9 +111,9 @@ def _verdict(home: Home, version: str, before: Champion | None, gate: GatePlan, 
                 reason="it was tested on single rows dealt out at random, not on tracks that it had never heard"
             )
         if not set(new.model.classes) & set(old.model.classes):
-            told = f"another task: it shares no class with {before.version}"
             return verdict.replace(
-                reason=f"{told}; `chordal models promote {version}` makes it the champion all the same"
+                reason=f"another task: it shares no class with {before.version}; `chordal models promote {version}` "
+                "makes it the champion all the same"
             )
         compared, left_out = comparison(home, new, old, gate, seed=seed)
     except UsageError as error:
@@ -120,11 +121,11 @@ def _verdict(home: Home, version: str, before: Champion | None, gate: GatePlan, 
     return judge(version, before.version, compared, left_out, gate)
 
 
-def unusable(home: Home, version: str) -> str:
-    """Return why a registered model cannot be used here, or nothing. Raises `UsageError` for an unknown version."""
+def unusable_reason(home: Home, version: str) -> str:
+    """Return why a registered model cannot be used here; empty when it can. Raises `UsageError` for an unknown one."""
     model = home.registry.get(version)
-    if why := misfit(model.features):
-        return why
+    if reason := misfit(model.features):
+        return reason
     try:
         home.registry.check(model)
     except UsageError as error:
@@ -135,78 +136,81 @@ def unusable(home: Home, version: str) -> str:
 def comparison(
     home: Home, new: Contender, old: Contender, gate: GatePlan, *, seed: int
 ) -> tuple[Comparison | None, dict[str, int]]:
-    """Return how two models do on the same tracks, None without any, and how many could not be used, by reason.
+    """Return how two models do on the same tracks, None without any, and how many tracks are left out, by reason.
 
     Raises `UsageError` when the old model cannot be loaded.
     """
-    import numpy as np
-
     snapshot = home.store.snapshot()
-    tested = _tested(new)
-    asked, recorded, left_out = _sort_out(tested, old, snapshot)
-    answers = recorded | _answers(old.model, asked, snapshot)
-    truths = {content: (said, truth) for content, (_, said, truth) in tested.items() if content in answers}
-    if not truths:
+    tested = _test_answers(new)
+    open_contents, held_out, left_out = _comparable(tested, old, snapshot)
+    answers = held_out | _predicted_labels(old.model, open_contents, snapshot)
+    both = {content: answer for content, answer in tested.items() if content in answers}
+    if not both:
         return None, left_out
     compared = compare(
-        np.array([said == truth for said, truth in truths.values()]),
-        np.array([answers[content] == truth for content, (_, truth) in truths.items()]),
-        [tested[content][0].group for content in truths],
+        np.array([new_answer.label == new_answer.truth for new_answer in both.values()]),
+        np.array([answers[content] == new_answer.truth for content, new_answer in both.items()]),
+        [new_answer.track.group for new_answer in both.values()],
         test=gate.test,
         seed=seed,
     )
     return compared, left_out
 
 
-def _tested(new: Contender) -> dict[str, tuple[DatasetTrack, str, str]]:
-    """Return the tracks a model was tested on, its answers and the truth, by content: copies say nothing new."""
-    tracks = {track.track_id: track for track in new.manifest.tracks}
-    found: dict[str, tuple[DatasetTrack, str, str]] = {}
-    for prediction in new.evaluation.predictions:
+class _TestAnswer(NamedTuple):
+    """The label that a model gave to a track it was tested on, and the true one."""
+
+    track: DatasetTrack
+    label: str
+    truth: str
+
+
+def _test_answers(contender: Contender) -> dict[str, _TestAnswer]:
+    """Return what a model answered in its test, by content: duplicates of a track count once."""
+    tracks = {track.track_id: track for track in contender.manifest.tracks}
+    answers: dict[str, _TestAnswer] = {}
+    for prediction in contender.evaluation.predictions:
         track = tracks.get(prediction.track_id)
         if track is not None and prediction.truth is not None:
-            found.setdefault(track.content_hash, (track, prediction.label, prediction.truth))
-    return found
+            answers.setdefault(track.content_hash, _TestAnswer(track, prediction.label, prediction.truth))
+    return answers
 
 
-def _sort_out(
-    tested: dict[str, tuple[DatasetTrack, str, str]], old: Contender, snapshot: "Snapshot"
+def _comparable(
+    tested: dict[str, _TestAnswer], old: Contender, snapshot: Snapshot
 ) -> tuple[list[str], dict[str, str], dict[str, int]]:
-    """Return the contents to ask the old model about, what it said of others before it learned them, and what is left.
+    """Return how the old model gets to answer for what the new one was tested on.
 
-    The last are counts by reason.
+    First the contents it has yet to label; then the labels it gave to others when its cross-validation held them out;
+    then how many tracks are left out, by reason.
     """
-    from pipeline.learning.training.held_out import TrainingExposure
-
     version = old.model.version
-    learned = TrainingExposure.of(old.manifest, old.split)
-    before = {content: said for content, (_, said, _) in _tested(old).items()} if len(old.split.partitions) > 1 else {}
-    asked: list[str] = []
-    recorded: dict[str, str] = {}
+    exposure = TrainingExposure.of(old.manifest, old.split)
+    known = _test_answers(old) if len(old.split.partitions) > 1 else {}
+    open_contents: list[str] = []
+    held_out: dict[str, str] = {}
     left_out: Counter[str] = Counter()
-    for content, (track, _, _) in tested.items():
-        if content in before:
-            recorded[content] = before[content]
-        elif learned.covers(track):
+    for content, answer in tested.items():
+        if content in known:
+            held_out[content] = known[content].label
+        elif exposure.covers(answer.track):
             left_out[f"learned from by {version}"] += 1
         elif not set(old.model.features) <= snapshot.families_of(content):
             left_out[f"without the features that {version} reads"] += 1
         else:
-            asked.append(content)
-    return asked, recorded, dict(left_out)
+            open_contents.append(content)
+    return open_contents, held_out, dict(left_out)
 
 
-def _answers(model: ModelVersion, contents: list[str], snapshot: "Snapshot") -> dict[str, str]:
+def _predicted_labels(model: ModelVersion, contents: list[str], snapshot: Snapshot) -> dict[str, str]:
     """Return the label a model gives to each of some contents."""
-    from pipeline.learning.models import load_model
-
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     if not contents:
-        return found
+        return labels
     classifier = load_model(Path(model.path))
     for first in range(0, len(contents), _TRACKS_PER_READ):
         part = contents[first : first + _TRACKS_PER_READ]
         rows = {key: [each.values for each in snapshot.rows(key, part)] for key in classifier.features}
         best = classifier.probabilities(rows).argmax(axis=1)
-        found |= {content: classifier.classes[int(index)] for content, index in zip(part, best, strict=True)}
-    return found
+        labels |= {content: classifier.classes[int(index)] for content, index in zip(part, best, strict=True)}
+    return labels

@@ -1,4 +1,4 @@
-"""The report of a run: gathered from ledger and store, written into the run's folder."""
+"""The report of a run: its content from ledger and store, written into the run's folder."""
 
 import os
 import platform
@@ -9,36 +9,35 @@ from pathlib import Path
 
 from pipeline.features.registry import family
 from pipeline.library.tracks import TrackRecord
+from pipeline.report import write_report
 from pipeline.report.content import ReportContent, RunCounts, gather_facts
 from pipeline.versions import software_versions
 from storage.home import Home
 from storage.ledger.times import trials_wall_s
+from workers.learning import outputs
+from workers.learning.study import scanned_tracks
 from workers.runs.state import RunState
 
 
 def write(home: Home, run_id: str) -> Path:
     """Write, or write again, the report of a run and return its path."""
-    from pipeline.report import write_report
-    from workers.learning import outputs
-
     target = home.ledger.path(run_id) / "report.html"
     write_report(target, content(home, run_id), outputs.sections(home, run_id))
     return target
 
 
 def content(home: Home, run_id: str) -> ReportContent:
-    """Return everything the report of a run tells."""
+    """Return the content of a run's report."""
     ledger = home.ledger
     state = RunState.read(home, run_id)
     plan, counts = state.plan, state.tracks
     balance: Counter[str] = Counter()
     files = 0
     evaluation = ledger.report(run_id)
-    for shard in ledger.shards(run_id):
-        for track in ledger.shard(run_id, shard):
-            files += 1
-            if track.label is not None:
-                balance[track.label] += 1
+    for track in scanned_tracks(home, run_id):
+        files += 1
+        if track.label is not None:
+            balance[track.label] += 1
     return ReportContent(
         plan=plan,
         counts=RunCounts(scanned=files, **{name: counts[name] for name in ("extracted", "unchanged", "failed")}),
@@ -68,8 +67,7 @@ def content(home: Home, run_id: str) -> ReportContent:
 def _records(home: Home, run_id: str) -> Iterator[TrackRecord]:
     """Yield the store's record of each file of the run."""
     snapshot = home.store.snapshot()
-    for shard in home.ledger.shards(run_id):
-        for track in home.ledger.shard(run_id, shard):
-            record = snapshot.record(track.track_id)
-            if record is not None and record.mark is None:
-                yield record
+    for track in scanned_tracks(home, run_id):
+        record = snapshot.record(track.track_id)
+        if record is not None and record.mark is None:
+            yield record

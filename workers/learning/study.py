@@ -4,56 +4,54 @@ from collections.abc import Iterator
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.features.registry import family
+from pipeline.learning.dataset.load import build_manifest
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
+from pipeline.learning.search.plan import plan_study
+from pipeline.learning.splits import make_split
 from pipeline.learning.study.trials import StudyPlan
+from pipeline.learning.training.held_out import TrainingExposure, keep_held_out
 from pipeline.library import imported
 from pipeline.library.tracks import ScannedTrack
 from storage.home import Home
 from workers.learning import oracle, promotion
 
 
-def scanned(home: Home, run_id: str) -> Iterator[ScannedTrack]:
-    """Yield every file the run's scan found, shard by shard."""
+def scanned_tracks(home: Home, run_id: str) -> Iterator[ScannedTrack]:
+    """Yield every file that the run's scan found, shard by shard."""
     for shard in home.ledger.shards(run_id):
         yield from home.ledger.shard(run_id, shard)
 
 
-def draw_up_study(home: Home, run_id: str) -> StudyPlan:
+def create_study(home: Home, run_id: str) -> StudyPlan:
     """Write the run's dataset manifest, split and study, and return the study.
 
-    Written once: a second call returns what the first wrote. Trials that do not depend on outcomes are handed out at
-    once; so only one process imports TensorFlow for a study of scikit-learn's models. Raises `UsageError` when the
-    labelled tracks cannot be learned from or split.
+    Written once: a second call returns what the first wrote. Trials that do not depend on outcomes get their
+    configurations here, so that only one process imports TensorFlow for a study of scikit-learn's models. Raises
+    `UsageError` when the labelled tracks cannot be learned from or split.
     """
-    from pipeline.learning.dataset.load import build_manifest
-    from pipeline.learning.search.plan import plan_study
-    from pipeline.learning.splits import make_split
-
     ledger = home.ledger
     if (known := ledger.study(run_id)) is not None:
         return known
     plan = ledger.plan(run_id)
     families = {name: family(name).spec.key for name in plan.recipe.families}
     with home.store.hold() as snapshot:
-        manifest = build_manifest(run_id, scanned(home, run_id), snapshot, families, plan.recipe.augment)
+        manifest = build_manifest(run_id, scanned_tracks(home, run_id), snapshot, families, plan.recipe.augment)
         split = make_split(manifest, plan.recipe.split, seed=plan.seed, source=snapshot)
     if plan.against is not None:
-        split = _held_out(home, manifest, split, plan.against)
+        split = _with_held_out(home, manifest, split, plan.against)
     split = split.replace(notes=(*split.notes, *imported.split_notes(plan)))
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)
-    drawn_up = plan_study(plan.recipe)
-    for model in drawn_up.models:
+    study = plan_study(plan.recipe)
+    for model in study.models:
         if model.oracle == "random" and model.trials:
-            oracle.propose(home, run_id, drawn_up, model.trials[-1])
-    ledger.put_study(run_id, drawn_up)
-    return ledger.study(run_id) or drawn_up
+            oracle.propose(home, run_id, study, model.trials[-1])
+    ledger.put_study(run_id, study)
+    return ledger.study(run_id) or study
 
 
-def _held_out(home: Home, manifest: DatasetManifest, split: Split, version: str) -> Split:
+def _with_held_out(home: Home, manifest: DatasetManifest, split: Split, version: str) -> Split:
     """Return a split that keeps aside what a champion was tested on."""
-    from pipeline.learning.training.held_out import TrainingExposure, keep_held_out
-
     if split.strategy == "rows":
         return split  # it holds out rows, not tracks
     try:
@@ -63,14 +61,14 @@ def _held_out(home: Home, manifest: DatasetManifest, split: Split, version: str)
     return keep_held_out(manifest, split, TrainingExposure.of(champion.manifest, champion.split), name=version)
 
 
-def unended(home: Home, run_id: str) -> list[int]:
+def unfinished_trials(home: Home, run_id: str) -> list[int]:
     """Return the indices of the trials without an outcome, ascending."""
-    planned = home.ledger.study(run_id)
-    return sorted(set(planned.indices if planned else ()) - set(home.ledger.ended_trials(run_id)))
+    study = home.ledger.study(run_id)
+    return sorted(set(study.indices if study else ()) - set(home.ledger.ended_trials(run_id)))
 
 
-def study(home: Home, run_id: str) -> tuple[DatasetManifest, Split]:
-    """Return what a run learns from and how it is parted.
+def dataset_and_split(home: Home, run_id: str) -> tuple[DatasetManifest, Split]:
+    """Return what a run learns from and how it is split.
 
     Raises `StoreError` when the study has not been drawn up.
     """

@@ -4,27 +4,26 @@ from typing import Literal
 
 from pipeline.errors import StoreError
 from pipeline.learning.study.trials import TrialOutcome, TrialSpec
+from pipeline.learning.training import trial as training
+from pipeline.learning.training.executions import reason_of
 from storage.home import Home
 from workers.app.context import Context
 from workers.extraction.failures import HOST
 from workers.learning import oracle
-from workers.learning.study import study
+from workers.learning.study import dataset_and_split
 from workers.processes import memory_limit
 
 
-def try_one(context: Context, run_id: str, index: int) -> TrialOutcome | None:
+def run_trial(context: Context, run_id: str, index: int) -> TrialOutcome | None:
     """Run one trial and record how it ended; a trial that has ended is not run again.
 
     Executions that ended before the process of an earlier attempt died are not run again either. None when there is
     no configuration for it until other trials have ended.
     """
-    from pipeline.learning.training.executions import reason_of
-    from pipeline.learning.training.trial import run_trial
-
     ledger = context.ledger
-    if (done := ledger.outcome(run_id, index)) is not None:
-        return done
-    spec = oracle.next_spec(context, run_id, index)
+    if (known := ledger.outcome(run_id, index)) is not None:
+        return known
+    spec = oracle.trial_spec(context, run_id, index)
     if spec == "wait":
         return None
     if spec == "exhausted":
@@ -36,11 +35,11 @@ def try_one(context: Context, run_id: str, index: int) -> TrialOutcome | None:
             "see logs/"
         )
         return _record(context, run_id, index, "failed", reason, attempts=attempt - 1)
-    manifest, split = study(context, run_id)
+    manifest, split = dataset_and_split(context, run_id)
     logs = ledger.logs(run_id) / "tensorboard" / f"trial-{index:04d}"
     try:
         with memory_limit.limit_memory(), context.store.hold() as snapshot:
-            outcome = run_trial(
+            outcome = training.run_trial(
                 spec,
                 ledger.plan(run_id).recipe,
                 manifest,
@@ -57,21 +56,38 @@ def try_one(context: Context, run_id: str, index: int) -> TrialOutcome | None:
     return ledger.outcome(run_id, index)
 
 
-def lost_trial(context: Context, run_id: str, index: int, reason: str, *, is_timeout: bool) -> bool:
-    """Say whether a trial whose task ended without an outcome should be tried again; if not, record why.
+def retry_or_fail(context: Context, run_id: str, index: int, reason: str, *, is_timeout: bool) -> bool:
+    """Return whether a trial whose task ended without an outcome is to be run again; if not, record why it failed.
 
-    Told by a worker's parent, which has killed the trial's process, or by a task that raised what it should not. One
-    that hangs has the recipe's retries, one that was lost in another way the worker's attempts.
+    Called by the worker's main process, which has killed the trial's, or by a task that raised what it should not.
     """
     ledger = context.ledger
-    begun = len(ledger.starts(run_id, index))
-    if ledger.outcome(run_id, index) is not None or not begun:
-        return False  # it has ended after all, or never got as far as a model: the sweep sees to it
-    allowed = ledger.plan(run_id).recipe.search.retries + 1 if is_timeout else context.settings.attempts
-    if begun < allowed:
-        return True
-    _record(context, run_id, index, "failed", reason, attempts=begun)
-    return False
+    starts = len(ledger.starts(run_id, index))
+    if ledger.outcome(run_id, index) is not None or not starts:
+        return False  # it has ended after all, or never came as far as a model: the sweep publishes what is missing
+    retries = ledger.plan(run_id).recipe.search.retries
+    is_retried = may_run_again(starts, retries=retries, attempts=context.settings.attempts, is_timeout=is_timeout)
+    if not is_retried:
+        _record(context, run_id, index, "failed", reason, attempts=starts)
+    return is_retried
+
+
+def may_run_again(starts: int, *, retries: int, attempts: int, is_timeout: bool) -> bool:
+    """Tell whether a trial that was lost after so many starts has one left.
+
+    One that hangs has the recipe's `retries`, one that was lost in another way the worker's `attempts`.
+    """
+    return starts < (retries + 1 if is_timeout else attempts)
+
+
+LONGEST_PAUSE_S = 15
+MOST_PAUSES = 400
+"""Times a trial waits for others, an hour and a half in all, before it leaves that to the sweep."""
+
+
+def pause_s(pauses: int) -> int | None:
+    """Return how long a trial waits for others after so many pauses, seconds; None when it waits no more."""
+    return min(2**pauses, LONGEST_PAUSE_S) if pauses < MOST_PAUSES else None
 
 
 def _record(
@@ -83,9 +99,9 @@ def _record(
     *,
     attempts: int = 0,
 ) -> TrialOutcome:
-    """Record the end of a trial that no model was fitted for to the end, and return how it ended."""
+    """Record how a trial ended without an outcome of its own, and return it."""
     ledger = home.ledger
-    spec = ledger.trial(run_id, index) or _unknown(home, run_id, index)
+    spec = ledger.trial(run_id, index) or _without_configuration(home, run_id, index)
     done = tuple(execution.replace(fits=()) for execution in ledger.executions(run_id, index))
     outcome = TrialOutcome(
         spec=spec,
@@ -100,12 +116,12 @@ def _record(
     return ledger.outcome(run_id, index) or outcome
 
 
-def _unknown(home: Home, run_id: str, index: int) -> TrialSpec:
-    """Return what is known of a trial that was handed no configuration."""
-    planned, plan = home.ledger.study(run_id), home.ledger.plan(run_id)
-    if planned is None:
+def _without_configuration(home: Home, run_id: str, index: int) -> TrialSpec:
+    """Return a trial that was given no configuration."""
+    study, plan = home.ledger.study(run_id), home.ledger.plan(run_id)
+    if study is None:
         raise StoreError(f"run {run_id}: its study is missing from the ledger")
-    model = planned.models[planned.model_of(index)]
+    model = study.models[study.model_of(index)]
     return TrialSpec(
         run_id=run_id,
         index=index,

@@ -1,4 +1,4 @@
-"""What somebody wants predictions of: the files and folders named, walked as often as needed."""
+"""What predictions are requested of: files and folders, walked as often as needed."""
 
 import os
 import stat
@@ -16,18 +16,18 @@ from workers.runs.progress import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionRequest:
-    """What somebody wants predictions of, and how."""
+    """What predictions are requested of, and how."""
 
     paths: tuple[str, ...]
     """Files and folders, absolute."""
     model: str | None = None
     """A version; None for the champion."""
     top: int | None = None
-    """How many classes to tell of; None for all."""
+    """How many classes each prediction has; None for all."""
     chunk_s: float | None = None
     """Cut what is longer into chunks of this length first; None for no cutting."""
     labels: str | None = None
-    """Where the true labels are, as for a run; None to ask for none."""
+    """Where the true labels are, as for a run; None for no labels."""
     max_duration_s: float = 4 * 3600.0
     broker: BrokerAddress | None = None
     workers: int | None = None
@@ -35,21 +35,22 @@ class PredictionRequest:
 
 
 class RequestedFiles:
-    """The files asked for; walked twice, as they may be too many to hold."""
+    """The files of a request; walked twice, as they may be too many to hold."""
 
-    def __init__(self, asked: PredictionRequest) -> None:
-        if not asked.paths:
+    def __init__(self, request: PredictionRequest) -> None:
+        if not request.paths:
             raise UsageError("predict: no path given; name files or folders with sound")
         self._folders: list[str] = []
         single: list[str] = []
-        for path in asked.paths:
+        for path in request.paths:
             (self._folders if _is_folder(path) else single).append(path)
         self._single = {track_id(path): path for path in single}
         self.truth: LabelSource | None = None
+        """Where the true labels are."""
         if self._folders:
-            next(scan(self._folders))  # refused now: a folder without sound
-        if asked.labels is not None:
-            self.truth = parse_labels(asked.labels, libraries=self._folders)
+            next(scan(self._folders))  # raises for folders without sound
+        if request.labels is not None:
+            self.truth = parse_labels(request.labels, libraries=self._folders)
             self._check_labels(self.truth)
 
     @property
@@ -73,11 +74,11 @@ class RequestedFiles:
 
     def _track(self, path: str) -> ScannedTrack:
         try:
-            found = os.stat(path)  # noqa: PTH116 - keeps odd bytes
+            facts = os.stat(path)  # noqa: PTH116 - keeps odd bytes
         except OSError:
-            stamp = FileStamp(size_bytes=0, mtime_ns=0)  # gone meanwhile: its task will say so
+            stamp = FileStamp(size_bytes=0, mtime_ns=0)  # gone meanwhile: its task records that
         else:
-            stamp = FileStamp(size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
+            stamp = FileStamp(size_bytes=facts.st_size, mtime_ns=facts.st_mtime_ns)
         label = self.truth.label(path) if self.truth is not None else None
         return ScannedTrack(track_id=track_id(path), path=path, stamp=stamp, label=label)
 
@@ -93,12 +94,12 @@ class RequestedFiles:
 
 def _is_folder(path: str) -> bool:
     """Tell a folder from a file. Raises `UsageError` for what is neither."""
-    shown = printable(path)
+    where = f"path {printable(path)}"
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - keeps odd bytes
     except OSError as error:
         reason = "no such file or folder" if isinstance(error, FileNotFoundError) else (error.strerror or "").lower()
-        raise UsageError(f"path {shown}: {reason}; name a sound file, or a folder with some") from error
+        raise UsageError(f"{where}: {reason}; name a sound file, or a folder with some") from error
     if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
         return stat.S_ISDIR(mode)
-    raise UsageError(f"path {shown}: neither a file nor a folder")
+    raise UsageError(f"{where}: neither a file nor a folder")

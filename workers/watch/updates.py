@@ -90,7 +90,7 @@ class HomeUpdates:
         )  # fmt: skip
         keys = settled.family_keys(plan)
         for track in tracks:
-            if not settled.is_settled(track, snapshot, keys, settled.copies_wanted(plan, track)):
+            if not settled.is_settled(track, snapshot, keys, settled.augmentation(plan, track)):
                 yield track
 
     def _learn(self) -> None:

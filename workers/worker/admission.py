@@ -76,11 +76,11 @@ class Admission(bootsteps.StartStopStep):  # type: ignore[misc]
     def _require_library(self, request: Any, run_id: str) -> None:
         """Put a file's task back whose library is not there; the throttle closes the queue for as long."""
         try:
-            unseen = MOUNTS.look(context.current(), run_id)
+            missing = MOUNTS.check(context.current(), run_id)
         except ChordalError:
             return  # the ledger cannot be read; the task will say so
-        if unseen:
-            log.warning("library %s; takes no files until it is there", unseen)
+        if missing:
+            log.warning("library %s; takes no files until it is there", missing)
             self._consumer.task_consumer.cancel_by_queue(FILES)
             request.reject(requeue=True)
             request.execute_using_pool = _not_executed

@@ -24,7 +24,7 @@ class HeartbeatWriter(PeriodicStep):
             version=own_version(),
             held=len(held_tags()),
             extracts=FILES in throttle.queues,
-            unseen=MOUNTS.unseen,
+            unseen=MOUNTS.missing,
             host=consumer.hostname.rpartition("@")[2],
             processes=consumer.pool.num_processes,
             queues=throttle.queues,

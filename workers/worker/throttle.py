@@ -91,7 +91,7 @@ class Throttle(PeriodicStep):
         if reason != self._reason:
             log.info("takes nothing new: %s", reason) if reason else log.info("takes work again")
             self._reason = reason
-        MOUNTS.again(context.current())
+        MOUNTS.check_missing(context.current())
         self._open_and_close()
         self._set_niceness()
 
@@ -99,7 +99,7 @@ class Throttle(PeriodicStep):
         """Take from the queues that may be taken from now, and from no other."""
         for queue in self.queues:
             is_open = queue not in QUEUES or not self._reason
-            if queue == FILES and MOUNTS.unseen:
+            if queue == FILES and MOUNTS.missing:
                 is_open = False  # a library is not there on this host; others may see it
             if is_open and queue == FILES and self._controls.files_per_minute is not None:
                 is_open = self._acquire_leave()

@@ -4,11 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.audio import files
 from pipeline.audio.hashing import content_hash
 from pipeline.errors import TransientError, UsageError
-from pipeline.extraction import extract as extraction_extract
+from pipeline.extraction import extract as extraction
 from pipeline.extraction.extract import extract
 from pipeline.features import whole
+from pipeline.features.families import mfcc_mean
 from pipeline.features.registry import families, family
 from pipeline.features.spec import FeatureRows
 from pipeline.library.scan import scan
@@ -25,7 +27,7 @@ def order(path):
 
 
 def extracted(path, missing=ALL):
-    return extract(order(path), missing=missing, max_duration_s=60.0, host="here")
+    return extract(order(path), path=path, missing=missing, max_duration_s=60.0, host="here")
 
 
 def test_a_good_file_yields_its_record_and_the_rows_of_every_family(write, noise):
@@ -39,11 +41,21 @@ def test_a_good_file_yields_its_record_and_the_rows_of_every_family(write, noise
     assert rows[family("loudness").spec.key].values.shape == (16, 12)
 
 
+def test_a_file_is_recorded_under_its_name_wherever_this_host_has_it(write, tmp_path):
+    here = write("here.wav")
+    known = order("/music/there.wav")
+    missing = frozenset({"mfcc_mean"})
+    record, rows = extract(known, path=here, missing=missing, max_duration_s=60.0)
+    assert (record.track_id, record.path, len(rows)) == (known.track_id, "/music/there.wav", 1)
+    gone, _ = extract(known, path=str(tmp_path / "gone.wav"), missing=missing, max_duration_s=60.0)
+    assert (gone.path, gone.failure.reason) == ("/music/there.wav", "no such file or directory")
+
+
 def test_a_file_whose_hash_is_known_is_not_hashed_again(write, monkeypatch):
     path = write()
     known = content_hash(path)
-    monkeypatch.setattr(extraction_extract, "hashed", None)
-    record, _ = extract(order(path), missing=ALL, max_duration_s=60.0, content_hash=known)
+    monkeypatch.setattr(extraction, "hashed", None)
+    record, _ = extract(order(path), path=path, missing=ALL, max_duration_s=60.0, content_hash=known)
     assert (record.content_hash, record.failure) == (known, None)
 
 
@@ -54,10 +66,8 @@ def test_only_the_missing_families_are_computed(write):
 
 def test_a_file_is_decoded_once_for_all_families(write, monkeypatch):
     opened = []
-    original = extraction_extract.open_audio
-    monkeypatch.setattr(
-        extraction_extract, "open_audio", lambda path, **bound: opened.append(path) or original(path, **bound)
-    )
+    original = extraction.open_audio
+    monkeypatch.setattr(extraction, "open_audio", lambda path, **bound: opened.append(path) or original(path, **bound))
     path = write()
     extracted(path)
     assert opened == [path]
@@ -109,9 +119,9 @@ def test_what_cannot_be_decoded_is_recorded_without_the_path_in_the_reason(write
             "1 of 3 samples are NaN or infinite, the first at frame 1 of channel 0",
         ),
     }
-    for path, told in expected.items():
+    for path, failure in expected.items():
         record, rows = extracted(path)
-        assert (record.failure.kind, record.failure.reason) == told
+        assert (record.failure.kind, record.failure.reason) == failure
         assert (rows, record.failure.host) == ({}, "here")
         assert bool(record.content_hash) == Path(path).exists()
 
@@ -122,7 +132,7 @@ def test_what_may_pass_is_raised_to_be_tried_again(write, monkeypatch):
     def busy(*_args):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("pipeline.audio.files.os.open", busy)
+    monkeypatch.setattr(files.os, "open", busy)
     with pytest.raises(TransientError, match="input/output error"):
         extracted(path)
 
@@ -137,7 +147,7 @@ def test_numbers_that_are_not_finite_never_leave_the_extraction(write, monkeypat
         values = np.full((1, 40), np.nan, np.float32)
         return FeatureRows(values=values, start_s=np.zeros(1, np.float32), channel=np.zeros(1, np.int8))
 
-    monkeypatch.setattr("pipeline.features.families.mfcc_mean.start", whole.of_mono(broken))
+    monkeypatch.setattr(mfcc_mean, "start", whole.of_mono(broken))
     record, rows = extracted(write(), frozenset({"mfcc_mean", "logmel"}))
     assert record.family_failures[family("mfcc_mean").spec.key].kind == "unsupported"
     assert set(rows) == {family("logmel").spec.key}

@@ -31,7 +31,7 @@ EXTRACT = textwrap.dedent(
         run_id="r", shard=0, track_id=track_id(path), path=path, sequence=1, families=FAMILIES,
         stamp=FileStamp(size_bytes=1, mtime_ns=1),
     )
-    record, rows = extract(order, missing=frozenset(FAMILIES), max_duration_s=1e6)
+    record, rows = extract(order, path=path, missing=frozenset(FAMILIES), max_duration_s=1e6)
     print(record.failure, sorted(record.family_failures), sum(each.values.nbytes for each in rows.values()) >> 20)
     """
 )

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.audio.block import StreamInfo
-from pipeline.extraction.variation import measure, varied
+from pipeline.extraction.variation import apply_variation, measure
 from pipeline.plans.augmentation import Variation
 
 RATE_HZ = 22_050
@@ -21,7 +21,7 @@ def altered(samples, pieces=None, **parameters):
     info = StreamInfo(rate_hz=RATE_HZ, channels=samples.shape[1])
     variation = Variation(copy=1, seed=1, **parameters)
     cut = [samples] if pieces is None else pieces
-    out = varied(cut, info, variation, measured=measure([samples]), noise_key="ab" * 16)
+    out = apply_variation(cut, info, variation, measurement=measure([samples]), noise_key="ab" * 16)
     return np.concatenate([np.array(piece) for piece in out] or [samples[:0]])
 
 
@@ -49,7 +49,7 @@ def rms(samples):
         ({"tempo": 0.5, "pitch_semitones": 12.0}, 2.0, 2.0),
     ],
 )
-def test_speed_tempo_and_pitch_change_length_and_frequency_as_told(parameters, length, pitch, channels):
+def test_speed_tempo_and_pitch_change_length_and_frequency_as_given(parameters, length, pitch, channels):
     samples = sine(channels=channels)
     out = altered(samples, **parameters)
     assert out.dtype == np.float32
@@ -65,11 +65,11 @@ def test_gain_scales_by_decibels():
 
 @pytest.mark.parametrize("snr_db", [0.0, 20.0])
 @pytest.mark.parametrize("gain_db", [0.0, -12.0])
-def test_noise_lies_as_far_below_the_sound_as_told(snr_db, gain_db):
+def test_noise_lies_as_far_below_the_sound_as_given(snr_db, gain_db):
     samples = sine(channels=2)
     noise = altered(samples, snr_db=snr_db, gain_db=gain_db) - altered(samples, gain_db=gain_db)
-    told_db = 20 * np.log10(rms(altered(samples, gain_db=gain_db)) / rms(noise))
-    assert told_db == pytest.approx(snr_db, abs=0.05)
+    measured_db = 20 * np.log10(rms(altered(samples, gain_db=gain_db)) / rms(noise))
+    assert measured_db == pytest.approx(snr_db, abs=0.05)
 
 
 def test_silence_stays_silent_whatever_the_noise():

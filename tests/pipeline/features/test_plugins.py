@@ -46,7 +46,7 @@ for sequence, names in enumerate([("mfcc_mean",), ("mfcc_mean", *recipe.families
     missing = frozenset(spec.name for key, spec in specs.items() if key not in stored)
     order = ExtractTrack(run_id="r", shard=0, track_id=track_id(path), path=path,
         stamp=FileStamp(size_bytes=1, mtime_ns=1), sequence=sequence, families=names)
-    record, rows = extract(order, missing=missing, max_duration_s=60)
+    record, rows = extract(order, path=order.path, missing=missing, max_duration_s=60)
     store.commit(record, rows, specs)
     told.append(sorted(key.partition("-")[0] for key in rows))
 key = family("zero_crossings").spec.key
@@ -285,7 +285,7 @@ def test_what_a_plug_in_does_wrong_with_a_file_leaves_the_other_families_in_plac
         stamp=FileStamp(size_bytes=1, mtime_ns=1),
         families=("mine", "mfcc_mean"),
     )
-    record, rows = extract(order, missing=frozenset(order.families), max_duration_s=60)
+    record, rows = extract(order, path=order.path, missing=frozenset(order.families), max_duration_s=60)
     assert list(rows) == [family("mfcc_mean").spec.key]
     failure = record.family_failures[family("mine").spec.key]
     assert failure.kind == "unsupported"

@@ -8,7 +8,8 @@ import soundfile
 from sounds import RATE_HZ, sound
 
 from pipeline.features.registry import family
-from pipeline.library.tracks import ExtractTrack, FileStamp, track_id
+from pipeline.library.scan import stamp_of
+from pipeline.library.tracks import ExtractTrack, track_id
 from workers.app.context import Context
 from workers.extraction.extract import extract_one
 
@@ -25,13 +26,12 @@ def path(tmp_path) -> Path:
 
 
 def order(path: Path, *families: str, sequence: int = 1) -> ExtractTrack:
-    facts = path.stat()
     return ExtractTrack(
         run_id="r1",
         shard=0,
         track_id=track_id(str(path)),
         path=str(path),
-        stamp=FileStamp(size_bytes=facts.st_size, mtime_ns=facts.st_mtime_ns),
+        stamp=stamp_of(str(path)),
         sequence=sequence,
         families=families or (SHORT,),
     )
@@ -48,6 +48,14 @@ def test_a_file_delivered_twice_is_stored_once(context, path):
     assert first == second
     assert first.outcome == "extracted"
     assert len(context.store.snapshot()) == 1
+
+
+def test_a_file_that_is_settled_is_not_opened_again(context, path):
+    order_of_file = order(path)
+    first = extract_one(order_of_file, context)
+    path.unlink()
+    assert extract_one(order_of_file, context) == first
+    assert extract_one(order_of_file.replace(sequence=2), context).outcome == "unchanged"
 
 
 def test_a_copy_is_recorded_and_not_decoded(context, path):
@@ -92,9 +100,9 @@ def test_a_changed_file_is_extracted_again(context, path):
 
 
 def test_a_file_that_went_away_is_recorded_as_missing(context, path):
-    wanted = order(path)
+    order_of_file = order(path)
     path.unlink()
-    receipt = extract_one(wanted, context)
+    receipt = extract_one(order_of_file, context)
     assert (receipt.outcome, receipt.kind) == ("failed", "missing")
     assert str(path) not in receipt.reason
 

@@ -1,4 +1,4 @@
-"""What a scan found and the store has already, told without opening a file."""
+"""What a scan found and the store has already: known without opening a file."""
 
 import pytest
 
@@ -64,22 +64,22 @@ def store(*, per_state: int) -> MemoryFeatureStore:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_file_is_known_when_a_look_at_it_says_so(plan, state):
+def test_a_file_is_known_when_its_own_record_is_settled(plan, state):
     opened = store(per_state=3)
     known = StoredFiles(opened.snapshot(), plan)
-    asked = [track(state, number) for number in range(3)]
-    assert known.missing(asked) == ([] if state in SETTLED else asked)
+    tracks = [track(state, number) for number in range(3)]
+    assert known.missing(tracks) == ([] if state in SETTLED else tracks)
     keys = frozenset({family("mfcc_mean").spec.key})
-    assert all(is_settled(each, opened, keys) == (state in SETTLED) for each in asked)
+    assert all(is_settled(each, opened, keys) == (state in SETTLED) for each in tracks)
 
 
 def test_a_shard_is_summed_up_only_when_all_of_it_is_known(plan):
     known = StoredFiles(store(per_state=3).snapshot(), plan.replace(sequence=2))
-    asked = [track(state, number) for state in SETTLED for number in range(3)]
-    summary = known.summary(7, asked)
+    tracks = [track(state, number) for state in SETTLED for number in range(3)]
+    summary = known.summary(7, tracks)
     assert (summary.shard, summary.extracted, summary.unchanged, summary.failed) == (7, 0, 6, 3)
     assert summary.audio_s == 12.0
-    assert known.summary(7, [*asked, track("new")]) is None
+    assert known.summary(7, [*tracks, track("new")]) is None
 
 
 def test_what_the_run_itself_extracted_counts_as_that(plan):
@@ -93,11 +93,11 @@ def test_an_empty_store_knows_nothing(plan):
     assert known.summary(0, [track("whole")]) is None
 
 
-def test_whether_copies_are_complete_takes_a_look_at_each_file(tmp_path, plan, recipe):
-    doors = Home(tmp_path)
+def test_whether_copies_are_complete_has_to_be_read_file_by_file(tmp_path, plan, recipe):
+    home = Home(tmp_path)
     augmented = plan.replace(recipe=parse_recipe(recipe + "\n[augment]\ngain_db = [-6.0, 6.0]", "test"))
-    doors.ledger.create(augmented)
-    doors.ledger.write_shard(plan.run_id, 0, [track("whole")])
-    assert doors.store.path.is_dir()
-    seal_stored(doors, augmented)
-    assert doors.ledger.sealed_shards(plan.run_id) == []
+    home.ledger.create(augmented)
+    home.ledger.write_shard(plan.run_id, 0, [track("whole")])
+    assert home.store.path.is_dir()
+    seal_stored(home, augmented)
+    assert home.ledger.sealed_shards(plan.run_id) == []

@@ -1,4 +1,4 @@
-"""A real MLflow, in a file here, is told of runs."""
+"""Runs in a real MLflow, in a file here."""
 
 import pytest
 from contests import learn, songs, store
@@ -13,12 +13,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture
-def doors(tmp_path) -> Home:
+def home(tmp_path) -> Home:
     """A home with a run that has learned, one trial with curves and one that failed."""
-    home = tmp_path / "home"
-    store(home, songs(10))
-    learn(home, "r1", songs(6), songs(4, first=6))
-    opened = Home(home)
+    opened = Home(tmp_path / "home")
+    store(opened.path, songs(10))
+    learn(opened.path, "r1", songs(6), songs(4, first=6))
     promotion.decide(opened, "r1")
     spec = TrialSpec(
         run_id="r1", index=0, family="logistic", features="mfcc_mean", hyperparameters={"rate": 0.1}, seed=3
@@ -44,11 +43,11 @@ def address(tmp_path) -> str:
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
-def test_an_mlflow_is_told_of_the_study_every_trial_the_scores_and_the_model_once(doors, address):
-    told = mlflow_tracking.track(doors, "r1", address)
+def test_the_study_every_trial_the_scores_and_the_model_are_logged_once(home, address):
+    tracked = mlflow_tracking.track(home, "r1", address)
     with mlflow_tracking._client(address) as client:
-        run = client.get_run(told.run)
-        assert client.get_experiment(told.experiment).name == "chordal/quick"
+        run = client.get_run(tracked.run)
+        assert client.get_experiment(tracked.experiment).name == "chordal/quick"
         assert run.data.tags["chordal.run_id"] == "r1"
         assert run.data.tags["chordal.model"] == "v0001"
         assert run.data.tags["chordal.verdict"] == "promoted"
@@ -57,7 +56,9 @@ def test_an_mlflow_is_told_of_the_study_every_trial_the_scores_and_the_model_onc
         assert run.data.metrics["test_accuracy"] == 1.0
         assert run.data.metrics["test_recall/high"] == 1.0
         # the trials below it
-        children = client.search_runs([told.experiment], filter_string=f"tags.`mlflow.parentRunId` = '{told.run}'")
+        children = client.search_runs(
+            [tracked.experiment], filter_string=f"tags.`mlflow.parentRunId` = '{tracked.run}'"
+        )
         [done] = [child for child in children if child.info.status == "FINISHED"]
         [failed] = [child for child in children if child.info.status == "FAILED"]
         assert done.data.params["rate"] == "0.1"
@@ -66,50 +67,50 @@ def test_an_mlflow_is_told_of_the_study_every_trial_the_scores_and_the_model_onc
         assert curve == [(1, 1.0), (2, 0.5), (3, 0.25)]
         assert failed.data.tags["chordal.reason"] == "no memory"
         # the files
-        assert {file.path for file in client.list_artifacts(told.run)} == {"model", "recipe.toml", "report.html"}
-        assert {file.path for file in client.list_artifacts(told.run, "model/member-0")} == {
+        assert {file.path for file in client.list_artifacts(tracked.run)} == {"model", "recipe.toml", "report.html"}
+        assert {file.path for file in client.list_artifacts(tracked.run, "model/member-0")} == {
             "model/member-0/model.skops"
         }
-    # and told again it is the same
-    assert mlflow_tracking.track(doors, "r1", address) == told
+    # and logged again it is the same
+    assert mlflow_tracking.track(home, "r1", address) == tracked
     with mlflow_tracking._client(address) as client:
-        assert len(client.search_runs([told.experiment])) == 3
+        assert len(client.search_runs([tracked.experiment])) == 3
 
 
-def test_a_telling_that_was_broken_off_is_made_again(doors, address, monkeypatch):
+def test_what_was_broken_off_is_logged_again(home, address, monkeypatch):
     def die(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mlflow_tracking._RunLogger, "_give_files", die)
+        patch.setattr(mlflow_tracking._RunLogger, "_log_files", die)
         with pytest.raises(KeyboardInterrupt):
-            mlflow_tracking.track(doors, "r1", address)
-    told = mlflow_tracking.track(doors, "r1", address)
+            mlflow_tracking.track(home, "r1", address)
+    tracked = mlflow_tracking.track(home, "r1", address)
     with mlflow_tracking._client(address) as client:
-        assert client.get_run(told.run).info.status == "FINISHED"
-        found = client.search_runs([told.experiment], filter_string="tags.`chordal.run_id` = 'r1'")
-        assert [run.info.run_id for run in found] == [told.run]
+        assert client.get_run(tracked.run).info.status == "FINISHED"
+        found = client.search_runs([tracked.experiment], filter_string="tags.`chordal.run_id` = 'r1'")
+        assert [run.info.run_id for run in found] == [tracked.run]
 
 
-def test_an_mlflow_that_is_away_fails_no_run_and_is_remembered(doors, monkeypatch):
-    plan = doors.ledger.plan("r1").replace(tracking="http://me:secret@127.0.0.1:1")
-    monkeypatch.setattr(doors.ledger, "plan", lambda _: plan)
+def test_an_mlflow_that_is_away_fails_no_run_and_is_remembered(home, monkeypatch):
+    plan = home.ledger.plan("r1").replace(tracking="http://me:secret@127.0.0.1:1")
+    monkeypatch.setattr(home.ledger, "plan", lambda _: plan)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    mlflow_tracking.log_run(doors, "r1")
-    told = doors.ledger.tracked("r1")
-    assert told.address == "http://me:***@127.0.0.1:1"
-    assert "does not answer" in told.reason
-    assert "secret" not in str(told)
+    mlflow_tracking.log_run(home, "r1")
+    tracked = home.ledger.tracked("r1")
+    assert tracked.address == "http://me:***@127.0.0.1:1"
+    assert "does not answer" in tracked.reason
+    assert "secret" not in str(tracked)
 
 
 @pytest.mark.parametrize("address", ["gopher://x", "mlruns", "sqlite", ""])
-def test_an_address_that_is_none_is_refused_in_one_line(doors, address):
+def test_an_address_that_is_none_is_refused_in_one_line(home, address):
     with pytest.raises(UsageError, match=f"mlflow {address}: not an address; give http://HOST:5000 or sqlite:////"):
-        mlflow_tracking.track(doors, "r1", address)
+        mlflow_tracking.track(home, "r1", address)
 
 
-def test_a_database_that_cannot_be_is_refused_in_one_line(doors, tmp_path):
+def test_a_database_that_cannot_be_is_refused_in_one_line(home, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"mlflow sqlite:.* cannot be opened") as error:
-        mlflow_tracking.track(doors, "r1", f"sqlite:///{tmp_path}/file/mlflow.db")
+        mlflow_tracking.track(home, "r1", f"sqlite:///{tmp_path}/file/mlflow.db")
     assert "\n" not in str(error.value)

@@ -16,7 +16,7 @@ from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 from storage.home import Home
 from workers.learning import oracle, study
 
-ASKING = Path(__file__).parents[2] / "support" / "oracle_client.py"
+CLIENT = Path(__file__).parents[2] / "support" / "oracle_client.py"
 STUDIES = {
     "random": (ModelChoice(family="svm", features="mfcc_mean"), 8, 8),
     "bayesian": (ModelChoice(family="svm", features="mfcc_mean"), 8, 8),
@@ -27,36 +27,36 @@ KILLS = int(os.environ.get("CHORDAL_TEST_KILLS", "12"))
 
 @pytest.fixture
 def studies(tmp_path, plan) -> Home:
-    """A home with a run for each strategy, its study drawn up."""
-    context = Home(tmp_path)
+    """A home with a run for each strategy, its study created."""
+    home = Home(tmp_path)
     for strategy, (choice, trials, _) in STUDIES.items():
         search = SearchPlan(strategy=strategy, trials=trials, factor=2)
         recipe = Recipe(name=strategy, title=strategy, models=(choice,), search=search)
-        context.ledger.create(plan.replace(run_id=strategy, recipe=recipe))
-        context.ledger.put_study(strategy, plan_study(recipe))
-    return context
+        home.ledger.create(plan.replace(run_id=strategy, recipe=recipe))
+        home.ledger.put_study(strategy, plan_study(recipe))
+    return home
 
 
-def versions(context, run_id) -> list[OracleState]:
+def versions(home, run_id) -> list[OracleState]:
     """Return every version of a run's only oracle."""
-    folder = context.ledger.path(run_id) / "oracle" / context.ledger.study(run_id).models[0].name
+    folder = home.ledger.path(run_id) / "oracle" / home.ledger.study(run_id).models[0].name
     wires = [json.loads(path.read_text("utf-8")) for path in sorted(folder.iterdir())]
-    return [OracleState.from_wire({name: told for name, told in wire.items() if name != "crc32"}) for wire in wires]
+    return [OracleState.from_wire({name: value for name, value in wire.items() if name != "crc32"}) for wire in wires]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [0, KILLS])
-def test_of_racing_and_killed_processes_no_trial_is_handed_out_twice_and_no_outcome_told_twice(studies, kills):
-    home = studies.home
+def test_of_racing_and_killed_processes_no_trial_is_handed_out_twice_and_no_outcome_counts_twice(studies, kills):
+    folder = studies.path
 
     done = subprocess.run(
-        [sys.executable, ASKING, home, str(kills), *STUDIES], capture_output=True, text=True, check=False
+        [sys.executable, CLIENT, folder, str(kills), *STUDIES], capture_output=True, text=True, check=False
     )
 
     assert done.returncode == 0, done.stderr
     assert (int(done.stdout) > 0) == (kills > 0)
-    assert [path.read_text("utf-8") for path in home.glob("broke-*")] == []
-    asked = [json.loads(line) for path in home.glob("asked-*") for line in path.read_text("utf-8").splitlines()]
+    assert [path.read_text("utf-8") for path in folder.glob("broke-*")] == []
+    answers = [json.loads(line) for path in folder.glob("asked-*") for line in path.read_text("utf-8").splitlines()]
     for run_id, (_, _, expected) in STUDIES.items():
         # every trial has a configuration of its own, and it ended
         specs = studies.ledger.trials(run_id)
@@ -64,7 +64,7 @@ def test_of_racing_and_killed_processes_no_trial_is_handed_out_twice_and_no_outc
         assert len({json.dumps(spec.hyperparameters, sort_keys=True) for spec in specs}) == expected
         assert studies.ledger.ended_trials(run_id) == list(range(expected))
         # whoever asked for a trial, first or again, was given the same
-        for _, index, hyperparameters, seed in (row for row in asked if row[0] == run_id):
+        for _, index, hyperparameters, seed in (row for row in answers if row[0] == run_id):
             assert (hyperparameters, seed) == (specs[index].hyperparameters, specs[index].seed)
         # the versions follow on each other, each whole, and nothing in them happens twice
         history = versions(studies, run_id)
@@ -91,11 +91,11 @@ def test_a_version_that_was_taken_is_read_and_asked_again(studies, monkeypatch):
 
     def beaten(run_id, model, state):
         if next(rivals, None) is not None:
-            assert oracle.next_spec(Home(studies.home), run_id, 2).index == 2
+            assert oracle.trial_spec(Home(studies.path), run_id, 2).index == 2
         return publish(run_id, model, state)
 
     monkeypatch.setattr(ledger, "put_oracle", beaten)
-    mine = oracle.next_spec(studies, "bayesian", 1)
+    mine = oracle.trial_spec(studies, "bayesian", 1)
 
     theirs = ledger.trial("bayesian", 2)
     assert mine.hyperparameters != theirs.hyperparameters
@@ -108,15 +108,15 @@ def test_a_process_killed_between_the_oracle_and_the_trial_costs_nothing(studies
     ledger = studies.ledger
     monkeypatch.setattr(ledger, "put_trial", lambda spec: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        oracle.next_spec(studies, "bayesian", 0)
+        oracle.trial_spec(studies, "bayesian", 0)
     monkeypatch.undo()
     assert ledger.trial("bayesian", 0) is None
 
-    spec = oracle.next_spec(studies, "bayesian", 0)
+    spec = oracle.trial_spec(studies, "bayesian", 0)
 
     assert ledger.trial("bayesian", 0) == spec
     assert len(versions(studies, "bayesian")) == 1
 
 
 def test_trials_without_a_configuration_are_known_to_be_missing(studies):
-    assert study.unended(studies, "hyperband") == list(range(15))
+    assert study.unfinished_trials(studies, "hyperband") == list(range(15))

@@ -13,7 +13,8 @@ from pipeline.learning.training.executions import execution_seed
 from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 from workers.app.context import Context
 from workers.app.settings import Settings
-from workers.learning import final, study, trial
+from workers.broker.address import BrokerAddress
+from workers.learning import final, oracle, study, trial
 from workers.processes import memory_limit
 
 
@@ -25,12 +26,12 @@ def a_recipe(*families, fixed=None, **search) -> Recipe:
 
 
 @pytest.fixture
-def drawn_up(tmp_path, broker_less):
-    """Make a home with a run of a recipe whose study is drawn up."""
+def study_of(tmp_path, broker_less):
+    """Make a home with a run of a recipe whose study has been created."""
 
     def make(recipe: Recipe) -> Context:
         study_home(tmp_path, recipe)
-        study.draw_up_study(broker_less, "r1")
+        study.create_study(broker_less, "r1")
         return broker_less
 
     return make
@@ -38,13 +39,11 @@ def drawn_up(tmp_path, broker_less):
 
 @pytest.fixture
 def broker_less(tmp_path) -> Context:
-    """The doors of a worker whose broker nobody asks."""
-    from workers.broker.address import BrokerAddress
-
+    """The context of a worker whose broker is never connected to."""
     return Context(Settings(home=str(tmp_path), broker=BrokerAddress(url="redis://nowhere:1/0"), attempts=3))
 
 
-def spied(monkeypatch) -> list[int]:
+def count_fits(monkeypatch) -> list[int]:
     """Return the seeds of all fits from now on."""
     from pipeline.learning.models import model_family
     from pipeline.learning.training import fit as training_fit
@@ -59,23 +58,23 @@ def spied(monkeypatch) -> list[int]:
     return seeds
 
 
-def test_a_trial_delivered_twice_is_run_once(drawn_up, monkeypatch):
-    context = drawn_up(a_recipe("logistic", trials=2))
-    fits = spied(monkeypatch)
+def test_a_trial_delivered_twice_is_run_once(study_of, monkeypatch):
+    context = study_of(a_recipe("logistic", trials=2))
+    fits = count_fits(monkeypatch)
 
-    first = trial.try_one(context, "r1", 0)
-    second = trial.try_one(context, "r1", 0)
+    first = trial.run_trial(context, "r1", 0)
+    second = trial.run_trial(context, "r1", 0)
 
     assert first == second
     assert len(fits) == 1
     assert (first.state, first.attempts, first.host != "") == ("completed", 1, True)
-    assert study.unended(context, "r1") == [1]
+    assert study.unfinished_trials(context, "r1") == [1]
 
 
-def test_everything_about_an_execution_is_in_the_ledger_when_it_ends(drawn_up):
-    context = drawn_up(a_recipe("logistic", trials=1, executions=2))
+def test_everything_about_an_execution_is_in_the_ledger_when_it_ends(study_of):
+    context = study_of(a_recipe("logistic", trials=1, executions=2))
 
-    outcome = trial.try_one(context, "r1", 0)
+    outcome = trial.run_trial(context, "r1", 0)
 
     kept = context.ledger.executions("r1", 0)
     assert [(each.number, each.seed, each.state) for each in kept] == [
@@ -88,9 +87,9 @@ def test_everything_about_an_execution_is_in_the_ledger_when_it_ends(drawn_up):
     assert (context.ledger.logs("r1") / "tensorboard" / "trial-0000").is_dir()
 
 
-def test_a_trial_that_is_begun_again_runs_only_the_executions_that_did_not_end(drawn_up, monkeypatch):
-    context = drawn_up(a_recipe("logistic", trials=1, executions=3))
-    ledger, fits = context.ledger, spied(monkeypatch)
+def test_a_trial_that_is_begun_again_runs_only_the_executions_that_did_not_end(study_of, monkeypatch):
+    context = study_of(a_recipe("logistic", trials=1, executions=3))
+    ledger, fits = context.ledger, count_fits(monkeypatch)
     publish = ledger.put_execution
 
     def killed(run_id, execution):
@@ -100,34 +99,34 @@ def test_a_trial_that_is_begun_again_runs_only_the_executions_that_did_not_end(d
 
     monkeypatch.setattr(ledger, "put_execution", killed)
     with pytest.raises(KeyboardInterrupt):
-        trial.try_one(context, "r1", 0)
+        trial.run_trial(context, "r1", 0)
     monkeypatch.setattr(ledger, "put_execution", publish)
     fits.clear()
 
-    outcome = trial.try_one(context, "r1", 0)
+    outcome = trial.run_trial(context, "r1", 0)
 
     assert len(fits) == 1
     assert (outcome.state, outcome.attempts, len(outcome.executions)) == ("completed", 2, 3)
     assert [start.attempt for start in ledger.starts("r1", 0)] == [1, 2]
 
 
-def test_a_trial_that_takes_its_worker_down_each_time_is_recorded_after_three_attempts(drawn_up):
-    context = drawn_up(a_recipe("logistic", trials=1))
+def test_a_trial_that_takes_its_worker_down_each_time_is_recorded_after_three_attempts(study_of):
+    context = study_of(a_recipe("logistic", trials=1))
     for _ in range(3):
         context.ledger.start_trial("r1", 0)
 
-    outcome = trial.try_one(context, "r1", 0)
+    outcome = trial.run_trial(context, "r1", 0)
 
     assert (outcome.state, outcome.attempts) == ("failed", 3)
     assert outcome.reason.startswith("took its worker down 3 times, or was killed with it; most often because memory")
 
 
-def test_a_trial_that_hangs_is_tried_once_more_and_then_recorded(drawn_up):
-    context = drawn_up(a_recipe("logistic", trials=1, retries=1))
+def test_a_trial_that_hangs_is_tried_once_more_and_then_recorded(study_of):
+    context = study_of(a_recipe("logistic", trials=1, retries=1))
 
     def hung():
         context.ledger.start_trial("r1", 0)
-        return trial.lost_trial(context, "r1", 0, "not done after 5 s", is_timeout=True)
+        return trial.retry_or_fail(context, "r1", 0, "not done after 5 s", is_timeout=True)
 
     assert hung() is True
     assert context.ledger.outcome("r1", 0) is None
@@ -135,61 +134,74 @@ def test_a_trial_that_hangs_is_tried_once_more_and_then_recorded(drawn_up):
     outcome = context.ledger.outcome("r1", 0)
     assert (outcome.state, outcome.reason, outcome.attempts) == ("failed", "not done after 5 s", 2)
     # and whatever comes late changes nothing
-    assert trial.try_one(context, "r1", 0) == outcome
-    assert trial.lost_trial(context, "r1", 0, "late", is_timeout=True) is False
+    assert trial.run_trial(context, "r1", 0) == outcome
+    assert trial.retry_or_fail(context, "r1", 0, "late", is_timeout=True) is False
 
 
-def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(drawn_up, tmp_path):
+@pytest.mark.parametrize(
+    ("starts", "is_timeout", "expected"),
+    [(1, True, True), (2, True, False), (2, False, True), (3, False, False)],
+)
+def test_a_lost_trial_has_the_retries_of_the_recipe_or_the_attempts_of_the_worker(starts, is_timeout, expected):
+    assert trial.may_run_again(starts, retries=1, attempts=3, is_timeout=is_timeout) is expected
+
+
+def test_a_trial_waits_for_others_longer_and_longer_but_not_for_ever():
+    assert [trial.pause_s(pauses) for pauses in range(6)] == [1, 2, 4, 8, 15, 15]
+    assert trial.pause_s(trial.MOST_PAUSES) is None
+
+
+def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(study_of, tmp_path):
     # the network's rows are no matrices
-    context = drawn_up(a_recipe("cnn_logmel", "logistic", trials=3, retries=1))
-    outcomes = [trial.try_one(context, "r1", index) for index in range(3)]
+    context = study_of(a_recipe("cnn_logmel", "logistic", trials=3, retries=1))
+    outcomes = [trial.run_trial(context, "r1", index) for index in range(3)]
 
     assert [outcome.state for outcome in outcomes] == ["failed", "completed", "failed"]
     assert outcomes[0].reason.startswith("ValueError: cnn_logmel needs rows that are matrices")
     assert outcomes[0].executions[0].attempts == 2
-    report = final.finish(context, "r1")
+    report = final.train_winner(context, "r1")
     assert report.chosen == {"holdout": (1,)}
 
 
-def test_a_store_that_does_not_answer_is_raised_and_not_recorded(drawn_up, monkeypatch):
-    context = drawn_up(a_recipe("logistic", trials=1))
+def test_a_store_that_does_not_answer_is_raised_and_not_recorded(study_of, monkeypatch):
+    context = study_of(a_recipe("logistic", trials=1))
     from pipeline.learning.training import trial as training
 
     monkeypatch.setattr(training, "load_rows", lambda *_, **__: (_ for _ in ()).throw(StoreError("gone")))
 
     with pytest.raises(StoreError):
-        trial.try_one(context, "r1", 0)
+        trial.run_trial(context, "r1", 0)
     assert context.ledger.outcome("r1", 0) is None
 
 
-def test_random_trials_are_handed_out_when_the_study_is_drawn_up_others_when_they_are_asked_for(drawn_up):
-    context = drawn_up(a_recipe("logistic", trials=3))
+def test_random_trials_have_configurations_when_the_study_is_created_others_when_they_begin(study_of):
+    context = study_of(a_recipe("logistic", trials=3))
     assert [spec.index for spec in context.ledger.trials("r1")] == [0, 1, 2]
 
 
-def test_an_exhausted_search_skips_what_is_left(drawn_up, monkeypatch):
-    context = drawn_up(a_recipe("logistic", trials=2, strategy="bayesian"))
-    monkeypatch.setattr("workers.learning.oracle.next_spec", lambda *_: "exhausted")
+def test_an_exhausted_search_skips_what_is_left(study_of, monkeypatch):
+    context = study_of(a_recipe("logistic", trials=2, strategy="bayesian"))
+    monkeypatch.setattr(oracle, "trial_spec", lambda *_: "exhausted")
 
-    outcome = trial.try_one(context, "r1", 1)
+    outcome = trial.run_trial(context, "r1", 1)
 
     assert (outcome.state, outcome.spec.family) == ("skipped", "logistic")
     assert outcome.reason == "the search has no configuration left for it"
 
 
-def test_one_study_searches_scikit_learns_models_and_keras_models_and_the_best_wins(drawn_up):
+def test_one_study_searches_scikit_learns_models_and_keras_models_and_the_best_wins(study_of):
     families = ("logistic", "svm", "forest", "boosting", "dense_stats")
     fixed = {"forest": {"trees": 10}, "boosting": {"rounds": 5}, "dense_stats": {"epochs": 3}}
-    context = drawn_up(a_recipe(*families, fixed=fixed, trials=6, strategy="bayesian"))
+    context = study_of(a_recipe(*families, fixed=fixed, trials=6, strategy="bayesian"))
     outcomes: list[TrialOutcome] = []
     for index in range(6):
-        outcome = trial.try_one(context, "r1", index)
+        outcome = trial.run_trial(context, "r1", index)
         assert outcome is not None
         outcomes.append(outcome)
 
     assert [outcome.state for outcome in outcomes] == ["completed"] * 6, [outcome.reason for outcome in outcomes]
     assert [outcome.spec.family for outcome in outcomes[:5]] == list(families)
-    report = final.finish(context, "r1")
+    report = final.train_winner(context, "r1")
     best = max(outcomes, key=lambda o: (o.objective, -o.fits[0].validation_log_loss, -o.spec.index))
     assert report.chosen == {"holdout": (best.spec.index,)}
 
@@ -220,9 +232,9 @@ def test_within_the_bound_memory_that_is_not_there_is_refused_and_afterwards_the
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts private memory under RLIMIT_DATA")
 @pytest.mark.parametrize("family", ["logistic", "dense_mean"])
-def test_a_trial_that_needs_more_memory_than_there_is_fails_with_that_reason(drawn_up, monkeypatch, family):
+def test_a_trial_that_needs_more_memory_than_there_is_fails_with_that_reason(study_of, monkeypatch, family):
     # given rows of a track that stand for a library far too large
-    context = drawn_up(a_recipe(family, trials=1, fixed={"dense_mean": {"epochs": 1}}))
+    context = study_of(a_recipe(family, trials=1, fixed={"dense_mean": {"epochs": 1}}))
     monkeypatch.setattr(memory_limit, "free_bytes", lambda: 256 << 20)
     from pipeline.learning.training import trial as training
 
@@ -235,7 +247,7 @@ def test_a_trial_that_needs_more_memory_than_there_is_fails_with_that_reason(dra
         )
 
     monkeypatch.setattr(training, "load_rows", too_many)
-    outcome = trial.try_one(context, "r1", 0)
+    outcome = trial.run_trial(context, "r1", 0)
 
     assert outcome.state == "failed"
     assert outcome.reason.startswith("needs more memory than there is (Unable to allocate")

@@ -23,33 +23,33 @@ from workers.processes.environment import without_stderr
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     """A home whose champion learned from 20 songs and was tested on 10, all of them stored with files of one byte."""
-    folder = tmp_path / "home"
-    monkeypatch.setenv("CHORDAL_HOME", str(folder))
+    made = Home(tmp_path / "home")
+    monkeypatch.setenv("CHORDAL_HOME", str(made.path))
     monkeypatch.setattr(
         Song, "path", property(lambda song: str(tmp_path / "music" / song.truth / f"{song.number:04d}.wav"))
     )
-    keep(folder, songs(30))
-    learn(folder, "r1", songs(20), songs(10, first=20))
-    promotion.decide(Home(folder), "r1")
-    return folder
+    keep(made.path, songs(30))
+    learn(made.path, "r1", songs(20), songs(10, first=20))
+    promotion.decide(made, "r1")
+    return made
 
 
 @pytest.fixture
 def music(home):
-    return home.parent / "music"
+    return home.path.parent / "music"
 
 
-def keep(home, made, failure=None):
-    """Make the files of songs and put their features, or a failure, into the store."""
-    store = FileFeatureStore.open(home / "store")
+def keep(folder, made, failure=None):
+    """Make the files of songs and put their features, or a failure, into the store of a home's folder."""
+    store = FileFeatureStore.open(folder / "store")
     for song in made:
-        path = home.parent / "music" / song.truth / f"{song.number:04d}.wav"
+        path = folder.parent / "music" / song.truth / f"{song.number:04d}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-        found = path.stat()
+        facts = path.stat()
         record = TrackRecord(
             track_id=track_id(str(path)), path=str(path), sequence=1, content_hash="" if failure else song.content,
-            stamp=FileStamp(size_bytes=found.st_size, mtime_ns=found.st_mtime_ns), duration_s=3.0, failure=failure,
+            stamp=FileStamp(size_bytes=facts.st_size, mtime_ns=facts.st_mtime_ns), duration_s=3.0, failure=failure,
         )  # fmt: skip
         store.commit(record, {} if failure else {SPEC.key: rows_of(song)}, {SPEC.key: SPEC})
     store.compact()
@@ -70,13 +70,13 @@ def refused(capsys, *arguments) -> str:
 
 def test_every_stored_file_is_answered_in_the_order_of_the_walk_whatever_is_read_at_once(home, music, monkeypatch):
     expected = sorted(str(path) for path in music.rglob("*.wav"))
-    whole = list(predict(home, [music]))
+    whole = list(predict(home.path, [music]))
     assert [each.path for each in whole] == expected
     assert all(each.label == each.path.split("/")[-2] for each in whole)
     monkeypatch.setattr(reader, "TRACKS_AT_ONCE", 7)
     monkeypatch.setattr(reader, "FIRST_AUDIO_S", 6.0)
     monkeypatch.setattr(reader, "ROWS_BYTES", 400)
-    again = list(predict(home, [music]))
+    again = list(predict(home.path, [music]))
     assert [each.path for each in again] == expected
     # sums of other shapes differ in the last digit
     assert [each.probability for each in again] == pytest.approx([each.probability for each in whole], abs=1e-12)
@@ -84,13 +84,13 @@ def test_every_stored_file_is_answered_in_the_order_of_the_walk_whatever_is_read
 
 def test_a_file_named_twice_or_with_its_folder_is_answered_once(home, music):
     one = music / "low" / "0001.wav"
-    found = predict(home, [one, music / "low", str(one), music])
+    found = predict(home.path, [one, music / "low", str(one), music])
     assert len(list(found)) == 30
     assert found.extracted == 0
 
 
 def test_a_recorded_failure_is_an_answer_with_the_reason(home, music, capsys):
-    keep(home, songs(1, first=50), failure=Failure(kind="empty", reason="a header and no samples"))
+    keep(home.path, songs(1, first=50), failure=Failure(kind="empty", reason="a header and no samples"))
     run(music / "high", "--csv")
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
     assert [(row["label"], row["kind"]) for row in rows][-1] == ("", "empty")
@@ -137,16 +137,16 @@ def test_a_file_takes_its_form_from_its_name_and_is_not_replaced_unasked(home, m
 
 def test_true_labels_give_scores_of_what_the_model_did_not_learn_from(home, music, capsys):
     run(music, "--labels", "folder", "--json")
-    told = json.loads(capsys.readouterr().out)
-    assert told["scores"]["learned"] == 20
-    assert (told["scores"]["scores"]["n"], told["scores"]["scores"]["accuracy"]) == (10, 1.0)
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert scores["learned"] == 20
+    assert (scores["scores"]["n"], scores["scores"]["accuracy"]) == (10, 1.0)
     run(music, "--labels", "folder:2")
     assert "labels that are no class of the model, which cannot be right: music 10" in capsys.readouterr().err
     assert "none of 30 files got a label" in refused(capsys, music, "--labels", "name:(zzz)")
 
 
 def test_where_the_model_abstains_the_answer_is_unsure(home, music, capsys):
-    folder = home / "models" / "v0001"
+    folder = home.path / "models" / "v0001"
     wire = json.loads((folder / CARD_NAME).read_text("utf-8")) | {
         "answering": {"temperature": 1.0, "threshold": 1.1},
         "format": 2,
@@ -163,9 +163,9 @@ def test_where_the_model_abstains_the_answer_is_unsure(home, music, capsys):
 
 
 def test_another_model_than_the_champion_is_used_when_it_is_named(home, music):
-    learn(home, "r2", songs(20), songs(10, first=20))
-    assert predict(home, [music], model="v0002").model.version == "v0002"
-    assert predict(home, [music]).model.version == "v0001"
+    learn(home.path, "r2", songs(20), songs(10, first=20))
+    assert predict(home.path, [music], model="v0002").model.version == "v0002"
+    assert predict(home.path, [music]).model.version == "v0001"
 
 
 def test_a_home_without_a_champion_says_which_model_could_be_it(tmp_path):
@@ -178,15 +178,14 @@ def test_a_home_without_a_champion_says_which_model_could_be_it(tmp_path):
 
 
 def test_runs_of_predictions_are_forgotten_after_a_while(home):
-    doors = Home(home)
-    plan = doors.ledger.plan("r1")
-    for number in range(predictions.REMEMBERED + 3):
-        doors.ledger.create(
+    plan = home.ledger.plan("r1")
+    for number in range(predictions.KEPT_RUNS + 3):
+        home.ledger.create(
             plan.replace(run_id=f"p{number:02d}", purpose="predict", created=f"2026-02-{number + 1:02d}")
         )
-    predictions._forget_old(doors)
-    assert doors.ledger.run_ids("predict") == [f"p{number:02d}" for number in range(3, predictions.REMEMBERED + 3)]
-    assert doors.ledger.run_ids("library") == ["r1"]
+    predictions._forget_old_runs(home)
+    assert home.ledger.run_ids("predict") == [f"p{number:02d}" for number in range(3, predictions.KEPT_RUNS + 3)]
+    assert home.ledger.run_ids("library") == ["r1"]
 
 
 def test_what_libraries_print_below_python_is_hidden_while_asked_for(capfd):

@@ -16,7 +16,7 @@ from pipeline.plans.recipe import parse_recipe
 from storage.home import Home, only_one
 from workers.cli import main
 from workers.extraction import orders as extraction_orders
-from workers.extraction.settled import settled
+from workers.extraction.settled import is_file_settled
 from workers.runs.progress import View
 from workers.runs.request import RunRequest
 from workers.runs.scan import scan_libraries
@@ -98,7 +98,7 @@ def test_a_removed_file_is_marked_by_the_next_scan_and_comes_back_with_the_one_t
     tracks = home.ledger.shard(plan.run_id, 0)
     orders = extraction_orders.orders_missing(plan, 0, tracks, home.store.snapshot())
     assert str(path) in {order.path for order in orders}, "it is extracted again, though its stamp is the old one"
-    assert not settled(marked, record.stamp, frozenset(), frozenset())
+    assert not is_file_settled(marked, record.stamp, frozenset(), home.store)
 
 
 def test_a_folder_that_cannot_be_listed_marks_nothing_below_it(home, library, monkeypatch):

@@ -103,7 +103,7 @@ def predict(
     home = existing_home(home_path)
     counts: Counter[str] = Counter(predicted=0, unsure=0, failed=0)
     with prediction_output.output_file(out, force=force) as file, View(quiet=as_json) as view:
-        results = predictions.carry_out(home, request, view)
+        results = predictions.predictions_for(home, request, view)
         counter = ScoreCounter(results.classes)
         writer = prediction_output.writer(form, file, results, top=top, timeline=timeline)
         for each in results:

@@ -79,7 +79,7 @@ def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any
     outcomes = home.ledger.outcomes(run_id)
     counts = Counter(outcome.state for outcome in outcomes)
     speed = pace(outcomes, trials_wall_s(home.ledger, run_id))
-    manifest, split = study.study(home, run_id)
+    manifest, split = study.dataset_and_split(home, run_id)
     return {
         "trials": {
             "requested": len(planned.indices) if planned is not None else 0,

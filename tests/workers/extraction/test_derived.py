@@ -1,4 +1,4 @@
-"""Augmented copies in an extraction task: computed once, recorded under ids of their own, waited for by the seal."""
+"""Copies and chunks in an extraction task: computed once, recorded under ids of their own, waited for by the seal."""
 
 import shutil
 from pathlib import Path
@@ -8,13 +8,15 @@ import pytest
 import soundfile
 from sounds import RATE_HZ, sound
 
-from pipeline.errors import UnsupportedError
+from pipeline.errors import UnreadableError, UnsupportedError
+from pipeline.extraction import copies as extraction_copies
+from pipeline.extraction.derived import derived_chunks
 from pipeline.features.registry import family
 from pipeline.library.tracks import ExtractTrack, FileStamp, ScannedTrack, track_id
 from pipeline.plans.augmentation import AugmentPlan, variations
 from pipeline.plans.run import RunPlan
 from workers.app.context import Context
-from workers.extraction import orders, settled
+from workers.extraction import derived, orders, settled
 from workers.extraction.extract import extract_one
 
 RECIPE = """
@@ -72,7 +74,7 @@ def test_copies_are_stored_under_their_own_content_with_their_parameters(context
     assert receipt.outcome == "extracted"
     original = context.store.record(track_id(str(path)))
     snapshot, key = context.store.snapshot(), family("loudness").spec.key
-    [told] = snapshot.rows(key, [original.content_hash])
+    [own] = snapshot.rows(key, [original.content_hash])
     level = family("loudness").spec.columns.index("rms_db")
     for variation, record in zip(
         variations(plan.recipe.augment, original.content_hash), copies(context, path, plan.recipe.augment), strict=True
@@ -82,9 +84,9 @@ def test_copies_are_stored_under_their_own_content_with_their_parameters(context
         assert record.note == str(variation)
         assert record.duration_s == original.duration_s
         [rows] = snapshot.rows(key, [record.content_hash])
-        assert rows.values.shape == told.values.shape
-        assert not np.array_equal(rows.values, told.values)
-        fallen_db = np.median(told.values[:, level] - rows.values[:, level])
+        assert rows.values.shape == own.values.shape
+        assert not np.array_equal(rows.values, own.values)
+        fallen_db = np.median(own.values[:, level] - rows.values[:, level])
         assert fallen_db == pytest.approx(-variation.gain_db, abs=0.5)
 
 
@@ -100,7 +102,7 @@ def test_a_shard_waits_for_the_copies_of_its_labelled_files(context, path, plan)
 def test_delivered_twice_copies_are_computed_once(context, path, plan, monkeypatch):
     first = order(plan, path, context)
     extract_one(first, context)
-    monkeypatch.setattr("pipeline.extraction.copies.extract", None)
+    monkeypatch.setattr(extraction_copies, "extract", None)
     assert extract_one(first, context).outcome == "extracted"
     assert len(context.store.snapshot()) == 3
 
@@ -109,7 +111,7 @@ def test_a_duplicate_of_a_file_shares_the_copies_of_its_content(context, path, p
     extract_one(order(plan, path, context), context)
     twin = path.with_name("twin.wav")
     shutil.copyfile(path, twin)
-    monkeypatch.setattr("pipeline.extraction.copies.extract", None)
+    monkeypatch.setattr(extraction_copies, "extract", None)
     assert extract_one(order(plan, twin, context), context).outcome == "unchanged"
     ours, theirs = (copies(context, file, plan.recipe.augment) for file in (path, twin))
     assert [record.content_hash for record in ours] == [record.content_hash for record in theirs]
@@ -143,8 +145,8 @@ def test_a_changed_file_has_other_copies(context, path, plan):
 
 
 def test_a_copy_too_short_for_a_family_leaves_the_original_whole_and_is_settled(context, path, plan):
-    wanted = order(plan, path, context).replace(augment=SLOWER, families=(SHORT, LONG))
-    assert extract_one(wanted, context).outcome == "extracted"
+    order_of_file = order(plan, path, context).replace(augment=SLOWER, families=(SHORT, LONG))
+    assert extract_one(order_of_file, context).outcome == "extracted"
     [record] = copies(context, path, SLOWER)
     assert record.duration_s == pytest.approx(3.5 / 1.3, abs=0.01)
     assert record.failure is None
@@ -161,7 +163,7 @@ def test_a_copy_that_fails_is_a_record_and_not_the_files_failure(context, path, 
         raise error
         yield
 
-    monkeypatch.setattr("pipeline.extraction.copies.varied", fail)
+    monkeypatch.setattr(extraction_copies, "apply_variation", fail)
     assert extract_one(order(plan, path, context), context).outcome == "extracted"
     assert {record.failure.kind for record in copies(context, path, plan.recipe.augment)} == {kind}
     assert context.store.record(track_id(str(path))).failure is None
@@ -169,14 +171,29 @@ def test_a_copy_that_fails_is_a_record_and_not_the_files_failure(context, path, 
 
 
 def test_copies_that_take_the_worker_down_are_given_up_and_the_original_stands(context, path, plan):
-    wanted = order(plan, path, context)
-    extract_one(wanted.replace(augment=None), context)
+    order_of_file = order(plan, path, context)
+    extract_one(order_of_file.replace(augment=None), context)
     for _ in range(context.settings.attempts):
-        context.counters.attempt("r1", wanted.track_id)
-    extract_one(wanted, context)
-    assert context.store.record(wanted.track_id).failure is None
+        context.counters.attempt("r1", order_of_file.track_id)
+    extract_one(order_of_file, context)
+    assert context.store.record(order_of_file.track_id).failure is None
     assert {record.failure.kind for record in copies(context, path, plan.recipe.augment)} == {"crashed"}
     assert is_settled(plan, path, context)
+
+
+def test_a_copy_that_fails_over_a_family_asked_for_later_is_settled(context, path, plan, monkeypatch):
+    first = order(plan, path, context)
+    extract_one(first, context)
+
+    def fail(*_, **__):
+        raise ValueError("odd")
+        yield
+
+    monkeypatch.setattr(extraction_copies, "apply_variation", fail)
+    extract_one(first.replace(sequence=2, families=("loudness", SHORT)), context)
+    assert {record.failure.kind for record in copies(context, path, plan.recipe.augment)} == {"crashed"}
+    keys = frozenset(family(name).spec.key for name in ("loudness", SHORT))
+    assert settled.is_settled(scanned(path), context.store.snapshot(), keys, plan.recipe.augment)
 
 
 def test_a_file_that_cannot_be_read_has_no_copies(context, tmp_path, plan):
@@ -185,3 +202,62 @@ def test_a_file_that_cannot_be_read_has_no_copies(context, tmp_path, plan):
     assert extract_one(order(plan, path, context), context).outcome == "failed"
     assert is_settled(plan, path, context)
     assert len(context.store.snapshot()) == 1
+
+
+@pytest.fixture
+def chunked(plan) -> RunPlan:
+    """A run that cuts files into chunks of 1.5 s."""
+    return plan.replace(recipe=plan.recipe.replace(augment=None), chunk_s=1.5)
+
+
+def chunks(context: Context, path: Path):
+    """Return the records of a file's chunks, None for one that has none."""
+    original = context.store.record(track_id(str(path)))
+    return [context.store.record(chunk.track_id) for chunk in derived_chunks(original, 1.5)]
+
+
+def test_chunks_are_stored_beside_their_file_and_computed_once(context, path, chunked, monkeypatch):
+    first = order(chunked, path, context)
+    extract_one(first, context)
+    original = context.store.record(track_id(str(path)))
+    assert [(record.copy_of, record.duration_s) for record in chunks(context, path)] == [
+        (original.content_hash, 1.5), (original.content_hash, 2.0)
+    ]  # fmt: skip
+    assert is_settled(chunked, path, context)
+    monkeypatch.setattr(derived, "extract_chunks", None)
+    assert extract_one(first, context).outcome == "extracted"
+
+
+def test_the_chunks_of_a_duplicate_are_found_by_their_content(context, path, chunked):
+    extract_one(order(chunked, path, context), context)
+    twin = path.with_name("twin.wav")
+    shutil.copyfile(path, twin)
+    extract_one(order(chunked, twin, context), context)
+    assert chunks(context, twin) == [None, None]
+    assert is_settled(chunked, twin, context)
+
+
+def test_when_cutting_breaks_off_the_chunks_before_stand_and_the_rest_has_failed(context, path, chunked, monkeypatch):
+    extract_chunks = derived.extract_chunks
+
+    def break_off(*arguments, **options):
+        yield next(extract_chunks(*arguments, **options))
+        raise UnreadableError(f"{path}: it ends here")
+
+    monkeypatch.setattr(derived, "extract_chunks", break_off)
+    extract_one(order(chunked, path, context), context)
+    whole, failed = chunks(context, path)
+    assert whole.failure is None
+    assert (failed.failure.kind, failed.failure.reason) == ("unreadable", "it ends here")
+    assert is_settled(chunked, path, context)
+
+
+def test_a_task_that_takes_the_worker_down_fails_the_chunks_it_did_not_come_to(context, path, chunked):
+    extract_one(order(chunked.replace(chunk_s=None), path, context), context)
+    order_of_file = order(chunked, path, context)
+    for _ in range(context.settings.attempts):
+        context.counters.attempt("r1", order_of_file.track_id)
+    assert extract_one(order_of_file, context).kind == "crashed"
+    assert context.store.record(order_of_file.track_id).failure is None
+    assert {record.failure.kind for record in chunks(context, path)} == {"crashed"}
+    assert is_settled(chunked, path, context)
