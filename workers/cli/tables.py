@@ -16,7 +16,7 @@ def console() -> "Console":
     """Return the console for results."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else UNCUT)
+    return Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else UNCUT)
 
 
 def show_facts(facts: Sequence[tuple[str, str]]) -> None:

@@ -14,7 +14,7 @@ class View:
     """Shows stages on standard error; standard output is left to results."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._console = Console(stderr=True, quiet=quiet, highlight=False, emoji=False)
         self._live = Progress(
             SpinnerColumn(finished_text="[green]done[/]"),
             TextColumn("{task.description:<16}"),

@@ -21,7 +21,7 @@ from workers.app.settings import SCHEDULE, Role, Settings
 from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.processes.child import end_with_parent as watch_parent
-from workers.processes.startup import collector_paused
+from workers.processes.startup import quick_imports
 from workers.worker import gpus
 from workers.worker.admission import REFUSALS, Admission
 from workers.worker.event_batches import EventBatches
@@ -59,7 +59,7 @@ def serve(
         logging.getLogger(logger_name).setLevel(logging.WARNING)
     if end_with_parent:
         watch_parent()
-    with collector_paused():
+    with quick_imports():
         worker = _load_worker(settings, role, queues, concurrency, name or "-".join(queues), families)
     worker.start()
     if REFUSALS:

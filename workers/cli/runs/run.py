@@ -10,7 +10,7 @@ from pipeline.errors import UsageError
 from workers.cli import options
 from workers.cli.runs.request import like_last_run, parse_request
 from workers.processes import signals
-from workers.processes.startup import collector_paused, limit_numpy_threads
+from workers.processes.startup import limit_numpy_threads, quick_imports
 
 if TYPE_CHECKING:
     from storage.home import Home
@@ -103,7 +103,7 @@ def _run_command(
     """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
     if not makes_library:
         limit_numpy_threads()
-    with collector_paused():
+    with quick_imports():
         from pipeline.library import imported
         from storage.home import only_one
         from workers.cli.runs.summary import show_summary

@@ -8,7 +8,7 @@ import click
 from pipeline.errors import UsageError
 from workers.cli import options
 from workers.processes.environment import QUIET
-from workers.processes.startup import collector_paused
+from workers.processes.startup import quick_imports
 
 
 @click.command()
@@ -56,7 +56,7 @@ def worker(
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)
 
-    with collector_paused():
+    with quick_imports():
         from workers.app.path_map import parse_all
         from workers.app.settings import QUEUES, SCHEDULE
         from workers.broker.address import BrokerAddress
