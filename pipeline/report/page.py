@@ -27,8 +27,8 @@ from pipeline.report.sections.split import split_section
 from pipeline.report.sections.trust import duplicates_section, leakage_section
 from pipeline.report.sections.unusable import unusable_section
 from pipeline.report.view import Chart, Page, Section, Tile
-from pipeline.report.words import MISSING, between, count, counted, duration, moment, percent, points
-from pipeline.text import printable
+from pipeline.report.words import between, count, counted, moment, percent, points
+from pipeline.text import MISSING, describe_duration, printable
 
 MOST_CLASSES_ABOVE = 12
 """Up to here the confusion matrix is readable beside the headline."""
@@ -229,7 +229,7 @@ def _library_tiles(content: ReportContent) -> tuple[Tile, ...]:
     counts, facts = content.counts, content.facts
     took = sum(content.seconds.values())
     return (
-        Tile(name="Files", value=count(counts.scanned), note=f"{duration(facts.audio_s)} of sound"),
+        Tile(name="Files", value=count(counts.scanned), note=f"{describe_duration(facts.audio_s)} of sound"),
         Tile(name="Extracted", value=count(counts.extracted), note=f"{count(counts.unchanged)} unchanged"),
         Tile(
             name="Failed",
@@ -237,5 +237,5 @@ def _library_tiles(content: ReportContent) -> tuple[Tile, ...]:
             note="recorded below" if counts.failed else "none",
             is_alarming=counts.failed > 0,
         ),
-        Tile(name="Time", value=duration(took), note="all stages"),
+        Tile(name="Time", value=describe_duration(took), note="all stages"),
     )

@@ -5,10 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pipeline.learning.study.findings import Interval
-from pipeline.text import printable
-
-MISSING = "\u2013"
-"""What stands where there is nothing to say."""
+from pipeline.text import MISSING, printable
 
 
 def percent(share: float) -> str:
@@ -34,21 +31,6 @@ def count(n: int) -> str:
 def counted(n: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun in singular or plural."""
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in the two units that matter."""
-    if not math.isfinite(seconds):
-        return MISSING
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
 def scalar(value: object) -> str:

@@ -29,9 +29,9 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.measurements import Measured
@@ -191,8 +191,7 @@ class RunLedger(TrialLedger):
 
     def claim(self, run_id: str, name: str) -> bool:
         """Take a step that must be taken once; of all callers in all processes exactly one gets True."""
-        taken = datetime.now(UTC).isoformat(timespec="seconds")
-        claim = Claim(name=name, host=socket.gethostname(), pid=os.getpid(), taken=taken)
+        claim = Claim(name=name, host=socket.gethostname(), pid=os.getpid(), taken=now())
         return self._documents.publish(f"{run_id}/claims/{name}", claim)
 
     def claimed(self, run_id: str, name: str) -> Claim | None:

@@ -2,9 +2,9 @@
 
 import shutil
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.clock import now
 from pipeline.learning.study.results import EvaluationReport, SplitFacts
 from pipeline.versions import software_versions
 from pipeline.wire import Value
@@ -34,7 +34,7 @@ def finish(context: Context, run_id: str) -> EvaluationReport:
                 ledger.outcomes(run_id),
                 snapshot,
                 folder,
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                created=now(),
                 seed=plan.seed,
             )
         draft = report.model.replace(

@@ -7,10 +7,10 @@ the end; of those the answers count that it gave in the fold where it had not se
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Split
 from pipeline.learning.evaluation.gate import Comparison, Verdict, compare, judge
@@ -71,7 +71,7 @@ def decide(home: Home, run_id: str) -> Verdict:
             return known
         before = champions.current()
         verdict = _verdict(home, version, before, plan.recipe.gate, seed=plan.seed)
-        verdict = verdict.replace(decided=datetime.now(UTC).isoformat(timespec="seconds"))
+        verdict = verdict.replace(decided=now())
         if verdict.state == "promoted":
             entry = Champion(
                 number=0,

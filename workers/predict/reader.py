@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.batches import batches
 from pipeline.extraction.chunks import Chunk, chunks_of
 from pipeline.features.spec import FeatureRows
 from pipeline.learning.training.held_out import TrainingExposure
@@ -35,7 +35,7 @@ def predictions(
 ) -> Iterator[TrackPrediction]:
     """Yield what a model says of each of some tracks, in their order, by what a snapshot of the store has of them."""
     reader = PredictionReader(asked, classifier, learned, snapshot)
-    for batch in _batches(tracks, TRACKS_AT_ONCE):
+    for batch in batches(tracks, TRACKS_AT_ONCE):
         yield from reader.predictions(batch)
 
 
@@ -136,9 +136,3 @@ def _joined(
     starts = np.array([chunk.start_s for chunk in chunks])
     whole = probabilities[usable].mean(axis=0) if heard else np.array(classifier.card.prior)
     return whole, TrackSaid(start_s=starts[usable], probabilities=probabilities[usable]), heard
-
-
-def _batches(tracks: Iterable[ScannedTrack], size: int) -> Iterator[list[ScannedTrack]]:
-    walking = iter(tracks)
-    while batch := list(islice(walking, size)):
-        yield batch

@@ -15,8 +15,8 @@ from pipeline.report.outputs.network_figures import LayerFacts, Region, grid_of,
 from pipeline.report.outputs.row_outputs import scores_table
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Listing, Section, Table
-from pipeline.report.words import MISSING, count, counted, percent
-from pipeline.text import printable
+from pipeline.report.words import count, counted, percent
+from pipeline.text import MISSING, printable
 
 GRID = (-6.0, 6.0, 0.05)
 """From, to, step of both axes of the decision regions."""

@@ -9,8 +9,8 @@ from pipeline.report.charts import MOST_CELLS
 from pipeline.report.outputs.row_figures import confusion_in_percent, softmax_chart
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Section, Table, cut
-from pipeline.report.words import MISSING, count, counted, percent
-from pipeline.text import printable
+from pipeline.report.words import count, counted, percent
+from pipeline.text import MISSING, printable
 
 _NOT_TRACKS = "Rows count here, each by itself, where the scores above count tracks."
 _COST = "Cost is the cross-entropy and the penalties on weights, if there are any."

@@ -4,8 +4,8 @@ from pipeline.learning.study.findings import Calibration
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.report.charts import reliability_chart
 from pipeline.report.view import Block, Chart, Column, Section, Table
-from pipeline.report.words import MISSING, count, counted, percent
-from pipeline.text import printable
+from pipeline.report.words import count, counted, percent
+from pipeline.text import MISSING, printable
 
 
 def confidence_section(evaluation: EvaluationReport) -> Section | None:

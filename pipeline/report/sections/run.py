@@ -7,8 +7,8 @@ from pipeline.report.charts import MOST_BARS, balance_chart
 from pipeline.report.content import ListedFailure, ReportContent
 from pipeline.report.sections.split import tracks_by_side
 from pipeline.report.view import Block, Chart, Column, Listing, Section, Table, cut
-from pipeline.report.words import MISSING, count, counted, duration, listed, pairs, percent, reason, within
-from pipeline.text import printable
+from pipeline.report.words import count, counted, listed, pairs, percent, reason, within
+from pipeline.text import MISSING, describe_duration, printable
 
 _BALANCE = {
     "weights": "In training every class counts the same: rows of smaller classes weigh more in the loss.",
@@ -26,7 +26,9 @@ def scanned_section(content: ReportContent) -> Section:
     if decoded:
         rates = listed([f"{hz / 1000:g} kHz ({count(n)})" for hz, n in facts.rates.items()])
         layout = listed([f"{_channels(channels)} ({count(n)})" for channels, n in facts.channels.items()])
-        words.append(f"{counted(decoded, 'file')} decoded: {duration(facts.audio_s)} of sound at {rates}; {layout}.")
+        words.append(
+            f"{counted(decoded, 'file')} decoded: {describe_duration(facts.audio_s)} of sound at {rates}; {layout}."
+        )
     if facts.notes:
         words.append(f"There are remarks on {counted(facts.notes, 'file')}, which were used all the same.")
     blocks: list[Block] = []
@@ -40,7 +42,8 @@ def scanned_section(content: ReportContent) -> Section:
                     Column(title="Sound", is_number=True),
                 ),
                 rows=tuple(
-                    (printable(name), count(of.files), duration(of.audio_s)) for name, of in facts.formats.items()
+                    (printable(name), count(of.files), describe_duration(of.audio_s))
+                    for name, of in facts.formats.items()
                 ),
             )
         )
@@ -187,7 +190,7 @@ def reproduce_section(content: ReportContent) -> Section:
         ("Labels", plan.labels),
         ("Groups", plan.groups or MISSING),
         ("Folds", plan.folds or MISSING),
-        ("Longest file allowed", duration(plan.max_duration_s)),
+        ("Longest file allowed", describe_duration(plan.max_duration_s)),
     ]
     if content.manifest is not None:
         facts.append(("Dataset digest", content.manifest.digest))
@@ -215,13 +218,13 @@ def _stages(content: ReportContent) -> Table:
     """Return the table of wall seconds by stage."""
     total = sum(content.seconds.values())
     rows = [
-        (printable(stage), duration(s), percent(s / total) if total else MISSING)
+        (printable(stage), describe_duration(s), percent(s / total) if total else MISSING)
         for stage, s in content.seconds.items()
     ]
     return Table(
         caption="Time by stage",
         columns=(Column(title="Stage"), Column(title="Time", is_number=True), Column(title="Share", is_number=True)),
-        rows=(*rows, ("all", duration(total), "")),
+        rows=(*rows, ("all", describe_duration(total), "")),
     )
 
 

@@ -7,8 +7,8 @@ from pipeline.report.charts import MOST_BARS, MOST_CELLS, MOST_CURVES, confusion
 from pipeline.report.content import ReportContent
 from pipeline.report.sections.trust import SEGMENTS, scores_table
 from pipeline.report.view import Block, Chart, Column, Section, Table, cut
-from pipeline.report.words import MISSING, between, count, counted, duration, listed, pairs, percent, reason, within
-from pipeline.text import printable
+from pipeline.report.words import between, count, counted, listed, pairs, percent, reason, within
+from pipeline.text import MISSING, describe_duration, printable
 
 WORST_MISTAKES = 20
 WORST_PAIRS = 10
@@ -288,7 +288,7 @@ def _trial_row(outcome: TrialOutcome, *, is_chosen: bool) -> tuple[str, ...]:
         pairs({**spec.hyperparameters, **spec.origin}),
         count(parameters) if parameters else MISSING,
         span,
-        duration(outcome.seconds),
+        describe_duration(outcome.seconds),
         printable(outcome.host) or MISSING,
     )
 

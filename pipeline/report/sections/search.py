@@ -4,8 +4,8 @@ from pipeline.errors import UsageError
 from pipeline.learning.search.ranking import SearchSummary, pace, summarise
 from pipeline.report.content import ReportContent
 from pipeline.report.view import Column, Section, Table
-from pipeline.report.words import MISSING, count, counted, duration, scalar
-from pipeline.text import printable
+from pipeline.report.words import count, counted, scalar
+from pipeline.text import MISSING, describe_duration, printable
 
 _WAYS = {
     "random": "Configurations are drawn at random, without repeats.",
@@ -28,8 +28,8 @@ def search_section(content: ReportContent) -> Section | None:
     gained = pace(content.outcomes, content.trials_wall_s)
     if gained is not None:
         words.append(
-            f"Speed-up {gained.speed_up:.2f}: {duration(gained.trial_s)} of trials in {duration(gained.wall_s)}, from "
-            "the start of the first to the end of the last."
+            f"Speed-up {gained.speed_up:.2f}: {describe_duration(gained.trial_s)} of trials in "
+            f"{describe_duration(gained.wall_s)}, from the start of the first to the end of the last."
         )
     words += [
         f"{printable(model.model)} on {printable(model.features)}: {model.note}."

@@ -7,8 +7,8 @@ from pipeline.learning.splits.fingerprints import FINGERPRINTS
 from pipeline.learning.study.findings import Sentinel, SentinelScore
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.report.view import Block, Column, Section, Table, cut
-from pipeline.report.words import MISSING, between, count, counted, listed, percent, points, within
-from pipeline.text import printable
+from pipeline.report.words import between, count, counted, listed, percent, points, within
+from pipeline.text import MISSING, printable
 
 MOST_FILES = 6
 """Of a set of duplicates that are named."""
