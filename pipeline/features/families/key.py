@@ -16,7 +16,6 @@ MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.3
 """How well each pitch class fits a key, from the tonic up by semitones, as listeners judged: C. L. Krumhansl and
 E. J. Kessler, "Tracing the dynamic changes in perceived tonal organization", Psychological Review 89, 1982."""
 
-MINOR, MAJOR = 0, 1
 NO_KEY = (-1.0, -1.0, 0.0, 0.0)
 """The row of a track whose pitch classes are all alike, as in silence."""
 
@@ -65,7 +64,7 @@ class _Key:
 
 
 def key_of(strengths: Float64) -> Float64:
-    """Return tonic, mode, strength and margin of the strengths of pitch classes (12,) from C up, (4,)."""
+    """Return tonic, mode (0 minor, 1 major), strength, margin of the strengths of pitch classes from C up, (12,)."""
     swing = strengths - strengths.mean()
     length = float(np.linalg.norm(swing))
     if length < _ALIKE:

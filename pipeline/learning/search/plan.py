@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
 from pipeline.learning.search.oracles import Answer, OracleState, Search, advance, sweep_sizes
-from pipeline.learning.search.spaces import Dimension, configurations, describe, space_of
+from pipeline.learning.search.spaces import configurations, space_of
 from pipeline.learning.study.trials import PlannedModel, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.plans.recipe import ModelChoice, Recipe, Strategy
 
@@ -121,11 +121,6 @@ def check_models(recipe: Recipe) -> None:
                 "have no time; leave it out, or choose features whose rows are matrices"
             )
     plan_study(recipe)
-
-
-def search_space_summary(recipe: Recipe) -> dict[str, tuple[Dimension, ...]]:
-    """Return the search space of each model of a recipe, by `family on features`."""
-    return {f"{choice.family} on {choice.features}": describe(space_of(choice)) for choice in recipe.models}
 
 
 def _turns(weights: Sequence[int], most: Mapping[int, int], trials: int) -> list[int]:

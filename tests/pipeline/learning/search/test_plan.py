@@ -7,7 +7,8 @@ from loaded import loaded_by
 
 from pipeline.errors import UsageError
 from pipeline.learning.search.oracles import OracleState, sweep_sizes
-from pipeline.learning.search.plan import check_models, plan_study, propose, propose_trials, search_space_summary
+from pipeline.learning.search.plan import check_models, plan_study, propose, propose_trials
+from pipeline.learning.search.spaces import describe, space_of
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 
@@ -316,10 +317,10 @@ def test_a_feature_family_that_does_not_exist_is_refused_before_anything_begins(
         check_models(recipe)
 
 
-def test_the_summary_has_the_space_of_each_model():
-    summary = search_space_summary(a_recipe({"family": "svm"}, {"family": "forest"}, trials=2))
+def test_each_model_has_a_space_of_its_own():
+    models = a_recipe({"family": "svm"}, {"family": "forest"}, trials=2).models
 
-    assert {name: [d.name for d in space] for name, space in summary.items()} == {
-        "svm on frame_stats": ["c", "gamma"],
-        "forest on frame_stats": ["column_share", "leaf", "trees"],
+    assert {model.family: [dimension.name for dimension in describe(space_of(model))] for model in models} == {
+        "svm": ["c", "gamma"],
+        "forest": ["column_share", "leaf", "trees"],
     }
