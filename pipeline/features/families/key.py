@@ -19,7 +19,7 @@ E. J. Kessler, "Tracing the dynamic changes in perceived tonal organization", Ps
 NO_KEY = (-1.0, -1.0, 0.0, 0.0)
 """The row of a track whose pitch classes are all alike, as in silence."""
 
-# Pitch classes nearer to each other than this say nothing.
+# Strengths of pitch classes with less than this between them fit no key.
 _ALIKE = 1e-6
 
 spec = FeatureSpec(
@@ -34,7 +34,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what tells one row (4,) of the mix at 22,050 Hz.
+    """Return the accumulator of one row (4,) of the mix at 22,050 Hz.
 
     - `tonic`: a pitch class, 0 for C to 11 for B.
     - `mode`: 1 for major, 0 for minor.
@@ -42,7 +42,7 @@ def start(stream: StreamInfo) -> Accumulator:
     - `margin`: by how much that is above the next best key's.
 
     The method is Krumhansl and Schmuckler's (Krumhansl, "Cognitive Foundations of Musical Pitch", 1990, chapter 4). It
-    tells one key for a track, also for one that modulates; it takes A for 440 Hz. Silence has tonic and mode -1 and
+    finds one key for a track, also for one that modulates; A is 440 Hz. Silence has tonic and mode -1 and
     strength 0. Raises `TooShortError` for a file shorter than one hop (23 ms).
     """
     del stream  # any rate, any channels
