@@ -57,7 +57,7 @@ def recipe_of(name: str, *, trials: int | None, quick: bool = False) -> Recipe:
     """
     recipe = load_recipe(name)
     if quick:
-        recipe = recipe.quickened()
+        recipe = recipe.quick_form()
     try:
         check_models(recipe)
     except UsageError as error:

@@ -97,7 +97,7 @@ class _ShardWriter:
             self._ledger.write_shard(self._run_id, self.shards, shard)
             self.shards += 1
             for track in shard:
-                self.tally.take(track)
+                self.tally.add(track)
             yield shard
 
     def summary(self, unreadable: tuple[str, ...] = ()) -> ScanSummary:
