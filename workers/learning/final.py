@@ -17,7 +17,7 @@ def finish(context: Context, run_id: str) -> EvaluationReport:
 
     Runs once: a second call returns the first one's report.
     """
-    from pipeline.learning.training.final import finish as train_winner
+    from pipeline.learning.training.final import finish_study
 
     ledger = context.ledger
     if (report := ledger.report(run_id)) is not None:
@@ -27,7 +27,7 @@ def finish(context: Context, run_id: str) -> EvaluationReport:
     folder = Path(tempfile.mkdtemp(prefix="model-", dir=ledger.path(run_id)))
     try:
         with context.store.hold() as snapshot:
-            report = train_winner(
+            report = finish_study(
                 plan.recipe,
                 manifest,
                 split,

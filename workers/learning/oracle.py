@@ -25,14 +25,14 @@ def next_spec(home: Home, run_id: str, index: int) -> TrialSpec | Literal["wait"
     if study is None:
         raise StoreError(f"run {run_id}: its study is missing from the ledger")
     answer = propose(home, run_id, study, index)
-    if answer != "handed":
+    if answer != "proposed":
         return answer
     known = ledger.trial(run_id, index)
     assert known is not None, "a trial that was handed out is in the ledger"  # noqa: S101 - narrows the type
     return known
 
 
-def propose(home: Home, run_id: str, study: StudyPlan, index: int) -> Literal["handed", "wait", "exhausted"]:
+def propose(home: Home, run_id: str, study: StudyPlan, index: int) -> Literal["proposed", "wait", "exhausted"]:
     """Ask the oracle of a trial's model until nobody else was faster, and write down what it handed out."""
     from pipeline.learning.search.plan import propose
 
@@ -55,6 +55,6 @@ def _untold(home: Home, run_id: str, state: OracleState | None) -> list[TrialOut
     """Return the outcomes of an oracle's trials that it does not know yet."""
     if state is None:
         return []
-    told = state.told
-    waiting = [index for index in state.handed if index not in told]
+    told = state.reported
+    waiting = [index for index in state.proposed if index not in told]
     return [outcome for index in waiting if (outcome := home.ledger.outcome(run_id, index)) is not None]

@@ -22,7 +22,7 @@ def measure(home: Home, run_id: str) -> None:
     """Measure what the run's recipe asks for and write it to the ledger; a second call does nothing."""
     if not home.ledger.plan(run_id).recipe.outputs or home.ledger.measured(run_id) is not None:
         return
-    from pipeline.report.outputs import Measured
+    from pipeline.report.outputs import Measurements
     from pipeline.report.outputs import measure as measured_of
 
     with home.store.hold() as snapshot:
@@ -33,7 +33,7 @@ def measure(home: Home, run_id: str) -> None:
             measured = measured_of(study)
         except (ValueError, MemoryError) as error:  # as of a trial: the run has its model and its report all the same
             reason = " ".join(str(error).split())[:500] or type(error).__name__
-            measured = Measured(run_id=run_id, trouble=reason)
+            measured = Measurements(run_id=run_id, trouble=reason)
         home.ledger.put_measured(measured)
 
 
@@ -51,7 +51,7 @@ def sections(home: Home, run_id: str) -> "tuple[Section, ...]":
 
 def _study(home: Home, run_id: str, source: "RowSource") -> "Study | None":
     """Return the study of a run; None before it has a report."""
-    from pipeline.learning.splits.rows import opened
+    from pipeline.learning.splits.rows import row_view
     from pipeline.report.outputs import Study
 
     ledger = home.ledger
@@ -59,7 +59,7 @@ def _study(home: Home, run_id: str, source: "RowSource") -> "Study | None":
     if evaluation is None:
         return None
     plan = ledger.plan(run_id)
-    manifest, split, source = opened(plan.recipe, *learning_study.study(home, run_id), source)
+    manifest, split, source = row_view(plan.recipe, *learning_study.study(home, run_id), source)
     scanned = (track for shard in ledger.shards(run_id) for track in ledger.shard(run_id, shard))
     unlabelled = (track.path for track in scanned if track.label is None)
     return Study(

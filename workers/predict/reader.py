@@ -10,13 +10,13 @@ from pipeline.batches import batches
 from pipeline.extraction.chunks import Chunk, chunks_of
 from pipeline.features.spec import FeatureRows
 from pipeline.learning.training.held_out import TrainingExposure
-from pipeline.learning.training.prediction import TrackPrediction, predictions_of
+from pipeline.learning.training.prediction import TrackPrediction, track_prediction
 from pipeline.library.tracks import Failure, ScannedTrack, TrackRecord
 from workers.extraction import derived
 from workers.predict.request import PredictionRequest
 
 if TYPE_CHECKING:
-    from pipeline.learning.models.classifier import Classifier, TrackSaid
+    from pipeline.learning.models.classifier import Classifier, ProbabilityTimeline
     from storage import Snapshot
 
 TRACKS_AT_ONCE = 512
@@ -117,7 +117,7 @@ class PredictionReader:
                 whole, said, heard = _joined(each.chunks, probabilities[mine], usable[mine], self._classifier)
             else:
                 whole, said, heard = probabilities[mine][0], over_time[mine][0], bool(usable[mine][0])
-            yield predictions_of(
+            yield track_prediction(
                 self._classifier, each.track.path, whole, said, usable=heard, top=self._asked.top
             ).replace(
                 duration_s=each.record.duration_s,
@@ -128,11 +128,11 @@ class PredictionReader:
 
 def _joined(
     chunks: Sequence[Chunk], probabilities: np.ndarray, usable: np.ndarray, classifier: "Classifier"
-) -> "tuple[np.ndarray, TrackSaid, bool]":
+) -> "tuple[np.ndarray, ProbabilityTimeline, bool]":
     """Return what is said of a recording by what is said of its chunks, those without a usable row passed over."""
-    from pipeline.learning.models.classifier import TrackSaid
+    from pipeline.learning.models.classifier import ProbabilityTimeline
 
     heard = bool(usable.any())
     starts = np.array([chunk.start_s for chunk in chunks])
     whole = probabilities[usable].mean(axis=0) if heard else np.array(classifier.card.prior)
-    return whole, TrackSaid(start_s=starts[usable], probabilities=probabilities[usable]), heard
+    return whole, ProbabilityTimeline(start_s=starts[usable], probabilities=probabilities[usable]), heard

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 
 from pipeline.learning.dataset.load import label_indices
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.report.outputs.row_figures import MOST_POINTS, columns_by_label, columns_over_index, pie
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Chart, Column, Section, Table, cut
@@ -19,11 +19,11 @@ _ABOUT_COLUMNS = (
 )
 
 
-def label_shares(study: Study, measured: Measured) -> Section:
+def label_shares(study: Study, measured: Measurements) -> Section:
     """Return the share of each label among rows and tracks, and the checks of the rows."""
     del measured
     rows, classes = study.rows, study.manifest.classes
-    originals = ~rows.copied
+    originals = ~rows.is_copy
     labels = label_indices(study.manifest)
     by_row = np.bincount(labels[rows.owner[originals]], minlength=len(classes))
     by_track = np.bincount(labels, minlength=len(classes))
@@ -57,14 +57,14 @@ def label_shares(study: Study, measured: Measured) -> Section:
     return Section(anchor="label-shares", title="What there is of each label", words=words, blocks=(table,))
 
 
-def columns(study: Study, measured: Measured) -> Section | None:
+def columns(study: Study, measured: Measurements) -> Section | None:
     """Return each column over the rows' index and by label; nothing for rows that are pictures."""
     del measured
     rows = study.rows
     if rows.x.ndim != 2:
         return None
     names = [printable(column) for column in study.features.columns[: min(MOST_COLUMNS, rows.x.shape[1])]]
-    x, y = rows.x[~rows.copied], label_indices(study.manifest)[rows.owner[~rows.copied]]
+    x, y = rows.x[~rows.is_copy], label_indices(study.manifest)[rows.owner[~rows.is_copy]]
     classes = study.manifest.classes
     shown = f"every {len(x) // MOST_POINTS}th row" if len(x) >= 2 * MOST_POINTS else "every row"
     caption = f"Columns over the index of the data, in the order of the tracks' paths; {shown}"
@@ -87,7 +87,7 @@ def columns(study: Study, measured: Measured) -> Section | None:
     )
 
 
-def files(study: Study, measured: Measured) -> Section:
+def files(study: Study, measured: Measurements) -> Section:
     """Return a pie of the files of each class."""
     del measured
     # Where rows are parted, a file is listed once for each of them.

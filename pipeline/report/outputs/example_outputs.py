@@ -1,7 +1,7 @@
 """Outputs that show single rows and what the model says of them."""
 
 from pipeline.learning.dataset.load import label_indices
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.report.outputs.sound_figures import labelled_pictures
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Chart, Column, Section, Table
@@ -11,12 +11,12 @@ from pipeline.text import printable
 EXAMPLES = 10
 
 
-def examples(study: Study, measured: Measured) -> Section | None:
+def examples(study: Study, measured: Measurements) -> Section | None:
     """Return pictures of rows of the test with what they are and what they were taken for."""
     del measured
     if study.rows.x.ndim != 3 or "test" not in study.sides:
         return None
-    rows = study.rows.of(study.sample(EXAMPLES, "test"))
+    rows = study.rows.select(study.sample(EXAMPLES, "test"))
     x, owner = rows.x[:EXAMPLES], rows.owner[:EXAMPLES]
     classes = study.manifest.classes
     said = study.trained.probabilities(x).argmax(axis=1)
@@ -37,7 +37,7 @@ def examples(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="examples", title="Examples", blocks=(chart,))
 
 
-def new_sounds(study: Study, measured: Measured) -> Section | None:
+def new_sounds(study: Study, measured: Measurements) -> Section | None:
     """Return what the loaded model says of sounds made after it had learned."""
     if not measured.new_sounds:
         return None

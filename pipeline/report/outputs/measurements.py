@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.models.base import Fit, TrainedModel
 from pipeline.learning.models.networks import load_network
-from pipeline.learning.study.measurements import Measured, SideScores
+from pipeline.learning.study.measurements import Measurements, SideScores
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.learning.training.fit import fit_on
 from pipeline.plans.recipe import OutputName
@@ -18,12 +18,12 @@ _ANOTHER_SEED = 1_000_003
 """Added to the seed of a trial whose weights are drawn anew."""
 
 
-def measure(study: Study) -> Measured:
+def measure(study: Study) -> Measurements:
     """Return the numbers that the recipe's outputs need; models trained for them are saved in the study's folder.
 
     The test tracks are read once more, after every choice was made: nothing is chosen by what is measured here.
     """
-    told = Measured(run_id=study.manifest.run_id)
+    told = Measurements(run_id=study.manifest.run_id)
     asked: frozenset[OutputName] = frozenset(study.recipe.outputs)
     if "sides" in asked:
         told = told.replace(sides=_sides(study, study.trained))
@@ -63,7 +63,7 @@ def _sides(study: Study, model: TrainedModel) -> dict[str, SideScores]:
     penalty = penalty_of(model)
     scores = {}
     for side, tracks in study.sides.items():
-        rows = study.rows.of(tracks)
+        rows = study.rows.select(tracks)
         if len(rows.x):
             truth = labels[rows.owner]
             scores[side] = side_scores(model.probabilities(rows.x), truth, study.manifest.classes, penalty=penalty)
@@ -103,9 +103,9 @@ def _kept(fit: Fit, folder: Path) -> TrainedModel:
     return load_network(folder)
 
 
-def _with_softmax(study: Study, told: Measured) -> Measured:
+def _with_softmax(study: Study, told: Measurements) -> Measurements:
     """Return the probabilities of some rows of the test, and their true classes."""
-    rows = study.rows.of(study.sample(SOFTMAX_ROWS, "test"))
+    rows = study.rows.select(study.sample(SOFTMAX_ROWS, "test"))
     step = max(len(rows.x) // SOFTMAX_ROWS, 1)
     x, owner = rows.x[::step][:SOFTMAX_ROWS], rows.owner[::step][:SOFTMAX_ROWS]
     said = study.trained.probabilities(x)

@@ -9,7 +9,7 @@ from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.models.base import TrainedModel
 from pipeline.learning.models.families.dense_boundary import LAYOUTS, layout_name, parameter_count
 from pipeline.learning.models.networks import load_network
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.report.outputs.measurements import rival_folder
 from pipeline.report.outputs.network_figures import LayerFacts, Region, grid_of, layers_chart, regions_chart
 from pipeline.report.outputs.row_outputs import scores_table
@@ -25,7 +25,7 @@ POINTS = 1_500
 MOST_WEIGHTS = 500
 
 
-def layers(study: Study, measured: Measured) -> Section | None:
+def layers(study: Study, measured: Measurements) -> Section | None:
     """Return a picture of the layers and the network's summary."""
     del measured
     network = _network(study.trained)
@@ -57,7 +57,7 @@ def layers(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="layers", title="The network", words=words, blocks=(chart, summary))
 
 
-def weights(study: Study, measured: Measured) -> Section | None:
+def weights(study: Study, measured: Measurements) -> Section | None:
     """Return every trained number of a small network."""
     del measured
     network = _network(study.trained)
@@ -80,7 +80,7 @@ def weights(study: Study, measured: Measured) -> Section | None:
     )
 
 
-def layouts(study: Study, measured: Measured) -> Section:
+def layouts(study: Study, measured: Measurements) -> Section:
     """Return the layouts there are with their numbers of parameters, and what came of those that were tried."""
     del measured
     features = study.rows.x.shape[-1]
@@ -111,7 +111,7 @@ def layouts(study: Study, measured: Measured) -> Section:
     return Section(anchor="layouts", title="Eighteen layouts", words=words, blocks=(table,))
 
 
-def regions(study: Study, measured: Measured) -> Section | None:
+def regions(study: Study, measured: Measurements) -> Section | None:
     """Return the decision regions of the network and of its rivals, with points of the training and the test."""
     if study.rows.x.shape[1:] != (2,) or len(study.manifest.classes) != 2:
         return None
@@ -120,7 +120,7 @@ def regions(study: Study, measured: Measured) -> Section | None:
     models: dict[str, TrainedModel] = {_activation(study): study.trained}
     models |= {name: load_network(rival_folder(study, name)) for name in measured.rivals}
     for side in ("training", "test"):
-        rows = study.rows.of(study.sample(POINTS, side))
+        rows = study.rows.select(study.sample(POINTS, side))
         if not len(rows.x):
             continue
         y = label_indices(study.manifest)[rows.owner]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.learning.study.measurements import Measured, SideScores
+from pipeline.learning.study.measurements import Measurements, SideScores
 from pipeline.report.charts import MOST_CELLS
 from pipeline.report.outputs.row_figures import confusion_in_percent, softmax_chart
 from pipeline.report.outputs.study import Study
@@ -20,7 +20,7 @@ _ABOUT_RETRAINED = (
 )
 
 
-def sides(study: Study, measured: Measured) -> Section | None:
+def sides(study: Study, measured: Measurements) -> Section | None:
     """Return costs, accuracies and confusion matrices of each side, and the scores of each class on the last one."""
     if not measured.sides:
         return None
@@ -44,7 +44,7 @@ def sides(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="sides", title="Row by row", words=tuple(words), blocks=tuple(blocks))
 
 
-def softmax(study: Study, measured: Measured) -> Section | None:
+def softmax(study: Study, measured: Measurements) -> Section | None:
     """Return what the model says of some rows of the test against the truth."""
     if not measured.softmax:
         return None
@@ -58,7 +58,7 @@ def softmax(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="softmax", title="Outputs against truth", words=words, blocks=(chart,))
 
 
-def untrained(study: Study, measured: Measured) -> Section | None:
+def untrained(study: Study, measured: Measurements) -> Section | None:
     """Return the accuracies before and after training."""
     if not measured.untrained:
         return None
@@ -83,7 +83,7 @@ def untrained(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="untrained", title="Before and after training", words=words, blocks=(table,))
 
 
-def retrained(study: Study, measured: Measured) -> Section | None:
+def retrained(study: Study, measured: Measurements) -> Section | None:
     """Return the scores of the winner whose weights were drawn anew and trained again."""
     if not measured.retrained:
         return None

@@ -12,7 +12,7 @@ from pipeline.audio.framing import HOP, N_FFT, mel_of_frames, power_of_frames
 from pipeline.audio.stream import Audio
 from pipeline.errors import PermanentError, TransientError
 from pipeline.features.spectral import MEL_BANDS, TOP_DB
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.report.outputs.sound_figures import magnitude_spectrum, mel_ticks, spectrogram, wave, waves
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Section, Sound, Table
@@ -32,7 +32,7 @@ _ABOUT_RANGES = (
 )
 
 
-def waveforms(study: Study, measured: Measured) -> Section | None:
+def waveforms(study: Study, measured: Measurements) -> Section | None:
     """Return the wave of one file of each class."""
     del measured
     found, gone = _decoded(study, study.one_of_each_class())
@@ -47,7 +47,7 @@ def waveforms(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="waveforms", title="How the classes look", words=gone, blocks=(chart,))
 
 
-def spectra(study: Study, measured: Measured) -> Section | None:
+def spectra(study: Study, measured: Measurements) -> Section | None:
     """Return one file as wave, magnitude spectrum, STFT, mel spectrogram and MFCC."""
     del measured
     label, path = next(iter(study.one_of_each_class().items()))
@@ -94,7 +94,7 @@ def spectra(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="spectra", title="One file, five ways", words=words, blocks=blocks)
 
 
-def ranges(study: Study, measured: Measured) -> Section | None:
+def ranges(study: Study, measured: Measurements) -> Section | None:
     """Return rate, channels and sample range of one file of each class as it is, and as it is analysed."""
     del measured
     found, gone = _decoded(study, study.one_of_each_class())
@@ -130,7 +130,7 @@ def ranges(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="ranges", title="Rates and ranges", words=words, blocks=(table,))
 
 
-def recordings(study: Study, measured: Measured) -> Section | None:
+def recordings(study: Study, measured: Measurements) -> Section | None:
     """Return the recordings without a label: first 10 ms, whole wave, mel spectrogram, and a way to listen."""
     del measured
     paths = dict.fromkeys(study.unlabelled[:_MOST_RECORDINGS]) or dict.fromkeys([study.manifest.tracks[0].path])

@@ -56,7 +56,7 @@ class Study:
         specs = {}
         for index in self.plan.indices:
             answer, specs[index] = self.ask(index)
-            assert answer == ("handed" if specs[index] else "exhausted")
+            assert answer == ("proposed" if specs[index] else "exhausted")
             if specs[index] is not None:
                 self.end(specs[index])
         return specs
@@ -66,14 +66,14 @@ def check_first_is_kept_and_told_once(study, *, then):
     """Check that the first trial keeps its configuration, and that whoever asks for trial `then` tells of it once."""
     _, first = study.ask(0)
     before = study.oracle
-    assert study.ask(0) == ("handed", first)
+    assert study.ask(0) == ("proposed", first)
     assert study.oracle == before
     study.end(first)
     study.ask(then)
     after = study.oracle
-    assert after.told == {0}
+    assert after.reported == {0}
     assert after.version > before.version
-    assert study.ask(then, [ended(first, 0.9)])[0] == "handed"
+    assert study.ask(then, [ended(first, 0.9)])[0] == "proposed"
     assert study.oracle == after
 
 
@@ -215,7 +215,7 @@ def test_hyperband_waits_for_trials_that_run_and_goes_on_when_they_have_ended():
     study.end(running[0])
     study.end(running[1])
     answer, last = study.ask(4)
-    assert answer == "handed"
+    assert answer == "proposed"
     assert last.origin["continues"] in (0, 1)
 
 
@@ -227,7 +227,7 @@ def test_many_failures_in_a_row_stop_no_search(strategy):
 
     # Of Hyperband's fifteen no later round comes to be: nothing is good enough to go on.
     assert len(specs) == (4 + 3 + 3 if strategy == "hyperband" else 8)
-    assert {study.oracle.trials[name].status for name in study.oracle.handed.values()} <= {"FAILED", "RUNNING"}
+    assert {study.oracle.trials[name].status for name in study.oracle.proposed.values()} <= {"FAILED", "RUNNING"}
 
 
 @pytest.mark.parametrize(("epochs", "factor"), [(1, 3), (4, 2), (20, 3), (81, 3), (100, 4), (250, 3)])
@@ -279,11 +279,11 @@ def test_an_unknown_model_family_is_refused_with_the_names_there_are():
 
 def test_a_study_is_checked_planned_and_described_without_starting_tensorflow():
     program = (
-        "from pipeline.learning.search.ranking import lines_of, summarise\n"
+        "from pipeline.learning.search.ranking import describe_search, summarise\n"
         "from pipeline.plans.recipe import load_recipe, recipe_names\n"
         "from pipeline.learning.search.plan import check_models\n"
         "[check_models(load_recipe(name)) for name in recipe_names()]\n"
-        "[lines_of(summarise(load_recipe(name))) for name in recipe_names()]\n"
+        "[describe_search(summarise(load_recipe(name))) for name in recipe_names()]\n"
     )
 
     assert loaded_by(program, {"tensorflow", "keras", "keras_tuner", "sklearn"}) == ""
