@@ -1,4 +1,4 @@
-"""What a recipe's report shows beside what every report does: the pictures and numbers of the tutorials.
+"""The optional sections of a recipe's report: the pictures and numbers of the tutorials.
 
 An output is measured once, when the study has ended (`measure`), and shown as a section whenever the report is written
 (`sections`): from stored features, the delivered model and, where a wave is needed, one decoded file per class.

@@ -22,7 +22,7 @@ from pipeline.learning.training.trial import run_trial
 from pipeline.plans.library import TonesPlan
 from pipeline.plans.recipe import OutputName
 from pipeline.report.outputs import Study, measure, sections
-from pipeline.report.outputs.sections import _OUTPUTS
+from pipeline.report.outputs.sections import OUTPUTS
 from pipeline.report.outputs.side_scores import penalty_of, side_scores
 from pipeline.report.view import Chart, Listing, Sound, Table
 
@@ -106,7 +106,7 @@ def shown(searched, measured, _shared):
 
 
 def test_every_output_that_a_recipe_may_name_is_there():
-    assert set(_OUTPUTS) == set(get_args(OutputName))
+    assert set(OUTPUTS) == set(get_args(OutputName))
 
 
 def test_the_scores_of_rows_are_scikit_learns():
