@@ -1,4 +1,4 @@
-"""Sound files to samples, block by block: every way a file can be bad ends as one line that says so."""
+"""Sound files to samples, block by block: every fault of a file becomes an error of one line."""
 
 import os
 from collections.abc import Iterator
@@ -29,21 +29,21 @@ class AudioReader:
     sample_rate_hz: int
     channels: int
     note: str
-    """After the last block: what the decoder had to say, and how far a damaged file went; empty for a whole one."""
+    """After the last block: what the decoder reported, and how far a damaged file went; empty for a whole one."""
 
     def __init__(self, source: Source, *, path: str, max_duration_s: float) -> None:
         self.sample_rate_hz, self.channels, self.note = source.sample_rate_hz, source.channels, ""
         self._source = source
         self._path = path
-        self._shown = printable(path)
+        self._name = printable(path)
         self._max_duration_s = max_duration_s
         frames = min(int(BLOCK_S * self.sample_rate_hz), _MAX_BLOCK_SAMPLES // self.channels)
         self._buffer: Float32 = np.empty((frames, self.channels), np.float32)
-        # Only reading shows whether a decoder that knows the header can do anything with the rest.
-        self._waiting = self._fill()
-        if not self._waiting:
-            told = source.note(0)
-            raise EmptyAudioError(f"no samples ({told})" if told else "a header and no samples")
+        # Only reading shows whether a decoder that knows the header can decode what follows it.
+        self._pending = self._fill()
+        if not self._pending:
+            reason = source.note(0)
+            raise EmptyAudioError(f"no samples ({reason})" if reason else "a header and no samples")
 
     def blocks(self) -> Iterator[Float32]:
         """Return an iterator over the samples, float32, (n, channels), about 4 s each, the last one shorter.
@@ -52,25 +52,25 @@ class AudioReader:
         bound, `UnsupportedError` for NaN, infinite or absurd samples, `TransientError` when the system failed to read.
         """
         frames, most = 0, int(self._max_duration_s * self.sample_rate_hz)
-        while self._waiting:
-            block = self._buffer[: self._waiting]
+        while self._pending:
+            block = self._buffer[: self._pending]
             if frames + len(block) > most:
-                raise TooLargeError(self._told(f"longer than the bound of {self._max_duration_s:,.0f} s"))
+                raise TooLargeError(self._message(f"longer than the bound of {self._max_duration_s:,.0f} s"))
             self._check(block, frames)
             frames += len(block)
             yield block
-            with _naming(self._path):
-                self._waiting = self._fill() if len(block) == len(self._buffer) else 0
+            with _named_errors(self._path):
+                self._pending = self._fill() if len(block) == len(self._buffer) else 0
         self.note = self._source.note(frames)
 
     def _fill(self) -> int:
         return self._source.read_into(self._buffer)
 
-    def _told(self, reason: str) -> str:
-        return f"{self._shown}: {reason}"
+    def _message(self, reason: str) -> str:
+        return f"{self._name}: {reason}"
 
     def _check(self, block: Float32, before: int) -> None:
-        """Refuse samples that would poison every sum they enter."""
+        """Raise `UnsupportedError` for samples that would spoil every sum they enter: NaN, infinite, absurdly large."""
         flat = block.reshape(-1)
         if float(np.vdot(flat, flat)) <= MAX_SAMPLE**2:  # one pass; of NaN it is not true
             return
@@ -79,12 +79,12 @@ class AudioReader:
             return
         bad = ~np.isfinite(block)
         if not bad.any():
-            raise UnsupportedError(self._told(f"samples reach {highest:.1e} times full scale; not sound"))
+            raise UnsupportedError(self._message(f"samples reach {highest:.1e} times full scale; not sound"))
         frame, channel = (int(i) for i in np.argwhere(bad)[0])
-        seen = (before + len(block)) * self.channels
+        total = (before + len(block)) * self.channels
         raise UnsupportedError(
-            self._told(
-                f"{int(bad.sum()):,} of {seen:,} samples are NaN or infinite, "
+            self._message(
+                f"{int(bad.sum()):,} of {total:,} samples are NaN or infinite, "
                 f"the first at frame {before + frame:,} of channel {channel}"
             )
         )
@@ -102,7 +102,7 @@ def open_audio(path: str, *, max_duration_s: float) -> Iterator[AudioReader]:
     with open_file(path) as file, ExitStack() as stack:
         if os.fstat(file.fileno()).st_size == 0:
             raise EmptyAudioError(f"{printable(path)}: the file has 0 bytes")
-        with _naming(path):
+        with _named_errors(path):
             reader = _reader(file.fileno(), stack, path=path, max_duration_s=max_duration_s)
         yield reader
 
@@ -141,13 +141,13 @@ def decode(path: str, *, max_duration_s: float) -> Audio:
     """
     with open_audio(path, max_duration_s=max_duration_s) as reader:
         try:
-            samples = _gathered(reader)
+            samples = _all_samples(reader)
         except MemoryError as error:
             raise TooLargeError(f"{printable(path)}: its samples do not fit in memory") from error
         return Audio(samples=samples, sample_rate_hz=reader.sample_rate_hz, note=reader.note)
 
 
-def _gathered(reader: AudioReader) -> Float32:
+def _all_samples(reader: AudioReader) -> Float32:
     """Return all blocks as one array."""
     samples = np.empty((0, reader.channels), np.float32)
     filled = 0
@@ -163,8 +163,8 @@ def _gathered(reader: AudioReader) -> Float32:
 
 
 @contextmanager
-def _naming(path: str) -> Iterator[None]:
-    """Put the file's name before the reason of a decoder, which does not know it."""
+def _named_errors(path: str) -> Iterator[None]:
+    """Put the name of the file before the reason of a decoder, which does not know it."""
     try:
         with system_errors(path):
             yield

@@ -10,8 +10,8 @@ from io import FileIO
 from pipeline.errors import ChordalError, MissingError, TransientError, UnreadableError
 from pipeline.text import printable
 
-# What a shared folder or a crowded host may answer once and not again.
-_PASSING = frozenset(
+# What a network folder or a loaded host may answer once and not again.
+_TRANSIENT = frozenset(
     {
         errno.EIO,
         errno.ESTALE,
@@ -43,8 +43,8 @@ def open_file(path: str) -> FileIO:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[FileIO]:
-    """Open a file as `open_file` does, and tell errors of the reads inside the block in the same way."""
+def open_for_reading(path: str) -> Iterator[FileIO]:
+    """Open a file as `open_file` does; errors of the reads inside the block are raised in the same way."""
     with open_file(path) as file, system_errors(path):
         yield file
 
@@ -57,14 +57,14 @@ def system_errors(path: str) -> Iterator[None]:
     except ChordalError:  # MissingError is an OSError too
         raise
     except OSError as error:
-        raise _ours(error, path) from error
+        raise _error_of(error, path) from error
 
 
-def _ours(error: OSError, path: str) -> MissingError | UnreadableError | TransientError:
+def _error_of(error: OSError, path: str) -> MissingError | UnreadableError | TransientError:
     """Return the error of ours that says what the system's error means for the file."""
-    told = f"{printable(path)}: {(error.strerror or str(error)).lower()}"
+    message = f"{printable(path)}: {(error.strerror or str(error)).lower()}"
     if error.errno in {errno.ENOENT, errno.ENOTDIR}:
-        return MissingError(told)
-    if error.errno in _PASSING:
-        return TransientError(told)
-    return UnreadableError(told)
+        return MissingError(message)
+    if error.errno in _TRANSIENT:
+        return TransientError(message)
+    return UnreadableError(message)

@@ -18,7 +18,7 @@ class FrameCutter:
     """Cuts a signal that comes in pieces into centred frames; joined, they are those of the whole signal."""
 
     def __init__(self) -> None:
-        self._rest = np.zeros(N_FFT // 2, np.float32)
+        self._tail = np.zeros(N_FFT // 2, np.float32)
         self._samples = 0
         self._frames = 0
 
@@ -28,13 +28,13 @@ class FrameCutter:
         At the end of the stream, all others.
         """
         self._samples += len(piece)
-        after = np.zeros(N_FFT // 2 if last else 0, np.float32)
-        signal = np.concatenate([self._rest, piece, after])
+        padding = np.zeros(N_FFT // 2 if last else 0, np.float32)
+        signal = np.concatenate([self._tail, piece, padding])
         frames = max((len(signal) - N_FFT) // HOP + 1, 0)
         if last:
             frames = frame_count(self._samples) - self._frames
         self._frames += frames
-        self._rest = signal[frames * HOP :].copy()
+        self._tail = signal[frames * HOP :].copy()
         return signal, frames
 
 

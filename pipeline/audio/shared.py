@@ -12,12 +12,12 @@ from pipeline.audio.framing import FrameCutter
 from pipeline.kernels import mel, mixing, spectra
 
 
-class Shared:
+class SharedAnalysis:
     """The state behind the blocks of one stream."""
 
     def __init__(self, info: StreamInfo) -> None:
         self._info = info
-        self._begun = False
+        self._has_begun = False
         self._read: set[str] = set()
         self._resampler = (
             None
@@ -28,7 +28,7 @@ class Shared:
 
     def mono(self, block: AudioBlock) -> Float32:
         """Return the block's part of the mix at 22,050 Hz, (n,)."""
-        self._follow("mono")
+        self._require_from_start("mono")
         mix = mixing.mean_of_channels(block.samples)
         if self._resampler is None:
             return mix
@@ -37,7 +37,7 @@ class Shared:
 
     def framed(self, block: AudioBlock) -> tuple[Float32, int]:
         """Return the signal of the frames that the block completes, and their number."""
-        self._follow("framed")
+        self._require_from_start("framed")
         return self._cutter.cut(block.mono, last=block.last)
 
     def power(self, block: AudioBlock) -> Float32:
@@ -48,7 +48,7 @@ class Shared:
     @staticmethod
     def mel(block: AudioBlock) -> Float32:
         """Return the mel bands of those frames, (frames, 128)."""
-        # not of `power`, which nobody else may want: this is faster, and the numbers depend on nobody else
+        # not of `power`, which no other family may need: this is faster, and the numbers depend on no other family
         return spectra.mel_bands(*block.framed)
 
     @staticmethod
@@ -56,13 +56,13 @@ class Shared:
         """Return the mel bands of those frames in dB, (frames, 128)."""
         return mel.decibels(block.mel)
 
-    def settle(self, block: AudioBlock) -> None:
-        """Advance what was read before and was not read of this block."""
+    def catch_up(self, block: AudioBlock) -> None:
+        """Compute what families read of earlier blocks and have not read of this one, so that no block is left out."""
         for name in tuple(self._read):
             getattr(block, name)
-        self._begun = True
+        self._has_begun = True
 
-    def _follow(self, name: str) -> None:
-        if self._begun and name not in self._read:
+    def _require_from_start(self, name: str) -> None:
+        if self._has_begun and name not in self._read:
             raise RuntimeError(f"a block's {name} was first asked for in the middle of a stream")
         self._read.add(name)

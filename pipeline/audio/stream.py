@@ -20,16 +20,16 @@ class AudioStream:
 
     def blocks(self, pieces: Iterable[Float32]) -> Iterator[AudioBlock]:
         """Yield a block for each piece (n, channels) of any size, and the last one."""
-        from pipeline.audio.shared import Shared
+        from pipeline.audio.shared import SharedAnalysis
 
-        shared = Shared(self.info)
+        shared = SharedAnalysis(self.info)
         for piece in pieces:
             if not len(piece):
                 continue
             self.frames += len(piece)
             block = AudioBlock(piece, shared, last=False)
             yield block
-            shared.settle(block)
+            shared.catch_up(block)
         yield AudioBlock(np.empty((0, self.info.channels), np.float32), shared, last=True)
 
 
@@ -40,7 +40,7 @@ class Audio:
     samples: Float32
     sample_rate_hz: int
     note: str = field(default="")
-    """What the decoder had to say of the file, empty when there was nothing."""
+    """What the decoder reported of the file, empty when it reported nothing."""
 
     @property
     def duration_s(self) -> float:

@@ -9,19 +9,19 @@ from pipeline.audio.block import ANALYSIS_RATE_HZ
 from pipeline.audio.framing import HOP
 
 LEVEL_FLOOR_DB = -80.0
-"""Levels count no further down than this below the loudest frame."""
+"""The floor of a level, relative to the loudest frame."""
 LEVELS = {
     "mean": "dB", "std": "dB", "p5": "dB", "p25": "dB", "p50": "dB", "p75": "dB", "p95": "dB",
     "above_20": "1", "above_40": "1", "above_60": "1", "skew": "1", "kurtosis": "1",
     "step_std": "dB", "step_mean": "dB", "rise_max": "dB", "drop_max": "dB", "max": "dBFS",
 }  # fmt: skip
-"""Names and units of what `level_statistics` tells."""
+"""Names and units of what `level_statistics` returns."""
 
 OCTAVES_HZ = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Lower edges of the octaves of modulation."""
 
 REPETITION = ("max", "min", "lag1", "lag2", "lag4", "lag8")
-"""Names of what `repetition` tells."""
+"""Names of what `repetition` returns."""
 
 _LAGS = slice(4, 86)  # 0.1 to 2 s
 

@@ -1,6 +1,6 @@
-"""What `frame_stats` hears in each frame: mel bands, the shape of the spectrum, contrast, level, sign changes.
+"""What `frame_stats` measures in each frame: mel bands, the shape of the spectrum, contrast, level, sign changes.
 
-With librosa's numbers, gathered block by block: the spectrum of a long recording never lies in memory as a whole.
+With librosa's numbers, block by block: the spectrum of a long recording is never in memory as a whole.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ class Frames:
     mel_decibels: Float32
     """(frames, 40), mel bands, dB re 1."""
     shapes: Float32
-    """(frames, 19): what `spectral_shapes` tells."""
+    """(frames, 19): what `spectral_shapes` returns."""
     crossings: Float64
     """(frames,): the share of samples at which the sign changes."""
     flux: Float64
@@ -54,13 +54,13 @@ class Frames:
 
     def shape(self, columns: slice) -> Float64:
         """Return some of the columns that `SHAPES` names, (frames, columns)."""
-        found = np.empty((len(self.shapes), len(SHAPES)))
-        found[:, 0] = self.crossings
-        found[:, 1:4] = self.shapes[:, :_FLATNESS]
-        found[:, 1:4] /= 1000
-        found[:, 4] = self.shapes[:, _FLATNESS]
-        found[:, 5] = self.flux
-        return found[:, columns]
+        shape = np.empty((len(self.shapes), len(SHAPES)))
+        shape[:, 0] = self.crossings
+        shape[:, 1:4] = self.shapes[:, :_FLATNESS]
+        shape[:, 1:4] /= 1000
+        shape[:, 4] = self.shapes[:, _FLATNESS]
+        shape[:, 5] = self.flux
+        return shape[:, columns]
 
     def contrast(self, columns: slice) -> Float64:
         """Return peaks over valleys in some of the bands, (frames, columns), dB.
@@ -84,8 +84,8 @@ class Frames:
         return np.maximum(self.mel_decibels[:, columns], floor)
 
 
-class FrameGatherer:
-    """Gathers the frame features of a stream."""
+class FrameAccumulator:
+    """Computes the frame features of a stream."""
 
     def __init__(self) -> None:
         self.samples = 0
@@ -96,7 +96,7 @@ class FrameGatherer:
         self._crossings = SignChanges()
 
     def push(self, block: AudioBlock) -> None:
-        """Take the next block."""
+        """Add the frames of the next block."""
         from pipeline.kernels import mel
 
         self.samples += len(block.mono)
@@ -129,34 +129,34 @@ class SignChanges:
 
     def __init__(self) -> None:
         self._hops: list[Float32] = []
-        self._rest = np.empty(0, np.float32)
-        self._before: bool | None = None
+        self._tail = np.empty(0, np.float32)
+        self._last_sign: bool | None = None
 
     def push(self, mono: Float32) -> None:
-        """Take the next samples, (n,)."""
-        signal = np.concatenate([self._rest, mono])
-        whole = len(signal) // HOP * HOP
-        self._rest = signal[whole:].copy()
-        self._count(signal[:whole])
+        """Count in the next samples, (n,)."""
+        signal = np.concatenate([self._tail, mono])
+        complete = len(signal) // HOP * HOP
+        self._tail = signal[complete:].copy()
+        self._count(signal[:complete])
 
     def _count(self, signal: Float32) -> None:
         from pipeline.kernels import shapes
 
         if not len(signal):
             return
-        # The ends go on: there is no change before the first sample.
-        before = bool(signal[0] < np.float32(-1e-10)) if self._before is None else self._before
-        hops, self._before = shapes.sign_changes(signal, HOP, before=before)
+        # As if the first sample were held before it: there is no change at the start.
+        last_sign = bool(signal[0] < np.float32(-1e-10)) if self._last_sign is None else self._last_sign
+        hops, self._last_sign = shapes.sign_changes(signal, HOP, before=last_sign)
         self._hops.append(hops)
 
     def rate(self, frames: int) -> Float64:
         """Return the share of samples in each centred frame at which the sign changes, (frames,)."""
-        self._count(self._rest)
+        self._count(self._tail)
         half = N_FFT // HOP // 2
         hops = np.concatenate(self._hops)
         counted = np.zeros((frames + 2 * half, 2))
         counted[half : half + len(hops)] = hops
-        # A frame's first sample changes to nothing before it.
+        # The first sample of a frame counts no change from the one before it.
         count: Float64 = sum((counted[i : i + frames, 0] for i in range(2 * half)), -counted[:frames, 1])
         return count / N_FFT
 
@@ -173,7 +173,7 @@ def _flux(mel: Float32) -> Float64:
 
 @lru_cache(maxsize=1)
 def _contrast_bands() -> Int64:
-    """Return first bin, bin after the last, and bins averaged, for each contrast band, as librosa's choice falls.
+    """Return first bin, bin after the last, and bins averaged, for each contrast band, as librosa chooses them.
 
     A band takes in the bin below it; but for the topmost, its last bin is left out of the sorting and counted for
     the share.

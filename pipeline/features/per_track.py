@@ -9,7 +9,7 @@ from pipeline.features.row_buffer import RowBuffer
 from pipeline.features.spec import FeatureRows
 
 STATISTICS = ("mean", "std")
-"""What `Moments.row` tells of each column, in its order."""
+"""The statistics of each column in `Moments.row`, in its order."""
 
 
 # Rows worked on at once: what is computed of them stays small, however long the track.
@@ -32,7 +32,7 @@ class Moments:
         return self._count
 
     def add(self, rows: Float32 | Float64) -> None:
-        """Take the next rows, (n, columns)."""
+        """Count in the next rows, (n, columns)."""
         if not len(rows):
             return
         rows = np.asarray(rows, np.float64)
@@ -65,7 +65,7 @@ def in_pieces(rows: RowBuffer) -> Iterator[Float32]:
 
 
 def one_row(values: Float64) -> FeatureRows:
-    """Return the rows of a track told by one vector (columns,), which is of the mix and of the whole track."""
+    """Return the rows of a track with one vector (columns,), of the mix and of the whole track."""
     return FeatureRows(
         values=values[np.newaxis].astype(np.float32), start_s=np.zeros(1, np.float32), channel=np.full(1, -1, np.int8)
     )

@@ -1,8 +1,8 @@
 """Feature families of other distributions: entry points of the group `chordal.features`, named like their family.
 
 An entry point leads to an object (most simply a module) with a `spec` and a `start`, like every family here. Only
-the metadata of installed distributions is read until a family is asked for by name. Code from elsewhere is held to
-what a family promises: what it raises about a file is that family's failure on that file, never the file's.
+the metadata of installed distributions is read until a family is requested by name. What a plug-in returns is checked,
+and what it raises over a file is a failure of that family on that file, never of the file.
 """
 
 import re
@@ -26,11 +26,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 @cache
 def plugins() -> dict[str, tuple[EntryPoint, ...]]:
     """Return the entry points of the group by name, sorted; more than one for a name is a clash."""
-    found: dict[str, dict[tuple[str, str], EntryPoint]] = {}
+    by_name: dict[str, dict[tuple[str, str], EntryPoint]] = {}
     for point in entry_points(group=GROUP):
-        # One distribution may lie on the path twice, as it does while it is worked on.
-        found.setdefault(point.name, {})[_distribution(point), point.value] = point
-    return {name: tuple(points[key] for key in sorted(points)) for name, points in sorted(found.items())}
+        # A distribution may be on the path twice, as one installed for development is.
+        by_name.setdefault(point.name, {})[_distribution(point), point.value] = point
+    return {name: tuple(points[key] for key in sorted(points)) for name, points in sorted(by_name.items())}
 
 
 def check_clash(name: str, *, built_in: bool) -> None:
@@ -55,14 +55,14 @@ def load(name: str) -> FeatureFamily:
     check_clash(name, built_in=False)
     point = plugins()[name][0]
     try:
-        found = point.load()
-        spec, start = found.spec, found.start
+        family = point.load()
+        spec, start = family.spec, family.start
     except Exception as error:  # importing somebody else's code may raise anything
         fault = describe_move(error) or f"cannot be loaded ({type(error).__name__}: {error})"
         raise UsageError(f"feature family {name!r}: {describe(point)} {fault}; mend it or uninstall it") from error
     if fault := _fault(name, spec, start):
         raise UsageError(f"feature family {name!r}: {describe(point)} {fault}; mend it or uninstall it")
-    return _Held(found, origin=_distribution(point))
+    return _CheckedFamily(family, origin=_distribution(point))
 
 
 def describe(point: EntryPoint) -> str:
@@ -94,8 +94,8 @@ def _fault(name: str, spec: object, start: object) -> str:
     return ""
 
 
-class _Held:
-    """A family of a plug-in, held to its promises."""
+class _CheckedFamily:
+    """A family of a plug-in whose errors are translated and whose rows are checked."""
 
     def __init__(self, family: FeatureFamily, *, origin: str) -> None:
         self.spec = family.spec
@@ -104,42 +104,42 @@ class _Held:
 
     def start(self, stream: StreamInfo) -> Accumulator:
         """Return what computes the family's rows for one file; raises `UnsupportedError` for whatever it raises."""
-        with _surprises(self._origin):
-            return _HeldAccumulator(self._family.start(stream), self.spec, self._origin)
+        with _plugin_errors(self._origin):
+            return _CheckedAccumulator(self._family.start(stream), self.spec, self._origin)
 
 
-class _HeldAccumulator:
-    def __init__(self, working: Accumulator, spec: FeatureSpec, origin: str) -> None:
-        self._working = working
+class _CheckedAccumulator:
+    def __init__(self, accumulator: Accumulator, spec: FeatureSpec, origin: str) -> None:
+        self._accumulator = accumulator
         self._spec = spec
         self._origin = origin
 
     def push(self, block: AudioBlock) -> None:
-        with _surprises(self._origin):
-            self._working.push(block)
+        with _plugin_errors(self._origin):
+            self._accumulator.push(block)
 
     def finish(self) -> FeatureRows:
-        with _surprises(self._origin):
-            rows = self._working.finish()
-            held = FeatureRows(
+        with _plugin_errors(self._origin):
+            rows = self._accumulator.finish()
+            converted = FeatureRows(
                 values=np.ascontiguousarray(rows.values, np.float32),
                 start_s=np.asarray(rows.start_s, np.float32),
                 channel=np.asarray(rows.channel, np.int8),
             )
-            shapes = held.values.shape, held.start_s.shape, held.channel.shape
+            shapes = converted.values.shape, converted.start_s.shape, converted.channel.shape
         n = len(rows.channel)
         if shapes != (expected := ((n, *self._spec.row_shape), (n,), (n,))):
             raise UnsupportedError(
                 f"{self._origin} yields values, start_s and channel of shapes {shapes}, not {expected}"
             )
-        return held
+        return converted
 
 
 @contextmanager
-def _surprises(origin: str) -> Iterator[None]:
-    """Raise what somebody else's code raises over a file, and is no error of ours, as `UnsupportedError`.
+def _plugin_errors(origin: str) -> Iterator[None]:
+    """Raise an error of a plug-in's code over a file, unless it is one of ours, as `UnsupportedError`.
 
-    `MemoryError` passes: it tells of the process, not of the file.
+    `MemoryError` passes: its cause is the process, not the file.
     """
     try:
         yield

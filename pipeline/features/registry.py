@@ -1,6 +1,6 @@
 """The feature families there are, by name: those that come with chordal, and those of installed plug-ins.
 
-Importing this is cheap: a family loads its libraries when it computes, a plug-in is imported when it is asked for.
+Importing this is cheap: a family loads its libraries when it computes, a plug-in is imported when it is requested.
 """
 
 from functools import cache
@@ -69,11 +69,11 @@ def family(name: str) -> FeatureFamily:
 
     Raises `UsageError` that lists the names there are, or that names the plug-in that cannot be used.
     """
-    known = _by_name().get(name) or _IMPORTED.get(name)
-    if known is None and name not in plugins():
+    own = _by_name().get(name) or _IMPORTED.get(name)
+    if own is None and name not in plugins():
         raise UsageError(f"feature family {name!r}: no such family; one of: {', '.join(_names())}")
-    check_clash(name, built_in=known is not None)
-    return known if known is not None else load(name)
+    check_clash(name, built_in=own is not None)
+    return own if own is not None else load(name)
 
 
 def _names() -> list[str]:

@@ -1,4 +1,4 @@
-"""Rows that pile up while a track is decoded: in memory while they are few, in a temporary file when they are many."""
+"""The rows of a track that is being decoded: in memory while they are few, in a temporary file when they are many."""
 
 import tempfile
 import weakref
@@ -24,7 +24,7 @@ class RowBuffer:
         self._row_bytes = 4 * prod(row_shape)
         self._spill_bytes = spill_bytes
         self._pieces: list[Float32] = []
-        self._held_bytes = 0
+        self._memory_bytes = 0
         self._file: IO[bytes] | None = None
         self._mapped: Float32 | None = None
         self._rows = 0
@@ -39,8 +39,8 @@ class RowBuffer:
             self._file.write(np.ascontiguousarray(rows, np.float32).data)
             return
         self._pieces.append(np.array(rows, np.float32, order="C"))
-        self._held_bytes += len(rows) * self._row_bytes
-        if self._held_bytes > self._spill_bytes:
+        self._memory_bytes += len(rows) * self._row_bytes
+        if self._memory_bytes > self._spill_bytes:
             file: IO[bytes] = tempfile.TemporaryFile(prefix="chordal-rows-")  # noqa: SIM115 -- lives with the rows
             for piece in self._pieces:
                 file.write(piece.data)
@@ -64,10 +64,10 @@ class RowBuffer:
         if self._file is None:
             yield from self._pieces
             return
-        whole = self.values()
+        values = self.values()
         step = max(_READ_BYTES // self._row_bytes, 1)
         for first in range(0, self._rows, step):
-            yield np.array(whole[first : first + step])
+            yield np.array(values[first : first + step])
 
     def maximum(self) -> float:
         """Return the largest value of all; nothing is appended after this."""
@@ -75,6 +75,6 @@ class RowBuffer:
 
 
 def all_finite(values: Float32) -> bool:
-    """Tell whether no value is NaN or infinite, reading a piece at a time."""
+    """Return whether no value is NaN or infinite, reading a piece at a time."""
     step = max(_READ_BYTES // max(values[:1].nbytes, 1), 1)
     return all(bool(np.isfinite(values[first : first + step]).all()) for first in range(0, len(values), step))

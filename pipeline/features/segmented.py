@@ -17,30 +17,30 @@ SEGMENT = 66_150
 FRAMES = frame_count(SEGMENT)
 
 
-def clipped(decibels: Float32) -> Float32:
+def clip_range(decibels: Float32) -> Float32:
     """Return decibels with all that is further than 80 dB below their maximum raised to that; changes the array."""
     np.maximum(decibels, decibels.max() - np.float32(spectral.TOP_DB), out=decibels)
     return decibels
 
 
 class SegmentRows:
-    """Gathers one row per whole segment of the mix at 22,050 Hz; a rest is dropped."""
+    """Computes one row per whole segment of the mix at 22,050 Hz; an incomplete last one is dropped."""
 
     def __init__(self, shape: tuple[int, ...], row: Callable[[Float32], Float32], *, length: int = SEGMENT) -> None:
-        """Begin; `row` turns a segment (length,) into a row of a shape."""
+        """`row` turns a segment (length,) into a row of a shape."""
         self._segment = np.empty(length, np.float32)
         self._filled = 0
         self._row = row
         self._rows = RowBuffer(shape)
 
     def push(self, block: AudioBlock) -> None:
-        """Take the next block."""
-        rest = block.mono
-        while len(rest):
-            taken = rest[: len(self._segment) - self._filled]
-            self._segment[self._filled : self._filled + len(taken)] = taken
-            self._filled += len(taken)
-            rest = rest[len(taken) :]
+        """Add the next block."""
+        samples = block.mono
+        while len(samples):
+            piece = samples[: len(self._segment) - self._filled]
+            self._segment[self._filled : self._filled + len(piece)] = piece
+            self._filled += len(piece)
+            samples = samples[len(piece) :]
             if self._filled == len(self._segment):
                 self._rows.append(self._row(self._segment)[np.newaxis])
                 self._filled = 0

@@ -18,13 +18,13 @@ def slope(frames: Float64, order: int) -> Float64:
     offsets = np.arange(-half, half + 1)
     fit = np.linalg.pinv(np.vander(offsets, order + 1, increasing=True).astype(np.float64))
     weights = fit[order] * order  # of the highest power; twice it is the curvature
-    found = np.empty_like(frames)
+    derivative = np.empty_like(frames)
     inner = np.zeros((len(frames) - 2 * half, frames.shape[1]))
     for i, weight in enumerate(weights):
         if weight:
             inner += weight * frames[i : i + len(inner)]
-    found[half:-half] = inner
+    derivative[half:-half] = inner
     for ends, window in ((slice(0, half), frames[: 2 * half + 1]), (slice(-half, None), frames[-2 * half - 1 :])):
         # a line has one slope, a parabola one curvature
-        found[ends] = weights @ window
-    return found
+        derivative[ends] = weights @ window
+    return derivative

@@ -30,11 +30,11 @@ class FeatureSpec(Value, frozen=True, kw_only=True):
     @property
     def fingerprint(self) -> str:
         """The first 12 hex digits of BLAKE2b over everything that decides the numbers."""
-        told = msgspec.json.encode(
+        content = msgspec.json.encode(
             {"name": self.name, "version": self.version, "columns": self.columns, "parameters": self.parameters},
             order="deterministic",
         )
-        return hashlib.blake2b(told, digest_size=6).hexdigest()
+        return hashlib.blake2b(content, digest_size=6).hexdigest()
 
     @property
     def key(self) -> str:
@@ -59,10 +59,10 @@ class FeatureRows:
 
 
 class Accumulator(Protocol):
-    """A family at work on one track: takes the blocks as they are decoded, and tells the rows at the end."""
+    """Computes a family's rows of one track from its blocks, as they are decoded."""
 
     def push(self, block: AudioBlock) -> None:
-        """Take the next block; its arrays are only valid until the next one.
+        """Add the next block; its arrays are only valid until the next one.
 
         May raise a `PermanentError`, which is the family's failure on this track.
         """
@@ -94,7 +94,7 @@ class FeatureFamily(Protocol):
 
 def compute(family: FeatureFamily, audio: Audio) -> FeatureRows:
     """Return a family's rows of audio that is in memory as a whole."""
-    working = family.start(audio.info)
+    accumulator = family.start(audio.info)
     for block in AudioStream(audio.info).blocks(audio.pieces()):
-        working.push(block)
-    return working.finish()
+        accumulator.push(block)
+    return accumulator.finish()

@@ -6,7 +6,7 @@ from pipeline.errors import TooShortError
 
 MEL_BANDS = 128
 TOP_DB = 80.0
-"""librosa's MFCC hears nothing further than this below the loudest mel band of the signal."""
+"""librosa's MFCC is of nothing further than this below the loudest mel band of the signal."""
 
 PARAMETERS: dict[str, float | int | str | bool] = {
     "rate_hz": ANALYSIS_RATE_HZ,

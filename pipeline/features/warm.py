@@ -19,9 +19,9 @@ def warm(names: Collection[str] = ()) -> None:
     for channels in (1, 2, 3):
         audio = Audio(samples=sound[:, :channels], sample_rate_hz=8_000)
         # All on one stream, which resamples and transforms once.
-        working = [family.start(audio.info) for name, family in built_in().items() if name in names or not names]
+        accumulators = [family.start(audio.info) for name, family in built_in().items() if name in names or not names]
         for block in AudioStream(audio.info).blocks(audio.pieces()):
-            for each in working:
-                each.push(block)
-        for each in working:
-            each.finish()
+            for accumulator in accumulators:
+                accumulator.push(block)
+        for accumulator in accumulators:
+            accumulator.finish()

@@ -1,4 +1,4 @@
-"""For families that want a signal as a whole: it is collected up to a bound."""
+"""For families of the whole signal: it is collected up to a bound."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def of_mono(
     compute: Callable[[Float32], FeatureRows], *, max_duration_s: float = MAX_DURATION_S
 ) -> Callable[[StreamInfo], Accumulator]:
     """Return a family's `start` from a function of the whole mix at 22,050 Hz, (n,)."""
-    return lambda _: _Collecting(
+    return lambda _: _WholeSignal(
         lambda block: block.mono, compute, max_samples=int(max_duration_s * ANALYSIS_RATE_HZ), bound_s=max_duration_s
     )
 
@@ -29,7 +29,7 @@ def of_audio(
     """Return a family's `start` from a function of the whole audio at its own rate, all channels."""
 
     def start(stream: StreamInfo) -> Accumulator:
-        return _Collecting(
+        return _WholeSignal(
             lambda block: block.samples,
             lambda samples: compute(Audio(samples=samples, sample_rate_hz=stream.rate_hz)),
             max_samples=int(max_duration_s * stream.rate_hz),
@@ -39,8 +39,8 @@ def of_audio(
     return start
 
 
-class _Collecting:
-    """Keeps pieces of a signal, and computes the rows of all of it."""
+class _WholeSignal:
+    """Collects the pieces of a signal and computes the rows of all of it."""
 
     def __init__(
         self,
@@ -55,17 +55,17 @@ class _Collecting:
         self._max_samples = max_samples
         self._bound_s = bound_s
         self._samples = 0
-        self._kept: list[Float32] = []
+        self._pieces: list[Float32] = []
 
     def push(self, block: AudioBlock) -> None:
         piece = self._piece(block)
         self._samples += len(piece)
         if self._samples > self._max_samples:
-            self._kept.clear()
+            self._pieces.clear()
             raise TooLargeError(f"longer than this family's bound of {self._bound_s:,.0f} s")
-        self._kept.append(piece.copy())
+        self._pieces.append(piece.copy())
 
     def finish(self) -> FeatureRows:
-        whole = np.concatenate(self._kept)
-        self._kept.clear()
-        return self._compute(whole)
+        signal = np.concatenate(self._pieces)
+        self._pieces.clear()
+        return self._compute(signal)

@@ -19,7 +19,7 @@ def kernel(function: Function) -> Function:
         nogil=True,
         boundscheck=False,
         error_model="numpy",
-        # Sums may be reordered into lanes, and no sample is NaN: what decodes them sees to that.
+        # Sums may be reordered into lanes, and no sample is NaN: the decoders refuse those.
         fastmath={"reassoc", "contract", "nsz", "arcp", "nnan"},
     )(function)
     compiled._cache = KernelCache(function)

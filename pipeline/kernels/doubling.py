@@ -1,7 +1,7 @@
-"""True peaks of blocks with strong content up to half the rate, which no short filter hears.
+"""True peaks of blocks with strong content up to half the rate, for which a short filter is inexact.
 
-A block is sampled at twice its rate by two transforms, exactly. Then it holds nothing above a quarter of its rate, and
-a short filter tells what lies between.
+A block is sampled at twice its rate by two transforms, exactly. Then it has nothing above a quarter of its rate, and a
+short filter interpolates between its samples.
 """
 
 from functools import lru_cache
@@ -17,7 +17,7 @@ from pipeline.kernels.vectors import LANES
 # With these the filter is off by 1.5e-6 of the largest value at most.
 _TAPS = 32
 _BETA = 12.0
-# Samples looked at together.
+# Samples of a group.
 _GROUP = 64
 # A sine of a quarter of the rate rises between samples by 0.21 of its second difference, others by less.
 _RISE = 0.5
@@ -29,15 +29,15 @@ def true_peaks(blocks: Float32) -> Float32:
     peaks = np.empty(len(blocks), np.float32)
     plan = fourier.plan(length)
     if plan is not None:
-        _peaks_by_plan(np.ascontiguousarray(blocks), plan, _halfway(length), _middle(), peaks)
+        _peaks_by_plan(np.ascontiguousarray(blocks), plan, _half_sample_shift(length), _middle(), peaks)
         return peaks
     from scipy import fft
 
     bins = np.arange(length // 2 + 1)
-    turns = np.exp(1j * np.pi * bins / length).astype(np.complex64)
+    twiddles = np.exp(1j * np.pi * bins / length).astype(np.complex64)
     if length % 2 == 0:
-        turns[-1] = 0  # half of the middle bin turns each way
-    between = fft.irfft(fft.rfft(blocks, axis=1) * turns, length, axis=1)
+        twiddles[-1] = 0  # half of the middle bin shifts each way
+    between = fft.irfft(fft.rfft(blocks, axis=1) * twiddles, length, axis=1)
     doubled = np.stack([blocks, between], axis=2).reshape(len(blocks), -1)
     _peaks(doubled, _middle(), peaks)
     return peaks
@@ -57,12 +57,12 @@ def windowed_sine(time: Float64, beta: float) -> Float64:
 
 
 @lru_cache(maxsize=4)
-def _halfway(length: int) -> tuple[Complex64, Complex64]:
-    """Return what makes of the transform Z of a block's pairs that of the pairs half a sample later, (n,) each.
+def _half_sample_shift(length: int) -> tuple[Complex64, Complex64]:
+    """Return the factors from the transform Z of a block's pairs to that of the pairs half a sample later, (n,) each.
 
     Bin k of it is the sum of bin k of Z times the first, and of the conjugate of bin n - k times the second. With
     E = (Z[k] + Z*[n - k]) / 2 and O = (Z[k] - Z*[n - k]) / 2i, the transforms of the even and the odd samples, the
-    block's own bins are E + w O and E - w O for w = exp(-2 pi i k / 2n); turned by half a sample and paired again they
+    block's own bins are E + w O and E - w O for w = exp(-2 pi i k / 2n); shifted by half a sample and paired again they
     are (1 + i) (cos(a) O - sin(a) exp(2ia) E), a = pi k / 2n. Divided by n, for the way back.
     """
     half = length // 2
@@ -78,23 +78,23 @@ def _peaks_by_plan(
 ) -> None:
     length = blocks.shape[1]
     half = length // 2
-    memory = fourier.memory_for(plan)
+    memory = fourier.workspace(plan)
     spectrum = np.empty((2, half + LANES), np.float32)
     later = np.empty(length, np.float32)
     doubled = np.empty((1, 2 * length), np.float32)
     for b in range(len(blocks)):
         fourier.transform(blocks[b], plan, memory, spectrum)
-        _turn(spectrum, halfway[0], halfway[1], later)
+        _shift(spectrum, halfway[0], halfway[1], later)
         fourier.transform(later, plan, memory, spectrum)
-        _weave(blocks[b], spectrum, doubled[0])
+        _interleave(blocks[b], spectrum, doubled[0])
         _peaks(doubled, middle, peaks[b : b + 1])
 
 
 @kernel
-def _turn(spectrum: Float32, own: Complex64, mirrored: Complex64, later: Float32) -> None:
+def _shift(spectrum: Float32, own: Complex64, mirrored: Complex64, later: Float32) -> None:
     """Write the transform of the pairs half a sample later, imaginary parts first: transformed, it is the way back."""
     n = len(own)
-    # The first bin mirrors itself; of the middle bin nothing is left half a sample later.
+    # The first bin mirrors itself; the middle bin is zero half a sample later.
     later[0] = later[1] = (spectrum[0, 0] + spectrum[1, 0]) / np.float32(2 * n)
     real, imaginary = spectrum[0, 1:n], spectrum[1, 1:n]
     last = np.uintp(n - 2)  # without a sign, for indices that cannot be negative
@@ -106,7 +106,7 @@ def _turn(spectrum: Float32, own: Complex64, mirrored: Complex64, later: Float32
 
 
 @kernel
-def _weave(block: Float32, spectrum: Float32, doubled: Float32) -> None:
+def _interleave(block: Float32, spectrum: Float32, doubled: Float32) -> None:
     """Write the samples of a block and those between them, which come back with real and imaginary parts exchanged."""
     even, odd = spectrum[1], spectrum[0]
     for k in range(np.uintp(len(block) // 2)):
@@ -119,9 +119,9 @@ def _weave(block: Float32, spectrum: Float32, doubled: Float32) -> None:
 
 @kernel
 def _peaks(doubled: Float32, middle: Float32, peaks: Float32) -> None:
-    """Fill in the largest magnitudes of signals (signals, samples) and of what lies in the middle between samples.
+    """Write the largest magnitudes of signals (signals, samples) and of the middles between their samples.
 
-    Nothing in them lies above a quarter of their rate.
+    The signals have nothing above a quarter of their rate.
     """
     length = doubled.shape[1]
     around = np.empty(_GROUP + _TAPS, np.float32)
@@ -143,15 +143,15 @@ def _peaks(doubled: Float32, middle: Float32, peaks: Float32) -> None:
 
 @kernel
 def _may_rise(signal: Float32, first: int, best: Scalar) -> Scalar:
-    """Tell whether a value just before one of a group of samples may reach the best."""
+    """Return whether a value just before one of a group of samples may reach the best."""
     end = first + _GROUP
     if first == 0 or end >= len(signal):
-        return True  # at the ends, where the signal is taken for periodic
+        return True  # at the ends, where the signal counts as periodic
     rise, two = np.float32(_RISE), np.float32(2)
-    before, here, after = signal[first - 2 : end - 1], signal[first - 1 : end], signal[first : end + 1]
+    left, centre, right = signal[first - 2 : end - 1], signal[first - 1 : end], signal[first : end + 1]
     reached = np.int32(0)
-    for i in range(len(here)):
-        reached = np.int32(reached + (abs(here[i]) + rise * abs(before[i] - two * here[i] + after[i]) > best))
+    for i in range(len(centre)):
+        reached = np.int32(reached + (abs(centre[i]) + rise * abs(left[i] - two * centre[i] + right[i]) > best))
     return reached > 0
 
 
@@ -169,7 +169,7 @@ def largest(signal: Float32) -> Scalar:
 
 @kernel
 def cut(block: Float32, first: int, part: Float32) -> None:
-    """Fill in a part of a block that is taken for periodic, as resampling by FFT does."""
+    """Copy a part of a block that counts as periodic, as in resampling by FFT."""
     length = len(block)
     if first >= 0 and first + len(part) <= length:
         for i in range(len(part)):

@@ -1,8 +1,8 @@
 """The Fourier transform of blocks of many samples, in two passes that stay in the nearest cache.
 
 A real block of 2n samples is transformed as n complex numbers, its even samples real, its odd ones imaginary:
-n = rows * columns numbers, row by row, are transformed along columns, eight beside each other, turned, and transformed
-along rows, eight beside each other.
+n = rows * columns numbers, row by row, are transformed along columns, eight side by side, multiplied by twiddle
+factors, and transformed along rows, eight side by side.
 """
 
 from functools import lru_cache
@@ -12,26 +12,26 @@ import numpy as np
 
 from pipeline.arrays import Complex64, Float32, Int64
 from pipeline.kernels.compiling import kernel
-from pipeline.kernels.vectors import LANES, UNIT, part_units, read_pairs, step, turn_over
+from pipeline.kernels.vectors import LANES, UNIT, read_pairs, split_units, step, transpose
 
 # The longer of the two short transforms, over the root of their product, at most.
 _LONGER = 3
 
 
 class Plan(NamedTuple):
-    """How blocks of a length are transformed."""
+    """The transform of blocks of one length."""
 
     rows: int
     columns: int
     column_radices: Int64
-    """Of the transforms along columns, of size `rows`, and the turns after their steps."""
-    column_turns: Float32
+    """Of the transforms along columns, of size `rows`, and the twiddle factors after their steps."""
+    column_twiddles: Float32
     row_radices: Int64
-    row_turns: Float32
-    between: Float32
-    """The turns between the passes."""
-    apart: Float32
-    """Those that part even and odd samples, (2, n / 2 + 1)."""
+    row_twiddles: Float32
+    pass_twiddles: Float32
+    """The twiddle factors between the passes."""
+    real_twiddles: Float32
+    """Those that separate even and odd samples, (2, n / 2 + 1)."""
 
 
 def _radices(size: int) -> list[int]:
@@ -53,7 +53,7 @@ def _radices(size: int) -> list[int]:
 
 @lru_cache(maxsize=4)
 def plan(length: int) -> Plan | None:
-    """Return how blocks of a length are transformed, or None if they cannot be here."""
+    """Return the plan for blocks of a length, or None for a length without one."""
     half = length // 2
     if length % 2 or half < LANES**2 or not _radices(half):
         return None
@@ -68,16 +68,16 @@ def plan(length: int) -> Plan | None:
         rows,
         columns,
         np.array(by_column),
-        _step_turns(by_column),
+        _step_twiddles(by_column),
         np.array(by_row),
-        _step_turns(by_row),
-        _between(rows, columns),
-        np.stack(_parts(_roots(np.arange(half // 2 + 1), length))),
+        _step_twiddles(by_row),
+        _pass_twiddles(rows, columns),
+        np.stack(_real_and_imaginary(_roots(np.arange(half // 2 + 1), length))),
     )
 
 
 def _cost(size: int, beside: int) -> int:
-    """Return about how long transforms of a size take: their steps, a reading and a writing, by vectors."""
+    """Return the cost of transforms of a size: their steps, reading and writing, in vectors."""
     return (len(_radices(size)) + 2) * size * -(-beside // LANES)
 
 
@@ -86,31 +86,31 @@ def _roots(steps: Int64, size: int) -> Complex64:
     return roots
 
 
-def _parts(numbers: Complex64) -> tuple[Float32, Float32]:
+def _real_and_imaginary(numbers: Complex64) -> tuple[Float32, Float32]:
     return numbers.real, numbers.imag
 
 
-def _step_turns(radices: list[int]) -> Float32:
-    """Return the turns after each step, one after the other, as `_transform` reads them."""
+def _step_twiddles(radices: list[int]) -> Float32:
+    """Return the twiddle factors of all steps, one step after the other, as `_transform` reads them."""
     rest = int(np.prod(radices))
-    turns = []
+    twiddles = []
     for radix in radices:
-        turns.append(_roots(np.outer(np.arange(rest // radix), np.arange(1, radix)), rest).ravel())
+        twiddles.append(_roots(np.outer(np.arange(rest // radix), np.arange(1, radix)), rest).ravel())
         rest //= radix
-    return np.concatenate(turns).view(np.float32)
+    return np.concatenate(twiddles).view(np.float32)
 
 
-def _between(rows: int, columns: int) -> Float32:
-    """Return the turns between the passes as the first one reads them, with zeros where rows end within a vector."""
+def _pass_twiddles(rows: int, columns: int) -> Float32:
+    """Return the twiddle factors between the passes as the first one reads them, zeros filling up the last vector."""
     starts = [min(start, columns - LANES) for start in range(0, columns, LANES)]
     steps = np.arange(rows)[:, np.newaxis] * np.add.outer(starts, np.arange(LANES))[:, np.newaxis]
-    turns = np.stack(_parts(_roots(steps, rows * columns)), axis=2)
-    return np.pad(turns, ((0, 0), (0, -rows % LANES), (0, 0), (0, 0))).ravel()
+    twiddles = np.stack(_real_and_imaginary(_roots(steps, rows * columns)), axis=2)
+    return np.pad(twiddles, ((0, 0), (0, -rows % LANES), (0, 0), (0, 0))).ravel()
 
 
 @kernel
-def memory_for(plan: Plan) -> Float32:
-    """Return the memory that the passes work in: two tiles, and the matrix of rows."""
+def workspace(plan: Plan) -> Float32:
+    """Return the working memory of the passes: two tiles, and the matrix of rows."""
     return np.empty(2 * _tile(plan) + plan.columns * _row(plan), np.float32)
 
 
@@ -125,65 +125,65 @@ def _row(plan: Plan) -> int:
 
 
 @kernel
-def along_columns(signal: Float32, plan: Plan, memory: Float32) -> None:
-    """Do the first pass: of the pairs of a signal (2n,), into the matrix of rows."""
+def transform_columns(signal: Float32, plan: Plan, memory: Float32) -> None:
+    """Do the first pass: from the pairs of a signal (2n,) into the matrix of rows."""
     rows, columns = plan.rows, plan.columns
     tile, row = _tile(plan), _row(plan)
-    along = 0
+    offset = 0
     for start in range(0, columns, LANES):
         first = min(start, columns - LANES)
         read_pairs(signal, 2 * first, 2 * columns, rows, memory, 0)
-        at = _transform(memory, 0, UNIT, tile, 0, rows, plan.column_radices, plan.column_turns)
-        # what is left of the last vector is zero
+        at = _transform(memory, 0, UNIT, tile, 0, rows, plan.column_radices, plan.column_twiddles)
+        # the end of the last vector is zero
         memory[at + rows * UNIT : at + row // 2 * UNIT] = 0
         for k in range(0, rows, LANES):
-            turn_over(memory, at + k * UNIT, plan.between, along, 2 * tile + first * row + 2 * k, row)
-            along += LANES * UNIT
+            transpose(memory, at + k * UNIT, plan.pass_twiddles, offset, 2 * tile + first * row + 2 * k, row)
+            offset += LANES * UNIT
 
 
 @kernel
-def along_rows(memory: Float32, plan: Plan, first: int) -> int:
-    """Do the second pass for eight bins from a first one on, and those `rows` bins apart; return where they lie."""
+def transform_rows(memory: Float32, plan: Plan, first: int) -> int:
+    """Do the second pass for eight bins from a first one on, and those `rows` bins apart; return their index."""
     tile, row = _tile(plan), _row(plan)
-    return _transform(memory, 2 * (tile + first), row, 0, tile, plan.columns, plan.row_radices, plan.row_turns)
+    return _transform(memory, 2 * (tile + first), row, 0, tile, plan.columns, plan.row_radices, plan.row_twiddles)
 
 
 @kernel
 def transform(signal: Float32, plan: Plan, memory: Float32, spectrum: Float32) -> None:
     """Transform the pairs of a signal (2n,) into real and imaginary parts, (2, n + 8); the last eight are spare."""
     rows = plan.rows
-    along_columns(signal, plan, memory)
-    # Backwards: what a vector that sticks out writes over the next row's beginning is written again.
+    transform_columns(signal, plan, memory)
+    # Backwards: the last vector of a row overwrites the beginning of the next row, which is then written again.
     for first in range((rows - 1) // LANES * LANES, -1, -LANES):
-        at = along_rows(memory, plan, first)
-        part_units(memory, at, plan.columns, spectrum[0], spectrum[1], first, rows)
+        at = transform_rows(memory, plan, first)
+        split_units(memory, at, plan.columns, spectrum[0], spectrum[1], first, rows)
 
 
 @kernel
 def _transform(
-    memory: Float32, at: int, row: int, to: int, other: int, size: int, radices: Int64, turns: Float32
+    memory: Float32, at: int, row: int, to: int, other: int, size: int, radices: Int64, twiddles: Float32
 ) -> int:
-    """Transform a size of units that lie a row apart from a place on, in turn to two other places; return which one.
+    """Transform `size` units from index `at` on, `row` floats apart, alternating between two indices; return the last.
 
-    The second of them may be that where the units lie.
+    `other` may be `at`.
     """
-    done, used = 1, 0
+    done, offset = 1, 0
     for i in range(len(radices)):
         radix = radices[i]
         rest = size // (done * radix)
         if radix == 2:
-            step(2, memory, at, row, to, done, rest, turns, used)
+            step(2, memory, at, row, to, done, rest, twiddles, offset)
         elif radix == 3:
-            step(3, memory, at, row, to, done, rest, turns, used)
+            step(3, memory, at, row, to, done, rest, twiddles, offset)
         elif radix == 4:
-            step(4, memory, at, row, to, done, rest, turns, used)
+            step(4, memory, at, row, to, done, rest, twiddles, offset)
         elif radix == 5:
-            step(5, memory, at, row, to, done, rest, turns, used)
+            step(5, memory, at, row, to, done, rest, twiddles, offset)
         elif radix == 6:
-            step(6, memory, at, row, to, done, rest, turns, used)
+            step(6, memory, at, row, to, done, rest, twiddles, offset)
         else:
-            step(7, memory, at, row, to, done, rest, turns, used)
-        used += 2 * (radix - 1) * rest
+            step(7, memory, at, row, to, done, rest, twiddles, offset)
+        offset += 2 * (radix - 1) * rest
         done *= radix
         at, row, to, other = to, UNIT, other, to
     return at

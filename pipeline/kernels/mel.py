@@ -18,10 +18,10 @@ _ROOT_HALF = np.float32(0.5**0.5).view(np.int32)
 def _log2_polynomial() -> tuple[np.float32, ...]:
     """Return the coefficients of log2(1 + r) / r from the root of a half to the root of two, lowest first."""
     low, high = 0.5**0.5 - 1, 2**0.5 - 1
-    # at an even number of Chebyshev's places none is zero
-    places = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(400) + 0.5) / 400)
-    fit = np.polynomial.Polynomial.fit(places, np.log2(1 + places) / places, 8)
-    return tuple(np.float32(each) for each in fit.convert().coef)
+    # of an even number of Chebyshev's nodes none is zero
+    nodes = (low + high) / 2 + (high - low) / 2 * np.cos(np.pi * (np.arange(400) + 0.5) / 400)
+    fit = np.polynomial.Polynomial.fit(nodes, np.log2(1 + nodes) / nodes, 8)
+    return tuple(np.float32(coefficient) for coefficient in fit.convert().coef)
 
 
 _LOG2 = _log2_polynomial()
@@ -29,9 +29,9 @@ _LOG2 = _log2_polynomial()
 
 def bands(power: Float32, count: int = 128) -> Float32:
     """Return the power in each mel band, (frames, bands), of power spectra (frames, 1025)."""
-    found = np.empty((len(power), count), np.float32)
-    _bands(power, *edges(count), new_tile(np.float32), found)
-    return found
+    out = np.empty((len(power), count), np.float32)
+    _bands(power, *edges(count), new_tile(np.float32), out)
+    return out
 
 
 @lru_cache(maxsize=4)
@@ -61,15 +61,15 @@ def cosines(bands: int, count: int) -> Float32:
 
 def decibels(power: Float32) -> Float32:
     """Return a power in dB re 1, floored at -100 dB, as a new array; within 2e-5 dB of the exact value."""
-    found = np.empty(power.shape, np.float32)
+    out = np.empty(power.shape, np.float32)
     mantissa = np.empty(power.size, np.int32)
     bits = np.ascontiguousarray(power).reshape(-1).view(np.int32)
-    _decibels(bits, mantissa, mantissa.view(np.float32), found.reshape(-1))
-    return found
+    _decibels(bits, mantissa, mantissa.view(np.float32), out.reshape(-1))
+    return out
 
 
 @kernel
-def _decibels(bits: Int32, mantissa: Int32, part: Float32, found: Float32) -> None:
+def _decibels(bits: Int32, mantissa: Int32, part: Float32, out: Float32) -> None:
     """Fill in the dB of floats' bits: the exponent is most of a logarithm, a polynomial of the mantissa the rest.
 
     `part` is the mantissa's memory, read as floats.
@@ -81,19 +81,19 @@ def _decibels(bits: Int32, mantissa: Int32, part: Float32, found: Float32) -> No
         floored = max(bits[i], _LEAST)
         exponent = np.int32(floored - _ROOT_HALF) >> np.int32(23)
         mantissa[i] = floored - (exponent << np.int32(23))
-        found[i] = exponent
+        out[i] = exponent
     for i in range(len(bits)):
         r = part[i] - one
-        rest = ((((((((c8 * r + c7) * r + c6) * r + c5) * r + c4) * r + c3) * r + c2) * r + c1) * r + c0) * r
-        told = octave * (rest + found[i])
-        found[i] = told if told > floor else floor  # noqa: FURB136 -- max() of floats does not vectorise
+        fraction = ((((((((c8 * r + c7) * r + c6) * r + c5) * r + c4) * r + c3) * r + c2) * r + c1) * r + c0) * r
+        level = octave * (fraction + out[i])
+        out[i] = level if level > floor else floor  # noqa: FURB136 -- max() of floats does not vectorise
 
 
 @lru_cache(maxsize=4)
 def edges(count: int) -> tuple[Int64, Int64, Float32]:
     """Return each filter's first bin, how many times four bins it has, and all weights, filter by filter.
 
-    A filter is filled up to times four with weights of zero, which may lie up to three bins behind the last.
+    Each filter is padded to a multiple of four with weights of zero, up to three bins behind the last.
     """
     weights = filters(count)
     first = np.array([np.flatnonzero(row)[0] for row in weights])
@@ -104,7 +104,7 @@ def edges(count: int) -> tuple[Int64, Int64, Float32]:
 
 
 @kernel
-def _bands(power: Float32, first: Int64, steps: Int64, weights: Float32, tile: Float32, found: Float32) -> None:
+def _bands(power: Float32, first: Int64, steps: Int64, weights: Float32, tile: Float32, out: Float32) -> None:
     sums = np.zeros(LANES, np.float32)
     for start in range(0, len(power), LANES):
         for k0 in range(0, BINS, 16):
@@ -112,11 +112,11 @@ def _bands(power: Float32, first: Int64, steps: Int64, weights: Float32, tile: F
                 row = power[start + f, k0 : k0 + 16]
                 for k in range(len(row)):
                     tile[(k0 + k) * LANES + f] = row[k]
-        sum_bands(tile, first, steps, weights, sums, found[start : start + LANES])
+        sum_bands(tile, first, steps, weights, sums, out[start : start + LANES])
 
 
 @kernel
-def sum_bands(tile: Float32, first: Int64, steps: Int64, weights: Float32, sums: Float32, found: Float32) -> None:
+def sum_bands(tile: Float32, first: Int64, steps: Int64, weights: Float32, sums: Float32, out: Float32) -> None:
     """Fill in the bands of up to sixteen frames, (frames, bands), from their powers, a tile of `transform`."""
     at = 0
     for b in range(len(first)):
@@ -128,7 +128,7 @@ def sum_bands(tile: Float32, first: Int64, steps: Int64, weights: Float32, sums:
             at += 4
             part = tile[(first[b] + 4 * step) * LANES :]
             for f in range(LANES):
-                some = part[f] * w0 + part[f + LANES] * w1 + part[f + 2 * LANES] * w2 + part[f + 3 * LANES] * w3
-                sums[f] += some
-        for f in range(len(found)):
-            found[f, b] = sums[f]
+                part_sum = part[f] * w0 + part[f + LANES] * w1 + part[f + 2 * LANES] * w2 + part[f + 3 * LANES] * w3
+                sums[f] += part_sum
+        for f in range(len(out)):
+            out[f, b] = sums[f]

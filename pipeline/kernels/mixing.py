@@ -1,4 +1,4 @@
-"""All channels to one, or each by itself."""
+"""The mean of all channels, and each channel by itself."""
 
 import numpy as np
 
@@ -32,18 +32,18 @@ def _mean(samples: Float32, mix: Float32) -> None:
         mix[i] = total / np.float32(channels)
 
 
-def part_channels(samples: Float32, planes: Float32) -> None:
+def split_channels(samples: Float32, planes: Float32) -> None:
     """Copy samples (n, channels) to the first n of each plane of planes (channels, n or more)."""
     if samples.shape[1] == 1:
         planes[0, : len(samples)] = samples[:, 0]
     elif samples.shape[1] == 2:
-        _part_two(samples, planes[0], planes[1])
+        _split_two(samples, planes[0], planes[1])
     else:
         planes[:, : len(samples)] = samples.T
 
 
 @kernel
-def _part_two(samples: Float32, left: Float32, right: Float32) -> None:
+def _split_two(samples: Float32, left: Float32, right: Float32) -> None:
     for i in range(len(samples)):
         left[i] = samples[i, 0]
         right[i] = samples[i, 1]

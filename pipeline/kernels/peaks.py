@@ -1,9 +1,9 @@
 """True peaks of blocks, each 4x oversampled by itself as by FFT resampling, without the transforms where it can.
 
-A block's oversampled value is a sum over all its samples with Dirichlet's kernel. A short filter tells nearly the same,
-so it scans where a peak can lie, and the sum is formed for the places it finds, best first, until what the scan says
-of the rest, with thrice the error it has shown, is below the best. Where that is not safe (strong content near half
-the rate, clipped music with too many peaks alike), the block is told to be unsure, and is doubled by transforms.
+A block's oversampled value is a sum over all its samples with Dirichlet's kernel. A short filter comes close, so it
+scans for candidates, and the sum is computed for the highest of them first, until the estimate of the next one plus
+three times the largest error so far is below the best. Where that is not safe (strong content near half the rate,
+clipped music with too many equal peaks), the block counts as unsure and is doubled by transforms.
 """
 
 from functools import lru_cache
@@ -16,14 +16,14 @@ from pipeline.kernels.compiling import Scalar, kernel
 
 _TAPS = 32
 _BETA = 7.5
-# Samples looked at together.
+# Samples of a group.
 _GROUP = 64
-# Places remembered by the scan.
-_PLACES = 24
+# Candidates that the scan keeps.
+_CANDIDATES = 24
 # Sines up to 0.42 of the rate rise between samples by no more than this, times their second difference.
 _RISE = 0.75
 TRUSTED_SHARE_OF_RATE = 0.42
-"""What lies above this (18.5 kHz at 44.1 kHz) the short filter does not hear well."""
+"""Above this (18.5 kHz at 44.1 kHz) the short filter is inexact."""
 
 _TRUSTED_SHARE = 3e-5
 """The share of a block's energy up there up to which the scan is trusted at all."""
@@ -40,7 +40,7 @@ def true_peaks(blocks: Float32, *, top_energy: Float64) -> Float32:
     _scan(blocks, _short_filters(), _dirichlet(length), top_energy, peaks, sure)
     unsure = np.flatnonzero(~sure)
     if len(unsure):
-        # without a copy of them all
+        # without a copy when all are unsure
         peaks[unsure] = doubling.true_peaks(blocks if len(unsure) == len(blocks) else blocks[unsure])
     return peaks
 
@@ -75,11 +75,11 @@ def _scan(
 ) -> None:
     length = blocks.shape[1]
     groups = -(-length // _GROUP)
-    # a group with what the filter needs on both sides
+    # a group with the samples on both sides that the filter needs
     around = np.empty(_TAPS + _GROUP, np.float32)
     marked = np.empty(groups, np.bool_)
-    places = np.empty(_PLACES, np.int64)
-    heights = np.empty(_PLACES, np.float32)
+    positions = np.empty(_CANDIDATES, np.int64)
+    heights = np.empty(_CANDIDATES, np.float32)
     between = np.empty((3, _GROUP), np.float32)
     for b in range(len(blocks)):
         if not sure[b]:
@@ -89,14 +89,14 @@ def _scan(
             sure[b] = False
             continue
         step, highest = _step(block), doubling.largest(block)
-        # the corners of flat tops hold what no short filter hears well
+        # the corners of flat tops have content for which a short filter is inexact
         if _mark(block, highest, highest - _ripple(step, 1, length), marked) > 2:
             sure[b] = False
             continue
-        # what the short filter does not hear well is off by so much, if not seen to be off further
+        # the error of the short filter at least, for content above its share of the rate
         doubt = np.float32(np.sqrt(top_energy[b] / length) + 1e-5 * highest)
         lowest = np.float32(0.9) * highest
-        found, dropped = 0, np.float32(0)
+        count, dropped = 0, np.float32(0)
         heights[:] = 0
         for g in range(groups):
             if not marked[g]:
@@ -106,10 +106,10 @@ def _scan(
             _interpolate(around, filters, between)
             for quarter in range(3):
                 row = between[quarter, : min(_GROUP, length - g * _GROUP)]
-                found, dropped = _remember(
-                    row, ripple, lowest, (g * _GROUP) * 4 + quarter, places, heights, found, dropped
+                count, dropped = _keep_highest(
+                    row, ripple, lowest, (g * _GROUP) * 4 + quarter, positions, heights, count, dropped
                 )
-        peaks[b], error = _best(block, dirichlet, step, places[:found], heights, highest, doubt)
+        peaks[b], error = _best(block, dirichlet, step, positions[:count], heights, highest, doubt)
         sure[b] = dropped + 3 * error < peaks[b] and error < np.float32(0.02) * highest
 
 
@@ -124,26 +124,26 @@ def _step(block: Float32) -> Scalar:
 def _ripple(step: Scalar, group: int, length: int) -> Scalar:
     """Return how far a step from a block's end to its beginning moves the values in a group at most.
 
-    Its ripple at half the rate fades with one over the distance, which the short filter does not see.
+    Its ripple at half the rate fades with one over the distance; the short filter leaves it out.
     """
     distance = max(min(group * _GROUP, length - (group + 1) * _GROUP), 1)
     return np.float32(0.25 * step / distance)
 
 
 @kernel
-def _remember(
+def _keep_highest(
     row: Float32,
     ripple: Scalar,
     lowest: Scalar,
     first: int,
-    places: Int64,
+    positions: Int64,
     heights: Float32,
-    found: int,
+    count: int,
     dropped: Scalar,
 ) -> tuple[int, Scalar]:
-    """Sort what is high enough in a row of interpolated values into the places; return their count, the best left out.
+    """Insert the high values of an interpolated row into the candidates; return their count and the highest dropped.
 
-    The heights are what the values may be at most for the ripple.
+    The heights are the values plus the ripple: their upper bound.
     """
     top = np.float32(0)
     for i in range(len(row)):
@@ -151,38 +151,38 @@ def _remember(
         if magnitude > top:  # noqa: PLR1730
             top = magnitude
     if top + ripple < lowest:
-        return found, dropped
+        return count, dropped
     for i in range(len(row)):
         height = abs(row[i]) + ripple
         if height < lowest:
             continue
-        if height <= heights[_PLACES - 1]:
+        if height <= heights[_CANDIDATES - 1]:
             dropped = max(dropped, height)
             continue
-        dropped = max(dropped, heights[_PLACES - 1])
-        j = _PLACES - 1
+        dropped = max(dropped, heights[_CANDIDATES - 1])
+        j = _CANDIDATES - 1
         while j > 0 and heights[j - 1] < height:
             heights[j] = heights[j - 1]
-            places[j] = places[j - 1]
+            positions[j] = positions[j - 1]
             j -= 1
         heights[j] = height
-        places[j] = first + 4 * i
-        found = min(found + 1, _PLACES)
-    return found, dropped
+        positions[j] = first + 4 * i
+        count = min(count + 1, _CANDIDATES)
+    return count, dropped
 
 
 @kernel
 def _best(
-    block: Float32, dirichlet: Float32, step: Scalar, places: Int64, heights: Float32, highest: Scalar, doubt: Scalar
+    block: Float32, dirichlet: Float32, step: Scalar, positions: Int64, heights: Float32, highest: Scalar, doubt: Scalar
 ) -> tuple[Scalar, Scalar]:
-    """Return the highest exact value, and by how much the scan's were off."""
+    """Return the highest exact value, and the largest error of the scan."""
     length = len(block)
     best, error = highest, doubt
-    for j in range(len(places)):
+    for j in range(len(positions)):
         if heights[j] + 3 * error < best:
             break
-        at = places[j] // 4
-        exact = np.float32(abs(_dot(block, dirichlet[places[j] - 4 * at, length - at : 2 * length - at])))
+        at = positions[j] // 4
+        exact = np.float32(abs(_dot(block, dirichlet[positions[j] - 4 * at, length - at : 2 * length - at])))
         ripple = _ripple(step, at // _GROUP, length)
         error = max(error, abs(exact - (heights[j] - ripple)) - ripple)
         best = max(best, exact)
@@ -199,9 +199,9 @@ def _energy(block: Float32) -> Scalar:
 
 @kernel
 def _mark(block: Float32, highest: Scalar, threshold: Scalar, marked: Bool) -> Scalar:
-    """Mark the groups where a value may reach a threshold, and those near the ends; return how often the peak is met.
+    """Mark the groups where a value may reach a threshold, and those near the ends; return how often that is reached.
 
-    No value next to a sample rises above its magnitude and what its bend allows.
+    No value next to a sample exceeds its magnitude plus a share of its second difference.
     """
     two, rise, nearly = np.float32(2), np.float32(_RISE), np.float32(0.9999) * highest
     last = len(block) - 1
@@ -209,17 +209,17 @@ def _mark(block: Float32, highest: Scalar, threshold: Scalar, marked: Bool) -> S
     marked[:] = False
     for g in range(len(marked)):
         first, end = max(g * _GROUP, 1), min((g + 1) * _GROUP, last)
-        before, here, after = block[first - 1 : end - 1], block[first:end], block[first + 1 : end + 1]
+        left, centre, right = block[first - 1 : end - 1], block[first:end], block[first + 1 : end + 1]
         reached, met = np.int32(0), np.int32(0)
-        for i in range(len(here)):
-            magnitude = abs(here[i])
+        for i in range(len(centre)):
+            magnitude = abs(centre[i])
             met = np.int32(met + (magnitude >= nearly))
-            reached = np.int32(reached + (magnitude + rise * abs(before[i] - two * here[i] + after[i]) >= threshold))
+            reached = np.int32(reached + (magnitude + rise * abs(left[i] - two * centre[i] + right[i]) >= threshold))
         peaks += met
         if reached:
             marked[g] = True
             # between a group's first sample and the one before lies the group before
-            if abs(here[0]) + rise * abs(before[0] - two * here[0] + after[0]) >= threshold:
+            if abs(centre[0]) + rise * abs(left[0] - two * centre[0] + right[0]) >= threshold:
                 marked[g - 1] = True
     marked[:2] = True
     marked[-2:] = True
@@ -228,7 +228,7 @@ def _mark(block: Float32, highest: Scalar, threshold: Scalar, marked: Bool) -> S
 
 @kernel
 def _interpolate(signal: Float32, filters: Float32, between: Float32) -> None:
-    """Fill in the values a quarter, a half, three quarters after each sample of a group, (3, group)."""
+    """Write the values a quarter, a half, three quarters after each sample of a group, (3, group)."""
     first, second, third = between[0], between[1], between[2]
     for i in range(_GROUP):
         first[i] = second[i] = third[i] = 0
@@ -246,8 +246,8 @@ def _dot(block: Float32, weights: Float32) -> Scalar:
     total = np.float64(0)
     for start in range(0, len(block), 1024):
         part, along = block[start : start + 1024], weights[start : start + 1024]
-        some = np.float32(0)
+        part_sum = np.float32(0)
         for i in range(len(part)):
-            some += part[i] * along[i]
-        total += some
+            part_sum += part[i] * along[i]
+        total += part_sum
     return total

@@ -1,6 +1,6 @@
-"""What a loudness meter listens to along a whole programme: K-weighted energy and interpolated peaks, cell by cell.
+"""A loudness meter's input along a whole programme: K-weighted energy and interpolated peaks, cell by cell.
 
-A cell is a short stretch of samples that is always worked through in one go: however a file is cut into blocks, its
+A cell is a short run of samples that is always processed as a whole: however a file is cut into blocks, its
 cells are the same, and so is every number.
 """
 
@@ -36,24 +36,24 @@ def weighted_energies(planes: Float32, borders: Int64, filters: Float64, state: 
     """Return the energy of each K-weighted cell of planes (channels, samples), (cells, channels).
 
     A cell goes from one border to the next. `filters` are those of `weighting.k_filters`; `state` (channels, 4) is
-    zeros before the first sample, and is left as it is after the last border.
+    zeros before the first sample, and becomes that after the last border.
     """
-    found = np.empty((len(borders) - 1, len(planes)))
+    out = np.empty((len(borders) - 1, len(planes)))
     for first in range(0, len(planes), 2):
-        _weighted_energies(planes, first, min(first + 1, len(planes) - 1), borders, filters, state, found)
-    return found
+        _weighted_energies(planes, first, min(first + 1, len(planes) - 1), borders, filters, state, out)
+    return out
 
 
 @kernel
 def _weighted_energies(
-    planes: Float32, left: int, right: int, borders: Int64, filters: Float64, state: Float64, found: Float64
+    planes: Float32, left: int, right: int, borders: Int64, filters: Float64, state: Float64, out: Float64
 ) -> None:
     # Two channels at once (or one twice): each has to wait for its own last sample, but not for the other's.
     b0, b1, b2, a1, a2 = filters[0]
     d0, d1, d2, c1, c2 = filters[1]
     s1, s2, s3, s4 = state[left]
     t1, t2, t3, t4 = state[right]
-    for cell in range(len(found)):
+    for cell in range(len(out)):
         one = planes[left, borders[cell] : borders[cell + 1]]
         other = planes[right, borders[cell] : borders[cell + 1]]
         sum_one, sum_other = 0.0, 0.0
@@ -67,8 +67,8 @@ def _weighted_energies(
             s4, t4 = d2 * y - c2 * z, d2 * v - c2 * w
             sum_one += z * z
             sum_other += w * w
-        found[cell, left] = sum_one
-        found[cell, right] = sum_other
+        out[cell, left] = sum_one
+        out[cell, right] = sum_other
         if abs(s1) + abs(s2) + abs(s3) + abs(s4) < _SILENT:
             s1 = s2 = s3 = s4 = 0.0
         if abs(t1) + abs(t2) + abs(t3) + abs(t4) < _SILENT:
@@ -87,18 +87,18 @@ _HALVES = np.array(
 def peaks(planes: Float32, borders: Int64, before: Float64) -> Float64:
     """Return the highest magnitude of all samples, and of all interpolated ones, full scale, (2,).
 
-    Of planes (channels, 11 + samples): the cells lie behind the 11 samples that came before, and `borders` counts from
-    there. `before` are the highest until now. 4x oversampled with the filter of BS.1770-5 annex 2.
+    Of planes (channels, 11 + samples): the cells follow 11 past samples, and `borders` counts from their end. `before`
+    are the highest so far. 4x oversampled with the filter of BS.1770-5 annex 2.
     """
-    found = before.copy()
+    out = before.copy()
     sums = np.empty((len(_HALVES), int(np.diff(borders).max(initial=1))), np.float32)
     for plane in planes:
-        _peaks(plane, borders, _HALVES, sums, found)
-    return found
+        _peaks(plane, borders, _HALVES, sums, out)
+    return out
 
 
 @kernel
-def _peaks(plane: Float32, borders: Int64, halves: Float32, sums: Float32, found: Float64) -> None:
+def _peaks(plane: Float32, borders: Int64, halves: Float32, sums: Float32, out: Float64) -> None:
     for cell in range(len(borders) - 1):
         width = borders[cell + 1] - borders[cell]
         part = plane[borders[cell] : borders[cell + 1] + TAPS - 1]
@@ -108,9 +108,9 @@ def _peaks(plane: Float32, borders: Int64, halves: Float32, sums: Float32, found
             magnitude = abs(part[i])
             if magnitude > highest:  # noqa: PLR1730
                 highest = magnitude
-        found[0] = max(found[0], highest)
-        if highest * _MOST_GAIN > found[1]:
-            found[1] = max(found[1], _interpolated(part, width, halves, sums))
+        out[0] = max(out[0], highest)
+        if highest * _MOST_GAIN > out[1]:
+            out[1] = max(out[1], _interpolated(part, width, halves, sums))
 
 
 @kernel

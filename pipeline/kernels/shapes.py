@@ -1,4 +1,4 @@
-"""The shape of each frame's spectrum, and sign changes: what `frame_stats` and its kind are made of."""
+"""The shape of each frame's spectrum, and sign changes: for `frame_stats` and similar families."""
 
 from math import log, sqrt
 
@@ -24,13 +24,13 @@ def spectral_shapes(power: Float32, bands: Int64, *, rolloff_share: float) -> Fl
     `COLUMNS`, then the mean of the highest magnitudes in each band, then of the lowest. A row of `bands` is a band's
     first bin, the one after its last, and how many magnitudes are averaged.
     """
-    found = np.empty((len(power), len(COLUMNS) + 2 * len(bands)), np.float32)
-    _spectral_shapes(power, bands, rolloff_share, found)
-    return found
+    out = np.empty((len(power), len(COLUMNS) + 2 * len(bands)), np.float32)
+    _spectral_shapes(power, bands, rolloff_share, out)
+    return out
 
 
 @kernel
-def _spectral_shapes(power: Float32, bands: Int64, rolloff_share: float, found: Float32) -> None:
+def _spectral_shapes(power: Float32, bands: Int64, rolloff_share: float, out: Float32) -> None:
     bins = power.shape[1]
     magnitude = np.empty(bins, np.float32)
     lowest = np.empty(bins, np.float32)
@@ -45,21 +45,21 @@ def _spectral_shapes(power: Float32, bands: Int64, rolloff_share: float, found: 
             total += magnitude[k]
             weighted += k * np.float64(magnitude[k])
             squares += row[k]
-        found[f, 4] = sqrt(2 * (squares - 0.5 * row[0] - 0.5 * row[bins - 1])) / (2 * (bins - 1))
+        out[f, 4] = sqrt(2 * (squares - 0.5 * row[0] - 0.5 * row[bins - 1])) / (2 * (bins - 1))
         # librosa leaves a frame without any sound as it is, and so its centroid at 0
         unit = 1 / total if total > _TINY else 1.0
         centre = weighted * unit
         spread = np.float64(0)
         for k in range(bins):
             spread += (k - centre) * (k - centre) * magnitude[k]
-        found[f, 0] = centre * _BIN_HZ
-        found[f, 1] = sqrt(spread * unit) * _BIN_HZ
-        found[f, 2] = _rolloff(magnitude, rolloff_share * total) * _BIN_HZ
-        found[f, 3] = _log10_flatness(row)
+        out[f, 0] = centre * _BIN_HZ
+        out[f, 1] = sqrt(spread * unit) * _BIN_HZ
+        out[f, 2] = _rolloff(magnitude, rolloff_share * total) * _BIN_HZ
+        out[f, 3] = _log10_flatness(row)
         for b in range(len(bands)):
             peak, valley = _extremes(row, bands[b, 0], bands[b, 1], bands[b, 2], highest, lowest)
-            found[f, first_band + b] = peak
-            found[f, first_band + len(bands) + b] = valley
+            out[f, first_band + b] = peak
+            out[f, first_band + len(bands) + b] = valley
 
 
 @kernel
@@ -132,23 +132,23 @@ def _extremes(
 def sign_changes(signal: Float32, cell: int, *, before: bool) -> tuple[Float32, bool]:
     """Return sign changes in each cell of so many samples, and at its first sample, (cells, 2); and the last sign.
 
-    Values under 1e-10 count as zero and zero as positive, as librosa counts. `before` tells whether the sample before
-    the first was negative. The last cell may be cut short.
+    Values under 1e-10 count as zero and zero as positive, as librosa counts. `before` is whether the sample before
+    the first was negative. The last cell may be shorter.
     """
-    found = np.zeros((-(-len(signal) // cell), 2), np.float32)
-    return found, bool(_sign_changes(signal, cell, before, found))
+    out = np.zeros((-(-len(signal) // cell), 2), np.float32)
+    return out, bool(_sign_changes(signal, cell, before, out))
 
 
 @kernel
-def _sign_changes(signal: Float32, cell: int, before: bool, found: Float32) -> bool:
+def _sign_changes(signal: Float32, cell: int, before: bool, out: Float32) -> bool:
     threshold = np.float32(-1e-10)
-    for c in range(len(found)):
+    for c in range(len(out)):
         part = signal[c * cell : min((c + 1) * cell, len(signal))]
         at_first = (part[0] < threshold) != before
         count = 0
         for i in range(1, len(part)):
             count += (part[i] < threshold) != (part[i - 1] < threshold)
-        found[c, 0] = count + at_first
-        found[c, 1] = at_first
+        out[c, 0] = count + at_first
+        out[c, 1] = at_first
         before = part[len(part) - 1] < threshold
     return before

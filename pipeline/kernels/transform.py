@@ -1,8 +1,8 @@
 """Power spectra of overlapping frames by a Fourier transform of sixteen frames side by side.
 
-A library wants its frames one by one: they must be cut, windowed, and their spectra turned over for whatever adds
-up bins. Here a vector holds the same sample of sixteen frames from the window to the mel bands. The frames overlap by
-whole hops, so the signal is turned over once, hop by hop, and the first step of the transform reads it windowed.
+A library takes frames one by one: they must be cut, windowed, and their spectra transposed before bins are summed.
+Here a vector has the same sample of sixteen frames from the window to the mel bands. The frames overlap by whole hops,
+so the signal is transposed once, hop by hop, and the first step of the transform reads it windowed.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ _WINDOW = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_N_FFT) / _N_FFT)
 
 
 def workspace(kind: type[Real]) -> NDArray[Real]:
-    """Return the memory that `power_tile` works in, (3, numbers), as exact as it is to be."""
+    """Return the working memory of `power_tile`, (3, numbers), of the type it computes in."""
     return np.zeros((3, 2 * _IMAGINARY + 400), kind)
 
 
@@ -52,22 +52,22 @@ def _angles(count: int, size: int) -> Float64:
     return -2 * np.pi * np.arange(count) / size
 
 
-def _turns(size: int) -> Float64:
-    """Return the cosine and sine of one, two and three turns for a step on parts of a size, (size / 4, 6)."""
+def _twiddles(size: int) -> Float64:
+    """Return cosine and sine of the three twiddle factors of a step on parts of a size, (size / 4, 6)."""
     angle = _angles(size // 4, size)
     return np.column_stack([f(k * angle) for k in (1, 2, 3) for f in (np.cos, np.sin)])
 
 
 @lru_cache(maxsize=2)
 def tables(kind: type[Real]) -> tuple[NDArray[Real], ...]:
-    """Return the constants that `power_tile` takes: Hann's window, the turns of each step, those of the last one."""
+    """Return the constants of `power_tile`: Hann's window, the twiddle factors of each step, those of the last one."""
     split = np.column_stack([f(_angles(_HALF // 2 + 1, _N_FFT)) for f in (np.cos, np.sin)])
-    return tuple(table.astype(kind) for table in (_WINDOW, *(_turns(_HALF // 4**step) for step in range(5)), split))
+    return tuple(table.astype(kind) for table in (_WINDOW, *(_twiddles(_HALF // 4**step) for step in range(5)), split))
 
 
 @kernel
-def _turn_over(signal: Float32, hops: NDArray[Real]) -> None:
-    """Write the signal hop by hop into the columns of (512, hops), flat."""
+def _transpose(signal: Float32, hops: NDArray[Real]) -> None:
+    """Write the hops of the signal to the columns of (512, hops), flat."""
     count = min(_HOPS, len(signal) // _HOP)
     for first in range(0, _HOP, 16):
         for b in range(count):
@@ -77,10 +77,17 @@ def _turn_over(signal: Float32, hops: NDArray[Real]) -> None:
 
 
 @kernel
-def _first_step(hops: NDArray[Real], window: NDArray[Real], y: NDArray[Real], turns: NDArray[Real]) -> None:
+def _first_step(hops: NDArray[Real], window: NDArray[Real], y: NDArray[Real], twiddles: NDArray[Real]) -> None:
     """Do the first step of radix 4 on the windowed frames: a quarter of a frame is a hop."""
     for p in range(_QUARTER):
-        c1, s1, c2, s2, c3, s3 = turns[p, 0], turns[p, 1], turns[p, 2], turns[p, 3], turns[p, 4], turns[p, 5]
+        c1, s1, c2, s2, c3, s3 = (
+            twiddles[p, 0],
+            twiddles[p, 1],
+            twiddles[p, 2],
+            twiddles[p, 3],
+            twiddles[p, 4],
+            twiddles[p, 5],
+        )
         v, w = window[2 * p :], window[2 * p + 1 :]
         v0, v1, v2, v3 = v[0], v[_HOP], v[2 * _HOP], v[3 * _HOP]
         w0, w1, w2, w3 = w[0], w[_HOP], w[2 * _HOP], w[3 * _HOP]
@@ -105,9 +112,16 @@ def _step(done: int) -> Callable[[Float32 | Float64, Float32 | Float64, Float32 
     width = done * LANES
 
     @kernel
-    def step(x: Float32 | Float64, y: Float32 | Float64, turns: Float32 | Float64) -> None:
+    def step(x: Float32 | Float64, y: Float32 | Float64, twiddles: Float32 | Float64) -> None:
         for p in range(_QUARTER // done):
-            c1, s1, c2, s2, c3, s3 = turns[p, 0], turns[p, 1], turns[p, 2], turns[p, 3], turns[p, 4], turns[p, 5]
+            c1, s1, c2, s2, c3, s3 = (
+                twiddles[p, 0],
+                twiddles[p, 1],
+                twiddles[p, 2],
+                twiddles[p, 3],
+                twiddles[p, 4],
+                twiddles[p, 5],
+            )
             part, out = x[p * width :], y[4 * p * width :]
             for i in range(width):
                 ar, ai = part[i], part[i + _IMAGINARY]
@@ -132,7 +146,7 @@ _step_4, _step_16, _step_64, _step_256 = _step(4), _step(16), _step(64), _step(2
 
 @kernel
 def _powers(x: NDArray[Real], split: NDArray[Real], tile: NDArray[Real]) -> None:
-    """Part the transforms of even and odd samples, join them to the frames' spectra, square."""
+    """Separate the transforms of even and odd samples, join them to the spectra of the frames, square."""
     quarter = np.float32(0.25)
     for i in range(LANES):
         re, im = x[i], x[i + _IMAGINARY]
@@ -152,16 +166,16 @@ def _powers(x: NDArray[Real], split: NDArray[Real], tile: NDArray[Real]) -> None
 
 @kernel
 def power_tile(signal: Float32, work: NDArray[Real], constants: tuple[NDArray[Real], ...], tile: NDArray[Real]) -> None:
-    """Fill a tile with the powers of the first sixteen frames of a signal; where it ends before, with anything.
+    """Fill a tile with the powers of the first sixteen frames of a signal; frames behind its end are undefined.
 
-    As exact as what it works with: in float64 it takes a third longer.
+    In the precision of `work`: float64 takes a third longer.
     """
-    window, turns_1, turns_4, turns_16, turns_64, turns_256, split = constants
+    window, twiddles_1, twiddles_4, twiddles_16, twiddles_64, twiddles_256, split = constants
     hops, x, y = work[0], work[1], work[2]
-    _turn_over(signal, hops)
-    _first_step(hops, window, x, turns_1)
-    _step_4(x, y, turns_4)
-    _step_16(y, x, turns_16)
-    _step_64(x, y, turns_64)
-    _step_256(y, x, turns_256)
+    _transpose(signal, hops)
+    _first_step(hops, window, x, twiddles_1)
+    _step_4(x, y, twiddles_4)
+    _step_16(y, x, twiddles_16)
+    _step_64(x, y, twiddles_64)
+    _step_256(y, x, twiddles_256)
     _powers(x, split, tile)

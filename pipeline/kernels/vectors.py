@@ -6,7 +6,7 @@ state of a recursive filter are beyond it. Numba's intrinsics write the vectors 
 numbers of one to what the machine has: one register, two, or half of one. Numba's cache does not see a change in here:
 touch what imports it.
 
-Complex numbers lie in arrays of float32 in units of sixteen: eight real parts, the eight imaginary parts. Places count
+Complex numbers lie in arrays of float32 in units of sixteen: eight real parts, the eight imaginary parts. Indices count
 floats; arrays are C-contiguous.
 """
 
@@ -31,13 +31,13 @@ _INDEX = ir.IntType(64)
 _EIGHT = ir.VectorType(ir.FloatType(), LANES)
 
 _Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-# What is called from a kernel takes other arguments than what writes it.
-_written = cast("_Decorator", intrinsic)
-_written_by_radix = cast("_Decorator", intrinsic(prefer_literal=True))
+# An intrinsic is called with other arguments than the function that generates it.
+_intrinsic = cast("_Decorator", intrinsic)
+_intrinsic_by_radix = cast("_Decorator", intrinsic(prefer_literal=True))
 
 
 class _Complexes:
-    """Eight complex numbers in the code that is being written."""
+    """Eight complex numbers in the generated code."""
 
     def __init__(self, builder: Any, real: Any, imaginary: Any) -> None:
         self.builder, self.real, self.imaginary = builder, real, imaginary
@@ -55,7 +55,7 @@ class _Complexes:
         multiply = self.builder.fmul
         return _Complexes(self.builder, multiply(factors, self.real), multiply(factors, self.imaginary))
 
-    def turned_back(self) -> "_Complexes":
+    def times_minus_i(self) -> "_Complexes":
         """Return the numbers times -i."""
         return _Complexes(self.builder, self.imaginary, self.builder.fneg(self.real))
 
@@ -68,84 +68,86 @@ class _Complexes:
         )
 
 
-def _transformed(z: Sequence[_Complexes]) -> list[_Complexes]:
+def _dft(z: Sequence[_Complexes]) -> list[_Complexes]:
     """Write the Fourier transform of two to seven numbers."""
     size = len(z)
     if size == 2:
         return [z[0] + z[1], z[0] - z[1]]
     if size == 4:
-        a, b, c, d = z[0] + z[2], z[0] - z[2], z[1] + z[3], (z[1] - z[3]).turned_back()
+        a, b, c, d = z[0] + z[2], z[0] - z[2], z[1] + z[3], (z[1] - z[3]).times_minus_i()
         return [a + c, b + d, a - c, b - d]
-    return _by_coprimes(z, 3) if size == 6 else _by_pairs(z)
+    return _coprime_dft(z, 3) if size == 6 else _prime_dft(z)
 
 
-def _by_coprimes(z: Sequence[_Complexes], first: int) -> list[_Complexes]:
-    """Part a transform in two whose sizes have no common factor: nothing turns between them (Good and Thomas)."""
+def _coprime_dft(z: Sequence[_Complexes], first: int) -> list[_Complexes]:
+    """Write a transform of two coprime factors as two of them without twiddles in between (Good and Thomas)."""
     size, second = len(z), len(z) // first
-    inner = [_transformed([z[(first * j + second * i) % size] for i in range(first)]) for j in range(second)]
-    found = [*z]
+    inner = [_dft([z[(first * j + second * i) % size] for i in range(first)]) for j in range(second)]
+    out = [*z]
     for k, column in enumerate(zip(*inner, strict=True)):
-        for m, value in enumerate(_transformed(column)):
+        for m, value in enumerate(_dft(column)):
             # k modulo the first size, m modulo the second
-            found[next(f for f in range(k, size, first) if f % second == m)] = value
-    return found
+            out[next(f for f in range(k, size, first) if f % second == m)] = value
+    return out
 
 
-def _by_pairs(z: Sequence[_Complexes]) -> list[_Complexes]:
-    """Write the transform of an odd prime's size: of sums and differences of what lies opposite."""
+def _prime_dft(z: Sequence[_Complexes]) -> list[_Complexes]:
+    """Write the transform of an odd prime's size, by the sums and differences of opposite numbers."""
     size = len(z)
     sums = [z[j] + z[-j] for j in range(1, size // 2 + 1)]
-    differences = [(z[j] - z[-j]).turned_back() for j in range(1, size // 2 + 1)]
-    found = [reduce(add, sums, z[0]), *z[1:]]
+    differences = [(z[j] - z[-j]).times_minus_i() for j in range(1, size // 2 + 1)]
+    out = [reduce(add, sums, z[0]), *z[1:]]
     for k in range(1, size // 2 + 1):
         angles = [2 * pi * (j * k % size) / size for j in range(1, size // 2 + 1)]
         even = reduce(add, (s * cos(angle) for s, angle in zip(sums, angles, strict=True)), z[0])
         odd = reduce(add, (d * sin(angle) for d, angle in zip(differences, angles, strict=True)))
-        found[k], found[size - k] = even + odd, even - odd
-    return found
+        out[k], out[size - k] = even + odd, even - odd
+    return out
 
 
 class _Floats:
-    """An array of floats in the code that is being written."""
+    """An array of floats in the generated code."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, array: Any) -> None:
         self.builder = builder
         self.data = context.make_array(kind)(context, builder, array).data
         self.kind = ir.VectorType(context.get_data_type(kind.dtype), LANES)
 
-    def spread(self, at: Any) -> Any:
-        """Return a float in all lanes."""
+    def broadcast(self, at: Any) -> Any:
+        """Return the float at an index, in all lanes."""
         scalar = self.builder.load(self.builder.gep(self.data, [at]))
-        one = self.builder.insert_element(ir.Constant(self.kind, ir.Undefined), scalar, ir.IntType(32)(0))
-        return _shuffled(self.builder, one, one, [0] * LANES)
+        vector = self.builder.insert_element(ir.Constant(self.kind, ir.Undefined), scalar, ir.IntType(32)(0))
+        return _shuffled(self.builder, vector, vector, [0] * LANES)
 
-    def place(self, at: Any, offset: int = 0) -> Any:
-        place = self.builder.gep(self.data, [at])
+    def pointer(self, at: Any, offset: int = 0) -> Any:
+        pointer = self.builder.gep(self.data, [at])
         if offset:
-            place = self.builder.gep(place, [_INDEX(offset)])
-        return self.builder.bitcast(place, self.kind.as_pointer())
+            pointer = self.builder.gep(pointer, [_INDEX(offset)])
+        return self.builder.bitcast(pointer, self.kind.as_pointer())
 
     def read(self, at: Any) -> _Complexes:
-        return _Complexes(self.builder, *(self.builder.load(self.place(at, offset), align=4) for offset in (0, LANES)))
+        return _Complexes(
+            self.builder, *(self.builder.load(self.pointer(at, offset), align=4) for offset in (0, LANES))
+        )
 
     def write(self, at: Any, value: _Complexes) -> None:
-        self.builder.store(value.real, self.place(at), align=4)
-        self.builder.store(value.imaginary, self.place(at, LANES), align=4)
+        self.builder.store(value.real, self.pointer(at), align=4)
+        self.builder.store(value.imaginary, self.pointer(at, LANES), align=4)
 
 
 def _shuffled(builder: Any, first: Any, second: Any, lanes: Sequence[int]) -> Any:
-    """Return lanes of two vectors, counted on from the first to the second."""
+    """Return lanes of two vectors, numbered through from the first to the second."""
     return builder.shuffle_vector(first, second, ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(lanes)))
 
 
-@_written_by_radix
+@_intrinsic_by_radix
 def step(
-    context: Any, radix: Any, memory: Any, at: Any, row: Any, to: Any, done: Any, rest: Any, turns: Any, used: Any
+    context: Any, radix: Any, memory: Any, at: Any, row: Any, to: Any, done: Any, rest: Any, twiddles: Any, used: Any
 ) -> Any:
-    """Do a step, of Stockham's, of a transform of done * radix * rest units, from a place in memory to another.
+    """Do a step (Stockham's) of a transform of done * radix * rest units, from index `at` of the memory to index `to`.
 
-    Parts of the size `done` are transformed already. The units lie a row apart, and are written to follow each other.
-    `turns` has from `used` on for each of `rest` the turns after the step, all but the first of a radix.
+    Parts of the size `done` are transformed already. The units are read `row` floats apart and written contiguously.
+    `twiddles` has from `used` on the factors after the step, for each of `rest`: all but the first of a radix.
     """
     size = radix.literal_value
 
@@ -155,29 +157,29 @@ def step(
         plus, multiply = builder.add, builder.mul
         apart, width = multiply(multiply(done, rest), row), multiply(done, _INDEX(UNIT))
 
-        def butterflies(p: Any, turn: Sequence[tuple[Any, Any]]) -> None:
+        def butterflies(p: Any, twiddle: Sequence[tuple[Any, Any]]) -> None:
             with cgutils.for_range(builder, done) as inner:
                 start = plus(at, multiply(plus(multiply(p, done), inner.index), row))
-                found = _transformed([memory.read(plus(start, multiply(apart, _INDEX(q)))) for q in range(size)])
-                place = multiply(plus(multiply(multiply(p, _INDEX(size)), done), inner.index), _INDEX(UNIT))
-                for q, value in enumerate(found):
-                    turned = value.times(*turn[q - 1]) if turn and q else value
-                    memory.write(plus(plus(to, place), multiply(width, _INDEX(q))), turned)
+                out = _dft([memory.read(plus(start, multiply(apart, _INDEX(q)))) for q in range(size)])
+                offset = multiply(plus(multiply(multiply(p, _INDEX(size)), done), inner.index), _INDEX(UNIT))
+                for q, value in enumerate(out):
+                    product = value.times(*twiddle[q - 1]) if twiddle and q else value
+                    memory.write(plus(plus(to, offset), multiply(width, _INDEX(q))), product)
 
         butterflies(_INDEX(0), [])
         with cgutils.for_range(builder, rest, start=_INDEX(1)) as outer:
             first = plus(used, multiply(outer.index, _INDEX(2 * (size - 1))))
-            parts = [factors.spread(plus(first, _INDEX(i))) for i in range(2 * (size - 1))]
+            parts = [factors.broadcast(plus(first, _INDEX(i))) for i in range(2 * (size - 1))]
             butterflies(outer.index, list(zip(parts[::2], parts[1::2], strict=True)))
         return context.get_dummy_value()
 
     integer = types.intp
-    return types.void(radix, memory, integer, integer, integer, integer, integer, turns, integer), generate
+    return types.void(radix, memory, integer, integer, integer, integer, integer, twiddles, integer), generate
 
 
-@_written
+@_intrinsic
 def read_pairs(context: Any, signal: Any, at: Any, apart: Any, count: Any, memory: Any, to: Any) -> Any:
-    """Write units: the pairs of samples from a place on, and so far apart, in a signal, the even samples real."""
+    """Write units of the pairs of samples from index `at` of a signal on, `apart` floats apart, even samples real."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         signal, memory = (_Floats(context, builder, signature.args[i], values[i]) for i in (0, 4))
@@ -192,27 +194,27 @@ def read_pairs(context: Any, signal: Any, at: Any, apart: Any, count: Any, memor
     return types.void(signal, integer, integer, integer, memory, integer), generate
 
 
-@_written
-def part_units(context: Any, memory: Any, at: Any, count: Any, real: Any, imaginary: Any, to: Any, apart: Any) -> Any:
-    """Write the real and the imaginary parts of a count of units from a place on, so far apart, in two arrays."""
+@_intrinsic
+def split_units(context: Any, memory: Any, at: Any, count: Any, real: Any, imaginary: Any, to: Any, apart: Any) -> Any:
+    """Write the real and imaginary parts of `count` units from index `at` on to two arrays, `apart` floats apart."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         memory, *targets = (_Floats(context, builder, signature.args[i], values[i]) for i in (0, 3, 4))
         at, count, to, apart = (values[i] for i in (1, 2, 5, 6))
         with cgutils.for_range(builder, count) as loop:
             unit = memory.read(builder.add(at, builder.mul(loop.index, _INDEX(UNIT))))
-            place = builder.add(to, builder.mul(loop.index, apart))
+            offset = builder.add(to, builder.mul(loop.index, apart))
             for target, part in zip(targets, (unit.real, unit.imaginary), strict=True):
-                builder.store(part, target.place(place), align=4)
+                builder.store(part, target.pointer(offset), align=4)
         return context.get_dummy_value()
 
     integer = types.intp
     return types.void(memory, integer, integer, real, imaginary, integer, integer), generate
 
 
-@_written
-def turn_over(context: Any, memory: Any, at: Any, turns: Any, along: Any, to: Any, row: Any) -> Any:
-    """Write eight units from a place on in memory, times turns that follow each other too, turned over, a row apart."""
+@_intrinsic
+def transpose(context: Any, memory: Any, at: Any, twiddles: Any, along: Any, to: Any, row: Any) -> Any:
+    """Write the eight units from index `at` on, times as many twiddles, transposed, `row` floats apart."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         memory, factors = (_Floats(context, builder, signature.args[i], values[i]) for i in (0, 2))
@@ -222,16 +224,16 @@ def turn_over(context: Any, memory: Any, at: Any, turns: Any, along: Any, to: An
             factor = factors.read(builder.add(along, _INDEX(j * UNIT)))
             units.append(memory.read(builder.add(at, _INDEX(j * UNIT))).times(factor.real, factor.imaginary))
         real, imaginary = ([getattr(z, part) for z in units] for part in ("real", "imaginary"))
-        for j, parts in enumerate(zip(_exchanged(builder, real), _exchanged(builder, imaginary), strict=True)):
+        for j, parts in enumerate(zip(_transposed(builder, real), _transposed(builder, imaginary), strict=True)):
             memory.write(builder.add(to, builder.mul(row, _INDEX(j))), _Complexes(builder, *parts))
         return context.get_dummy_value()
 
     integer = types.intp
-    return types.void(memory, integer, turns, integer, integer, integer), generate
+    return types.void(memory, integer, twiddles, integer, integer, integer), generate
 
 
-def _exchanged(builder: Any, rows: list[Any]) -> list[Any]:
-    """Turn eight rows of eight over: exchange single lanes between neighbours, then pairs, then halves."""
+def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
+    """Transpose eight rows of eight: exchange single lanes between neighbours, then pairs, then halves."""
     for width in (1, 2, 4):
         low = [lane if not lane & width else lane - width + LANES for lane in range(LANES)]
         high = [lane + width if not lane & width else lane + LANES for lane in range(LANES)]
@@ -239,65 +241,66 @@ def _exchanged(builder: Any, rows: list[Any]) -> list[Any]:
     return rows
 
 
-@_written
-def turn_rows(context: Any, rows: Any, first: Any, count: Any, at: Any, tile: Any, to: Any) -> Any:
-    """Write eight samples from a place on of rows (rows, n), side by side; of fewer than eight rows, the last again."""
+@_intrinsic
+def transpose_rows(context: Any, rows: Any, first: Any, count: Any, at: Any, tile: Any, to: Any) -> Any:
+    """Write eight samples from index `at` on of eight rows of (rows, n), transposed; the last replaces missing rows."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         source, target = (_Floats(context, builder, signature.args[i], values[i]) for i in (0, 4))
         first, count, at, to = (values[i] for i in (1, 2, 3, 5))
         length = builder.extract_value(context.make_array(rows)(context, builder, values[0]).shape, 1)
         last = builder.sub(count, _INDEX(1))
-        found = []
+        columns = []
         for j in range(LANES):
             row = builder.select(builder.icmp_signed("<", last, _INDEX(j)), last, _INDEX(j))
-            place = builder.add(builder.mul(builder.add(first, row), length), at)
-            found.append(builder.load(source.place(place), align=4))
-        for j, samples in enumerate(_exchanged(builder, found)):
-            builder.store(samples, target.place(to, j * LANES), align=4)
+            offset = builder.add(builder.mul(builder.add(first, row), length), at)
+            columns.append(builder.load(source.pointer(offset), align=4))
+        for j, samples in enumerate(_transposed(builder, columns)):
+            builder.store(samples, target.pointer(to, j * LANES), align=4)
         return context.get_dummy_value()
 
     integer = types.intp
     return types.void(rows, integer, integer, integer, tile, integer), generate
 
 
-@_written
+@_intrinsic
 def filter_tile(context: Any, tile: Any, at: Any, count: Any, filters: Any, state: Any) -> Any:
     """Run eight signals side by side through two filters of the second order, b0, b1, b2, a1, a2 each, (2, 5).
 
-    In float64. The state (6, 8) holds the two memories of each filter, the energy of what goes in, and that of what
-    comes out; a loop of the compiler's would write it to memory at every sample.
+    In float64. The state (6, 8) holds the two delays of each filter, the energy of the input and that of the output; a
+    compiled loop would write it to memory at every sample.
     """
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         wide = ir.VectorType(ir.DoubleType(), LANES)
         plus, minus, multiply = builder.fadd, builder.fsub, builder.fmul
         tile, filters, state = (_Floats(context, builder, signature.args[i], values[i]) for i in (0, 3, 4))
-        b0, b1, b2, a1, a2, d0, d1, d2, c1, c2 = (filters.spread(_INDEX(i)) for i in range(10))
-        places = [state.place(_INDEX(i * LANES)) for i in range(6)]
+        b0, b1, b2, a1, a2, d0, d1, d2, c1, c2 = (filters.broadcast(_INDEX(i)) for i in range(10))
+        pointers = [state.pointer(_INDEX(i * LANES)) for i in range(6)]
         with builder.goto_entry_block():
-            states = [builder.alloca(wide) for _ in places]
-        for place, variable in zip(places, states, strict=True):
-            builder.store(builder.load(place, align=8), variable)
+            states = [builder.alloca(wide) for _ in pointers]
+        for pointer, variable in zip(pointers, states, strict=True):
+            builder.store(builder.load(pointer, align=8), variable)
         with cgutils.for_range(builder, values[2]) as loop:
-            s1, s2, s3, s4, before, after = (builder.load(variable) for variable in states)
+            s1, s2, s3, s4, energy_in, energy_out = (builder.load(variable) for variable in states)
             x = builder.fpext(
-                builder.load(tile.place(builder.add(values[1], builder.mul(loop.index, _INDEX(LANES)))), align=4), wide
+                builder.load(tile.pointer(builder.add(values[1], builder.mul(loop.index, _INDEX(LANES)))), align=4),
+                wide,
             )
             y = plus(multiply(b0, x), s1)
             z = plus(multiply(d0, y), s3)
-            found = (
+            out = (
                 plus(minus(multiply(b1, x), multiply(a1, y)), s2),
                 minus(multiply(b2, x), multiply(a2, y)),
                 plus(minus(multiply(d1, y), multiply(c1, z)), s4),
                 minus(multiply(d2, y), multiply(c2, z)),
-                plus(before, multiply(x, x)),
-                plus(after, multiply(z, z)),
+                plus(energy_in, multiply(x, x)),
+                plus(energy_out, multiply(z, z)),
             )
-            for value, variable in zip(found, states, strict=True):
+            for value, variable in zip(out, states, strict=True):
                 builder.store(value, variable)
-        for place, variable in zip(places, states, strict=True):
-            builder.store(builder.load(variable), place, align=8)
+        for pointer, variable in zip(pointers, states, strict=True):
+            builder.store(builder.load(variable), pointer, align=8)
         return context.get_dummy_value()
 
     return types.void(tile, types.intp, types.intp, filters, state), generate

@@ -6,11 +6,11 @@ import numpy as np
 
 from pipeline.arrays import Float32, Float64, Int64
 from pipeline.kernels.compiling import kernel
-from pipeline.kernels.vectors import LANES, filter_tile, turn_rows
+from pipeline.kernels.vectors import LANES, filter_tile, transpose_rows
 
-# Samples turned over at once: they stay in the nearest cache.
+# Samples transposed at once: they stay in the nearest cache.
 _TILE = 256
-# What `filter_tile` keeps from sample to sample: the filters' memories, the energies before and after them.
+# The state of `filter_tile`: the delays of the filters, the energies before and after them.
 _STATES = 6
 _PLAIN, _WEIGHTED = 4, 5
 
@@ -72,7 +72,7 @@ def _energies(blocks: Float32, filters: Float64, borders: Int64, plain: Float64,
                 whole = -(-width // LANES) * LANES
                 first = min(t, length - whole)
                 for i in range(0, whole, LANES):
-                    turn_rows(blocks, start, lanes, first + i, tile, i * LANES)
+                    transpose_rows(blocks, start, lanes, first + i, tile, i * LANES)
                 filter_tile(tile, (t - first) * LANES, width, filters, state)
             for j in range(lanes):
                 weighted[start + j, span] = state[_WEIGHTED, j]

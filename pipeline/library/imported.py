@@ -12,7 +12,7 @@ PREFIX = "npz:"
 
 
 LABELS = "Ydata"
-"""What a run's labels are called when they are those of an imported file."""
+"""The name of a run's labels when they are those of an imported file."""
 
 
 SPLIT_NOTE = (
@@ -22,29 +22,29 @@ SPLIT_NOTE = (
 
 
 def split_notes(plan: RunPlan) -> tuple[str, ...]:
-    """Return what is to be said of a split of a run's tracks; nothing of points, which belong to no song."""
+    """Return the warnings of a split of a run's tracks; none for points, which belong to no song."""
     return (SPLIT_NOTE,) if is_imported(plan.libraries) and not isinstance(plan.recipe.library, PointsPlan) else ()
 
 
 def is_imported(libraries: Sequence[str]) -> bool:
     """Return whether a run's libraries are imported files. Raises `UsageError` when only some of them are."""
-    found = [library.startswith(PREFIX) for library in libraries]
-    if any(found) and not all(found):
+    flags = [library.startswith(PREFIX) for library in libraries]
+    if any(flags) and not all(flags):
         raise UsageError("libraries: imported files and folders cannot be learned from together; name one kind")
-    return any(found)
+    return any(flags)
 
 
 def library_of(path: str) -> str:
-    """Return what an absolute path is called as a library: an NPZ file by its imported name, all else as it is."""
+    """Return the library name of an absolute path: an NPZ file gets its imported name, all else is unchanged."""
     return PREFIX + path if path.endswith(".npz") and Path(path).is_file() else path
 
 
 def check_options(*, labels: str | None, groups: str | None, folds: str | None, extract: bool) -> None:
-    """Refuse what was asked of an imported library and cannot be. Raises `UsageError`."""
+    """Raise `UsageError` for options that an imported library cannot have."""
     if extract:
         raise UsageError("an NPZ file has no audio to extract: bring it in with `chordal store import-npz`, then train")
-    for name, given in (("labels", labels), ("groups", groups), ("folds", folds)):
-        if given not in {None, LABELS}:
+    for name, value in (("labels", labels), ("groups", groups), ("folds", folds)):
+        if value not in {None, LABELS}:
             raise UsageError(
                 f"--{name}: imported rows have the labels of their file and no groups or folds; leave it out"
             )

@@ -1,4 +1,4 @@
-"""What a track is labelled, grouped and folded by: its folder, its file name, a CSV file or its embedded tags."""
+"""Where labels, groups and folds of a track come from: its folder, its file name, a CSV file or its embedded tags."""
 
 import re
 import unicodedata
@@ -14,15 +14,15 @@ from pipeline.text import printable
 
 
 class LabelSource(Protocol):
-    """Says what a file is labelled (or grouped, or folded) as."""
+    """Gives a file its label, group or fold."""
 
     @property
     def spec(self) -> str:
-        """The words it was made from."""
+        """The text it was parsed from, e.g. `folder:1`."""
         ...
 
     def label(self, path: str) -> str | None:
-        """Return the label of the file at an absolute path; None where this source says nothing of it."""
+        """Return the label of the file at an absolute path; None where this source has none."""
         ...
 
 
@@ -41,15 +41,15 @@ class FolderLabels:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NameLabels:
-    """What a regular expression finds in the file's name: its first group, or all it matched without one."""
+    """The match of a regular expression in the file's name: its first group, or all of it without one."""
 
     spec: str
     pattern: re.Pattern[str]
 
     def label(self, path: str) -> str | None:
-        """Return what is found, None where nothing is."""
-        found = self.pattern.search(Path(path).name)
-        return _tidy(found[1 if self.pattern.groups else 0]) if found else None
+        """Return the match, None without one."""
+        match = self.pattern.search(Path(path).name)
+        return _tidy(match[1 if self.pattern.groups else 0]) if match else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class TagLabels:
             file = File(path, easy=True)
             tags = file.tags if file is not None else None
             return _tidy(_first_value(tags, self.field)) if tags is not None else None
-        except Exception:  # noqa: BLE001 -- mutagen's parsers let through whatever a malformed file makes them raise
+        except Exception:  # noqa: BLE001 -- mutagen's parsers raise anything over a malformed file
             return None
 
 
@@ -139,13 +139,13 @@ def parse_sources(
     """Return all three sources of a run.
 
     For groups and folds, `csv` means the file of the labels; and where that file has a column `group` or `fold`
-    and nothing else was asked, the column counts. Raises `UsageError` with the mend.
+    and no other source was given, the column counts. Raises `UsageError` with the mend.
     """
     source = _parse(labels, "label", None, libraries)
     table = source.table if isinstance(source, CsvLabels) else None
-    known = table.columns if table else frozenset()
-    groups = groups or ("csv" if "group" in known else None)
-    folds = folds or ("csv" if "fold" in known else None)
+    columns = table.columns if table else frozenset()
+    groups = groups or ("csv" if "group" in columns else None)
+    folds = folds or ("csv" if "fold" in columns else None)
     return TrackSources(
         labels=source,
         groups=_parse(groups, "group", table, libraries) if groups else None,
@@ -170,35 +170,35 @@ def check_labelled(source: LabelSource, *, scanned: int, labelled: int, example:
 
 
 def _parse(spec: str, role: Role, table: MetadataTable | None, libraries: Sequence[str]) -> LabelSource:
-    kind, colon, rest = spec.partition(":")
-    shown = f"{role}s {printable(spec)}"
+    kind, colon, argument = spec.partition(":")
+    subject = f"{role}s {printable(spec)}"
     match kind:
         case "folder":
-            if colon and not (rest.isascii() and rest.isdigit() and int(rest) >= 1):
-                raise UsageError(f"{shown}: give the number of folders upward, e.g. folder:1 for the parent")
-            return FolderLabels(spec=spec, levels=int(rest) if colon else 1)
-        case "name" if rest:
-            return NameLabels(spec=spec, pattern=_pattern(rest, shown))
-        case "tag" if rest:
-            return TagLabels(spec=spec, field=rest)
-        case "csv" if rest or table:
-            found = read_metadata(rest, libraries=libraries) if rest else table
-            if found is None:  # pragma: no cover -- the guard above
+            if colon and not (argument.isascii() and argument.isdigit() and int(argument) >= 1):
+                raise UsageError(f"{subject}: give the number of folders upward, e.g. folder:1 for the parent")
+            return FolderLabels(spec=spec, levels=int(argument) if colon else 1)
+        case "name" if argument:
+            return NameLabels(spec=spec, pattern=_pattern(argument, subject))
+        case "tag" if argument:
+            return TagLabels(spec=spec, field=argument)
+        case "csv" if argument or table:
+            source = read_metadata(argument, libraries=libraries) if argument else table
+            if source is None:  # pragma: no cover -- the guard above
                 raise AssertionError
-            if role not in found.columns:
-                raise UsageError(f"{shown}: {printable(found.source)} has no column {role}; it has {found.header}")
-            return CsvLabels(spec=spec, table=found, role=role)
+            if role not in source.columns:
+                raise UsageError(f"{subject}: {printable(source.source)} has no column {role}; it has {source.header}")
+            return CsvLabels(spec=spec, table=source, role=role)
         case "csv" if role != "label":
-            raise UsageError(f"{shown}: the labels come from no CSV file; give one, as in csv:FILE")
+            raise UsageError(f"{subject}: the labels come from no CSV file; give one, as in csv:FILE")
         case _:
-            raise UsageError(f"{shown}: not understood; give folder, folder:N, name:REGEX, csv:FILE or tag:FIELD")
+            raise UsageError(f"{subject}: not understood; give folder, folder:N, name:REGEX, csv:FILE or tag:FIELD")
 
 
-def _pattern(expression: str, shown: str) -> re.Pattern[str]:
+def _pattern(expression: str, subject: str) -> re.Pattern[str]:
     try:
         return re.compile(expression)
     except re.error as error:
-        raise UsageError(f"{shown}: not a regular expression ({error}); e.g. 'name:^([a-z]+)'") from error
+        raise UsageError(f"{subject}: not a regular expression ({error}); e.g. 'name:^([a-z]+)'") from error
 
 
 @lru_cache(maxsize=1024)

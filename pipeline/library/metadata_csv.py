@@ -31,38 +31,38 @@ _ROLES: tuple[Role, ...] = ("label", "group", "fold")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """One line: its number, where its file may lie, and what it says."""
+    """One line: its number, the possible paths of its file, and its entries."""
 
     line: int
-    places: tuple[str, ...]
+    paths: tuple[str, ...]
     entries: dict[Role, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataTable:
-    """What a CSV file says of each path."""
+    """The rows of a CSV file, by path."""
 
     source: str
     """The CSV file."""
     header: str
     """Its columns, for messages."""
     columns: frozenset[Role]
-    """What it can tell."""
-    by_place: dict[str, _Row]
+    """The roles that it has columns for."""
+    by_path: dict[str, _Row]
     by_name: dict[str, _Row | None]
     """By file name; None where several rows share it."""
 
     def row(self, path: str) -> Mapping[Role, str | None] | None:
-        """Return what the table says of an absolute path: the row of that path, else of its file name alone.
+        """Return the entries of an absolute path: of the row of that path, else of its file name alone.
 
-        A row counts by its name only when the name is in the table once and the row's own path leads nowhere:
-        `a/1.wav` says nothing of `b/1.wav` where both exist.
+        A row counts by its name only when the name is in the table once and no file has the row's own path: the row of
+        `a/1.wav` is not that of `b/1.wav` where both exist.
         """
-        place = _normal(path)
-        if row := self.by_place.get(place):
+        normal = _normal(path)
+        if row := self.by_path.get(normal):
             return row.entries
-        row = self.by_name.get(_name(place))
-        if row is None or any(os.path.lexists(other) for other in row.places):
+        row = self.by_name.get(_name(normal))
+        if row is None or any(os.path.lexists(other) for other in row.paths):
             return None
         return row.entries
 
@@ -74,58 +74,58 @@ def read_metadata(source: str, *, libraries: Sequence[str] = ()) -> MetadataTabl
     they are. Relative paths are looked up beside the CSV file and in each library. Raises `UsageError` for a missing
     file or column, a row without its path, or two rows that contradict each other.
     """
-    shown = f"CSV file {printable(source)}"
-    text = _text(source, shown)
+    subject = f"CSV file {printable(source)}"
+    text = _text(source, subject)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     folders = [os.path.abspath(folder) for folder in (os.path.dirname(source) or os.curdir, *libraries)]
-    by_place: dict[str, _Row] = {}
+    by_path: dict[str, _Row] = {}
     by_name: dict[str, _Row | None] = {}
     try:
         header = [name.strip() for name in next(lines, [])]
         at = _columns(header)
         if "path" not in at:
             raise UsageError(
-                f"{shown}: no column path; the first line must name the columns, e.g. path,label,group,fold"
+                f"{subject}: no column path; the first line must name the columns, e.g. path,label,group,fold"
             )
         for cells in lines:
             if not any(cell.strip() for cell in cells):
                 continue
-            row, name = _row(cells, at, lines.line_num, folders, shown)
-            if (other := by_place.get(row.places[0])) and other.places == row.places:
+            row, name = _row(cells, at, lines.line_num, folders, subject)
+            if (other := by_path.get(row.paths[0])) and other.paths == row.paths:
                 if other.entries != row.entries:
                     raise UsageError(
-                        f"{shown}: lines {other.line} and {row.line} say different things of "
+                        f"{subject}: lines {other.line} and {row.line} say different things of "
                         f"{printable(name)}; keep one"
                     )
                 continue
-            for place in row.places:
-                by_place.setdefault(place, row)
+            for path in row.paths:
+                by_path.setdefault(path, row)
             by_name[name] = None if name in by_name else row
     except csv.Error as error:
-        raise UsageError(f"{shown}: line {lines.line_num}: {error}; write it again as CSV in UTF-8") from error
-    if not by_place:
-        raise UsageError(f"{shown}: no rows under its first line; give one per file")
+        raise UsageError(f"{subject}: line {lines.line_num}: {error}; write it again as CSV in UTF-8") from error
+    if not by_path:
+        raise UsageError(f"{subject}: no rows under its first line; give one per file")
     return MetadataTable(
         source=source,
         header=printable(", ".join(header)),
         columns=frozenset(role for role in _ROLES if role in at),
-        by_place=by_place,
+        by_path=by_path,
         by_name=by_name,
     )
 
 
-def _text(source: str, shown: str) -> str:
+def _text(source: str, subject: str) -> str:
     try:
         raw = Path(source).read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{shown}: {reason}; give a CSV file with the columns path,label") from error
+        raise UsageError(f"{subject}: {reason}; give a CSV file with the columns path,label") from error
     try:
         if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return raw.decode("utf-16")
     except UnicodeDecodeError as error:
-        raise UsageError(f"{shown}: not valid UTF-16 ({error.reason}); write it again in UTF-8") from error
-    # As in file names, bytes that are no UTF-8 become surrogates, so they still match the names they stand for.
+        raise UsageError(f"{subject}: not valid UTF-16 ({error.reason}); write it again in UTF-8") from error
+    # As in file names, bytes that are no UTF-8 become surrogates, so they still match those names.
     return raw.decode("utf-8-sig", "surrogateescape")
 
 
@@ -136,26 +136,26 @@ def _delimiter(text: str) -> str:
 
 
 def _columns(header: Sequence[str]) -> dict[str, int]:
-    """Return the position of each column that is known."""
-    positions = {name.lower(): i for i, name in reversed(list(enumerate(header)))}
-    found = {}
+    """Return the position of each column whose name has a meaning."""
+    by_name = {name.lower(): i for i, name in reversed(list(enumerate(header)))}
+    positions = {}
     for role, names in _HEADERS.items():
         for name in names:
-            if name in positions:
-                found[role] = positions[name]
+            if name in by_name:
+                positions[role] = by_name[name]
                 break
-    return found
+    return positions
 
 
 def _row(
-    cells: Sequence[str], at: Mapping[str, int], line: int, folders: Sequence[str], shown: str
+    cells: Sequence[str], at: Mapping[str, int], line: int, folders: Sequence[str], subject: str
 ) -> tuple[_Row, str]:
     """Return a row and the bare name of its file."""
-    if len(cells) <= max(at.values()) or not (told := cells[at["path"]].strip()):
-        raise UsageError(f"{shown}: line {line} has {len(cells)} columns or no path; fill it in or take it out")
-    places = tuple(dict.fromkeys(_normal(os.path.join(folder, told)) for folder in folders))
+    if len(cells) <= max(at.values()) or not (entry := cells[at["path"]].strip()):
+        raise UsageError(f"{subject}: line {line} has {len(cells)} columns or no path; fill it in or take it out")
+    paths = tuple(dict.fromkeys(_normal(os.path.join(folder, entry)) for folder in folders))
     entries: dict[Role, str | None] = {role: cells[at[role]].strip() or None for role in _ROLES if role in at}
-    return _Row(line=line, places=places, entries=entries), _name(_normal(told))
+    return _Row(line=line, paths=paths, entries=entries), _name(_normal(entry))
 
 
 def _name(path: str) -> str:

@@ -72,15 +72,15 @@ def _tracks(
 
 
 def _check_root(root: str, *, may_be_empty: bool) -> None:
-    """Refuse a library that can yield nothing, before anything is yielded."""
-    shown = printable(root)
+    """Raise `UsageError` for a library without audio files, before anything is yielded."""
+    name = printable(root)
     try:
         mode = os.stat(root).st_mode
     except OSError as error:
         reason = "no such folder" if isinstance(error, FileNotFoundError) else (error.strerror or str(error)).lower()
-        raise UsageError(f"library {shown}: {reason}; name a folder with audio files") from error
+        raise UsageError(f"library {name}: {reason}; name a folder with audio files") from error
     if not stat.S_ISDIR(mode):
-        raise UsageError(f"library {shown}: a file, not a folder; name the folder it lies in")
+        raise UsageError(f"library {name}: a file, not a folder; name the folder it lies in")
     if may_be_empty:
         return
     problems: list[str] = []
@@ -88,7 +88,7 @@ def _check_root(root: str, *, may_be_empty: bool) -> None:
         left_out = f"; could not read {len(problems)}, the first {problems[0]}" if problems else ""
         looked_for = ", ".join(f"*.{extension}" for extension in ("wav", "flac", "mp3", "ogg", "aiff"))
         raise UsageError(
-            f"no audio files under {shown}; looked for {looked_for} and {len(EXTENSIONS) - 5} more{left_out}"
+            f"no audio files under {name}; looked for {looked_for} and {len(EXTENSIONS) - 5} more{left_out}"
         )
 
 
@@ -114,10 +114,10 @@ def _walk(roots: Sequence[str], on_problem: OnProblem) -> Iterator[tuple[str, Fi
             stack, linked = list(reversed(linked)), []
         folder = stack.pop()
         try:
-            here = os.stat(folder)
-            if (here.st_dev, here.st_ino) in visited:
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in visited:
                 continue
-            visited.add((here.st_dev, here.st_ino))
+            visited.add((status.st_dev, status.st_ino))
             files, folders, links = _listing(folder)
         except OSError as error:
             on_problem(folder, (error.strerror or str(error)).lower())
@@ -149,18 +149,18 @@ def _listing(folder: str) -> tuple[list[str], list[str], list[str]]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads in a circle: shown as a broken file if its name is an audio file's
+    except OSError:  # a link that leads in a circle: a broken file, if its name is an audio file's
         return False
 
 
 def _stamp(path: str, on_problem: OnProblem) -> FileStamp | None:
-    """Return a file's stamp; None, and a problem told, for what cannot be read as a file."""
+    """Return a file's stamp; None, after a call of `on_problem`, for what is no readable file."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError as error:
         on_problem(path, (error.strerror or str(error)).lower())
         return None
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         on_problem(path, "not a regular file")
         return None
-    return FileStamp(size_bytes=found.st_size, mtime_ns=found.st_mtime_ns)
+    return FileStamp(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)

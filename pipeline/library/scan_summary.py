@@ -1,4 +1,4 @@
-"""What a scan found, in numbers, and whether a classifier could be trained on it."""
+"""The counts of a scan, and whether a classifier could be trained on its files."""
 
 from collections import Counter
 
@@ -12,7 +12,7 @@ from pipeline.wire import Value
 
 
 class ScanSummary(Value, frozen=True, kw_only=True):
-    """What a scan found."""
+    """The counts of a scan."""
 
     files: int
     bytes: int
@@ -21,9 +21,9 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Files per label."""
     unlabelled: int = 0
     ungrouped: int = 0
-    """Files without a group, where groups were asked for."""
+    """Files without a group, where groups were requested."""
     unfolded: int = 0
-    """Files without a fold, where folds were asked for."""
+    """Files without a fold, where folds were requested."""
     example: str = ""
     """One file without a label."""
     unreadable: tuple[str, ...] = ()
@@ -34,31 +34,31 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Files per extension."""
 
 
-def _check_classes(plan: RunPlan, found: ScanSummary) -> None:
-    """Refuse classes with too few tracks, whatever their groups, for the way the recipe parts them."""
+def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
+    """Raise `UsageError` for classes with too few tracks, whatever their groups, for the split of the recipe."""
     split, labels = plan.recipe.split, f"labels {printable(plan.labels)}"
-    lonely = sorted(label for label, files in found.labels.items() if files == 1)
+    lonely = sorted(label for label, files in summary.labels.items() if files == 1)
     if lonely:
         raise UsageError(
             f"{labels}: {', '.join(map(repr, lonely[:5]))} has one track only; "
             "a class needs at least two, one to learn from and one to test on: add tracks or leave the class out"
         )
-    if max(found.labels.values()) == 2:
+    if max(summary.labels.values()) == 2:
         raise UsageError(
             f"{labels}: no class has more than two tracks, and at least one needs three "
             "(to learn, validate and test): add tracks"
         )
-    smallest = min(found.labels, key=lambda label: (found.labels[label], label))
-    if split.strategy in {"kfold", "nested"} and found.labels[smallest] < split.k:
-        files = found.labels[smallest]
+    smallest = min(summary.labels, key=lambda label: (summary.labels[label], label))
+    if split.strategy in {"kfold", "nested"} and summary.labels[smallest] < split.k:
+        files = summary.labels[smallest]
         raise UsageError(
             f"{labels}: {smallest!r} has {files} tracks, too few for {split.k} folds: split.k = {files} is possible, "
             "or add tracks"
         )
 
 
-def check_labels(plan: RunPlan, found: ScanSummary) -> None:
-    """Refuse, before any work, what no classifier could be trained on, if one shall be.
+def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
+    """Refuse, before any work, labels that no classifier could be trained on, if the run learns.
 
     Raises `UsageError` naming the rule or the class, and the mend.
     """
@@ -66,41 +66,41 @@ def check_labels(plan: RunPlan, found: ScanSummary) -> None:
         return
     if not imported.is_imported(plan.libraries):
         source = parse_labels(plan.labels, libraries=plan.libraries)
-        check_labelled(source, scanned=found.files, labelled=sum(found.labels.values()), example=found.example)
-    if len(found.labels) == 1:
+        check_labelled(source, scanned=summary.files, labelled=sum(summary.labels.values()), example=summary.example)
+    if len(summary.labels) == 1:
         raise UsageError(
-            f"labels {plan.labels}: all {found.files} files have the one label {next(iter(found.labels))!r}; "
+            f"labels {plan.labels}: all {summary.files} files have the one label {next(iter(summary.labels))!r}; "
             "a classifier needs at least two, so add folders or give another --labels"
         )
-    if plan.recipe.split.strategy != "rows":  # which parts the rows within tracks: one is enough
-        _check_classes(plan, found)
-    for option, without in (("groups", found.ungrouped), ("folds", found.unfolded)):
-        if without == found.files:
+    if plan.recipe.split.strategy != "rows":  # which splits the rows within tracks: one track is enough
+        _check_classes(plan, summary)
+    for option, without in (("groups", summary.ungrouped), ("folds", summary.unfolded)):
+        if without == summary.files:
             raise UsageError(
-                f"{option} {printable(getattr(plan, option))}: found for none of {found.files:,} files; "
+                f"{option} {printable(getattr(plan, option))}: found for none of {summary.files:,} files; "
                 f"mend the rule given with --{option}, or leave it out"
             )
 
 
 class ScanTally:
-    """Counts of a scan as it goes."""
+    """Counts the files of a scan."""
 
     def __init__(self, *, grouped: bool, folded: bool) -> None:
         self.files = 0
-        self._wanted = {"group": grouped, "fold": folded}
+        self._required = {"group": grouped, "fold": folded}
         self._bytes = 0
         self._labels: Counter[str] = Counter()
         self._formats: Counter[str] = Counter()
         self._without: Counter[str] = Counter()
         self._example = ""
 
-    def take(self, track: ScannedTrack) -> None:
+    def add(self, track: ScannedTrack) -> None:
         """Count one file."""
         self.files += 1
         self._bytes += track.stamp.size_bytes
         self._formats[track.path.rpartition(".")[2].lower()] += 1
-        self._without["group"] += self._wanted["group"] and track.group is None
-        self._without["fold"] += self._wanted["fold"] and track.fold is None
+        self._without["group"] += self._required["group"] and track.group is None
+        self._without["fold"] += self._required["fold"] and track.fold is None
         if track.label is None:
             self._without["label"] += 1
             self._example = self._example or track.path

@@ -1,4 +1,4 @@
-"""A track on its way from a folder to the store: scanned, to be extracted, extracted, receipted."""
+"""The values of a track: as scanned, as an order to extract, as a record of the store, as a receipt."""
 
 import hashlib
 import os
@@ -18,14 +18,14 @@ def track_id(path: str) -> str:
 
 
 class FileStamp(Value, frozen=True, kw_only=True):
-    """What a scan knows of a file without reading it; equal stamps count as an unchanged file."""
+    """Size and time of a file, which a scan reads without opening it; equal stamps count as an unchanged file."""
 
     size_bytes: int
     mtime_ns: int
 
 
 class ScannedTrack(Value, frozen=True, kw_only=True):
-    """One audio file found by a scan, with what its owner says of it."""
+    """One audio file found by a scan, with its label, group and fold."""
 
     track_id: str
     path: str
@@ -62,11 +62,11 @@ class Failure(Value, frozen=True, kw_only=True):
 
 
 Mark = Literal["retry", "deleted"]
-"""What can be said of a track after it was extracted: that it shall be tried again, or that its file is gone."""
+"""A later note on a track: that it is to be extracted again, or that its file was deleted."""
 
 
 class TrackRecord(Value, frozen=True, kw_only=True):
-    """What the store knows of one track: the row of its `tracks` table.
+    """The store's record of one track: a row of its `tracks` table.
 
     `failure` is set when the whole file failed; `family_failures` names families that this file cannot have
     (a clip shorter than a 3 s segment, say) while the others stand. A record with a `mark` is no extraction.
@@ -87,16 +87,16 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     reused: bool = False
     """True when the features of this content were already stored, under another path or an older stamp."""
     note: str = ""
-    """What the decoder had to say, e.g. how far a truncated file could be read."""
+    """What the decoder reported, e.g. how far a truncated file could be read."""
     copy_of: str = ""
     """Content hash of the original, when this is the record of an augmented copy and not of a file."""
     mark: Mark | None = None
-    """`deleted`: a later scan, of this `sequence`, found the file gone; the rest tells what it was. `retry`: its
+    """`deleted`: a later scan, of this `sequence`, found the file gone; the others are of before. `retry`: its
     failure was taken back, and the next run extracts it again. None: the record of an extraction."""
 
     @property
     def extracted(self) -> bool:
-        """Whether the track was extracted and its file is still there: what may be learned from."""
+        """Whether the track was extracted and its file still exists: only then it may be learned from."""
         return self.failure is None and self.mark is None
 
 

@@ -1,4 +1,4 @@
-"""What a recipe asks of augmentation, and which copies follow from it: plain values, drawn without a generator's state.
+"""The augmentation of a recipe, and the copies that follow from it: plain values, drawn without a generator's state.
 
 A copy is decided by the content of its original, its number and the plan's seed, so that it is the same on every
 host and in every run, and is stored once, under a content key of its own.
@@ -48,8 +48,8 @@ class Variation(Value, frozen=True, kw_only=True):
 
     def content_key(self, content_hash: str) -> str:
         """Return the content hash of the copy of a content: 32 hex digits, BLAKE2b of the hash and the parameters."""
-        told = content_hash.encode() + msgspec.json.encode(self, order="deterministic")
-        return hashlib.blake2b(told, digest_size=16).hexdigest()
+        content = content_hash.encode() + msgspec.json.encode(self, order="deterministic")
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
 
     def __str__(self) -> str:
         """Return the parameters in words."""
@@ -82,45 +82,45 @@ class AugmentPlan(Value, frozen=True, kw_only=True):
     snr_db: Range | None = None
 
     def check(self, where: str) -> None:
-        """Raise `UsageError` naming the key that no copy could follow from."""
+        """Raise `UsageError` naming the key with an impossible value."""
         if not 1 <= self.copies <= MAX_COPIES:
             raise UsageError(f"{where}.copies is {self.copies}; give 1 to {MAX_COPIES}")
-        asked = {name: given for name in _BOUNDS if (given := getattr(self, name)) is not None}
-        if not asked:
+        ranges = {name: value for name in _BOUNDS if (value := getattr(self, name)) is not None}
+        if not ranges:
             raise UsageError(f"{where}: nothing to alter; give a range for one of {', '.join(_BOUNDS)}")
-        for name, (low, high) in asked.items():
+        for name, (low, high) in ranges.items():
             least, most = _BOUNDS[name]
             if not least <= low <= high <= most:
                 raise UsageError(f"{where}.{name} is [{low:g}, {high:g}]; give a range within [{least:g}, {most:g}]")
 
     def __str__(self) -> str:
         """Return the ranges in words."""
-        asked = {name: given for name in _BOUNDS if (given := getattr(self, name)) is not None}
-        return ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in asked.items())
+        ranges = {name: value for name in _BOUNDS if (value := getattr(self, name)) is not None}
+        return ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in ranges.items())
 
     def track_id(self, track_id: str, copy: int) -> str:
         """Return the id under which the store records a copy of a track: the same when the file changes."""
-        told = b"%s %d " % (track_id.encode(), copy) + msgspec.json.encode(self, order="deterministic")
-        return hashlib.blake2b(told, digest_size=16).hexdigest()
+        content = b"%s %d " % (track_id.encode(), copy) + msgspec.json.encode(self, order="deterministic")
+        return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def variations(plan: AugmentPlan | None, content_hash: str) -> tuple[Variation, ...]:
     """Return how the copies of a content differ from it; none without a plan."""
     if plan is None:
         return ()
-    asked = {name: given for name in _BOUNDS if (given := getattr(plan, name)) is not None}
+    ranges = {name: value for name in _BOUNDS if (value := getattr(plan, name)) is not None}
     return tuple(
         Variation(copy=copy, seed=plan.seed).replace(
-            **{name: _drawn(given, f"{plan.seed} {content_hash} {copy} {name}") for name, given in asked.items()}
+            **{name: _number_in(bounds, f"{plan.seed} {content_hash} {copy} {name}") for name, bounds in ranges.items()}
         )
         for copy in range(1, plan.copies + 1)
     )
 
 
-def _drawn(given: Range, told: str) -> float:
-    """Return the number of a range that a text stands for, six digits behind the point: evenly spread, for ever."""
-    low, high = given
-    share = int.from_bytes(hashlib.blake2b(told.encode(), digest_size=8).digest(), "big") / 2**64
+def _number_in(bounds: Range, key: str) -> float:
+    """Return the number in a range that follows from a text, evenly spread, rounded to six decimals; never changes."""
+    low, high = bounds
+    share = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big") / 2**64
     return round(low + (high - low) * share, 6)
 
 
@@ -146,7 +146,7 @@ class RowAugmentation(Value, frozen=True, kw_only=True):
     """Gain: each row's distance from the mean is multiplied by a factor around 1 with this standard deviation."""
 
     def check(self, where: str) -> None:
-        """Raise `UsageError` naming the key that cannot be followed."""
+        """Raise `UsageError` naming the key with an impossible value."""
         if not 1 <= self.copies <= MAX_COPIES:
             raise UsageError(f"{where}.copies is {self.copies}; give 1 to {MAX_COPIES}")
         for name in ("time_masks", "column_masks", "noise_sd", "scale_sd"):

@@ -1,4 +1,4 @@
-"""How strict the gate is that a new model has to pass, as a recipe says it."""
+"""The gate of a recipe: how strictly a new model is tested."""
 
 from typing import Literal
 
@@ -19,7 +19,7 @@ class GatePlan(Value, frozen=True, kw_only=True):
     """With fewer held-out tracks than this the champion stays."""
 
     def check(self, where: str) -> None:
-        """Raise `UsageError` naming the key that cannot be followed."""
+        """Raise `UsageError` naming the key with an impossible value."""
         if not 0 < self.level < 0.5:
             raise UsageError(f"{where}.level is {self.level}; give a number between 0 and 0.5, e.g. 0.05")
         if self.tracks < 1:

@@ -1,4 +1,4 @@
-"""What a recipe says of a library that is made for it: sounds, or points."""
+"""The library that is made for a recipe: sounds, or points."""
 
 from typing import Literal
 

@@ -34,16 +34,16 @@ OutputName = Literal[
     "examples",
     "new_sounds",
 ]
-"""What a report may show beside what it always does, one section each; see `pipeline.report.outputs`."""
+"""The optional sections of a report; see `pipeline.report.outputs`."""
 
 
 class SplitPlan(Value, frozen=True, kw_only=True):
-    """How tracks are parted into training, validation and test.
+    """How tracks are split into training, validation and test.
 
     `auto` is `folds` where folds are known, else `grouped`: whole groups, stratified by label; a track without a
     group is a group of its own. `folds` tests every predefined fold once, or trains on some and tests on others;
-    `kfold` makes k folds of whole groups; `nested` chooses anew for each of them, by inner folds. `rows` deals out
-    single rows, whatever track they are of: for repeating what others did, and every report says so.
+    `kfold` makes k folds of whole groups; `nested` chooses anew for each of them, by inner folds. `rows` splits
+    single rows, whatever track they are of: for repeating published work, and every report warns of it.
     """
 
     strategy: Literal["auto", "folds", "grouped", "kfold", "nested", "rows"] = "auto"
@@ -67,12 +67,12 @@ class TrainingPlan(Value, frozen=True, kw_only=True):
     """How models are fitted, whatever their family."""
 
     balance: Balance = "weights"
-    """What is done about classes of different size: `weights` lets each class count the same in the loss, `sampling`
-    repeats rows of the smaller ones, `none` leaves it."""
+    """Against classes of different size: `weights` makes each class count the same in the loss, `sampling` repeats rows
+    of the smaller ones, `none` does nothing."""
 
 
 class AnswerPlan(Value, frozen=True, kw_only=True):
-    """When the classifier answers, and when it says "unsure"; both are settled on validation tracks."""
+    """When the classifier answers, and when it says "unsure"; both are chosen on validation tracks."""
 
     calibrate: bool = True
     """Whether the probabilities are scaled by a temperature."""
@@ -96,7 +96,7 @@ class SearchPlan(Value, frozen=True, kw_only=True):
     executions: int = 1
     """How often each configuration is fitted, each time from another seed; a trial's score is the mean."""
     retries: int = 1
-    """How often more a fit that fails, or a trial that hangs, is tried before that is recorded."""
+    """How often a fit that fails, or a trial that hangs, is retried before the failure is recorded."""
     factor: int = 3
     """Of `hyperband`: one of so many configurations goes on, with so many times the epochs."""
     limit_s: int | None = None
@@ -122,7 +122,7 @@ class ModelChoice(Value, frozen=True, kw_only=True):
     family: str
     features: str
     fixed: dict[str, Scalar] = {}
-    """Hyper-parameters set by hand; the search leaves them alone."""
+    """Hyper-parameters set by hand; the search does not change them."""
     space: dict[str, tuple[Scalar, ...] | Span] = {}
     """Hyper-parameters to search over other values than the family's own: a list of values, or a range."""
     weight: int = 1
@@ -160,12 +160,12 @@ class Recipe(Value, frozen=True, kw_only=True):
     library: LibraryPlan | None = None
     """The library that is made where the command names none."""
     outputs: tuple[OutputName, ...] = ()
-    """What the report shows beside what it always does, in this order."""
+    """Optional sections of the report, in this order."""
     then: str = ""
     """The recipe that comes with chordal and is carried out after this one, by the same command."""
     quick: QuickPlan | None = None
 
-    def quickened(self) -> "Recipe":
+    def quick_form(self) -> "Recipe":
         """Return the quick form of the recipe. Raises `UsageError` when it has none."""
         if self.quick is None:
             raise UsageError(
@@ -201,16 +201,16 @@ def load_recipe(name_or_file: str) -> Recipe:
         source = resources.files("pipeline") / "recipes" / f"{name_or_file}.toml"
         return parse_recipe(source.read_text("utf-8"), name_or_file)
     path = Path(name_or_file)
-    shown = printable(name_or_file)
+    label = printable(name_or_file)
     if not path.is_file():
         raise UsageError(
-            f"recipe {shown}: no such recipe or file; give a TOML file or one of: {', '.join(recipe_names())}"
+            f"recipe {label}: no such recipe or file; give a TOML file or one of: {', '.join(recipe_names())}"
         )
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"recipe {shown}: cannot be read ({error}); give a TOML file in UTF-8") from error
-    return parse_recipe(text, shown)
+        raise UsageError(f"recipe {label}: cannot be read ({error}); give a TOML file in UTF-8") from error
+    return parse_recipe(text, label)
 
 
 def parse_recipe(text: str, source: str) -> Recipe:
@@ -226,7 +226,7 @@ def parse_recipe(text: str, source: str) -> Recipe:
 
 
 def _check(recipe: Recipe, source: str) -> None:
-    """Refuse what the types allow but no run could do."""
+    """Raise `UsageError` for what the types allow but no run could do."""
     if not recipe.models:
         raise UsageError(f"recipe {source}: models is empty; add at least one [[models]] with family and features")
     for model in recipe.models:
@@ -243,15 +243,15 @@ def _check(recipe: Recipe, source: str) -> None:
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "
             "give each model at least one trial"
         )
-    _check_beside(recipe, source)
+    _check_quick_and_then(recipe, source)
     _check_split(recipe, source)
-    for key, wanted in (("accuracy", recipe.answer.accuracy), ("coverage", recipe.answer.coverage)):
-        if not 0 <= wanted <= 1:
-            raise UsageError(f"recipe {source}: answer.{key} is {wanted}; give a share from 0 to 1")
+    for key, share in (("accuracy", recipe.answer.accuracy), ("coverage", recipe.answer.coverage)):
+        if not 0 <= share <= 1:
+            raise UsageError(f"recipe {source}: answer.{key} is {share}; give a share from 0 to 1")
 
 
 def _check_split(recipe: Recipe, source: str) -> None:
-    """Refuse partings that cannot be."""
+    """Raise `UsageError` for impossible splits."""
     plan = recipe.split
     for key, share in (("test", plan.test), ("validation", plan.validation)):
         if not 0 < share < 1:
@@ -274,7 +274,7 @@ def _check_split(recipe: Recipe, source: str) -> None:
 
 
 def _check_strategy(recipe: Recipe, source: str) -> None:
-    """Refuse what cannot go with some strategies."""
+    """Raise `UsageError` for what some split strategies exclude."""
     plan = recipe.split
     if plan.strategy == "nested" and not recipe.search.refit:
         raise UsageError(
@@ -295,7 +295,7 @@ def _check_strategy(recipe: Recipe, source: str) -> None:
 
 
 def _check_search(search: SearchPlan, source: str) -> None:
-    """Refuse numbers that no search could work with."""
+    """Raise `UsageError` for impossible numbers of the search."""
     for key, number, least in (
         ("executions", search.executions, 1),
         ("retries", search.retries, 0),
@@ -306,8 +306,8 @@ def _check_search(search: SearchPlan, source: str) -> None:
             raise UsageError(f"recipe {source}: search.{key} is {number}; give a whole number from {least} up")
 
 
-def _check_beside(recipe: Recipe, source: str) -> None:
-    """Refuse a quick form, a next recipe or outputs that cannot be."""
+def _check_quick_and_then(recipe: Recipe, source: str) -> None:
+    """Raise `UsageError` for an impossible quick form or next recipe."""
     quick = recipe.quick
     if quick is not None and any(number is not None and number < 1 for number in (quick.trials, quick.epochs)):
         raise UsageError(f"recipe {source}: quick: trials and epochs are whole numbers from 1 up")

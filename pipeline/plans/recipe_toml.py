@@ -1,6 +1,5 @@
 """A recipe as the TOML file that `--recipe FILE` reads back."""
 
-import json
 from typing import Any
 
 import msgspec
@@ -9,45 +8,16 @@ from pipeline.plans.recipe import Recipe
 
 
 def recipe_toml(recipe: Recipe) -> str:
-    """Return a recipe as TOML; `parse_recipe` makes an equal recipe of it.
+    """Return a recipe as TOML, its models last; `parse_recipe` makes an equal recipe of it."""
+    import tomlkit  # its 15 ms are for commands that write a recipe only
 
-    Written here because no library of the lock writes TOML, and a recipe needs only strings, numbers, lists of strings,
-    tables and one list of tables.
-    """
-    wire: dict[str, Any] = msgspec.to_builtins(recipe)
-    lines = [f"{key} = {_value(value)}" for key, value in wire.items() if not _is_table(value) and value is not None]
-    for key, value in wire.items():
-        if isinstance(value, dict):
-            lines += ["", f"[{key}]", *_entries(value)]
-    for model in wire["models"]:
-        lines += ["", "[[models]]", *_entries(model)]
-    return "\n".join(lines) + "\n"
+    wire = _set_values(msgspec.to_builtins(recipe))
+    models = wire.pop("models")
+    return tomlkit.dumps({**wire, "models": models})
 
 
-def _is_table(value: Any) -> bool:
-    """Tell what TOML writes under a heading of its own, after the plain keys."""
-    return isinstance(value, dict) or (isinstance(value, (list, tuple)) and any(isinstance(v, dict) for v in value))
-
-
-def _entries(table: dict[str, Any]) -> list[str]:
-    # TOML has no null: what is not set is left out.
-    return [f"{_key(key)} = {_value(value)}" for key, value in table.items() if value is not None]
-
-
-def _value(value: Any) -> str:
-    """Return a value in TOML, whose basic strings are those of JSON but for one control character."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, bool):
-        return "true" if value else "false"
+def _set_values(value: Any) -> Any:
+    """Return a value without its empty entries: TOML has no null, and an empty table is the default of each."""
     if isinstance(value, dict):
-        return "{" + ", ".join(_entries(value)) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
-    return repr(value)
-
-
-def _key(key: str) -> str:
-    """Return a key, quoted unless TOML allows it bare."""
-    bare = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
-    return key if bare else _value(key)
+        return {key: _set_values(each) for key, each in value.items() if each is not None and each != {}}
+    return [_set_values(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -1,4 +1,4 @@
-"""What a run was asked to do: written once at its start, read by every task of it."""
+"""The plan of a run: written once at its start, read by every task of it."""
 
 from typing import Literal
 
@@ -10,12 +10,12 @@ Priority = Literal["high", "normal", "low"]
 
 
 Purpose = Literal["library", "predict"]
-"""What a run is for: a library that is learned from, or files that somebody wants predictions of. The latter says
-nothing about labels, is taken up by nobody when its command dies, and is forgotten after a while."""
+"""What a run is for: a library that is learned from, or files to predict. The latter has no labels, is not recovered
+when its command dies, and is deleted after a while."""
 
 
 class RunPlan(Value, frozen=True, kw_only=True):
-    """The orders of one run, as stored in `runs/<run_id>/plan.json`."""
+    """The plan of one run, as stored in `runs/<run_id>/plan.json`."""
 
     run_id: str
     command: tuple[str, ...]
@@ -40,9 +40,9 @@ class RunPlan(Value, frozen=True, kw_only=True):
     chunk_s: float | None = None
     """Files longer than this are also extracted chunk by chunk, each as if it were a file; None cuts nothing."""
     against: str | None = None
-    """The champion whose held-out tracks stay held out, so that the new model can be held against it."""
+    """The champion whose held-out tracks stay held out, so that the new model can be compared with it."""
     tracking: str | None = None
-    """Address of the MLflow that is told of the run when it has learned; None tells nobody."""
+    """Address of the MLflow that the run is recorded in when it has learned; None for none."""
     versions: dict[str, str] = {}
 
 

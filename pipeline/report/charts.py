@@ -1,7 +1,7 @@
 """The charts of a report, as inline SVG that takes its colours and its font from the page.
 
-Drawn with matplotlib's objects and no pyplot, so there is no current figure to leak. Every colour is a stand-in that
-becomes a CSS variable in the page: one picture serves light, dark and print.
+Drawn with matplotlib's objects and no pyplot, so there is no current figure to leak. Every colour is a placeholder
+that becomes a CSS variable in the page: one picture serves light, dark and print.
 """
 
 import io
@@ -20,15 +20,15 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from pipeline.learning.study.findings import Reliability
 from pipeline.learning.study.results import Scores
 from pipeline.learning.study.trials import TrialOutcome
-from pipeline.report.words import shortened
+from pipeline.report.words import shorten
 from pipeline.text import printable
 
 INK, MUTED, LINE, ON_FILL = "#0a0b0c", "#6a6b6c", "#dadbdc", "#fafbfc"
 SERIES = ("#10a1b1", "#20a2b2", "#30a3b3", "#40a4b4", "#50a5b5", "#60a6b6")
 _CSS = {INK: "--ink", MUTED: "--muted", LINE: "--line", ON_FILL: "--on-fill"} | {
-    colour: f"--c{place}" for place, colour in enumerate(SERIES, start=1)
+    colour: f"--c{number}" for number, colour in enumerate(SERIES, start=1)
 }
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: searchable, small, in the page's own font
     "text.parse_math": False,  # a class may be called "$x$"
     "font.size": 10.5,
@@ -62,23 +62,23 @@ MOST_CURVES = 3
 def balance_chart(balance: Mapping[str, int], parts: Mapping[str, Mapping[str, int]], *, name: str) -> str:
     """Return bars of tracks per class, largest first; `parts` cuts them up (part to class to tracks)."""
     labels = sorted(balance, key=lambda label: (-balance[label], label))[:MOST_BARS]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure, axes = _figure(height_in=0.55 + 0.27 * len(labels) + (0.3 if parts else 0))
-        places = range(len(labels))
-        left = [0] * len(labels)
+        rows = range(len(labels))
+        starts = [0] * len(labels)
         for colour, (part, by_label) in zip(SERIES, parts.items(), strict=False):
             widths = [by_label.get(label, 0) for label in labels]
-            axes.barh(places, widths, left=left, color=colour, height=0.66, label=part)
-            left = [a + b for a, b in zip(left, widths, strict=True)]
-        rest = [max(balance[label] - done, 0) for label, done in zip(labels, left, strict=True)]
-        if any(rest):
+            axes.barh(rows, widths, left=starts, color=colour, height=0.66, label=part)
+            starts = [a + b for a, b in zip(starts, widths, strict=True)]
+        remaining = [max(balance[label] - done, 0) for label, done in zip(labels, starts, strict=True)]
+        if any(remaining):
             axes.barh(
-                places, rest, left=left, color=LINE if parts else SERIES[0], height=0.66, label="not learned from"
+                rows, remaining, left=starts, color=LINE if parts else SERIES[0], height=0.66, label="not learned from"
             )
-        for place, label in enumerate(labels):
+        for row, label in enumerate(labels):
             axes.annotate(
                 f"{balance[label]:,}",
-                (balance[label], place),
+                (balance[label], row),
                 (4, 0),
                 textcoords="offset points",
                 va="center",
@@ -90,21 +90,21 @@ def balance_chart(balance: Mapping[str, int], parts: Mapping[str, Mapping[str, i
         axes.margins(x=0.1)
         if parts:
             figure.legend(loc="outside lower left", ncols=4, handlelength=1, handleheight=1, columnspacing=1.2)
-        return _svg(figure, name)
+        return svg_element(figure, name)
 
 
 def trials_chart(outcomes: Sequence[TrialOutcome], *, baseline: float | None, name: str) -> str:
     """Return the validation accuracy of each completed trial, best first, with a dot for every fit of it."""
-    shown = outcomes[:MOST_BARS]
-    families = list(dict.fromkeys(outcome.spec.family for outcome in shown))
-    colours = {family: SERIES[place % len(SERIES)] for place, family in enumerate(families)}
-    with mpl.rc_context(_STYLE):
-        figure, axes = _figure(height_in=0.95 + 0.22 * len(shown))
+    listed = outcomes[:MOST_BARS]
+    families = list(dict.fromkeys(outcome.spec.family for outcome in listed))
+    colours = {family: SERIES[index % len(SERIES)] for index, family in enumerate(families)}
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(height_in=0.95 + 0.22 * len(listed))
         for family in families:
-            rows = [(place, o) for place, o in enumerate(shown) if o.spec.family == family]
+            rows = [(row, o) for row, o in enumerate(listed) if o.spec.family == family]
             axes.scatter(
                 [fit.validation_accuracy for _, o in rows for fit in o.fits],
-                [place for place, o in rows for _ in o.fits],
+                [row for row, o in rows for _ in o.fits],
                 s=14,
                 color=colours[family],
                 alpha=0.35,
@@ -115,22 +115,22 @@ def trials_chart(outcomes: Sequence[TrialOutcome], *, baseline: float | None, na
             )
         if baseline is not None:
             axes.axvline(baseline, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="largest class")
-        _name_rows(axes, [f"trial {outcome.spec.index}" for outcome in shown])
-        axes.set(xlim=(-0.02, 1.02), xlabel="validation accuracy", ylim=(len(shown) - 0.4, -0.6))
+        _name_rows(axes, [f"trial {outcome.spec.index}" for outcome in listed])
+        axes.set(xlim=(-0.02, 1.02), xlabel="validation accuracy", ylim=(len(listed) - 0.4, -0.6))
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         axes.grid(axis="x")
         figure.legend(loc="outside lower left", ncols=3, handlelength=1.2, columnspacing=1.2)
-        return _svg(figure, name)
+        return svg_element(figure, name)
 
 
 def curves_chart(outcome: TrialOutcome, *, name: str) -> str:
     """Return loss and accuracy over the epochs of every fit of a trial, training and validation."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, 2.5), layout="constrained")
         panels: Any = figure.subplots(1, 2)
         for axes, quantity in zip(panels, ("accuracy", "loss"), strict=True):
-            for place, fit in enumerate(outcome.fits):
-                for key, colour, who in (
+            for number, fit in enumerate(outcome.fits):
+                for key, colour, side_name in (
                     (quantity, SERIES[0], "training"),
                     (f"val_{quantity}", SERIES[1], "validation"),
                 ):
@@ -141,7 +141,7 @@ def curves_chart(outcome: TrialOutcome, *, name: str) -> str:
                         color=colour,
                         linewidth=1.6 if len(outcome.fits) == 1 else 1.1,
                         alpha=1.0 if len(outcome.fits) == 1 else 0.75,
-                        label=who if place == 0 and quantity == "accuracy" else None,
+                        label=side_name if number == 0 and quantity == "accuracy" else None,
                     )
             axes.set(title=quantity, xlabel="epoch")
             axes.grid(axis="y")
@@ -150,13 +150,13 @@ def curves_chart(outcome: TrialOutcome, *, name: str) -> str:
         panels[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         panels[1].set_ylim(bottom=0)
         figure.legend(loc="outside lower left", ncols=2, handlelength=1.5)
-        return _svg(figure, name)
+        return svg_element(figure, name)
 
 
 def confusion_chart(scores: Scores, classes: Sequence[str], *, name: str) -> str:
     """Return the confusion matrix: counts in the cells, coloured by their share of the true class."""
     n = len(classes)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         cell_in = 0.46 if n <= 8 else 0.31 if n <= 14 else 0.27
         figure = Figure(figsize=(max(1.6 + cell_in * n, 3.2), max(1.3 + cell_in * n, 2.6)), layout="constrained")
         axes: Any = figure.subplots()
@@ -173,30 +173,30 @@ def confusion_chart(scores: Scores, classes: Sequence[str], *, name: str) -> str
                     colour = ON_FILL if share > 0.55 else INK
                     size = 10 if n <= 14 else 7
                     axes.text(column, row, str(hits), ha="center", va="center", color=colour, fontsize=size)
-        names = [_short(label) for label in classes]
+        names = [short_name(label) for label in classes]
         axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel="label given", ylabel="true label", aspect="equal")
         upright = max(map(len, names)) * 6 <= cell_in * 72  # a letter takes about six points
         axes.set_xticks(range(n), names, rotation=0 if upright else 45, ha="center" if upright else "right")
         axes.set_yticks(range(n), names)
         axes.tick_params(length=0, labelcolor=INK)
         axes.spines[:].set_visible(False)
-        return _svg(figure, name)
+        return svg_element(figure, name)
 
 
-def reliability_chart(before: Reliability, after: Reliability, *, name: str) -> str:
-    """Return accuracy by confidence of the predictions, before and after calibration; the diagonal is as it should be.
+def reliability_chart(uncalibrated: Reliability, calibrated: Reliability, *, name: str) -> str:
+    """Return accuracy by confidence of the predictions, before and after calibration, with the diagonal.
 
-    The size of a dot says how many predictions are in its bin.
+    The size of a dot is the number of predictions in its bin.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.9, 3.7), layout="constrained")
         axes: Any = figure.subplots()
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (3, 3)))
-        for told, colour, label in ((before, SERIES[1], "before"), (after, SERIES[0], "after")):
-            total = max(sum(found.n for found in told.bins), 1)
-            sure, right = [found.confidence for found in told.bins], [found.accuracy for found in told.bins]
+        for reliability, colour, label in ((uncalibrated, SERIES[1], "before"), (calibrated, SERIES[0], "after")):
+            total = max(sum(each.n for each in reliability.bins), 1)
+            sure, right = [each.confidence for each in reliability.bins], [each.accuracy for each in reliability.bins]
             axes.plot(sure, right, color=colour, linewidth=1.2, alpha=0.6)
-            sizes = [12 + 220 * found.n / total for found in told.bins]
+            sizes = [12 + 220 * each.n / total for each in reliability.bins]
             axes.scatter(sure, right, s=sizes, color=colour, linewidths=0, alpha=0.85)
             axes.scatter([], [], s=36, color=colour, linewidths=0, label=label)
         axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="confidence", ylabel="accuracy", aspect="equal")
@@ -205,7 +205,7 @@ def reliability_chart(before: Reliability, after: Reliability, *, name: str) -> 
         axes.tick_params(labelcolor=INK)
         axes.grid()
         figure.legend(loc="outside lower left", ncols=2, handlelength=1.2, columnspacing=1.2)
-        return _svg(figure, name)
+        return svg_element(figure, name)
 
 
 def _figure(*, height_in: float) -> tuple[Figure, Axes]:
@@ -216,21 +216,21 @@ def _figure(*, height_in: float) -> tuple[Figure, Axes]:
 
 def _name_rows(axes: Axes, names: Sequence[str]) -> None:
     """Write a name at each row, the first on top."""
-    axes.set_yticks(range(len(names)), [_short(label) for label in names])
+    axes.set_yticks(range(len(names)), [short_name(label) for label in names])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.set_ylim(len(names) - 0.4, -0.6)
 
 
-def _short(label: str) -> str:
+def short_name(label: str) -> str:
     """Return a class name for an axis."""
-    return shortened(printable(label), NAME_LIMIT)
+    return shorten(printable(label), NAME_LIMIT)
 
 
-def _svg(figure: Figure, name: str) -> str:
+def svg_element(figure: Figure, name: str) -> str:
     """Return a figure as an SVG element to be put into a page, the same bytes for the same figure.
 
-    `name` is what a screen reader says, and keeps the ids of two charts of a page apart.
+    `name` is for screen readers, and makes the ids of the charts of a page distinct.
     """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -245,7 +245,7 @@ def _svg(figure: Figure, name: str) -> str:
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
     referenced = set(re.findall(r"#([\w-]+)", svg))
-    svg = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in referenced else "", svg)
+    svg = re.sub(r' id="([^"]*)"', lambda match: match[0] if match[1] in referenced else "", svg)
     for colour, variable in _CSS.items():
         svg = svg.replace(colour, f"var({variable})")
     width_px = figure.get_figwidth() * 96

@@ -1,4 +1,4 @@
-"""What a report is made from, and the one pass over the store's track records that its tables need."""
+"""The content of a report, and the one pass over the store's track records for its tables."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 
 LISTED = 200
-"""How many rows a long list shows; the rest is told as a number."""
+"""How many rows a long list has; the rest is a number."""
 
 
 class RunCounts(Value, frozen=True, kw_only=True):
@@ -63,7 +63,7 @@ class TrackFacts(Value, frozen=True, kw_only=True):
     family_failure_kinds: dict[str, int] = {}
     """All of those, by `family: kind`."""
     notes: int = 0
-    """Files of which the decoder had something to say."""
+    """Files with a note of the decoder."""
 
     @property
     def failed(self) -> int:
@@ -77,7 +77,7 @@ class TrackFacts(Value, frozen=True, kw_only=True):
 
 
 class ReportContent(Value, frozen=True, kw_only=True):
-    """Everything a report tells. What learning adds is absent after a run that only extracts."""
+    """The content of a report. What learning adds is absent after a run that only extracts."""
 
     plan: RunPlan
     counts: RunCounts
@@ -88,9 +88,9 @@ class ReportContent(Value, frozen=True, kw_only=True):
     manifest: DatasetManifest | None = None
     split: Split | None = None
     study: StudyPlan | None = None
-    """How many trials were asked for, of which models."""
+    """How many trials were planned, of which models."""
     trials: tuple[TrialSpec, ...] = ()
-    """All that were handed out; one without an outcome is shown as not run."""
+    """All that were proposed; one without an outcome counts as not run."""
     outcomes: tuple[TrialOutcome, ...] = ()
     evaluation: EvaluationReport | None = None
     trials_wall_s: float | None = None

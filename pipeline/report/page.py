@@ -1,4 +1,4 @@
-"""Put the page together: what the first screen says, and which sections follow."""
+"""The page of a report: its headline and tiles, and the sections that follow."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from pipeline.report.sections.run import (
     failures_section,
     features_section,
     reproduce_section,
-    scanned_section,
+    scan_section,
 )
 from pipeline.report.sections.scores import (
     confusion_picture,
@@ -27,8 +27,8 @@ from pipeline.report.sections.split import split_section
 from pipeline.report.sections.trust import duplicates_section, leakage_section
 from pipeline.report.sections.unusable import unusable_section
 from pipeline.report.view import Chart, Page, Section, Tile
-from pipeline.report.words import MISSING, between, count, counted, duration, moment, percent, points
-from pipeline.text import printable
+from pipeline.report.words import bounds, count, percent, points, quantity, utc_time
+from pipeline.text import MISSING, describe_duration, printable
 
 MOST_CLASSES_ABOVE = 12
 """Up to here the confusion matrix is readable beside the headline."""
@@ -37,7 +37,7 @@ FEW_GROUPS = 20
 
 
 def build_page(content: ReportContent, more: Sequence[Section] = ()) -> Page:
-    """Return the page of a run, with the sections there is something to say in, and `more` after the curves."""
+    """Return the page of a run, with the sections that have content, and `more` after the curves."""
     evaluation = content.evaluation
     headline, words = _learned(evaluation, content) if evaluation else _extracted(content)
     tiles = (
@@ -53,7 +53,7 @@ def build_page(content: ReportContent, more: Sequence[Section] = ()) -> Page:
     when = content.created or content.plan.created
     return Page(
         title=title,
-        kicker=" · ".join(filter(None, [f"Run {printable(content.plan.run_id)}", moment(when)])),
+        kicker=" · ".join(filter(None, [f"Run {printable(content.plan.run_id)}", utc_time(when)])),
         headline=headline,
         words=words,
         tiles=tiles,
@@ -72,7 +72,7 @@ def accuracy_interval(right: int, n: int) -> tuple[float, float]:
 
 
 def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart | None) -> list[Section | None]:
-    """Return all sections in their order; `None` where there is nothing to say."""
+    """Return all sections in their order; `None` for one without content."""
     evaluation, manifest, split, libraries = content.evaluation, content.manifest, content.split, content.plan.libraries
     learned: list[Section | None] = []
     if evaluation is not None:
@@ -89,7 +89,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
         search_section(content),
         curves_section(content),
         *more,
-        scanned_section(content),
+        scan_section(content),
         failures_section(content),
         classes_section(content),
         split_section(
@@ -107,9 +107,9 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
 def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str, tuple[str, ...]]:
     """Return headline and words of a run that has trained a model."""
     test, model = evaluation.test, evaluation.model
-    right = sum(row[place] for place, row in enumerate(test.confusion))
-    one = evaluation.scored.removesuffix("s")
-    headline = f"{percent(test.accuracy)} of {counted(test.n, f'test {one}')} got the right label"
+    right = sum(row[index] for index, row in enumerate(test.confusion))
+    unit = evaluation.scored.removesuffix("s")
+    headline = f"{percent(test.accuracy)} of {quantity(test.n, f'test {unit}')} got the right label"
     folds = len(evaluation.per_partition)
     how = (
         f"Every track was tested once, by a model that never saw its fold: {folds} folds."
@@ -128,9 +128,9 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
         torn = evaluation.row_sides is None or evaluation.row_sides.torn > 0
         words.insert(0, _TORN if torn else _SINGLE)
     if test.n:
-        words.append(_interval(test, right, one))
+        words.append(_interval(test, right, unit))
     if content.counts.failed:
-        words.append(f"{counted(content.counts.failed, 'file')} could not be used; the reasons are below.")
+        words.append(f"{quantity(content.counts.failed, 'file')} could not be used; the reasons are below.")
     return headline, tuple(words)
 
 
@@ -144,39 +144,43 @@ _SINGLE = (
 )
 
 
-def _interval(test: Scores, right: int, one: str) -> str:
-    """Return between what the accuracy lies."""
+def _interval(test: Scores, right: int, unit: str) -> str:
+    """Return the interval of the accuracy in words."""
     interval = test.accuracy_interval
     if interval is None:
         low, high = accuracy_interval(right, test.n)
         return (
-            f"With {counted(test.n, f'test {one}')} the accuracy lies between {percent(low)} and {percent(high)} "
-            f"(95% interval by Wilson, {one}s taken as independent)."
+            f"With {quantity(test.n, f'test {unit}')} the accuracy lies between {percent(low)} and {percent(high)} "
+            f"(95% interval by Wilson, {unit}s taken as independent)."
         )
-    drawn = (
+    method = (
         f"bootstrap over groups, {count(interval.resamples)} times"
         if interval.method == "bootstrap"
         else "by Wilson over groups, as there was no mistake to draw again"
     )
     few = " So few groups make it a rough one." if interval.units < FEW_GROUPS else ""
     return (
-        f"With {counted(test.n, f'test {one}')} in {counted(interval.units, 'group')} the accuracy lies between "
-        f"{percent(interval.low)} and {percent(interval.high)} (95% interval, {drawn}).{few}"
+        f"With {quantity(test.n, f'test {unit}')} in {quantity(interval.units, 'group')} the accuracy lies between "
+        f"{percent(interval.low)} and {percent(interval.high)} (95% interval, {method}).{few}"
     )
 
 
 def _trust_tiles(content: ReportContent) -> tuple[Tile, ...]:
-    """Return what tells how far scores and answers can be trusted; nothing for a report of an older chordal."""
+    """Return the tiles on how far scores and answers can be trusted; none for a report of an older chordal."""
     evaluation, split = content.evaluation, content.split
     if evaluation is None or evaluation.calibration is None or evaluation.sentinel is None or split is None:
         return ()
-    told, gap = evaluation.calibration, evaluation.sentinel.gap
-    copies = sum(len(found.tracks) for found in split.duplicates)
-    torn = sum(len(found.tracks) for found in split.duplicates if not found.kept)
-    right = f"{percent(told.accuracy)} of them right" if told.accuracy is not None else "none"
+    calibration, gap = evaluation.calibration, evaluation.sentinel.gap
+    copies = sum(len(each.tracks) for each in split.duplicates)
+    torn = sum(len(each.tracks) for each in split.duplicates if not each.kept)
+    right = f"{percent(calibration.accuracy)} of them right" if calibration.accuracy is not None else "none"
     return (
-        Tile(name="Answered", value=percent(told.coverage), note=f"{right}; the rest is unsure"),
-        Tile(name="Calibration error", value=percent(told.after.ece), note=f"{percent(told.before.ece)} before"),
+        Tile(name="Answered", value=percent(calibration.coverage), note=f"{right}; the rest is unsure"),
+        Tile(
+            name="Calibration error",
+            value=percent(calibration.after.ece),
+            note=f"{percent(calibration.before.ece)} before",
+        ),
         Tile(
             name="Leakage gap",
             value=points(gap.gap) if gap else MISSING,
@@ -196,7 +200,7 @@ def _extracted(content: ReportContent) -> tuple[str, tuple[str, ...]]:
     """Return headline and words of a run that has not, or not yet, trained a model."""
     counts = content.counts
     ready = counts.extracted + counts.unchanged
-    headline = f"{count(ready)} of {counted(counts.scanned, 'file')} have features"
+    headline = f"{count(ready)} of {quantity(counts.scanned, 'file')} have features"
     words = [f"{count(counts.extracted)} extracted now, {count(counts.unchanged)} unchanged since an earlier run."]
     if content.plan.learn:
         words.append("No model was evaluated in this run.")
@@ -215,21 +219,21 @@ def _score_tiles(evaluation: EvaluationReport) -> tuple[Tile, ...]:
         Tile(
             name="Baseline",
             value=percent(majority_share(test)),
-            note=f"largest of {counted(len(evaluation.classes), 'class', 'classes')}",
+            note=f"largest of {quantity(len(evaluation.classes), 'class', 'classes')}",
         ),
         Tile(name="Model", value=printable(model.version), note=printable(model.family)),
     )
 
 
 def _spread(interval: Interval | None, note: str) -> str:
-    return f"{between(interval)}, {note}" if interval else f"test, {note}" if note.startswith("n") else note
+    return f"{bounds(interval)}, {note}" if interval else f"test, {note}" if note.startswith("n") else note
 
 
 def _library_tiles(content: ReportContent) -> tuple[Tile, ...]:
     counts, facts = content.counts, content.facts
     took = sum(content.seconds.values())
     return (
-        Tile(name="Files", value=count(counts.scanned), note=f"{duration(facts.audio_s)} of sound"),
+        Tile(name="Files", value=count(counts.scanned), note=f"{describe_duration(facts.audio_s)} of sound"),
         Tile(name="Extracted", value=count(counts.extracted), note=f"{count(counts.unchanged)} unchanged"),
         Tile(
             name="Failed",
@@ -237,5 +241,5 @@ def _library_tiles(content: ReportContent) -> tuple[Tile, ...]:
             note="recorded below" if counts.failed else "none",
             is_alarming=counts.failed > 0,
         ),
-        Tile(name="Time", value=duration(took), note="all stages"),
+        Tile(name="Time", value=describe_duration(took), note="all stages"),
     )

@@ -1,4 +1,4 @@
-"""The parts a report page is put together from; the template knows these and nothing else."""
+"""The parts of a report page, which is all that the template knows."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -30,13 +30,13 @@ class Column:
 
     @property
     def css_class(self) -> str:
-        """The name the style sheet has for such a column."""
+        """The class of such a column in the style sheet."""
         return "number" if self.is_number else "code" if self.is_code else "prose" if self.is_prose else "name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows under heads; the first cell of a row names it."""
+    """Rows under column heads; the first cell of a row names it."""
 
     kind: ClassVar[str] = "table"
     caption: str
@@ -49,7 +49,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A picture as an SVG element, with what it shows in words."""
+    """A picture as an SVG element, with a caption."""
 
     kind: ClassVar[str] = "chart"
     svg: str
@@ -102,16 +102,16 @@ class Page:
     words: tuple[str, ...]
     tiles: tuple[Tile, ...]
     picture: Chart | None
-    """What stands beside the headline."""
+    """The picture beside the headline."""
     sections: tuple[Section, ...]
     footer: str
 
 
-def cut(rows: list[tuple[str, ...]], *, total: int | None = None) -> tuple[tuple[tuple[str, ...], ...], str]:
+def first_rows(rows: list[tuple[str, ...]], *, total: int | None = None) -> tuple[tuple[tuple[str, ...], ...], str]:
     """Return at most `LISTED` rows, and a note of how many there were when that is not all.
 
-    `total` is how many there really are, where the list was cut before.
+    `total` is the true number of rows, where the list was cut before.
     """
-    there = max(len(rows), total or 0)
-    shown = tuple(rows[:LISTED])
-    return shown, f"{count(len(shown))} of {count(there)} shown." if there > len(shown) else ""
+    total_rows = max(len(rows), total or 0)
+    listed = tuple(rows[:LISTED])
+    return listed, f"{count(len(listed))} of {count(total_rows)} shown." if total_rows > len(listed) else ""

@@ -1,14 +1,11 @@
-"""Numbers, durations and names as a reader wants them."""
+"""Numbers, times and names as a report writes them."""
 
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pipeline.learning.study.findings import Interval
-from pipeline.text import printable
-
-MISSING = "\u2013"
-"""What stands where there is nothing to say."""
+from pipeline.text import MISSING, printable
 
 
 def percent(share: float) -> str:
@@ -21,7 +18,7 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f} points"
 
 
-def between(interval: Interval | None) -> str:
+def bounds(interval: Interval | None) -> str:
     """Return the bounds of an interval of a share in per cent."""
     return f"{percent(interval.low)} to {percent(interval.high)}" if interval is not None else MISSING
 
@@ -31,24 +28,9 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
-def counted(n: int, one: str, many: str | None = None) -> str:
+def quantity(n: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun in singular or plural."""
     return f"{count(n)} {one if n == 1 else many or one + 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds in the two units that matter."""
-    if not math.isfinite(seconds):
-        return MISSING
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
 def scalar(value: object) -> str:
@@ -63,12 +45,12 @@ def pairs(values: Mapping[str, object]) -> str:
     return ", ".join(f"{printable(name)} {scalar(value)}" for name, value in values.items()) or MISSING
 
 
-def listed(names: list[str]) -> str:
-    """Return names as a sentence lists them: `a, b and c`."""
+def enumeration(names: list[str]) -> str:
+    """Return names as a sentence enumerates them: `a, b and c`."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def shortened(text: str, limit: int) -> str:
+def shorten(text: str, limit: int) -> str:
     """Return a text of at most `limit` characters, cut in the middle."""
     if len(text) <= limit:
         return text
@@ -77,11 +59,11 @@ def shortened(text: str, limit: int) -> str:
 
 
 def reason(text: str) -> str:
-    """Return why something failed, in one line of bearable length."""
-    return shortened(printable(text), 300) or "no reason told"
+    """Return why something failed, in one line of at most 300 characters."""
+    return shorten(printable(text), 300) or "no reason told"
 
 
-def moment(iso: str) -> str:
+def utc_time(iso: str) -> str:
     """Return an ISO 8601 time to the minute, in UTC; text that is none is returned as it is."""
     try:
         then = datetime.fromisoformat(iso)
@@ -91,8 +73,8 @@ def moment(iso: str) -> str:
     return f"{utc:%Y-%m-%d %H:%M} UTC"
 
 
-def within(path: str, libraries: tuple[str, ...]) -> str:
-    """Return a path for people, without the library's own part where it lies in the only library."""
+def relative_path(path: str, libraries: tuple[str, ...]) -> str:
+    """Return a path for people, relative to the library where there is only one."""
     if len(libraries) == 1:
         root = libraries[0].rstrip("/") + "/"
         path = path.removeprefix(root)

@@ -1,4 +1,4 @@
-"""Turn a report's content into one self-contained HTML file."""
+"""Write a report's content as one self-contained HTML file."""
 
 import secrets
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def write_report(target: Path, content: ReportContent, more: Sequence[Section] =
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
-        shown, reason = printable(str(target)), error.strerror or error
+        name, reason = printable(str(target)), error.strerror or error
         raise UsageError(
-            f"report {shown}: cannot be written ({reason}); free some space or choose another home"
+            f"report {name}: cannot be written ({reason}); free some space or choose another home"
         ) from error

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 
 from pipeline.errors import UsageError
-from pipeline.synthetic.demo_sounds import MAKERS, Take, record
+from pipeline.synthetic.demo_sounds import MAKERS, SoundPlan, record
 from pipeline.text import printable
 from pipeline.wire import Value
 
@@ -34,7 +34,7 @@ class Encoding:
     container: str
     """Extension in lower case."""
     subtype: str
-    """What libsndfile calls the sample format or codec."""
+    """libsndfile's name of the sample format or codec."""
     sample_rate_hz: int
     channels: int
 
@@ -70,7 +70,7 @@ class DemoLibrary:
 
 
 class _Record(Value, frozen=True, kw_only=True):
-    """What `demo.json` in the folder says: which library this is, or is becoming."""
+    """The content of `demo.json`: which library the folder has, or will have."""
 
     version: int
     seed: int
@@ -97,9 +97,9 @@ def write_demo_library(folder: Path, *, seed: int = 1, per_class: int = 12) -> D
     """
     if per_class < 1:
         raise UsageError(f"demo library: per_class is {per_class}; ask for at least one file per class")
-    wanted = _Record(version=_VERSION, seed=seed, per_class=per_class)
+    library = _Record(version=_VERSION, seed=seed, per_class=per_class)
     try:
-        _claim(folder, wanted)
+        _claim(folder, library)
         written = sum(_write_missing(folder, item, seed) for item in _items(per_class))
         if not (folder / BROKEN).exists():
             _put(folder / BROKEN, _truncated_wav())
@@ -120,32 +120,32 @@ def write_demo_library(folder: Path, *, seed: int = 1, per_class: int = 12) -> D
 def _items(per_class: int) -> list[_Item]:
     """Return the files of a library of some size."""
     items = []
-    for place, label in enumerate(CLASSES):
+    for position, label in enumerate(CLASSES):
         for index in range(per_class):
             # Shifted from class to class: borderline cases, which come at fixed numbers, get all formats as well.
-            encoding = ENCODINGS[(index + 5 * place) % len(ENCODINGS)]
+            encoding = ENCODINGS[(index + 5 * position) % len(ENCODINGS)]
             name = Path(label, f"{_STEMS[label]}-{index + 1:02d}.{encoding.container}")
             items.append(_Item(name=name, label=label, index=index, encoding=encoding))
     return items
 
 
-def _claim(folder: Path, wanted: _Record) -> None:
-    """Make the folder that of the wanted library: new, already so, or with another demo library's files removed."""
+def _claim(folder: Path, library: _Record) -> None:
+    """Record the library in its folder, after removing the files of another demo library."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"demo library: {printable(str(folder))} is a file; give a folder")
-    found = _found(folder)
-    if found == wanted:
+    existing = _existing(folder)
+    if existing == library:
         return
-    if found is not None:
-        for name in [item.name for item in _items(found.per_class)] + [BROKEN]:
+    if existing is not None:
+        for name in [item.name for item in _items(existing.per_class)] + [BROKEN]:
             (folder / name).unlink(missing_ok=True)
     for label in CLASSES:
         (folder / label).mkdir(parents=True, exist_ok=True)
-    # Told before the files are written: a run that is cut short is completed by the next one.
-    _put(folder / _RECORD, msgspec.json.format(msgspec.json.encode(wanted)))
+    # Written before the files: a run that is cut short is completed by the next one.
+    _put(folder / _RECORD, msgspec.json.format(msgspec.json.encode(library)))
 
 
-def _found(folder: Path) -> _Record | None:
+def _existing(folder: Path) -> _Record | None:
     """Return which demo library the folder holds; `None` when it is empty or missing."""
     try:
         return msgspec.json.decode((folder / _RECORD).read_bytes(), type=_Record)
@@ -168,17 +168,17 @@ def _write_missing(folder: Path, item: _Item, seed: int) -> int:
         return 0
     # A generator per file: a missing file comes back the same, whatever else is there.
     rng = np.random.default_rng([seed, CLASSES.index(item.label), item.index])
-    take = Take(
+    plan = SoundPlan(
         duration_s=round(rng.uniform(4.0, 8.0), 2),
         sample_rate_hz=item.encoding.sample_rate_hz,
         rng=rng,
         borderline=item.index % _BORDERLINE_EVERY == _BORDERLINE_EVERY - 1,
     )
-    samples = record(MAKERS[item.label](take), take, channels=item.encoding.channels)
+    samples = record(MAKERS[item.label](plan), plan, channels=item.encoding.channels)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
     soundfile.write(
-        part, samples, take.sample_rate_hz, format=item.encoding.container.upper(), subtype=item.encoding.subtype
+        part, samples, plan.sample_rate_hz, format=item.encoding.container.upper(), subtype=item.encoding.subtype
     )
     part.replace(target)
     return 1

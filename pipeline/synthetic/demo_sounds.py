@@ -23,7 +23,7 @@ from pipeline.synthetic.synthesis import (
     coloured_noise,
     drum,
     frames,
-    normalised,
+    normalise,
     plucked,
     silence,
     sine,
@@ -47,8 +47,8 @@ _ODD_GROOVES: tuple[dict[Drum, tuple[int, ...]], ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
-    """What every maker needs to know of the file it makes."""
+class SoundPlan:
+    """The parameters of one file, for every maker."""
 
     duration_s: float
     sample_rate_hz: int
@@ -56,13 +56,13 @@ class Take:
     borderline: bool
 
 
-def tones(take: Take) -> Float64:
+def tones(plan: SoundPlan) -> Float64:
     """Return one voice playing one note after the other, shape (n,). Borderline: a tremolo as fast as a drum loop."""
-    rng, rate_hz = take.rng, take.sample_rate_hz
+    rng, rate_hz = plan.rng, plan.sample_rate_hz
     voice = rng.integers(4)
     note_s = float(rng.choice([0.25, 0.4, 0.6, 1.2]))
     parts: list[Float64] = []
-    for _ in range(int(np.ceil(take.duration_s / note_s))):
+    for _ in range(int(np.ceil(plan.duration_s / note_s))):
         f = _note_hz(rng)
         shape = adsr(note_s, sample_rate_hz=rate_hz, attack_s=rng.uniform(0.005, 0.08), release_s=note_s / 4)
         if voice == 0:
@@ -79,24 +79,24 @@ def tones(take: Take) -> Float64:
                 vibrato_cents=rng.choice([0.0, 15.0, 40.0]),
             )
         parts.append(sound)
-    melody = np.concatenate(parts)[: frames(take.duration_s, rate_hz)]
-    if take.borderline:
+    melody = np.concatenate(parts)[: frames(plan.duration_s, rate_hz)]
+    if plan.borderline:
         beat_hz = rng.uniform(6, 10)
         melody = melody * (sine(beat_hz, len(melody) / rate_hz, sample_rate_hz=rate_hz) > 0)
     return melody
 
 
-def chords(take: Take) -> Float64:
+def chords(plan: SoundPlan) -> Float64:
     """Return strummed chords, shape (n,). Borderline: two slightly detuned notes, easily taken for one tone."""
-    rng, rate_hz = take.rng, take.sample_rate_hz
-    chord_s = float(rng.choice([1.0, 2.0, take.duration_s]))
-    bed = _segment(silence(take.duration_s, sample_rate_hz=rate_hz), rate_hz)
+    rng, rate_hz = plan.rng, plan.sample_rate_hz
+    chord_s = float(rng.choice([1.0, 2.0, plan.duration_s]))
+    bed = _segment(silence(plan.duration_s, sample_rate_hz=rate_hz), rate_hz)
     is_plucked = bool(rng.integers(2))
     partials = _partials(rng)
     strum_ms = rng.uniform(0, 45)
-    for bar in range(int(np.ceil(take.duration_s / chord_s))):
+    for bar in range(int(np.ceil(plan.duration_s / chord_s))):
         root_hz = _note_hz(rng, octaves=(-1, 0))
-        steps = (0, int(rng.choice([7, 12]))) if take.borderline else _CHORDS[rng.integers(len(_CHORDS))]
+        steps = (0, int(rng.choice([7, 12]))) if plan.borderline else _CHORDS[rng.integers(len(_CHORDS))]
         for place, step in enumerate(steps):
             f = root_hz * SEMITONE ** (step + rng.normal(0, 0.05))
             if is_plucked:
@@ -110,10 +110,10 @@ def chords(take: Take) -> Float64:
     return _samples(bed)
 
 
-def drum_loops(take: Take) -> Float64:
+def drum_loops(plan: SoundPlan) -> Float64:
     """Return one bar of drums, repeated, shape (n,). Borderline: toms alone or hats alone."""
-    rng, rate_hz = take.rng, take.sample_rate_hz
-    grooves = _ODD_GROOVES if take.borderline else _GROOVES
+    rng, rate_hz = plan.rng, plan.sample_rate_hz
+    grooves = _ODD_GROOVES if plan.borderline else _GROOVES
     groove = grooves[rng.integers(len(grooves))]
     sixteenth_ms = 60_000 / rng.uniform(78, 160) / 4
     swing = rng.choice([0.0, 0.0, 0.25])
@@ -125,22 +125,22 @@ def drum_loops(take: Take) -> Float64:
             hit = drum(kind, sample_rate_hz=rate_hz, rng=rng, pitch=pitch) * loudness[kind] * rng.uniform(0.6, 1.0)
             late = swing * (place % 2)
             bar = bar.overlay(_segment(hit, rate_hz), position=int((place + late) * sixteenth_ms))
-    repeats = int(np.ceil(1000 * take.duration_s / max(len(bar), 1)))
-    return _samples((bar * repeats)[: int(1000 * take.duration_s)])
+    repeats = int(np.ceil(1000 * plan.duration_s / max(len(bar), 1)))
+    return _samples((bar * repeats)[: int(1000 * plan.duration_s)])
 
 
-def noise(take: Take) -> Float64:
+def noise(plan: SoundPlan) -> Float64:
     """Return steady or swelling noise of some colour, shape (n,). Borderline: a band so narrow that it hums a note."""
-    rng, rate_hz = take.rng, take.sample_rate_hz
+    rng, rate_hz = plan.rng, plan.sample_rate_hz
     low_hz, high_hz = 20.0, rate_hz / 2
-    if take.borderline:
+    if plan.borderline:
         low_hz = _note_hz(rng)
         high_hz = low_hz * SEMITONE ** rng.uniform(0.3, 1.0)
     elif rng.random() < 0.3:
         low_hz = rng.uniform(100, 1_500)
         high_hz = low_hz * rng.uniform(3, 8)
     hiss = coloured_noise(
-        take.duration_s,
+        plan.duration_s,
         sample_rate_hz=rate_hz,
         rng=rng,
         exponent=rng.choice([-1.0, 0.0, 1.0, 2.0]),
@@ -148,28 +148,28 @@ def noise(take: Take) -> Float64:
         high_hz=high_hz,
     )
     if rng.random() < 0.5:
-        swell = sine(rng.uniform(0.1, 3.0), take.duration_s, sample_rate_hz=rate_hz, phase_rad=rng.uniform(0, 6))
+        swell = sine(rng.uniform(0.1, 3.0), plan.duration_s, sample_rate_hz=rate_hz, phase_rad=rng.uniform(0, 6))
         hiss = hiss * (1 + rng.uniform(0.3, 0.9) * swell)
     return hiss
 
 
-MAKERS: MappingProxyType[str, Callable[[Take], Float64]] = MappingProxyType(
+MAKERS: MappingProxyType[str, Callable[[SoundPlan], Float64]] = MappingProxyType(
     {"chords": chords, "drum loops": drum_loops, "noise": noise, "tones": tones}
 )
 """The classes of the demo library, and what makes their sounds."""
 
 
-def record(sound: Float64, take: Take, *, channels: int) -> Float64:
+def record(sound: Float64, plan: SoundPlan, *, channels: int) -> Float64:
     """Return the sound as if recorded: a level, fades, a little noise, a place between two channels; (n, channels).
 
-    The peak lies between -24 and -1 dBFS and the noise 46 to 58 dB below it, whatever the class: neither tells it.
+    The peak lies between -24 and -1 dBFS and the noise 46 to 58 dB below it, whatever the class: neither depends on it.
     """
-    rng, rate_hz = take.rng, take.sample_rate_hz
-    segment = _segment(normalised(sound, peak=0.98), rate_hz)
+    rng, rate_hz = plan.rng, plan.sample_rate_hz
+    segment = _segment(normalise(sound, peak=0.98), rate_hz)
     if rng.random() < 0.6:
         segment = segment.fade_in(int(rng.uniform(5, 600))).fade_out(int(rng.uniform(50, 1_200)))
     level = 10 ** (rng.uniform(-24, -1) / 20)
-    mono = normalised(_samples(segment), peak=level)
+    mono = normalise(_samples(segment), peak=level)
     angle = np.pi / 4 if channels == 1 else rng.uniform(0.15, np.pi / 2 - 0.15)
     gains = [1.0] if channels == 1 else [np.cos(angle), np.sin(angle)]
     floor = level * 10 ** (rng.uniform(-58, -46) / 20)
@@ -202,10 +202,10 @@ def _samples(segment: Any) -> Float64:
 
 
 def _pydub() -> Any:
-    """Return pydub. Segments made from raw samples need no ffmpeg, so its warning about that says nothing here.
+    """Return pydub. Segments made from raw samples need no ffmpeg, so its warning about that does not matter here.
 
     The other warnings are about pydub's own code: `audioop`, which Python 3.13 dropped (audioop-lts replaces it), and
-    invalid escapes in its regular expressions, told when it is compiled for the first time.
+    invalid escapes in its regular expressions, warned of when it is compiled for the first time.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Couldn't find ff", RuntimeWarning)

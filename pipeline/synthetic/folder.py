@@ -15,13 +15,13 @@ RECORD = "library.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MadeLibrary:
+class SyntheticLibrary:
     """A library on disk that a recipe may learn from."""
 
     path: Path
     """A folder of sounds, or an NPZ file to be imported."""
     labels: str = ""
-    """How its tracks are labelled, as for `--labels`; empty for an NPZ file, which has its own."""
+    """Its label source, as for `--labels`; empty for an NPZ file, which has its own."""
     family: str = ""
     """The feature family whose rows an NPZ file has."""
     written: int = 0
@@ -29,7 +29,7 @@ class MadeLibrary:
 
 
 class _Record(Value, frozen=True, kw_only=True):
-    """What `library.json` says: what the library is, or is becoming, and which files are its own."""
+    """The content of `library.json`: the plan of the library, and the names of its files."""
 
     plan: dict[str, Any]
     files: tuple[str, ...]
@@ -48,34 +48,34 @@ def complete(folder: Path, plan: dict[str, Any], items: Iterable[Item]) -> int:
     The files of a library of another plan are replaced, and no others. Raises `UsageError` when the folder holds
     anything else, or cannot be written.
     """
-    wanted = list(items)
-    record = _Record(plan=plan, files=tuple(item.name for item in wanted))
-    shown = printable(str(folder))
+    files = list(items)
+    record = _Record(plan=plan, files=tuple(item.name for item in files))
+    path = printable(str(folder))
     try:
-        held = _held(folder, shown)
-        if held != record:
-            for name in held.files if held else ():
+        existing = _existing_record(folder, path)
+        if existing != record:
+            for name in existing.files if existing else ():
                 (folder / name).unlink(missing_ok=True)
-            # Told before the files are written: what is cut short is completed by the next call.
+            # Written before the files: what is cut short is completed by the next call.
             _put(folder / RECORD, msgspec.json.format(msgspec.json.encode(record)))
-        missing = [item for item in wanted if not (folder / item.name).exists()]
+        missing = [item for item in files if not (folder / item.name).exists()]
         for item in missing:
             _put(folder / item.name, item.make())
     except OSError as error:
-        raise UsageError(f"library {shown}: cannot be written ({error.strerror or error})") from error
+        raise UsageError(f"library {path}: cannot be written ({error.strerror or error})") from error
     return len(missing)
 
 
-def _held(folder: Path, shown: str) -> _Record | None:
-    """Return what the library in a folder is; None for a new or empty one."""
+def _existing_record(folder: Path, path: str) -> _Record | None:
+    """Return the record of the library in a folder; None for a new or empty one."""
     try:
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=_Record)
     except FileNotFoundError:
         if folder.is_dir() and any(folder.iterdir()):
-            raise UsageError(f"library {shown}: the folder holds other files; move them away") from None
+            raise UsageError(f"library {path}: the folder holds other files; move them away") from None
         return None
     except msgspec.MsgspecError as error:
-        raise UsageError(f"library {shown}: {RECORD} is not what chordal wrote ({error}); delete the folder") from error
+        raise UsageError(f"library {path}: {RECORD} is not what chordal wrote ({error}); delete the folder") from error
 
 
 def _put(target: Path, content: bytes) -> None:

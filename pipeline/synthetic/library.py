@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from pipeline.plans.library import LibraryPlan, PointsPlan
-from pipeline.synthetic.folder import MadeLibrary
+from pipeline.synthetic.folder import SyntheticLibrary
 
-__all__ = ["MadeLibrary", "make_library"]
+__all__ = ["SyntheticLibrary", "make_library"]
 
 
-def make_library(plan: LibraryPlan, folder: Path) -> MadeLibrary:
+def make_library(plan: LibraryPlan, folder: Path) -> SyntheticLibrary:
     """Write the library of a plan into a folder, or complete the one that is there.
 
     Raises `UsageError` for a plan that cannot be, a folder that holds anything else, or one that cannot be written.

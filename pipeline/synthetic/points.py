@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.arrays import Float64, Int64
 from pipeline.errors import UsageError
 from pipeline.plans.library import PointsPlan
-from pipeline.synthetic.folder import Item, MadeLibrary, complete
+from pipeline.synthetic.folder import Item, SyntheticLibrary, complete
 
 FILE = "points.npz"
 FAMILY = "points"
@@ -34,7 +34,7 @@ def points(plan: PointsPlan) -> tuple[Float64, Int64]:
     return x, y
 
 
-def make_points(plan: PointsPlan, folder: Path) -> MadeLibrary:
+def make_points(plan: PointsPlan, folder: Path) -> SyntheticLibrary:
     """Write the file of points, unless it is there.
 
     Raises `UsageError` for a plan that makes no such points, a folder with other things in it, or one that cannot be
@@ -45,7 +45,7 @@ def make_points(plan: PointsPlan, folder: Path) -> MadeLibrary:
             "library points: samples are at least 8, clusters_per_class 1 or 2 in the plane, flip_y a share from 0 to 1"
         )
     written = complete(folder, {"version": _VERSION, **plan.to_wire()}, _items(plan))
-    return MadeLibrary(path=folder / FILE, family=FAMILY, written=written)
+    return SyntheticLibrary(path=folder / FILE, family=FAMILY, written=written)
 
 
 def _items(plan: PointsPlan) -> Iterator[Item]:

@@ -111,10 +111,10 @@ def additive(
     bend = 2 ** (vibrato_cents / 1200 * np.sin(2 * np.pi * vibrato_hz * t))
     phase = 2 * np.pi * np.cumsum(frequency_hz * bend) / sample_rate_hz
     highest_hz = frequency_hz * float(bend.max(initial=1.0))
-    heard = [(k, a) for k, a in enumerate(partials, start=1) if k * highest_hz < sample_rate_hz / 2]
-    total = sum(abs(a) for _, a in heard)
+    audible = [(k, a) for k, a in enumerate(partials, start=1) if k * highest_hz < sample_rate_hz / 2]
+    total = sum(abs(a) for _, a in audible)
     sound = np.zeros(len(t))
-    for k, amplitude in heard:
+    for k, amplitude in audible:
         sound += amplitude * np.sin(k * phase)
     return sound / total if total else sound
 
@@ -164,7 +164,7 @@ def coloured_noise(
     f = np.fft.rfftfreq(n, 1 / sample_rate_hz)
     top_hz = sample_rate_hz / 2 if high_hz is None else high_hz
     shape = np.where((f >= low_hz) & (f <= top_hz), np.maximum(f, 1.0) ** (-exponent / 2), 0.0)
-    return normalised(np.fft.irfft(spectrum * shape, n))
+    return normalise(np.fft.irfft(spectrum * shape, n))
 
 
 def drum(kind: Drum, *, sample_rate_hz: int, rng: np.random.Generator, pitch: float = 1.0) -> Float64:
@@ -177,20 +177,20 @@ def drum(kind: Drum, *, sample_rate_hz: int, rng: np.random.Generator, pitch: fl
     t = time_axis(length_s, sample_rate_hz)
     if kind == "hat":
         hiss = coloured_noise(length_s, sample_rate_hz=sample_rate_hz, rng=rng, low_hz=5_000 * pitch, exponent=-1)
-        return normalised(hiss * np.exp(-t / 0.015))
+        return normalise(hiss * np.exp(-t / 0.015))
     if kind == "snare":
         rattle = coloured_noise(length_s, sample_rate_hz=sample_rate_hz, rng=rng, low_hz=900 * pitch, exponent=0.3)
         body = np.sin(2 * np.pi * 185 * pitch * t) * np.exp(-t / 0.04)
-        return normalised(0.7 * rattle * np.exp(-t / 0.05) + 0.6 * body)
+        return normalise(0.7 * rattle * np.exp(-t / 0.05) + 0.6 * body)
     low_hz, sweep_hz, decay_s = (48.0, 130.0, 0.09) if kind == "kick" else (110.0, 60.0, 0.12)
     falling_hz = pitch * (low_hz + sweep_hz * np.exp(-t / 0.03))
     skin = np.sin(2 * np.pi * np.cumsum(falling_hz) / sample_rate_hz) * np.exp(-t / decay_s)
     # The stick: a few milliseconds of noise, without which the hit has no beginning.
     stick = rng.standard_normal(len(t)) * np.exp(-t / 0.003)
-    return normalised(skin + 0.12 * stick)
+    return normalise(skin + 0.12 * stick)
 
 
-def normalised(sound: Float64, *, peak: float = 1.0) -> Float64:
+def normalise(sound: Float64, *, peak: float = 1.0) -> Float64:
     """Return the sound scaled to a peak; silence stays silence."""
     largest = float(np.abs(sound).max(initial=0.0))
     return sound * (peak / largest) if largest else sound

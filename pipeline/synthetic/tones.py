@@ -12,7 +12,7 @@ import soundfile
 from pipeline.arrays import Float64
 from pipeline.errors import UsageError
 from pipeline.plans.library import NOTES, TonesPlan
-from pipeline.synthetic.folder import Item, MadeLibrary, complete
+from pipeline.synthetic.folder import Item, SyntheticLibrary, complete
 from pipeline.synthetic.synthesis import NOTE_FREQUENCIES_HZ, frames, tone_sequence
 
 SCALE = "recordings/scale.wav"
@@ -21,7 +21,7 @@ _VERSION = 1
 """Raised whenever other samples come out for the same plan."""
 
 
-def drawn_notes(plan: TonesPlan) -> tuple[str, ...]:
+def random_notes(plan: TonesPlan) -> tuple[str, ...]:
     """Return the names of the random notes, in the order they are played."""
     return tuple(str(name) for name in np.random.default_rng(plan.seed).choice(NOTES, plan.notes))
 
@@ -33,10 +33,10 @@ def scale(plan: TonesPlan) -> Float64:
 
 def melody(plan: TonesPlan) -> Float64:
     """Return the random notes, each with its pause, shape (n,)."""
-    return _tones([NOTE_FREQUENCIES_HZ[name] for name in drawn_notes(plan)], plan)
+    return _tones([NOTE_FREQUENCIES_HZ[name] for name in random_notes(plan)], plan)
 
 
-def make_tones(plan: TonesPlan, folder: Path) -> MadeLibrary:
+def make_tones(plan: TonesPlan, folder: Path) -> SyntheticLibrary:
     """Write the library, or complete the one that is there.
 
     Raises `UsageError` for a plan that makes no such sounds, a folder with other things in it, or one that cannot be
@@ -45,7 +45,7 @@ def make_tones(plan: TonesPlan, folder: Path) -> MadeLibrary:
     _check(plan)
     of_sounds = plan.replace(labels="sound")  # the files are the same whatever they are labelled by
     written = complete(folder, {"version": _VERSION, **of_sounds.to_wire()}, _items(plan))
-    return MadeLibrary(path=folder, labels=f"csv:{folder / f'{plan.labels}.csv'}", written=written)
+    return SyntheticLibrary(path=folder, labels=f"csv:{folder / f'{plan.labels}.csv'}", written=written)
 
 
 def _items(plan: TonesPlan) -> Iterator[Item]:
@@ -54,7 +54,7 @@ def _items(plan: TonesPlan) -> Iterator[Item]:
     yield Item(MELODY, lambda: _wav(recording, plan))
     tone, pause = frames(plan.tone_s, plan.sample_rate_hz), frames(plan.pause_s, plan.sample_rate_hz)
     sounds, rows = [], []
-    for number, note in enumerate(drawn_notes(plan)):
+    for number, note in enumerate(random_notes(plan)):
         first = number * (tone + pause)
         sound, silence = f"seconds/{2 * number + 1:03d}-{note}.wav", f"seconds/{2 * number + 2:03d}-pause.wav"
         yield Item(sound, partial(_wav, recording[first : first + tone], plan))

@@ -60,11 +60,6 @@ class ImportedRows:
             yield ScannedTrack(track_id=track_id(path), path=path, stamp=self.stamp, label=label or None)
 
 
-def is_imported(library: str) -> bool:
-    """Return whether a run's library is an imported file and no folder."""
-    return library.startswith(PREFIX)
-
-
 def read_npz(path: Path, spec: FeatureSpec) -> ImportedRows:
     """Return the rows of an NPZ file as rows of a family, in the memory.
 

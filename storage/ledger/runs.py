@@ -29,12 +29,12 @@ import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import Purpose, RunPlan, ShardSummary
@@ -191,8 +191,7 @@ class RunLedger(TrialLedger):
 
     def claim(self, run_id: str, name: str) -> bool:
         """Take a step that must be taken once; of all callers in all processes exactly one gets True."""
-        taken = datetime.now(UTC).isoformat(timespec="seconds")
-        claim = Claim(name=name, host=socket.gethostname(), pid=os.getpid(), taken=taken)
+        claim = Claim(name=name, host=socket.gethostname(), pid=os.getpid(), taken=now())
         return self._documents.publish(f"{run_id}/claims/{name}", claim)
 
     def claimed(self, run_id: str, name: str) -> Claim | None:
@@ -227,13 +226,13 @@ class RunLedger(TrialLedger):
         """Return whether it is known how the winner does, without reading all its predictions."""
         return self._documents.exists(f"{run_id}/report")
 
-    def put_measured(self, measured: Measured) -> bool:
+    def put_measured(self, measured: Measurements) -> bool:
         """Write what the outputs of the run's recipe measured."""
         return self._documents.publish(f"{measured.run_id}/measured", measured)
 
-    def measured(self, run_id: str) -> Measured | None:
+    def measured(self, run_id: str) -> Measurements | None:
         """Return what the outputs of the run's recipe measured, or None when nothing was."""
-        return self._documents.find(f"{run_id}/measured", Measured)
+        return self._documents.find(f"{run_id}/measured", Measurements)
 
     def put_tracked(self, run_id: str, told: Tracked) -> None:
         """Say which MLflow was told of a run; the last word counts."""

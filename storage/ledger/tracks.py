@@ -21,6 +21,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from pipeline.batches import batches
 from pipeline.errors import FailureKind, UsageError
 from pipeline.features.registry import family
 from pipeline.library.tracks import Failure, ScannedTrack, TrackRecord, track_id
@@ -32,6 +33,8 @@ from storage.rules import accounted_for, deletion, retry
 
 TrackState = Literal["pending", "extracted", "failed", "superseded", "deleted"]
 STATES: tuple[TrackState, ...] = get_args(TrackState)
+
+_RECORDS_AT_ONCE = 1024
 
 
 class LedgerEntry(Value, frozen=True, kw_only=True):
@@ -110,7 +113,7 @@ class TrackLedger:
                 tracks = self._runs.shard(plan.run_id, shard)
                 for track in _unknown(told, tracks):
                     yield _entry(snapshot, snapshot.record(track.track_id), track, plan.sequence, keys)
-        for records in _batches(snapshot.records()):
+        for records in batches(snapshot.records(), _RECORDS_AT_ONCE):
             originals = [record for record in records if not record.copy_of]
             missing = told.missing([record.track_id for record in originals])
             for record, unscanned in zip(originals, missing, strict=True):
@@ -129,7 +132,7 @@ class TrackLedger:
         one that came during the walk, or is seen under another name now.
         """
         snapshot = self._store.snapshot()
-        for records in _batches(snapshot.records()):
+        for records in batches(snapshot.records(), _RECORDS_AT_ONCE):
             held = [each for each in records if each.mark != "deleted" and each.sequence < scan.sequence]
             for record, missing in zip(held, seen.missing([track_id(each.path) for each in held]), strict=True):
                 if missing and scan.covers(record.path) and is_gone(record.path):
@@ -249,14 +252,3 @@ def _unknown(told: TrackIds, tracks: Collection[ScannedTrack]) -> list[ScannedTr
     found = list({track.track_id: track for track in _unseen(told, tracks)}.values())
     told.add(track.track_id for track in found)
     return found
-
-
-def _batches(records: Iterator[TrackRecord], size: int = 1024) -> Iterator[list[TrackRecord]]:
-    batch: list[TrackRecord] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

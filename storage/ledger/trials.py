@@ -7,8 +7,8 @@ who did that at once exactly one succeeds. No lock is held, and a process that d
 import os
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
+from pipeline.clock import now
 from pipeline.learning.search.oracles import OracleState
 from pipeline.learning.study.trials import Execution, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.wire import Value
@@ -83,8 +83,7 @@ class TrialLedger:
         """Note that a trial is begun here and now; return which attempt that is, the first is 1."""
         attempt = 1 + len(self.starts(run_id, index))
         while True:
-            began = datetime.now(UTC).isoformat(timespec="seconds")
-            start = TrialStart(trial=index, attempt=attempt, host=socket.gethostname(), pid=os.getpid(), began=began)
+            start = TrialStart(trial=index, attempt=attempt, host=socket.gethostname(), pid=os.getpid(), began=now())
             if self._documents.publish(f"{run_id}/starts/{index:04d}-{attempt:02d}", start):
                 return attempt
             attempt += 1

@@ -11,10 +11,10 @@ one champion or the next, and going back is another entry.
 import getpass
 import socket
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.text import printable
@@ -67,7 +67,7 @@ class Champions:
         """
         back = entry.back if entry.action == "rollback" else before.number if before is not None else None
         written = entry.replace(
-            number=before.number + 1 if before is not None else 1, back=back, by=entry.by or _who(), at=_now()
+            number=before.number + 1 if before is not None else 1, back=back, by=entry.by or _who(), at=now()
         )
         return written if self._documents.publish(f"{_FOLDER}/{written.number:06d}", written) else None
 
@@ -134,7 +134,3 @@ def _who() -> str:
     except (KeyError, OSError, ImportError):
         user = "somebody"  # a container with a user that has no name
     return printable(f"{user} on {socket.gethostname()}")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -77,11 +77,6 @@ class ModelRegistry:
             raise UsageError(f"model {printable(version)}: no such version; the latest are: {known}")
         return found.replace(path=str((self._root / version).absolute()))
 
-    def latest(self) -> ModelVersion | None:
-        """Return the newest model, or None when there is none."""
-        models = self.versions()
-        return models[-1] if models else None
-
     def check(self, model: ModelVersion) -> None:
         """Raise `UsageError` naming the file of a model that is gone or is not what was registered."""
         for name, told in model.files.items():

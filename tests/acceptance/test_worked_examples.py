@@ -13,7 +13,7 @@ from pipeline.audio import Audio
 from pipeline.errors import TooShortError
 from pipeline.features.spec import compute
 from pipeline.learning.models import _FAMILIES
-from pipeline.learning.models.base import Labelled
+from pipeline.learning.models.base import LabelledRows
 from pipeline.learning.models.classic import load_classic
 from pipeline.learning.search.plan import propose_trials
 from pipeline.learning.study.trials import TrialOutcome, TrialSpec
@@ -91,7 +91,7 @@ def test_the_model_family_learns_and_says_the_same_after_it_was_saved(example, t
     y = np.arange(60) % 3
     x = np.random.default_rng(0).normal(0, 1, (60, 8)).astype(np.float32)
     x[np.arange(60), y] += 6
-    fit = family.fit(Labelled(x=x, y=y), None, classes=3, hyperparameters=first.hyperparameters, seed=1)
+    fit = family.fit(LabelledRows(x=x, y=y), None, classes=3, hyperparameters=first.hyperparameters, seed=1)
     said = fit.model.probabilities(x)
     assert (said.argmax(axis=1) == y).mean() > 0.95
     fit.model.save(tmp_path)

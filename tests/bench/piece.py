@@ -11,7 +11,7 @@ from pipeline.synthetic.synthesis import (
     coloured_noise,
     drum,
     frames,
-    normalised,
+    normalise,
     plucked,
 )
 
@@ -39,7 +39,7 @@ def piece(duration_s: float):
             voice = additive(rng.choice(notes) / 2, 2.0, sample_rate_hz=RATE_HZ, partials=[1, 0.5, 0.3, 0.2, 0.1])
             add(0.5 * voice, beat, 0.8)
     sound += 0.01 * coloured_noise(duration_s, sample_rate_hz=RATE_HZ, rng=rng, exponent=1)[:, np.newaxis]
-    return normalised(sound, peak=0.9)
+    return normalise(sound, peak=0.9)
 
 
 def write_song(folder: Path, *, times: int = 8) -> str:

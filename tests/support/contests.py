@@ -10,7 +10,7 @@ from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.learning.evaluation import score
-from pipeline.learning.models import Labelled, model_family
+from pipeline.learning.models import LabelledRows, model_family
 from pipeline.learning.models.classifier import ClassifierCard, Member, save_classifier
 from pipeline.learning.study.results import EvaluationReport, ModelVersion, Prediction, SplitFacts
 from pipeline.learning.study.trials import TrialSpec
@@ -148,7 +148,7 @@ def learn(
     x = np.concatenate([rows_of(song).values for song in songs(20, first=9_000)])
     y = np.array([CLASSES.index(song.sounds_like) for song in songs(20, first=9_000)])
     fit = model_family("logistic").fit(
-        Labelled(x=x, y=y), None, classes=len(classes), hyperparameters=spec.hyperparameters, seed=1
+        LabelledRows(x=x, y=y), None, classes=len(classes), hyperparameters=spec.hyperparameters, seed=1
     )
     fit.model.save(folder)
     card = ClassifierCard(

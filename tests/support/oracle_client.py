@@ -12,7 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
-from pipeline.learning.search.keras_oracles import kinds, quiet
+from pipeline.learning.search.keras_oracles import oracle_classes, quiet_keras_tuner
 from pipeline.learning.study.trials import TrialOutcome
 from storage.home import Home
 from workers.learning import oracle, study
@@ -59,8 +59,8 @@ def start(folder: Path, runs: list[str], seed: int) -> int:
 
 def main(folder: Path, kills: int, runs: list[str]) -> None:
     """Keep some processes at work, and kill one now and then; print how many were killed before all had ended."""
-    with quiet():
-        kinds()
+    with quiet_keras_tuner():
+        oracle_classes()
     chance, pause = random.Random(1), threading.Event()
     processes = [start(folder, runs, seed) for seed in range(PROCESSES)]
     home, killed = Home(folder), 0

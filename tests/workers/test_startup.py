@@ -12,6 +12,7 @@ HEAVY = (
     "av",  # only for files that libsndfile cannot open
     "jinja2", "keras", "librosa", "matplotlib", "mutagen", "pandas", "pyarrow", "pyloudnorm", "rich",
     "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.stats", "sklearn", "tensorflow",
+    "tomlkit",  # only for writing a recipe
 )  # fmt: skip
 
 COMMAND = """

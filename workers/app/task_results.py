@@ -7,7 +7,7 @@ from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.library.tracks import Receipt
 from pipeline.plans.run import ShardSummary
-from pipeline.text import printable
+from pipeline.text import describe_playing_time, printable
 
 
 class TaskResult:
@@ -34,7 +34,7 @@ def receipt_result(receipt: Receipt) -> TaskResult:
     if receipt.kind is not None:
         words = f"failed ({receipt.kind}): {printable(receipt.reason)}"
     elif receipt.audio_s:
-        words = f"{receipt.outcome}, {clock(receipt.audio_s)} of audio"
+        words = f"{receipt.outcome}, {describe_playing_time(receipt.audio_s)} of audio"
     return TaskResult(words, receipt.to_wire())
 
 
@@ -42,7 +42,8 @@ def shard_result(summary: ShardSummary) -> TaskResult:
     """Return what became of a shard: `24 extracted, 1 failed, 2:15 of audio`."""
     counts = [(name, getattr(summary, name)) for name in ("extracted", "unchanged", "failed")]
     words = [f"{count} {name}" for name, count in counts if count] or ["no file"]
-    return TaskResult(", ".join([*words, f"{clock(summary.audio_s)} of audio"]), {"sealed": True, **summary.to_wire()})
+    words.append(f"{describe_playing_time(summary.audio_s)} of audio")
+    return TaskResult(", ".join(words), {"sealed": True, **summary.to_wire()})
 
 
 def trial_result(outcome: TrialOutcome) -> TaskResult:
@@ -73,12 +74,3 @@ def run_result(report: EvaluationReport, verdict: Verdict | None = None) -> Task
         words += f"; {verdict.state}: {verdict.reason}"
         wire |= {"verdict": verdict.state, "reason": verdict.reason}
     return TaskResult(words, wire)
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as people write it: `3:30`, `1:02:03`; below a minute `12.5 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

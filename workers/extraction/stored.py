@@ -1,10 +1,10 @@
 """What a scan found and the store has already: sealed at once, without a broker, a worker or a task."""
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.batches import batches
 from pipeline.library.tracks import ScannedTrack, TrackRecord
 from pipeline.plans.run import RunPlan, ShardSummary
 from storage import Snapshot
@@ -24,7 +24,7 @@ class StoredFiles:
         keys = family_keys(plan)
         rows = [
             np.array([_row(record, plan.sequence) for record in batch if _is_settled(record, snapshot, keys)], _ROW)
-            for batch in _batches(snapshot.records())
+            for batch in batches(snapshot.records(), BATCH)
         ]
         found = np.concatenate([np.zeros(0, _ROW), *rows])
         self._rows = found[np.argsort(found["track_id"])]
@@ -90,8 +90,3 @@ def _is_settled(record: TrackRecord, snapshot: Snapshot, keys: frozenset[str]) -
 def _row(record: TrackRecord, sequence: int) -> tuple[bytes, int, int, float, int]:
     place, stamp = OUTCOMES.index(outcome(record, sequence)), record.stamp
     return bytes.fromhex(record.track_id), stamp.size_bytes, stamp.mtime_ns, audio_s(record), place
-
-
-def _batches(records: Iterator[TrackRecord]) -> Iterator[list[TrackRecord]]:
-    while batch := list(islice(records, BATCH)):
-        yield batch

@@ -3,10 +3,10 @@
 import shutil
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from pipeline.clock import now
 from pipeline.errors import ChordalError, TransientError, UsageError
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport, SplitFacts
@@ -89,14 +89,14 @@ def train_winner(home: Home, run_id: str) -> EvaluationReport:
     folder = Path(tempfile.mkdtemp(prefix="model-", dir=ledger.path(run_id)))
     try:
         with home.store.hold() as snapshot:
-            report = training.finish(
+            report = training.finish_study(
                 plan.recipe,
                 manifest,
                 split,
                 ledger.outcomes(run_id),
                 snapshot,
                 folder,
-                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                created=now(),
                 seed=plan.seed,
             )
         draft = report.model.replace(

@@ -27,14 +27,14 @@ def trial_spec(home: Home, run_id: str, index: int) -> TrialSpec | Literal["wait
     if study is None:
         raise StoreError(f"run {run_id}: its study is missing from the ledger")
     answer = propose(home, run_id, study, index)
-    if answer != "handed":
+    if answer != "proposed":
         return answer
     known = ledger.trial(run_id, index)
     assert known is not None, "a trial with a configuration is in the ledger"  # noqa: S101 - narrows the type
     return known
 
 
-def propose(home: Home, run_id: str, study: StudyPlan, index: int) -> Literal["handed", "wait", "exhausted"]:
+def propose(home: Home, run_id: str, study: StudyPlan, index: int) -> Literal["proposed", "wait", "exhausted"]:
     """Ask the oracle of a trial's model for its configuration, and write all that it has given to the ledger."""
     ledger, plan = home.ledger, home.ledger.plan(run_id)
     model = study.models[study.model_of(index)].name
@@ -55,6 +55,6 @@ def _new_outcomes(home: Home, run_id: str, state: OracleState | None) -> list[Tr
     """Return the outcomes of an oracle's trials that it does not know yet."""
     if state is None:
         return []
-    known = state.told
-    running = [index for index in state.handed if index not in known]
+    known = state.reported
+    running = [index for index in state.proposed if index not in known]
     return [outcome for index in running if (outcome := home.ledger.outcome(run_id, index)) is not None]

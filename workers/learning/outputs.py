@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.audio.decode import decode
-from pipeline.learning.splits.rows import opened
+from pipeline.learning.splits.rows import row_view
 from storage.home import Home
 from workers.learning.study import dataset_and_split, scanned_tracks
 
@@ -24,7 +24,7 @@ def measure(home: Home, run_id: str) -> None:
     """Measure the outputs that the run's recipe names and write them to the ledger; a second call does nothing."""
     if not home.ledger.plan(run_id).recipe.outputs or home.ledger.measured(run_id) is not None:
         return
-    from pipeline.report.outputs import Measured
+    from pipeline.report.outputs import Measurements
     from pipeline.report.outputs import measure as measurements_of
 
     with home.store.hold() as snapshot:
@@ -35,7 +35,7 @@ def measure(home: Home, run_id: str) -> None:
             measured = measurements_of(study)
         except (ValueError, MemoryError) as error:  # as of a trial: the run has its model and its report all the same
             reason = " ".join(str(error).split())[:500] or type(error).__name__
-            measured = Measured(run_id=run_id, trouble=reason)
+            measured = Measurements(run_id=run_id, trouble=reason)
         home.ledger.put_measured(measured)
 
 
@@ -60,7 +60,7 @@ def _study(home: Home, run_id: str, source: "RowSource") -> "Study | None":
     if evaluation is None:
         return None
     plan = ledger.plan(run_id)
-    manifest, split, source = opened(plan.recipe, *dataset_and_split(home, run_id), source)
+    manifest, split, source = row_view(plan.recipe, *dataset_and_split(home, run_id), source)
     unlabelled = (track.path for track in scanned_tracks(home, run_id) if track.label is None)
     return Study(
         recipe=plan.recipe,

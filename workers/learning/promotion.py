@@ -7,12 +7,12 @@ the end; for those, its predictions in the fold that held them out count.
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Split
 from pipeline.learning.evaluation.gate import Comparison, Verdict, compare, judge
@@ -72,7 +72,7 @@ def decide(home: Home, run_id: str) -> Verdict:
             return known
         before = champions.current()
         verdict = _verdict(home, version, before, plan.recipe.gate, seed=plan.seed)
-        verdict = verdict.replace(decided=datetime.now(UTC).isoformat(timespec="seconds"))
+        verdict = verdict.replace(decided=now())
         if verdict.state == "promoted":
             entry = Champion(
                 number=0,

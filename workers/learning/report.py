@@ -4,9 +4,9 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.clock import now
 from pipeline.features.registry import family
 from pipeline.library.tracks import TrackRecord
 from pipeline.report import write_report
@@ -60,7 +60,7 @@ def content(home: Home, run_id: str) -> ReportContent:
             "cores": str(os.cpu_count()),
             "name": platform.node(),
         },
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
     )
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
+from pipeline.batches import batches
 from pipeline.extraction.derived import derived_chunks
 from pipeline.features.spec import FeatureRows
-from pipeline.learning.models.classifier import Classifier, TrackSaid
+from pipeline.learning.models.classifier import Classifier, ProbabilityTimeline
 from pipeline.learning.training.held_out import TrainingExposure
-from pipeline.learning.training.prediction import TrackPrediction, predictions_of
+from pipeline.learning.training.prediction import TrackPrediction, track_prediction
 from pipeline.library.tracks import Failure, ScannedTrack, TrackRecord
 from pipeline.plans.chunks import Chunk
 from storage import Snapshot
@@ -32,7 +32,7 @@ def read_predictions(
 ) -> Iterator[TrackPrediction]:
     """Yield a model's prediction for each of some tracks, in their order, from what a snapshot has of them."""
     reader = PredictionReader(request, classifier, exposure, snapshot)
-    for batch in _batches(tracks, TRACKS_AT_ONCE):
+    for batch in batches(tracks, TRACKS_AT_ONCE):
         yield from reader.predictions(batch)
 
 
@@ -118,7 +118,7 @@ class PredictionReader:
                 whole, timeline, is_usable = _joined(each.chunks, probabilities[own], usable[own], self._classifier)
             else:
                 whole, timeline, is_usable = probabilities[own][0], over_time[own][0], bool(usable[own][0])
-            yield predictions_of(
+            yield track_prediction(
                 self._classifier, each.track.path, whole, timeline, usable=is_usable, top=self._request.top
             ).replace(
                 duration_s=each.record.duration_s,
@@ -129,7 +129,7 @@ class PredictionReader:
 
 def _joined(
     chunks: Sequence[Chunk], probabilities: np.ndarray, usable: np.ndarray, classifier: Classifier
-) -> tuple[np.ndarray, TrackSaid, bool]:
+) -> tuple[np.ndarray, ProbabilityTimeline, bool]:
     """Return the probabilities of a recording, its timeline, and whether any row was usable.
 
     From those of its chunks, `probabilities` (chunks, classes) and `usable` (chunks,); chunks without a usable row are
@@ -138,10 +138,4 @@ def _joined(
     is_usable = bool(usable.any())
     starts = np.array([chunk.start_s for chunk in chunks])
     whole = probabilities[usable].mean(axis=0) if is_usable else np.array(classifier.card.prior)
-    return whole, TrackSaid(start_s=starts[usable], probabilities=probabilities[usable]), is_usable
-
-
-def _batches(tracks: Iterable[ScannedTrack], size: int) -> Iterator[list[ScannedTrack]]:
-    rest = iter(tracks)
-    while batch := list(islice(rest, size)):
-        yield batch
+    return whole, ProbabilityTimeline(start_s=starts[usable], probabilities=probabilities[usable]), is_usable

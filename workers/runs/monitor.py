@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pipeline.errors import StoreError
-from pipeline.learning.search.ranking import lines_of, summarise
+from pipeline.learning.search.ranking import describe_search, summarise
 from pipeline.library.scan_summary import ScanSummary
 from pipeline.plans.run import RunPlan
 from workers.app import controls
@@ -93,7 +93,7 @@ class RunMonitor:
         if study is None:
             return
         self._is_search_shown = True
-        for line in lines_of(summarise(self.plan.recipe, study)):
+        for line in describe_search(summarise(self.plan.recipe, study)):
             self.view.line(line)
 
     def _begin_stage(self, stage: str, total: int | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipeline.errors import UsageError
 from pipeline.library.imported import LABELS, PREFIX
 from pipeline.plans.recipe import load_recipe
-from pipeline.synthetic.folder import MadeLibrary
+from pipeline.synthetic.folder import SyntheticLibrary
 from pipeline.synthetic.library import make_library
 from pipeline.text import printable
 from storage.home import Home
@@ -61,7 +61,7 @@ def execute_recipes(home: Home, request: RunRequest, view: View) -> Iterator[Sca
             scanned = scan_libraries(home, request, view)
 
 
-def _imported(home: Home, request: RunRequest, made: MadeLibrary, view: View) -> RunRequest:
+def _imported(home: Home, request: RunRequest, made: SyntheticLibrary, view: View) -> RunRequest:
     """Return the request to learn from an NPZ file, imported now unless an earlier run did."""
     library = PREFIX + str(made.path)
     plans = (home.ledger.plan(run_id) for run_id in home.ledger.run_ids())

@@ -3,6 +3,7 @@
 import secrets
 from datetime import UTC, datetime
 
+from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.search.plan import check_models
 from pipeline.library.scan_summary import ScanSummary
@@ -56,7 +57,7 @@ def recipe_of(name: str, *, trials: int | None, quick: bool = False) -> Recipe:
     """
     recipe = load_recipe(name)
     if quick:
-        recipe = recipe.quickened()
+        recipe = recipe.quick_form()
     try:
         check_models(recipe)
     except UsageError as error:
@@ -71,7 +72,6 @@ def new_run_id() -> str:
 
 def plan_run(request: RunRequest, ledger: RunLedger) -> RunPlan:
     """Write the plan of a new run to the ledger and return it."""
-    now = datetime.now(UTC)
     plan = RunPlan(
         run_id=request.run_id or new_run_id(),
         command=request.command,
@@ -82,7 +82,7 @@ def plan_run(request: RunRequest, ledger: RunLedger) -> RunPlan:
         folds=request.folds,
         seed=request.seed,
         sequence=ledger.next_sequence(),
-        created=now.isoformat(timespec="seconds"),
+        created=now(),
         extract=request.extract,
         learn=request.learn,
         max_duration_s=request.max_duration_s,

@@ -6,8 +6,8 @@ flat whatever the size of the library: one shard at a time is in it.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
 
+from pipeline.batches import batches
 from pipeline.errors import StoreError, UsageError
 from pipeline.library.imported import PREFIX, is_imported
 from pipeline.library.labels import parse_sources
@@ -93,12 +93,11 @@ class _ShardWriter:
 
     def write(self, tracks: Iterable[ScannedTrack]) -> Iterator[Sequence[ScannedTrack]]:
         """Write files shard by shard, and yield each shard when it is written."""
-        rest = iter(tracks)
-        while shard := list(islice(rest, SHARD_FILES)):
+        for shard in batches(tracks, SHARD_FILES):
             self._ledger.write_shard(self._run_id, self.shards, shard)
             self.shards += 1
             for track in shard:
-                self.tally.take(track)
+                self.tally.add(track)
             yield shard
 
     def summary(self, unreadable: tuple[str, ...] = ()) -> ScanSummary:

@@ -1,8 +1,8 @@
 """Daily maintenance of the store: compaction and garbage collection."""
 
 import logging
-from datetime import UTC, datetime
 
+from pipeline.clock import now
 from workers.app.context import Context
 from workers.schedule.nights import Maintenance, Nights
 
@@ -16,7 +16,7 @@ def tidy(context: Context) -> Maintenance:
         log.warning("%s", line)
     collected = context.store.gc()
     maintenance = Maintenance(
-        ended=datetime.now(UTC).isoformat(timespec="seconds"),
+        ended=now(),
         compaction=compacted.state,
         segments=compacted.segments,
         removed=collected.manifests + collected.parts + collected.temporary,

@@ -7,8 +7,9 @@ share the home with it, as all do that work for one broker; a night waits for th
 import logging
 import os
 import socket
-from datetime import UTC, datetime
+from datetime import datetime
 
+from pipeline.clock import now
 from pipeline.errors import UsageError
 from storage.home import Home
 from workers.app.context import Context
@@ -76,18 +77,18 @@ def _carry_out(context: Context, nights: Nights, schedule: Schedule, slot: datet
     """Run a night, or take up the run of its last attempt, and return what came of it."""
     attempts = nights.attempts(slot)
     left = attempts[-1].run_id if attempts else None
-    started = attempts[0].started if attempts else _now()
+    started = attempts[0].started if attempts else now()
     if left is not None and run_exists(context, left) and not is_unfinished(context, left):
         return _result(context, slot, left, started)
     if len(attempts) >= context.settings.attempts:
         reason = f"took its process down {len(attempts)} times; see logs/conduct.log"
-        return NightResult(slot=slot.isoformat(), state="failed", reason=reason, started=started, ended=_now())
+        return NightResult(slot=slot.isoformat(), state="failed", reason=reason, started=started, ended=now())
     is_adopted = left is not None and is_unfinished(context, left)
     run_id = left if left is not None and is_adopted else new_run_id()
     nights.begin(
         slot,
         len(attempts) + 1,
-        Attempt(run_id=run_id, host=socket.gethostname(), pid=os.getpid(), started=_now()),
+        Attempt(run_id=run_id, host=socket.gethostname(), pid=os.getpid(), started=now()),
     )
     broker = context.settings.broker
     try:
@@ -113,13 +114,13 @@ def _settle(nights: Nights, slot: datetime, result: NightResult) -> NightResult:
 
 
 def _skipped(slot: datetime, reason: str) -> NightResult:
-    return NightResult(slot=slot.isoformat(), state="skipped", reason=reason, ended=_now())
+    return NightResult(slot=slot.isoformat(), state="skipped", reason=reason, ended=now())
 
 
 def _result(home: Home, slot: datetime, run_id: str, started: str, *, reason: str = "") -> NightResult:
     """Return what came of a night by what the ledger has of its run."""
     result = NightResult(
-        slot=slot.isoformat(), state="failed", run_id=run_id, reason=reason, started=started, ended=_now()
+        slot=slot.isoformat(), state="failed", run_id=run_id, reason=reason, started=started, ended=now()
     )
     if not run_exists(home, run_id):
         return result
@@ -138,7 +139,3 @@ def _result(home: Home, slot: datetime, run_id: str, started: str, *, reason: st
         verdict_reason=verdict.reason if verdict is not None else "",
         champion=champion.version if champion is not None else None,
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

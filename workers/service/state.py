@@ -9,7 +9,6 @@ import signal
 import socket
 import tempfile
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -97,11 +96,6 @@ def summary(home: Path) -> dict[str, str | int]:
         "workers": service.workers,
         **pages,
     }
-
-
-def now() -> str:
-    """Return the time, ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write(home: Path, service: Service) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from pipeline.clock import now
 from pipeline.errors import ChordalError, UsageError
 from pipeline.text import printable
 from pipeline.wire import Value
@@ -96,7 +97,7 @@ def supervise(home: Path, options: Options) -> None:
             workers=options.workers,
             flower=options.flower.url if options.flower else None,
             metrics=f"{options.metrics.url}/metrics" if options.metrics else None,
-            since=service_state.now(),
+            since=now(),
         )
         stack.callback(_write_state, home, state.replace(state="stopping"), running)
         _bring_up(home, state, options, running)

@@ -1,4 +1,4 @@
-"""What every decoder offers, and the bounds of what is taken for sound."""
+"""The interface of all decoders, and the bounds of rate and channel count."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,7 +11,7 @@ MAX_RATE_HZ = 768_000
 MAX_CHANNELS = 127
 """The store keeps the channel of a row as a signed byte."""
 ENDS_EARLY = "the data ends early"
-"""The reason for less sound than declared when nobody gives another one."""
+"""The reason for less sound than declared when the decoder gives none."""
 
 
 class UnknownFormatError(UnreadableError):
@@ -21,7 +21,7 @@ class UnknownFormatError(UnreadableError):
 class Source(Protocol):
     """One opened file, read once from its start to its end.
 
-    Errors are those of `pipeline.errors` with the reason alone: whoever opened the file knows its name.
+    Errors are those of `pipeline.errors` with the reason alone: the caller, which opened the file, adds its name.
     """
 
     sample_rate_hz: int
@@ -48,17 +48,17 @@ def check_layout(*, rate_hz: int, channels: int) -> None:
         raise UnsupportedError(f"{channels} channels; at most {MAX_CHANNELS} are read")
 
 
-def how_far(decoded_s: float, declared_s: float | None, reasons: Sequence[str]) -> str:
-    """Return the note of a file: how much of it was decoded and why that is worth saying; empty without a reason.
+def decoding_note(decoded_s: float, declared_s: float | None, reasons: Sequence[str]) -> str:
+    """Return the note of a file: how much of it was decoded, and the reasons for a note; empty without one.
 
-    `declared_s` is what the header promised, None when it said nothing or was right.
+    `declared_s` is the length in the header, None when there is none or it was right.
     """
-    told = "; ".join(filter(None, reasons))
-    of = "" if declared_s is None else f" of {declared_s:.2f} s"
-    return f"decoded {decoded_s:.2f} s{of}: {told}" if told else ""
+    text = "; ".join(filter(None, reasons))
+    share = "" if declared_s is None else f" of {declared_s:.2f} s"
+    return f"decoded {decoded_s:.2f} s{share}: {text}" if text else ""
 
 
-def in_a_sentence(told: str) -> str:
+def in_a_sentence(text: str) -> str:
     """Return a library's message as the end of a sentence: one line, no full stop, no capital but an acronym's."""
-    told = " ".join(told.split()).rstrip(".")
-    return f"{told[:1].lower()}{told[1:]}" if told[1:2].islower() else told
+    text = " ".join(text.split()).rstrip(".")
+    return f"{text[:1].lower()}{text[1:]}" if text[1:2].islower() else text

@@ -20,7 +20,7 @@ _BEGINNING = re.compile(
 def start_of_sound(descriptor: int) -> int:
     """Return at which byte of an open file a format with a beginning of its own begins; 0 when none is found."""
     head = os.pread(descriptor, _SEARCHED_BYTES, 0)
-    if found := _BEGINNING.search(head):
-        return found.start()
+    if match := _BEGINNING.search(head):
+        return match.start()
     # An ID3 tag with a wrong length hides the frames behind it; without its header FFmpeg looks for them itself.
     return _ID3_HEADER_BYTES if head.startswith(b"ID3") else 0

@@ -19,7 +19,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition
 
 from pipeline.arrays import Float32
-from pipeline.audio.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, how_far, in_a_sentence
+from pipeline.audio.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, decoding_note, in_a_sentence
 from pipeline.audio.decoders.libav_log import LibavLog
 from pipeline.audio.decoders.libav_names import CODECS, FORMATS
 from pipeline.errors import EmptyAudioError, UnreadableError, UnsupportedError
@@ -83,7 +83,7 @@ class LibavSource:
         self._fault = ""
         try:
             self._stream = _sound_of(self._container)
-            self._log.forget()  # of what is no sound
+            self._log.clear()  # of what is no sound
             self._frames = self._decoded()
             first = self._first()
             self.sample_rate_hz, self.channels = first.sample_rate, first.layout.nb_channels
@@ -97,7 +97,7 @@ class LibavSource:
     def read_into(self, block: Float32) -> int:
         """Fill a block; a fault of FFmpeg's ends the sound where it was met, a packet it cannot decode is left out."""
         filled = 0
-        # Numbers that no 32-bit float holds become infinite, which is told where samples are checked.
+        # Numbers that no 32-bit float holds become infinite, which is found where samples are checked.
         with self._reading(), np.errstate(over="ignore", invalid="ignore"):
             while self._frame is not None and filled < len(block):
                 count = min(self._frame.samples - self._used, len(block) - filled)
@@ -121,10 +121,10 @@ class LibavSource:
                 reasons.append(f"{self._bad_packets:,} of {self._packets:,} packets could not be decoded")
             if self._other_frames:
                 reasons.append(f"{self._other_frames:,} frames of another rate or channel count left out")
-            reasons.append(self._log.told())
+            reasons.append(self._log.describe())
         if self._start:
             reasons.append(f"{self._start:,} bytes before the sound left out")
-        return how_far(decoded_s, declared_s if short else None, reasons)
+        return decoding_note(decoded_s, declared_s if short else None, reasons)
 
     def close(self) -> None:
         """Free FFmpeg's state."""
@@ -136,10 +136,10 @@ class LibavSource:
             frame = next(self._frames, None)
             if frame is not None:
                 return frame
-        said = self._fault or self._log.first()
+        reason = self._fault or self._log.first()
         if self._bad_packets:
-            raise UnreadableError(f"none of {self._packets:,} packets can be decoded{said and f': {said}'}")
-        raise EmptyAudioError(f"no samples ({said})" if said else "a header and no samples")
+            raise UnreadableError(f"none of {self._packets:,} packets can be decoded{reason and f': {reason}'}")
+        raise EmptyAudioError(f"no samples ({reason})" if reason else "a header and no samples")
 
     def _next(self) -> AudioFrame | None:
         """Return the next frame of the file's layout; None after the last."""
@@ -172,14 +172,14 @@ class LibavSource:
             self._log.add(_reason(error))
             self._bad_packets += bool(packet and packet.size)
             frames = []
-        self._log.sort()
+        self._log.drain()
         return (frame for frame in frames if frame.samples)
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Listen to FFmpeg's log; raise what the system answered to a read, which FFmpeg takes for the file's end."""
+        """Capture FFmpeg's log; raise the system's error of a read, which FFmpeg takes for the end of the file."""
         try:
-            with self._log.listening():
+            with self._log.capture():
                 yield
         finally:
             if self._file.error:
@@ -187,7 +187,7 @@ class LibavSource:
 
 
 class _Bytes:
-    """What FFmpeg reads the file through: no name, no number, no surprise from a seek to nowhere."""
+    """The file object that FFmpeg reads: without a name or a descriptor, and a seek out of bounds is no error."""
 
     def __init__(self, descriptor: int, start: int) -> None:
         self._descriptor = descriptor
@@ -221,7 +221,7 @@ def _refuse(url: str, _flags: int, _options: dict[str, str]) -> None:
 
 
 def _sound_of(container: InputContainer) -> AudioStream:
-    """Return the stream to decode, ready for one thread; all others are dropped where they are read."""
+    """Return the stream to decode, set to one thread; the packets of all others are dropped by the demuxer."""
     if not container.streams.audio:
         raise EmptyAudioError("no sound track")
     # Not `streams.best`: it fails over streams that a damaged file adds after its header.
@@ -278,5 +278,5 @@ def _declared_s(container: InputContainer, stream: AudioStream) -> float | None:
 
 
 def _reason(error: Exception) -> str:
-    """Return what an error says, as the end of a sentence."""
+    """Return the message of an error as the end of a sentence."""
     return printable(in_a_sentence(str(getattr(error, "strerror", None) or error)))

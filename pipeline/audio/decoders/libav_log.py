@@ -1,4 +1,4 @@
-"""FFmpeg's log, kept for the note instead of shown."""
+"""FFmpeg's log, kept for the note instead of printed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,43 +18,43 @@ class LibavLog:
         self._count = 0
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take this thread's messages for the length of a call."""
+    def capture(self) -> Iterator[None]:
+        """Keep this thread's messages for the length of a call."""
         av.logging.set_level(av.logging.ERROR)
-        # Else a message that was the last file's last one is held back, and told with the next file.
+        # Else a message that was the last file's last one is held back, and logged with the next file.
         av.logging.set_skip_repeated(False)
         try:
             with av.logging.Capture() as self._waiting:
                 yield
         finally:
             av.logging.set_level(None)
-            self.sort()
+            self.drain()
 
-    def sort(self) -> None:
-        """Count the messages that wait: a damaged file has thousands of them."""
+    def drain(self) -> None:
+        """Count the captured messages and drop them: a damaged file has thousands of them."""
         for _level, _name, message in self._waiting:
-            if told := printable(in_a_sentence(message)):
-                self._first = self._first or told
+            if text := printable(in_a_sentence(message)):
+                self._first = self._first or text
                 self._count += 1
         self._waiting.clear()
 
     def add(self, reason: str) -> None:
         """Count an error that came with a reason and may have come without a message."""
-        self.sort()
+        self.drain()
         if not self._count:
             self._first, self._count = reason, 1
 
-    def forget(self) -> None:
-        """Drop what was said so far."""
-        self.sort()
+    def clear(self) -> None:
+        """Drop the messages so far."""
+        self.drain()
         self._first, self._count = "", 0
 
     def first(self) -> str:
-        """Return the first message, empty when there was none or it only says that the format is not let through."""
-        self.sort()
+        """Return the first message, empty when there was none or it only names a format outside the whitelist."""
+        self.drain()
         return "" if "whitelist" in self._first else self._first
 
-    def told(self) -> str:
+    def describe(self) -> str:
         """Return the first message and how many followed, for the note; empty when there was none."""
         more = f" (and {self._count - 1:,} more)" if self._count > 1 else ""
         return f"the decoder says: {self._first}{more}" if self._count else ""

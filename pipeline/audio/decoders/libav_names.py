@@ -1,4 +1,4 @@
-"""FFmpeg's names of what music comes in; it knows many more formats and codecs, none of which gets to see a file."""
+"""FFmpeg's names of the formats and codecs of music; it has many more, none of which is used."""
 
 FORMATS = frozenset(
     """
@@ -21,4 +21,4 @@ CODECS = frozenset(
     tak truehd tta vorbis wavpack wmalossless wmapro wmav1 wmav2 wmavoice
     """.split()  # noqa: SIM905 -- quotes around each would be all one sees
 )
-"""Decoders that may run, while a file is looked at and while it is read: none of video, pictures or subtitles."""
+"""Decoders that may run, while a file is probed and while it is read: none of video, pictures or subtitles."""

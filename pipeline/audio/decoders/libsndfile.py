@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 
 from pipeline.arrays import Float32, Int16
-from pipeline.audio.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, how_far, in_a_sentence
+from pipeline.audio.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, decoding_note, in_a_sentence
 from pipeline.audio.decoders.stderr import StderrCapture
 from pipeline.errors import UnreadableError
 
@@ -45,17 +45,17 @@ class LibsndfileSource:
     """An open descriptor as libsndfile reads it; raises `UnreadableError`, `UnsupportedError`."""
 
     def __init__(self, descriptor: int) -> None:
-        self._chatter = StderrCapture()
+        self._stderr = StderrCapture()
         self._descriptor = descriptor
         self._fault = ""
         self._read = 0
         try:
             # By descriptor: soundfile's own opening cannot encode names with undecodable bytes.
-            with self._chatter.caught():
+            with self._stderr.redirect():
                 self._sound = _Sound(descriptor, closefd=False)
         except soundfile.LibsndfileError as error:
-            self._chatter.close()
-            os.pread(descriptor, 1, 0)  # when it was the system that failed, raises what it says
+            self._stderr.close()
+            os.pread(descriptor, 1, 0)  # raises the error of the system, if that was the cause
             if any(sign in str(error.error_string) for sign in _UNRECOGNISED):
                 raise UnknownFormatError(str(error.error_string)) from error
             raise UnreadableError(_reason(error)) from error
@@ -76,13 +76,13 @@ class LibsndfileSource:
         if self._fault:
             return 0
         try:
-            with self._chatter.caught():
+            with self._stderr.redirect():
                 count = self._read_floats(block)
         except soundfile.LibsndfileError as error:
             self._fault = _reason(error)
             count = max(0, self._sound.position() - self._read)
         if count < len(block):
-            # A read that the system refused looks like the end: ask it again, where it can be heard.
+            # A read that the system refused looks like the end: ask it again, where its error is raised.
             os.pread(self._descriptor, 1, os.lseek(self._descriptor, 0, os.SEEK_CUR))
         self._read += count
         return count
@@ -100,24 +100,24 @@ class LibsndfileSource:
             np.multiply(samples, _INT16_STEP, out=block)
 
     def note(self, frames: int) -> str:
-        """Return how far a file that is cut short or damaged could be read, and what mpg123 said of it."""
+        """Return how far a file that is cut short or damaged could be read, and what mpg123 printed."""
         declared = self._sound.frames
         decoded_s, declared_s = frames / self.sample_rate_hz, declared / self.sample_rate_hz
         if declared > _UNKNOWN_FRAMES:
-            return how_far(decoded_s, None, [self._fault, self._chatter.told()])
+            return decoding_note(decoded_s, None, [self._fault, self._stderr.describe()])
         if decoded_s < declared_s - self._slack_s():
-            return how_far(decoded_s, declared_s, [self._fault or ENDS_EARLY, self._chatter.told()])
+            return decoding_note(decoded_s, declared_s, [self._fault or ENDS_EARLY, self._stderr.describe()])
         # A fault behind all that was declared is one of the tags there.
-        return how_far(decoded_s, None, [self._cut_short(), self._chatter.told()])
+        return decoding_note(decoded_s, None, [self._cut_short(), self._stderr.describe()])
 
     def close(self) -> None:
         """Free libsndfile's state."""
-        with self._chatter.caught():
+        with self._stderr.redirect():
             self._sound.close()
-        self._chatter.close()
+        self._stderr.close()
 
     def _cut_short(self) -> str:
-        """Return what libsndfile noticed of a missing end while it read the header."""
+        """Return what libsndfile logged of a missing end while it read the header."""
         log = self._sound.extra_info
         if (cut := _CUT_SHORT.search(log)) and int(cut[1]) < _OPEN_LENGTH_BYTES:
             return f"the file has {int(cut[2]):,} of {int(cut[1]):,} bytes of sound"

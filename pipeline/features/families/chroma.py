@@ -24,7 +24,7 @@ PARAMETERS: dict[str, float | int | str | bool] = {
     "octaves_width": _OCTAVES_WIDTH,
     "norm": "max",
 }
-"""What the numbers of families that hear pitch classes depend on."""
+"""What the numbers of families of pitch classes depend on."""
 
 spec = FeatureSpec(
     name="chroma",
@@ -38,7 +38,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what tells one row (24,) of the mix at 22,050 Hz: the means of C to B, then their deviations.
+    """Return the accumulator of one row (24,) of the mix at 22,050 Hz: the means of C to B, then their deviations.
 
     The numbers are those of `librosa.feature.chroma_stft(tuning=0)`: A is 440 Hz, whatever the recording is tuned to;
     in every frame the strongest class is 1, in a silent one all are 0. Raises `TooShortError` for a file shorter than
@@ -64,11 +64,11 @@ class _Chroma:
 
 def pitch_classes(block: AudioBlock) -> Float32:
     """Return the strength of each pitch class from C to B, the strongest 1, in a block's frames, (frames, 12)."""
-    found: Float32 = block.power @ filters()
-    strongest = found.max(axis=1, keepdims=True)
+    strengths: Float32 = block.power @ filters()
+    strongest = strengths.max(axis=1, keepdims=True)
     # as librosa: what is too small to divide by stays as it is
-    found /= np.where(strongest > np.finfo(np.float32).tiny, strongest, np.float32(1))
-    return found
+    strengths /= np.where(strongest > np.finfo(np.float32).tiny, strongest, np.float32(1))
+    return strengths
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from pipeline.features.per_track import one_row
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 
 FLOOR_DB = -120.0
-"""Told of maxima and peaks at or below this, and of silence."""
+"""The value of maxima and peaks at or below this, and of silence."""
 SHORT_TERM_S = 3.0
 RANGE_GATE_LU = -20.0
 RANGE_SHARES = (0.10, 0.95)
@@ -26,14 +26,14 @@ _WEIGHTS: dict[int, tuple[float, ...]] = {
     7: (1, 1, 1, 0, 1, _SURROUND, _SURROUND),  # L R C LFE, back centre, side L R
     8: (1, 1, 1, 0, 1, 1, _SURROUND, _SURROUND),  # L R C LFE, back L R, side L R
 }
-# Momentary and short-term loudness are looked at every 10 ms: of a sound just as long as the window, a maximum read
+# Momentary and short-term loudness are measured every 10 ms: of a sound just as long as the window, a maximum read
 # only every 100 ms is up to 0.58 dB low, and Tech 3341 allows 0.1.
 _CELLS_PER_S = 100
 # The windows of the integrated loudness and of the range begin every 100 ms.
 _STRIDE = 10
 _GATE_CELLS = round(GATE_S * _CELLS_PER_S)
 _SHORT_TERM_CELLS = round(SHORT_TERM_S * _CELLS_PER_S)
-# Samples that the interpolating filter looks back on.
+# Past samples that the interpolating filter needs.
 _HISTORY = 11
 
 spec = FeatureSpec(
@@ -68,10 +68,10 @@ def channel_weights(channels: int) -> tuple[float, ...]:
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what tells one row (6,) of the whole track, all channels together, at the file's own rate.
+    """Return the accumulator of one row (6,) of the whole track, all channels together, at the file's own rate.
 
     - `integrated`: ITU-R BS.1770-5 annex 1, both gates; -70 LUFS where everything is gated.
-    - `range`: EBU Tech 3342, from the short-term loudness every 100 ms; 0 where nothing is left or lasts 3 s.
+    - `range`: EBU Tech 3342, from the short-term loudness every 100 ms; 0 where all is gated or the track is under 3 s.
     - `momentary_max`, `short_term_max`: EBU Tech 3341, windows of 400 ms and 3 s that begin every 10 ms. A track under
       3 s counts as that track and silence.
     - `true_peak`: BS.1770-5 annex 2, 4x oversampled by its filter of 48 taps, but no less than the sample peak. The
@@ -82,7 +82,7 @@ def start(stream: StreamInfo) -> Accumulator:
     At 44.1 and 48 kHz a full-scale sine of 997 Hz in a front channel reads -3.01 LUFS within 0.01; at other rates the
     weighting's bilinear transform bends a little there, and it reads so within 0.04.
 
-    See `channel_weights` for the channels. Raises `UnsupportedError` for a rate below 4 kHz; the gathering raises
+    See `channel_weights` for the channels. Raises `UnsupportedError` for a rate below 4 kHz; `finish` raises
     `TooShortError` for a file shorter than 400 ms.
     """
     if stream.rate_hz < MIN_RATE_HZ:
@@ -98,8 +98,8 @@ class _Meter:
         self._weights = np.array(channel_weights(stream.channels))
         self._filters = weighting.k_filters(stream.rate_hz)
         self._state = np.zeros((stream.channels, 4))
-        # What the next cell begins with, behind the samples that the interpolation looks back on.
-        self._rest = np.zeros((stream.channels, _HISTORY), np.float32)
+        # The samples of the next cell so far, behind the past ones that the interpolation needs.
+        self._tail = np.zeros((stream.channels, _HISTORY), np.float32)
         self._cells = 0
         self._peaks = np.zeros(2)
         self._windows = _Windows(stream.rate_hz)
@@ -107,16 +107,16 @@ class _Meter:
     def push(self, block: AudioBlock) -> None:
         from pipeline.kernels import mixing, programme
 
-        held = self._rest.shape[1]
-        planes = np.empty((len(self._rest), held + len(block.samples)), np.float32)
-        planes[:, :held] = self._rest
-        mixing.part_channels(block.samples, planes[:, held:])
+        overlap = self._tail.shape[1]
+        planes = np.empty((len(self._tail), overlap + len(block.samples)), np.float32)
+        planes[:, :overlap] = self._tail
+        mixing.split_channels(block.samples, planes[:, overlap:])
         borders = self._borders(planes.shape[1] - _HISTORY)
         self._peaks = programme.peaks(planes, borders, self._peaks)
         energies = programme.weighted_energies(planes[:, _HISTORY:], borders, self._filters, self._state)
         self._windows.push((energies * self._weights).sum(axis=1))
         self._cells += len(energies)
-        self._rest = planes[:, borders[-1] :].copy()
+        self._tail = planes[:, borders[-1] :].copy()
 
     def _borders(self, samples: int) -> Int64:
         """Return where the whole cells among so many samples begin and end, from the first one's begin on."""
@@ -130,8 +130,8 @@ class _Meter:
         from pipeline.kernels import programme
 
         # The filter rings on after the last sample.
-        left = np.pad(self._rest, ((0, 0), (0, _HISTORY)))
-        sample_peak, true_peak = programme.peaks(left, np.array([0, left.shape[1] - _HISTORY]), self._peaks)
+        tail = np.pad(self._tail, ((0, 0), (0, _HISTORY)))
+        sample_peak, true_peak = programme.peaks(tail, np.array([0, tail.shape[1] - _HISTORY]), self._peaks)
         if self._cells < _GATE_CELLS:
             raise TooShortError(f"{self._cells / _CELLS_PER_S:.2f} s; the gated loudness needs {GATE_S} s")
         windows = self._windows
@@ -149,7 +149,7 @@ class _Windows:
     def __init__(self, rate_hz: int) -> None:
         self._samples_per_cell = rate_hz / _CELLS_PER_S
         # As if silence had come before.
-        self._before = np.zeros(_SHORT_TERM_CELLS - 1)
+        self._history = np.zeros(_SHORT_TERM_CELLS - 1)
         self._cells = 0
         self.highest_momentary = 0.0
         self.highest_short_term = 0.0
@@ -159,11 +159,11 @@ class _Windows:
         """Mean squares of the windows of 3 s that begin every 100 ms."""
 
     def push(self, energies: Float64) -> None:
-        """Take the energies of the next cells, (cells,)."""
+        """Add the energies of the next cells, (cells,)."""
         if not len(energies):
             return
-        cells = np.concatenate([self._before, energies])
-        self._before = cells[len(energies) :].copy()
+        cells = np.concatenate([self._history, energies])
+        self._history = cells[len(energies) :].copy()
         # One by one, and not by running sums: what comes after a loud passage is as exact as what comes before.
         strides = _sums(cells, range(_STRIDE))
         first = _SHORT_TERM_CELLS - _GATE_CELLS
@@ -173,15 +173,15 @@ class _Windows:
         self.highest_short_term = max(self.highest_short_term, float(short_term.max()))
         ends = np.arange(self._cells, self._cells + len(energies)) + 1
         self._cells += len(energies)
-        for length, windows, kept in (
+        for length, windows, gated in (
             (_GATE_CELLS, momentary, self.momentary),
             (_SHORT_TERM_CELLS, short_term, self.short_term),
         ):
-            kept.append(windows[(ends >= length) & (ends % _STRIDE == 0)])
+            gated.append(windows[(ends >= length) & (ends % _STRIDE == 0)])
 
 
 def _sums(values: Float64, offsets: Sequence[int]) -> Float64:
-    """Return for each place the sum of the values at the offsets from there, as far as the furthest reaches."""
+    """Return at each index the sum of the values at the offsets from it, up to the last index with all of them."""
     count = len(values) - offsets[-1]
     total = np.zeros(count)
     for offset in offsets:
@@ -195,11 +195,11 @@ def loudness_range(short_term: Float64) -> float:
     From the 10th to the 95th percentile of the loudness of windows from -70 LUFS, and from 20 LU below the mean of
     those, on; 0 where there are none.
     """
-    kept = short_term[short_term >= _mean_square(ABSOLUTE_GATE_LUFS)]
-    if not len(kept):
+    gated = short_term[short_term >= _mean_square(ABSOLUTE_GATE_LUFS)]
+    if not len(gated):
         return 0.0
-    kept = np.sort(kept[kept >= kept.mean() * 10 ** (RANGE_GATE_LU / 10)])
-    low, high = (kept[int(share * (len(kept) - 1) + 0.5)] for share in RANGE_SHARES)
+    gated = np.sort(gated[gated >= gated.mean() * 10 ** (RANGE_GATE_LU / 10)])
+    low, high = (gated[int(share * (len(gated) - 1) + 0.5)] for share in RANGE_SHARES)
     return _lufs(high) - _lufs(low)
 
 

@@ -11,13 +11,13 @@ from pipeline.audio.block import ANALYSIS_RATE_HZ, AudioBlock, StreamInfo
 from pipeline.audio.framing import N_FFT
 from pipeline.audio.stream import AudioStream
 from pipeline.features import envelope, frame_features, slopes, spectral
-from pipeline.features.frame_features import ColumnsOf, FrameGatherer, Frames
+from pipeline.features.frame_features import ColumnsOf, FrameAccumulator, Frames
 from pipeline.features.spec import Accumulator, FeatureRows, FeatureSpec
 
 PADDED = 66_150
 """Samples up to which a shorter signal is filled with silence: 3 s, enough for every slope and lag."""
 BAND_ENVELOPES = 8
-"""Envelopes whose modulation is told: five mel bands each."""
+"""Envelopes whose modulation is measured: five mel bands each."""
 
 # The columns whose statistics are computed at once: some 30 MB, however long the recording.
 _NUMBERS_AT_ONCE = 4_000_000
@@ -35,11 +35,11 @@ STATISTICS: Mapping[str, Statistic] = MappingProxyType(
         "max": lambda frames: np.max(frames, axis=0),
     }
 )
-"""What can be told of frame features (frames, k): a function to (k,), by name."""
+"""The statistics of frame features (frames, k): a function to (k,), by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
+class StatisticGroup:
     """Statistics of one group of frame features: statistic by statistic, each for all its columns."""
 
     columns: ColumnsOf
@@ -47,34 +47,34 @@ class Statistics:
     """Unit of each column, by name."""
     statistics: tuple[str, ...]
 
-    def of(self, frames: Frames) -> list[Float64]:
+    def values(self, frames: Frames) -> list[Float64]:
         """Return the numbers, statistic by statistic."""
         step = max(_NUMBERS_AT_ONCE // len(frames.shapes), 1)
-        found: dict[str, list[Float64]] = {name: [] for name in self.statistics}
+        numbers: dict[str, list[Float64]] = {name: [] for name in self.statistics}
         for first in range(0, len(self.units), step):
             part = np.asarray(self.columns(frames, slice(first, first + step)), np.float64, order="F")
-            for name, told in found.items():
-                told.append(STATISTICS[name](part))
-        return [number for told in found.values() for number in told]
+            for name, values in numbers.items():
+                values.append(STATISTICS[name](part))
+        return [number for values in numbers.values() for number in values]
 
 
 TABLE = (
-    Statistics(
+    StatisticGroup(
         columns=Frames.mfcc,
         units={f"mfcc_{i}": "dB" for i in range(frame_features.MFCC_COUNT)},
         statistics=("mean", "std", "delta_std", "delta2_std"),
     ),
-    Statistics(
+    StatisticGroup(
         columns=Frames.mel,
         units={f"mel_{i}": "dB" for i in range(frame_features.MEL_COUNT)},
         statistics=("p10", "p90", "max"),
     ),
-    Statistics(
+    StatisticGroup(
         columns=Frames.shape,
         units=frame_features.SHAPES,
         statistics=("mean", "std"),
     ),
-    Statistics(
+    StatisticGroup(
         columns=Frames.contrast,
         units={f"contrast_{i}": "dB" for i in range(frame_features.CONTRAST_COUNT)},
         statistics=("mean", "std"),
@@ -90,9 +90,9 @@ def _columns() -> dict[str, str]:
     octaves = [f"{low:g}hz" for low in envelope.OCTAVES_HZ]
     columns = {
         f"{name}_{statistic}": unit
-        for told in TABLE
-        for statistic in told.statistics
-        for name, unit in told.units.items()
+        for group in TABLE
+        for statistic in group.statistics
+        for name, unit in group.units.items()
     }
     columns |= {f"level_{name}": unit for name, unit in envelope.LEVELS.items()}
     columns |= {f"{name}_modulation_{octave}": "1" for name in _MODULATED for octave in octaves}
@@ -120,7 +120,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what tells one row (389,) of the file, in the order of `spec.columns`.
+    """Return the accumulator of one row (389,) of the file, in the order of `spec.columns`.
 
     A signal under 3 s is padded with silence. Raises `TooShortError` for a file shorter than one frame (2048 samples
     at 22,050 Hz, 93 ms).
@@ -131,38 +131,38 @@ def start(stream: StreamInfo) -> Accumulator:
 
 class _FrameStats:
     def __init__(self) -> None:
-        self._gatherer = FrameGatherer()
+        self._accumulator = FrameAccumulator()
         # Kept as long as it may have to be padded.
         self._short: list[Float32] = []
 
     def push(self, block: AudioBlock) -> None:
-        self._gatherer.push(block)
-        if self._gatherer.samples < PADDED:
+        self._accumulator.push(block)
+        if self._accumulator.samples < PADDED:
             self._short.append(block.mono.copy())
         else:
             self._short.clear()
 
     def finish(self) -> FeatureRows:
-        samples = self._gatherer.samples
+        samples = self._accumulator.samples
         spectral.check_length(samples, N_FFT)
-        gatherer = self._gatherer
+        accumulator = self._accumulator
         if samples < PADDED:
             padded = np.concatenate([*self._short, np.zeros(PADDED - samples, np.float32)])
-            gatherer = FrameGatherer()
+            accumulator = FrameAccumulator()
             for block in AudioStream(StreamInfo(rate_hz=ANALYSIS_RATE_HZ, channels=1)).blocks([padded[:, np.newaxis]]):
-                gatherer.push(block)
-        frames = gatherer.finish()
-        told = [number for group in TABLE for number in group.of(frames)]
-        told += _envelope_statistics(frames)
+                accumulator.push(block)
+        frames = accumulator.finish()
+        values = [number for group in TABLE for number in group.values(frames)]
+        values += _envelope_statistics(frames)
         return FeatureRows(
-            values=np.concatenate(told)[np.newaxis].astype(np.float32),
+            values=np.concatenate(values)[np.newaxis].astype(np.float32),
             start_s=np.zeros(1, np.float32),
             channel=np.full(1, -1, np.int8),
         )
 
 
 def _envelope_statistics(frames: Frames) -> list[Float64]:
-    """Return what is told of the level's course and of the bands', in the order of the columns."""
+    """Return the statistics of the envelopes of the level and of the bands, in the order of the columns."""
     rms = frames.rms
     level, loudest_db = envelope.relative_level(rms)
     amplitude = rms / max(float(rms.max()), 1e-9)

@@ -16,11 +16,10 @@ MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.3
 """How well each pitch class fits a key, from the tonic up by semitones, as listeners judged: C. L. Krumhansl and
 E. J. Kessler, "Tracing the dynamic changes in perceived tonal organization", Psychological Review 89, 1982."""
 
-MINOR, MAJOR = 0, 1
 NO_KEY = (-1.0, -1.0, 0.0, 0.0)
 """The row of a track whose pitch classes are all alike, as in silence."""
 
-# Pitch classes nearer to each other than this say nothing.
+# Strengths of pitch classes with less than this between them fit no key.
 _ALIKE = 1e-6
 
 spec = FeatureSpec(
@@ -35,7 +34,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what tells one row (4,) of the mix at 22,050 Hz.
+    """Return the accumulator of one row (4,) of the mix at 22,050 Hz.
 
     - `tonic`: a pitch class, 0 for C to 11 for B.
     - `mode`: 1 for major, 0 for minor.
@@ -43,7 +42,7 @@ def start(stream: StreamInfo) -> Accumulator:
     - `margin`: by how much that is above the next best key's.
 
     The method is Krumhansl and Schmuckler's (Krumhansl, "Cognitive Foundations of Musical Pitch", 1990, chapter 4). It
-    tells one key for a track, also for one that modulates; it takes A for 440 Hz. Silence has tonic and mode -1 and
+    finds one key for a track, also for one that modulates; A is 440 Hz. Silence has tonic and mode -1 and
     strength 0. Raises `TooShortError` for a file shorter than one hop (23 ms).
     """
     del stream  # any rate, any channels
@@ -65,7 +64,7 @@ class _Key:
 
 
 def key_of(strengths: Float64) -> Float64:
-    """Return tonic, mode, strength and margin of the strengths of pitch classes (12,) from C up, (4,)."""
+    """Return tonic, mode (0 minor, 1 major), strength, margin of the strengths of pitch classes from C up, (12,)."""
     swing = strengths - strengths.mean()
     length = float(np.linalg.norm(swing))
     if length < _ALIKE:

@@ -20,7 +20,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what gathers one row (128,) per centred frame of the mix at 22,050 Hz, dB re 1, not below -100.
+    """Return the accumulator of one row (128,) per centred frame of the mix at 22,050 Hz, dB re 1, not below -100.
 
     `start_s` is the middle of a frame's window, i * 512 / 22,050 s. Raises `TooShortError` for a file shorter than
     one hop (23 ms).

@@ -4,7 +4,7 @@ from pipeline.arrays import Float32
 from pipeline.audio.block import StreamInfo
 from pipeline.audio.framing import power_of_frames
 from pipeline.features import spectral
-from pipeline.features.segmented import FRAMES, SEGMENT, SegmentRows, clipped
+from pipeline.features.segmented import FRAMES, SEGMENT, SegmentRows, clip_range
 from pipeline.features.spec import Accumulator, FeatureSpec
 
 BANDS = 64
@@ -21,7 +21,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what gathers one row (130 frames, 64 bands) per whole segment of the mix at 22,050 Hz; a rest is dropped.
+    """Return the accumulator of one row (130 frames, 64 bands) per whole segment of the mix at 22,050 Hz.
 
     Decibels re 1; each segment is framed and clipped (80 dB below its own maximum) by itself. Raises `TooShortError`
     for a file shorter than one segment.
@@ -34,4 +34,4 @@ def _row(segment: Float32) -> Float32:
     """Return the mel bands of a segment in dB, (130, 64)."""
     from pipeline.kernels import mel
 
-    return clipped(mel.decibels(mel.bands(power_of_frames(segment), BANDS)))
+    return clip_range(mel.decibels(mel.bands(power_of_frames(segment), BANDS)))

@@ -48,11 +48,11 @@ _SAMPLES_AT_ONCE = 8_000_000
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what gathers one row (12,) per channel and block that is not silent, channel by channel, in time's order.
+    """Return the accumulator of one row (12,) per channel and block that is not silent: by channel, then by time.
 
-    Blocks of `int(0.5 * rate)` samples do not overlap; a rest is dropped; a block whose RMS is at or below -80 dBFS
-    is skipped, so a silent file has no rows, which is no failure. Raises `UnsupportedError` for a rate below 4 kHz;
-    the gathering raises `TooShortError` for a file shorter than one block.
+    Blocks of `int(0.5 * rate)` samples do not overlap; an incomplete last one is dropped. A block whose RMS is at or
+    below -80 dBFS is skipped, so a silent file has no rows, which is no failure. Raises `UnsupportedError` for a rate
+    below 4 kHz; `finish` raises `TooShortError` for a file shorter than one block.
     """
     if stream.rate_hz < MIN_RATE_HZ:
         raise UnsupportedError(f"a sample rate of {stream.rate_hz:,} Hz; the loudness measure needs {MIN_RATE_HZ:,} Hz")
@@ -64,31 +64,31 @@ class _Loudness:
         self._rate_hz = stream.rate_hz
         self._length = int(BLOCK_S * stream.rate_hz)
         self._samples = 0
-        held = min(_SAMPLES_AT_ONCE // self._length, _BLOCKS_AT_ONCE) // stream.channels
-        self._planes = np.empty((stream.channels, max(held, 1) * self._length), np.float32)
+        capacity = min(_SAMPLES_AT_ONCE // self._length, _BLOCKS_AT_ONCE) // stream.channels
+        self._planes = np.empty((stream.channels, max(capacity, 1) * self._length), np.float32)
         self._filled = 0
-        self._measured: list[Float64] = []
+        self._measures: list[Float64] = []
 
     def push(self, block: AudioBlock) -> None:
         from pipeline.kernels import mixing
 
-        rest = block.samples
-        self._samples += len(rest)
-        while len(rest):
-            taken = rest[: self._planes.shape[1] - self._filled]
-            mixing.part_channels(taken, self._planes[:, self._filled :])
-            self._filled += len(taken)
-            rest = rest[len(taken) :]
+        samples = block.samples
+        self._samples += len(samples)
+        while len(samples):
+            piece = samples[: self._planes.shape[1] - self._filled]
+            mixing.split_channels(piece, self._planes[:, self._filled :])
+            self._filled += len(piece)
+            samples = samples[len(piece) :]
             if self._filled == self._planes.shape[1]:
                 self._measure()
                 self._filled = 0
 
     def _measure(self) -> None:
-        """Measure the whole blocks that are held."""
+        """Measure the whole blocks that are buffered."""
         count = self._filled // self._length
         if count:
             blocks = self._planes[:, : count * self._length].reshape(-1, self._length)
-            self._measured.append(_measured(blocks, self._rate_hz).reshape(len(self._planes), count, -1))
+            self._measures.append(_measures(blocks, self._rate_hz).reshape(len(self._planes), count, -1))
 
     def finish(self) -> FeatureRows:
         if self._samples < self._length:
@@ -96,10 +96,10 @@ class _Loudness:
                 f"{self._samples:,} samples at {self._rate_hz:,} Hz; a block needs {self._length:,} (0.5 s)"
             )
         self._measure()
-        measured = np.concatenate(self._measured, axis=1)
+        measured = np.concatenate(self._measures, axis=1)
         channel, number = np.nonzero(measured[..., _MEAN_SQUARE] > 10 ** (SILENCE_DB / 10))
         return FeatureRows(
-            values=features(_gated(measured[channel, number])).astype(np.float32),
+            values=features(_with_loudness(measured[channel, number])).astype(np.float32),
             start_s=(number * (self._length / self._rate_hz)).astype(np.float32),
             channel=channel.astype(np.int8),
         )
@@ -116,15 +116,15 @@ def measure(blocks: Float32, rate_hz: int) -> Float64:
     above. The loudness is BS.1770's integrated one of the block as one front channel, -inf where all is gated. Silent
     blocks have numbers that mean nothing.
     """
-    return _gated(_measured(blocks, rate_hz))
+    return _with_loudness(_measures(blocks, rate_hz))
 
 
-def _gated(measured: Float64) -> Float64:
-    """Return what `measure` does of what `_measured` does."""
+def _with_loudness(measured: Float64) -> Float64:
+    """Return the result of `measure` from that of `_measures`."""
     return np.column_stack([measured[:, :_LOUDNESS], gated_loudness(measured[:, _LOUDNESS:])])
 
 
-def _measured(blocks: Float32, rate_hz: int) -> Float64:
+def _measures(blocks: Float32, rate_hz: int) -> Float64:
     """Return true peak, mean square, low-high ratio and the mean squares of two gating windows, (blocks, 5)."""
     from pipeline.kernels import halves, peaks, weighting
 
@@ -135,14 +135,14 @@ def _measured(blocks: Float32, rate_hz: int) -> Float64:
     measured = np.zeros((len(blocks), 5))
     measured[:, _MEAN_SQUARE] = energy / length
     measured[:, _LOUDNESS:] = (spans[:, :2] + spans[:, 1:]) / (GATE_S * rate_hz)
-    heard = np.flatnonzero(measured[:, _MEAN_SQUARE] > 10 ** (SILENCE_DB / 10))
-    part = blocks if len(heard) == len(blocks) else blocks[heard]
+    audible = np.flatnonzero(measured[:, _MEAN_SQUARE] > 10 ** (SILENCE_DB / 10))
+    part = blocks if len(audible) == len(blocks) else blocks[audible]
     split = int(SPLIT_HZ / (rate_hz / length)) + 1
     top = max(int(peaks.TRUSTED_SHARE_OF_RATE * length), split)
     low, middle, high = halves.band_energies(part, np.array([1, split, top, length // 2])).T
-    measured[heard, _RATIO] = halves.ratio(part, low, middle + high, split)
+    measured[audible, _RATIO] = halves.ratio(part, low, middle + high, split)
     # by Parseval's theorem the energy in bins is that of samples, times half their number
-    measured[heard, _PEAK] = peaks.true_peaks(part, top_energy=high / (length / 2))
+    measured[audible, _PEAK] = peaks.true_peaks(part, top_energy=high / (length / 2))
     return measured
 
 
@@ -155,12 +155,12 @@ def gated_loudness(windows: Float64) -> Float64:
     with np.errstate(divide="ignore", invalid="ignore"):
         loudness = _lufs(windows)
         relative = _lufs(_mean_of(windows, loudness >= ABSOLUTE_GATE_LUFS)) - 10
-        kept = (loudness > relative[:, np.newaxis]) & (loudness > ABSOLUTE_GATE_LUFS)
-        return _lufs(np.nan_to_num(_mean_of(windows, kept)))
+        gate = (loudness > relative[:, np.newaxis]) & (loudness > ABSOLUTE_GATE_LUFS)
+        return _lufs(np.nan_to_num(_mean_of(windows, gate)))
 
 
-def _mean_of(windows: Float64, kept: Bool) -> Float64:
-    mean: Float64 = np.where(kept, windows, 0).sum(axis=1) / kept.sum(axis=1)
+def _mean_of(windows: Float64, gate: Bool) -> Float64:
+    mean: Float64 = np.where(gate, windows, 0).sum(axis=1) / gate.sum(axis=1)
     return mean
 
 
@@ -170,7 +170,7 @@ def _lufs(mean_square: Float64) -> Float64:
 
 
 def features(measured: Float64) -> Float64:
-    """Return the twelve features, (blocks, 12), of what `measure` tells of blocks none of which is silent."""
+    """Return the twelve features, (blocks, 12), from the measures of blocks none of which is silent."""
     peak, rms_lin2, ratio, lufs = (measured[:, i] for i in (_PEAK, _MEAN_SQUARE, _RATIO, _LOUDNESS))
     rms = np.sqrt(rms_lin2)
     lufs_lin2 = 10 ** (lufs / 10)  # of -inf: 0

@@ -1,4 +1,4 @@
-"""Log-mel pictures of whole seconds: what simple classifiers look at (the tutorial `tones`)."""
+"""Log-mel images of whole seconds: the input of simple classifiers (the tutorial `tones`)."""
 
 from pipeline.arrays import Float32
 from pipeline.audio.block import ANALYSIS_RATE_HZ, StreamInfo
@@ -8,7 +8,7 @@ from pipeline.features.segmented import SegmentRows
 from pipeline.features.spec import Accumulator, FeatureSpec
 
 SEGMENT = ANALYSIS_RATE_HZ
-"""Samples of a picture: one second."""
+"""Samples of an image: one second."""
 FRAMES = frame_count(SEGMENT)
 
 spec = FeatureSpec(
@@ -23,7 +23,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what gathers one row (44 frames, 128 bands) per whole second of the mix at 22,050 Hz; a rest is dropped.
+    """Return the accumulator of one row (44 frames, 128 bands) per whole second of the mix at 22,050 Hz.
 
     In dB re 1, not below -100. Each second is framed by itself: frames of the whole file would reach over the cuts.
     Raises `TooShortError` for a file shorter than a second.
@@ -33,7 +33,7 @@ def start(stream: StreamInfo) -> Accumulator:
 
 
 def _row(segment: Float32) -> Float32:
-    """Return the log-mel picture of a second, (44, 128)."""
+    """Return the log-mel image of a second, (44, 128)."""
     from pipeline.kernels import mel
 
     row: Float32 = mel.decibels(mel_of_frames(segment))

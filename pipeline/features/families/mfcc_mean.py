@@ -26,7 +26,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what averages the MFCCs of the mix at 22,050 Hz over all frames to one row (40,).
+    """Return the accumulator of one row (40,): the MFCCs of the mix at 22,050 Hz, averaged over all frames.
 
     Raises `TooShortError` for a file shorter than one hop (23 ms).
     """

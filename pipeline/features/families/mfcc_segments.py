@@ -4,7 +4,7 @@ from pipeline.arrays import Float32
 from pipeline.audio.block import StreamInfo
 from pipeline.audio.framing import mel_of_frames
 from pipeline.features import spectral
-from pipeline.features.segmented import FRAMES, SEGMENT, SegmentRows, clipped
+from pipeline.features.segmented import FRAMES, SEGMENT, SegmentRows, clip_range
 from pipeline.features.spec import Accumulator, FeatureSpec
 
 COEFFICIENTS = 16
@@ -27,7 +27,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what gathers one row (130 frames, 16 MFCCs) per whole segment of the mix at 22,050 Hz; a rest is dropped.
+    """Return the accumulator of one row (130 frames, 16 MFCCs) per whole segment of the mix at 22,050 Hz.
 
     Each segment is framed and clipped (80 dB below its own maximum) by itself: frames of the whole file would
     reach over the cuts. Raises `TooShortError` for a file shorter than one segment.
@@ -40,5 +40,5 @@ def _row(segment: Float32) -> Float32:
     """Return the MFCC of a segment, (130, 16)."""
     from pipeline.kernels import mel
 
-    row: Float32 = clipped(mel.decibels(mel_of_frames(segment))) @ mel.cosines(spectral.MEL_BANDS, COEFFICIENTS)
+    row: Float32 = clip_range(mel.decibels(mel_of_frames(segment))) @ mel.cosines(spectral.MEL_BANDS, COEFFICIENTS)
     return row

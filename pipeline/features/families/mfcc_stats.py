@@ -34,7 +34,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what tells one row (160,) of the mix at 22,050 Hz, statistic by statistic.
+    """Return the accumulator of one row (160,) of the mix at 22,050 Hz, statistic by statistic.
 
     The MFCCs are those of `librosa.feature.mfcc(n_mfcc=40)`; their mean and deviation over the frames, then the
     deviations of their slopes and of their curvatures (`librosa.feature.delta`, orders 1 and 2). Raises
@@ -79,17 +79,17 @@ class _Slopes:
         self._last = np.empty((0, COEFFICIENTS))
 
     def add(self, frames: Float32) -> None:
-        """Take the next frames, (n, 40)."""
+        """Count in the next frames, (n, 40)."""
         half = slopes.WIDTH // 2
-        begun = len(self._last) == slopes.WIDTH
+        has_history = len(self._last) == slopes.WIDTH
         joined = np.concatenate([self._last, frames])
         self._last = joined[-slopes.WIDTH :]
         if len(joined) < slopes.WIDTH:
             return
-        found = slopes.slope(joined, self._order)
-        # The outermost nine frames also tell the slopes of those at their outer side. What came before told the slope
-        # of the frame in the middle of the nine that were kept.
-        self._moments.add(found[half + 1 if begun else 0 : -half])
+        derivative = slopes.slope(joined, self._order)
+        # The outermost nine frames also give the slopes of the frames on their outer side. The slope of the frame in
+        # the middle of the nine that were kept has been counted.
+        self._moments.add(derivative[half + 1 if has_history else 0 : -half])
 
     def std(self) -> Float64:
         """Return the deviation over all frames, (40,); no frame is added after this."""

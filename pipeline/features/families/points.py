@@ -1,4 +1,4 @@
-"""Points in the plane, which nobody hears: rows of a family for what is learned from numbers alone (T2)."""
+"""Points in the plane, without sound: rows of a family for learning from numbers alone (T2)."""
 
 from pipeline.audio.block import StreamInfo
 from pipeline.errors import UnsupportedError

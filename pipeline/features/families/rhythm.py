@@ -21,7 +21,7 @@ EVEN_SHARE = 0.95
 EVEN_BPM = 210.0
 """unless it is faster than this."""
 
-# librosa's peak picking: frames looked at before and behind a peak, and how far it stands out, the highest being 1.
+# librosa's peak picking: frames considered before and behind a peak, and how far it stands out, the highest being 1.
 _MAX_BEFORE, _MEAN_BEFORE, _MEAN_BEHIND, _WAIT = 1, 4, 4, 1
 _DELTA = 0.07
 
@@ -50,7 +50,7 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what tells one row (3,) of the mix at 22,050 Hz.
+    """Return the accumulator of one row (3,) of the mix at 22,050 Hz.
 
     - `onset_rate`: onsets a second, picked from the onset strength as `librosa.onset.onset_detect` does.
     - `tempo`: beats a minute, one number for the track; 0 where nothing repeats. See `tempo`.
@@ -83,17 +83,17 @@ class _Rhythm:
     def _onset_strength(self) -> Float64:
         """Return the mean rise over the mel bands from the frame before, dB, (frames,); 0 in the first."""
         floor_db = np.float32(self._decibels.maximum() - spectral.TOP_DB)
-        before = np.empty((0, spectral.MEL_BANDS), np.float32)
-        found = [np.zeros(1)]
+        previous = np.empty((0, spectral.MEL_BANDS), np.float32)
+        strength = [np.zeros(1)]
         for part in in_pieces(self._decibels):
-            joined = np.concatenate([before, np.maximum(part, floor_db)])
-            before = joined[-1:]
-            found.append(np.maximum(joined[1:] - joined[:-1], 0).mean(axis=1, dtype=np.float64))
-        return np.concatenate(found)
+            joined = np.concatenate([previous, np.maximum(part, floor_db)])
+            previous = joined[-1:]
+            strength.append(np.maximum(joined[1:] - joined[:-1], 0).mean(axis=1, dtype=np.float64))
+        return np.concatenate(strength)
 
 
 def onsets(strength: Float64) -> Bool:
-    """Tell of which frames of an onset strength (frames,) something begins, (frames,).
+    """Return in which frames of an onset strength (frames,) something begins, (frames,).
 
     librosa's `onset_detect` with its defaults: peaks that are 0.07 of the highest above the mean of the 0.1 s before
     and behind them, not in adjacent frames. It shifts the strength by half a window, and so loses the onsets of the
@@ -101,22 +101,22 @@ def onsets(strength: Float64) -> Bool:
     """
     shift = N_FFT // (2 * HOP)
     shifted = np.concatenate([np.zeros(shift), strength])[: len(strength)]
-    picked = np.zeros(len(shifted), np.bool_)
+    is_onset = np.zeros(len(shifted), np.bool_)
     highest = shifted.max()
     if highest <= 0:
-        return picked
+        return is_onset
     shifted /= highest
     sums = np.concatenate([[0.0], np.cumsum(shifted)])
-    places = np.arange(len(shifted))
-    first, last = np.maximum(places - _MEAN_BEFORE, 0), np.minimum(places + _MEAN_BEHIND + 1, len(shifted))
+    frames = np.arange(len(shifted))
+    first, last = np.maximum(frames - _MEAN_BEFORE, 0), np.minimum(frames + _MEAN_BEHIND + 1, len(shifted))
     outstanding = shifted >= (sums[last] - sums[first]) / (last - first) + _DELTA
     outstanding[_MAX_BEFORE:] &= shifted[_MAX_BEFORE:] >= shifted[:-_MAX_BEFORE]
     previous = -_WAIT - 1
-    for place in np.flatnonzero(outstanding):
-        if place - previous > _WAIT:
-            picked[place] = True
-            previous = int(place)
-    return picked
+    for frame in np.flatnonzero(outstanding):
+        if frame - previous > _WAIT:
+            is_onset[frame] = True
+            previous = int(frame)
+    return is_onset
 
 
 def tempo(strength: Float64) -> tuple[float, float]:
@@ -125,7 +125,7 @@ def tempo(strength: Float64) -> tuple[float, float]:
     The period with the highest autocorrelation times a log-normal prior of an octave around 120 BPM (D. P. W. Ellis,
     "Beat tracking by dynamic programming", 2007; `librosa.feature.tempo`), among 30 to 240 BPM and up to half the
     length. A half or a third of it is taken instead where the pulse is as even there, up to 210 BPM. The
-    prior cannot know how a listener taps: music may be told at half or twice its tempo, most likely below 100 and above
+    prior cannot know how a listener taps: the result may be half or twice the tempo, most likely below 100 and above
     150 BPM. The period is refined at its multiples, to much less than a frame.
     """
     correlation = _autocorrelation(strength)
@@ -137,16 +137,16 @@ def tempo(strength: Float64) -> tuple[float, float]:
     score = correlation[periods] * np.exp(-0.5 * np.square(octaves / PRIOR_OCTAVES))
     if score.max() <= 0:
         return 0.0, 0.0
-    period, strongest = _summit(correlation, int(periods[score.argmax()]))
+    period, strongest = _peak_near(correlation, int(periods[score.argmax()]))
     for parts in (3, 2):
         near = period / parts
         if 60 * FRAMES_PER_S / near > EVEN_BPM:
             continue
-        faster, height = _summit(correlation, _highest_near(correlation, near))
+        faster, height = _peak_near(correlation, _highest_near(correlation, near))
         if height >= EVEN_SHARE * strongest:
             period, strongest = faster, height
             break
-    return 60 * FRAMES_PER_S / _refined(correlation, period), float(np.clip(strongest, 0, 1))
+    return 60 * FRAMES_PER_S / _refined_period(correlation, period), float(np.clip(strongest, 0, 1))
 
 
 def _autocorrelation(strength: Float64) -> Float64:
@@ -159,10 +159,10 @@ def _autocorrelation(strength: Float64) -> Float64:
     swing = smooth - smooth.mean()
     energy = np.square(np.abs(np.fft.rfft(swing, len(swing) + lags)))
     # each lag by as many products as there are: a short sound's long lags do not count less
-    found = np.fft.irfft(energy, len(swing) + lags)[:lags] / (len(swing) - np.arange(lags))
-    if lags == 0 or found[0] <= np.finfo(np.float32).eps * np.square(smooth).mean():
+    products = np.fft.irfft(energy, len(swing) + lags)[:lags] / (len(swing) - np.arange(lags))
+    if lags == 0 or products[0] <= np.finfo(np.float32).eps * np.square(smooth).mean():
         return np.zeros(lags)
-    correlation: Float64 = found / found[0]
+    correlation: Float64 = products / products[0]
     return correlation
 
 
@@ -172,26 +172,26 @@ def _highest_near(correlation: Float64, lag: float) -> int:
     return first + int(correlation[first : floor(lag + 1.5) + 1].argmax())
 
 
-def _summit(correlation: Float64, lag: int) -> tuple[float, float]:
-    """Return place and height of the parabola through a lag and its neighbours, if it has its summit there."""
+def _peak_near(correlation: Float64, lag: int) -> tuple[float, float]:
+    """Return position and height of the peak of the parabola through a lag and its neighbours, else of the lag."""
     if not 0 < lag < len(correlation) - 1:
         return float(lag), float(correlation[lag])
-    before, here, behind = correlation[lag - 1 : lag + 2]
-    bend = before - 2 * here + behind
-    if bend >= 0 or here < max(before, behind):
-        return float(lag), float(here)
-    offset = 0.5 * (before - behind) / bend
-    return lag + offset, float(here - 0.25 * (before - behind) * offset)
+    left, centre, right = correlation[lag - 1 : lag + 2]
+    bend = left - 2 * centre + right
+    if bend >= 0 or centre < max(left, right):
+        return float(lag), float(centre)
+    offset = 0.5 * (left - right) / bend
+    return lag + offset, float(centre - 0.25 * (left - right) * offset)
 
 
-def _refined(correlation: Float64, period: float) -> float:
-    """Return the period from the summit at its furthest multiple, doubling, at which it still repeats."""
+def _refined_period(correlation: Float64, period: float) -> float:
+    """Return the period from the peak at its furthest multiple, doubling, at which it still repeats."""
     height = correlation[round(period)]
     multiple = 2
     while multiple * period < len(correlation) - 3:
         lag = _highest_near(correlation, multiple * period)
         if correlation[lag] < 0.5 * height:
             break
-        period = _summit(correlation, lag)[0] / multiple
+        period = _peak_near(correlation, lag)[0] / multiple
         multiple *= 2
     return period

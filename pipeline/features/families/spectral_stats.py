@@ -15,7 +15,7 @@ FEATURES = {
     "centroid": "Hz", "bandwidth": "Hz", "rolloff": "Hz", "flatness": "1", "zcr": "1",
     **{f"contrast_{i}": "dB" for i in range(CONTRAST_COUNT)},
 }  # fmt: skip
-"""Names and units of what is told of each frame."""
+"""Names and units of the features of a frame."""
 
 _SPILL_BYTES = 16 * 2**20
 # The kernel's columns: centroid, bandwidth, roll-off, the logarithm of flatness, level, then contrast.
@@ -35,12 +35,12 @@ spec = FeatureSpec(
 
 
 def start(stream: StreamInfo) -> Accumulator:
-    """Return what tells one row (24,) of the mix at 22,050 Hz: the means of `FEATURES`, then their deviations.
+    """Return the accumulator of one row (24,) of the mix at 22,050 Hz: the means of `FEATURES`, then their deviations.
 
     The numbers of a frame are those of librosa with its defaults (`spectral_centroid`, `spectral_bandwidth`,
     `spectral_rolloff` at 85 %, `spectral_flatness`, `zero_crossing_rate`, `spectral_contrast`), all frames count alike,
-    silent ones too. As librosa's, the transform is float64: contrast hears what lies far below the loudest bin of a
-    frame, as that just below 11 kHz which resampling leaves. Raises `TooShortError` for a file shorter than one hop
+    silent ones too. As librosa's, the transform is float64: contrast depends on what is far below the loudest bin of
+    a frame, as that just below 11 kHz which resampling leaves. Raises `TooShortError` for a file shorter than one hop
     (23 ms).
     """
     del stream  # any rate, any channels
@@ -57,11 +57,11 @@ class _SpectralStats:
 
     def push(self, block: AudioBlock) -> None:
         self._samples += len(block.mono)
-        found = block.once(spectral_shapes)
-        told = found[:, : _FLATNESS + 1].astype(np.float64)
-        told[:, _FLATNESS] = np.maximum(10 ** told[:, _FLATNESS] - _LEAST_FLATNESS, _LEAST_FLATNESS)
-        self._moments.add(told)
-        self._contrast.append(found[:, _CONTRAST:])
+        shapes = block.once(spectral_shapes)
+        values = shapes[:, : _FLATNESS + 1].astype(np.float64)
+        values[:, _FLATNESS] = np.maximum(10 ** values[:, _FLATNESS] - _LEAST_FLATNESS, _LEAST_FLATNESS)
+        self._moments.add(values)
+        self._contrast.append(shapes[:, _CONTRAST:])
         self._crossings.push(block.mono)
 
     def finish(self) -> FeatureRows:

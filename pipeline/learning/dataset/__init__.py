@@ -1,1 +1,1 @@
-"""What a study learns from: the labelled tracks, their rows, and checks of both."""
+"""The dataset of a study: the labelled tracks, their rows, and checks of both."""

@@ -1,4 +1,4 @@
-"""What is wrong with a dataset's rows: values that are not finite, repeated rows, rows on both sides of a split."""
+"""Flaws of a dataset: values that are not finite, duplicate tracks, tracks with rows on several sides of a split."""
 
 from typing import Literal
 
@@ -13,13 +13,13 @@ class Flaw(Value, frozen=True, kw_only=True):
     """Feature family, by name."""
     columns: tuple[str, ...]
     rows: int
-    """Left out."""
+    """How many were left out."""
     of: int
-    """There were."""
+    """Of how many."""
 
 
 class RowSides(Value, frozen=True, kw_only=True):
-    """What came of a parting of single rows: how many are on each side."""
+    """How many single rows a split has on each side."""
 
     train: int
     validation: int
@@ -29,7 +29,7 @@ class RowSides(Value, frozen=True, kw_only=True):
 
 
 class DuplicateSet(Value, frozen=True, kw_only=True):
-    """Tracks that are one recording as far as can be told: positions in `DatasetManifest.tracks`."""
+    """Tracks that are probably one recording: positions in `DatasetManifest.tracks`."""
 
     kind: Literal["same", "near"]
     """`same`: equal file contents. `near`: fingerprints closer than other encodings of one recording usually are."""

@@ -1,4 +1,4 @@
-"""From a scan and a store to what a study learns from: the list of its tracks, and their rows in memory."""
+"""The manifest of a study from a scan and a store, and the rows of its tracks in memory."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from pipeline.arrays import Bool, Float32, Int64
 from pipeline.errors import UsageError
 from pipeline.features.spec import FeatureRows
 from pipeline.learning.dataset.manifests import AugmentedCopy, DatasetManifest, DatasetTrack, ExcludedTrack
-from pipeline.learning.dataset.soundness import look_through
+from pipeline.learning.dataset.soundness import check_rows
 from pipeline.library.tracks import ScannedTrack, TrackRecord
 from pipeline.plans.augmentation import AugmentPlan, variations
 from pipeline.text import printable
@@ -20,14 +20,14 @@ _TRACKS_PER_READ = 512
 
 
 class RowSource(Protocol):
-    """What learning needs of a store; a snapshot of the feature store is one."""
+    """The part of a store that learning reads; a snapshot of the feature store has it."""
 
     def rows(self, family_key: str, content_hashes: Sequence[str]) -> list[FeatureRows]:
-        """Return the rows of one family for each content hash, in the order asked."""
+        """Return the rows of one family for each content hash, in the order of the hashes."""
         ...
 
     def record(self, track_id: str) -> TrackRecord | None:
-        """Return what is known of a track, or None when it was never extracted."""
+        """Return the record of a track, or None when it was never extracted."""
         ...
 
     def families_of(self, content_hash: str) -> frozenset[str]:
@@ -40,21 +40,21 @@ class Rows:
     """Rows of one family of several tracks.
 
     `x` has shape (rows, *row_shape), float32, all finite; `owner` (rows,) is each row's track as a position in
-    `DatasetManifest.tracks`; `copied` (rows,) tells which rows are those of a track's augmented copies; `dropped`
+    `DatasetManifest.tracks`; `is_copy` (rows,) marks the rows of augmented copies; `dropped`
     counts the rows left out because a value was NaN or infinite.
     """
 
     x: Float32
     owner: Int64
-    copied: Bool
+    is_copy: Bool
     dropped: int = 0
 
-    def of(self, positions: Sequence[int], *, copies: bool = False) -> "Rows":
-        """Return the rows of some tracks only; those of their augmented copies when asked, for training."""
+    def select(self, positions: Sequence[int], *, copies: bool = False) -> "Rows":
+        """Return the rows of some tracks only; with `copies`, for training, those of their augmented copies too."""
         chosen = np.isin(self.owner, np.asarray(positions, dtype=np.int64))
         if not copies:
-            chosen &= ~self.copied
-        return Rows(x=self.x[chosen], owner=self.owner[chosen], copied=self.copied[chosen])
+            chosen &= ~self.is_copy
+        return Rows(x=self.x[chosen], owner=self.owner[chosen], is_copy=self.is_copy[chosen])
 
     def labels(self, manifest: DatasetManifest) -> Int64:
         """Return the class index of each row, shape (rows,): its track's label."""
@@ -74,26 +74,26 @@ def build_manifest(
     families: Mapping[str, str],
     augment: AugmentPlan | None = None,
 ) -> DatasetManifest:
-    """Return what can be learned from: every scanned track with a label and rows of all families.
+    """Return the manifest of every scanned track with a label and rows of all families.
 
-    `families` maps family names to their keys in the store; with `augment`, those of its copies of a track that have
-    all families stand beside the track. Tracks that cannot be used are listed with the reason, rows that cannot with
+    `families` maps family names to their keys in the store; with `augment`, the copies of a track that have
+    all families are listed with it. Tracks that cannot be used are listed with the reason, rows that cannot with
     track and column.
-    Raises `UsageError` when no classifier can be made of what is left: nothing usable, or one class.
+    Raises `UsageError` when no classifier can be trained on the rest: nothing usable, or one class.
     """
     usable: dict[str, DatasetTrack] = {}
     excluded: dict[str, ExcludedTrack] = {}
     for track in scanned:
-        found = _admit(track, source, families, augment)
-        if isinstance(found, DatasetTrack):
-            usable[track.track_id] = found
+        result = _admit(track, source, families, augment)
+        if isinstance(result, DatasetTrack):
+            usable[track.track_id] = result
         else:
-            excluded[track.track_id] = ExcludedTrack(path=track.path, reason=found)
+            excluded[track.track_id] = ExcludedTrack(path=track.path, reason=result)
     listed = sorted(usable.values(), key=lambda track: (track.path, track.track_id))
-    found_out = look_through(listed, families, source)
-    for position, reason in found_out.hopeless.items():
+    soundness = check_rows(listed, families, source)
+    for position, reason in soundness.unusable.items():
         excluded[listed[position].track_id] = ExcludedTrack(path=listed[position].path, reason=reason)
-    tracks = tuple(track for position, track in enumerate(listed) if position not in found_out.hopeless)
+    tracks = tuple(track for position, track in enumerate(listed) if position not in soundness.unusable)
     _check_classes(tracks, tuple(excluded.values()))
     return DatasetManifest(
         run_id=run_id,
@@ -101,8 +101,8 @@ def build_manifest(
         classes=tuple(sorted({track.label for track in tracks})),
         tracks=tracks,
         excluded=tuple(sorted(excluded.values(), key=lambda track: track.path)),
-        flaws=found_out.flaws,
-        constant=found_out.constant,
+        flaws=soundness.flaws,
+        constant=soundness.constant,
     )
 
 
@@ -116,7 +116,7 @@ def load_rows(
 ) -> Rows:
     """Return the rows of a family (by name) for the tracks at some positions, or for all tracks.
 
-    Only these tracks are asked of the source, and the augmented copies of those in `copies_of`. Rows with NaN or
+    Only these tracks are read from the source, and the augmented copies of those in `copies_of`. Rows with NaN or
     infinite values are dropped and counted.
     Raises `UsageError` when the manifest lacks the family or not one row is left.
     """
@@ -127,27 +127,29 @@ def load_rows(
         )
     tracks = manifest.tracks
     originals = range(len(tracks)) if positions is None else sorted(positions)
-    asked = [(position, tracks[position].content_hash, False) for position in originals]
-    asked += [(position, copy.content_hash, True) for position in sorted(copies_of) for copy in tracks[position].copies]
+    requests = [(position, tracks[position].content_hash, False) for position in originals]
+    requests += [
+        (position, copy.content_hash, True) for position in sorted(copies_of) for copy in tracks[position].copies
+    ]
     values: list[Float32] = []
-    kept: list[int] = []
+    counts: list[int] = []
     dropped = 0
-    for first in range(0, len(asked), _TRACKS_PER_READ):
-        hashes = [content for _, content, _ in asked[first : first + _TRACKS_PER_READ]]
+    for first in range(0, len(requests), _TRACKS_PER_READ):
+        hashes = [content for _, content, _ in requests[first : first + _TRACKS_PER_READ]]
         for rows in source.rows(manifest.families[family], hashes):
             sound = np.isfinite(rows.values.reshape(len(rows), -1)).all(axis=1) if len(rows) else np.zeros(0, bool)
             values.append(np.asarray(rows.values if sound.all() else rows.values[sound], dtype=np.float32))
-            kept.append(len(values[-1]))
-            dropped += len(rows) - kept[-1]
-    if not any(kept):
+            counts.append(len(values[-1]))
+            dropped += len(rows) - counts[-1]
+    if not any(counts):
         raise UsageError(
             f"feature family {printable(family)} has no usable row in {len(originals)} tracks ({dropped} rows dropped "
             "for NaN or infinite values); choose another family in the recipe, or other tracks"
         )
     return Rows(
         x=np.concatenate([rows for rows in values if len(rows)]),
-        owner=np.repeat(np.array([position for position, _, _ in asked], np.int64), kept),
-        copied=np.repeat(np.array([copied for _, _, copied in asked], np.bool_), kept),
+        owner=np.repeat(np.array([position for position, _, _ in requests], np.int64), counts),
+        is_copy=np.repeat(np.array([is_copy for _, _, is_copy in requests], np.bool_), counts),
         dropped=dropped,
     )
 
@@ -155,7 +157,7 @@ def load_rows(
 def _admit(
     track: ScannedTrack, source: RowSource, families: Mapping[str, str], augment: AugmentPlan | None
 ) -> DatasetTrack | str:
-    """Return the track as one to learn from, or the reason why it is none."""
+    """Return the track of the dataset, or the reason for its exclusion."""
     if track.label is None:
         return "no label"
     record = source.record(track.track_id)
@@ -185,14 +187,14 @@ def _admit(
 
 
 def _check_classes(tracks: Sequence[DatasetTrack], excluded: Sequence[ExcludedTrack]) -> None:
-    """Refuse what no classifier can be made of."""
+    """Raise `UsageError` for tracks that no classifier can be trained on."""
     if not tracks:
         if not excluded:
             raise UsageError("no track was found to learn from; name a folder with audio files")
         reasons = Counter(track.reason.partition(":")[0] for track in excluded)
-        told = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
+        words = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
         raise UsageError(
-            f"none of {len(excluded)} tracks can be learned from ({told}); "
+            f"none of {len(excluded)} tracks can be learned from ({words}); "
             "see --labels for how labels are found, and `chordal failures` for files without features"
         )
     counts = Counter(track.label for track in tracks)

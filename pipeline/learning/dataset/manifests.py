@@ -1,4 +1,4 @@
-"""What is learned from and how it is divided: the tracks of a dataset, and the splits of their places."""
+"""The manifest of a dataset, and its splits by positions of tracks."""
 
 import hashlib
 from typing import Literal
@@ -27,9 +27,9 @@ class DatasetTrack(Value, frozen=True, kw_only=True):
     group: str | None = None
     fold: str | None = None
     copies: tuple[AugmentedCopy, ...] = ()
-    """Altered copies: they go wherever the track goes, and are read only where it is learned from."""
+    """Altered copies: they are on the side of the track, and are read only for training."""
     row: int | None = None
-    """Which of the file's rows this stands for, where rows are parted and not tracks."""
+    """The row of the file that this entry is, where rows are split and not tracks."""
 
 
 class ExcludedTrack(Value, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class ExcludedTrack(Value, frozen=True, kw_only=True):
 
 
 class DatasetManifest(Value, frozen=True, kw_only=True):
-    """Exactly what a study learns from; equal digests mean equal data."""
+    """The exact data of a study; equal digests mean equal data."""
 
     run_id: str
     families: dict[str, str]
@@ -52,36 +52,36 @@ class DatasetManifest(Value, frozen=True, kw_only=True):
     flaws: tuple[Flaw, ...] = ()
     """Rows of `tracks` that are left out for NaN or infinite values."""
     constant: dict[str, tuple[str, ...]] = {}
-    """Columns with one value in all rows, by feature family: they say nothing, and are scaled to 0."""
+    """Columns with one value in all rows, by feature family: they carry no information, and are scaled to 0."""
 
     def copies(self, augment: AugmentPlan) -> tuple[int, int]:
-        """Return how many altered copies stand beside the tracks, and how many a plan asks for."""
+        """Return how many altered copies the tracks have, and how many a plan makes."""
         return sum(len(track.copies) for track in self.tracks), augment.copies * len(self.tracks)
 
     @property
     def digest(self) -> str:
         """BLAKE2b-128 over families, classes and every track's content, label, group, fold and copies."""
-        told = [
+        contents = [
             [t.content_hash, t.label, t.group, t.fold, *(copy.content_hash for copy in t.copies)] for t in self.tracks
         ]
-        blob = msgspec.json.encode([self.families, self.classes, sorted(told, key=str)], order="deterministic")
+        blob = msgspec.json.encode([self.families, self.classes, sorted(contents, key=str)], order="deterministic")
         return hashlib.blake2b(blob, digest_size=16).hexdigest()
 
 
 class Partition(Value, frozen=True, kw_only=True):
-    """One parting of the tracks: positions in `DatasetManifest.tracks`, disjoint."""
+    """One division of the tracks: positions in `DatasetManifest.tracks`, disjoint."""
 
     name: str
     """`holdout`, or the name of the fold that is tested; `1.2` for the second inner fold within the first."""
     of: str = ""
-    """The fold that is tested, where several partitions validate what is chosen for it."""
+    """The outer fold that is tested, where several partitions are inner folds of it."""
     train: tuple[int, ...]
     validation: tuple[int, ...]
     test: tuple[int, ...]
 
 
 class Round(Value, frozen=True, kw_only=True):
-    """One reading of test tracks: something is chosen by one partition, or by several with the same test."""
+    """One evaluation of test tracks, with the partition, or the inner partitions, that validate for it."""
 
     name: str
     partitions: tuple[Partition, ...]
@@ -103,15 +103,15 @@ class Round(Value, frozen=True, kw_only=True):
 
 
 class Split(Value, frozen=True, kw_only=True):
-    """How the tracks were parted; one partition, one per fold, or one per inner fold of each fold."""
+    """The division of the tracks: one partition, one per fold, or one per inner fold of each fold."""
 
     strategy: Literal["folds", "grouped", "kfold", "nested", "rows"]
     seed: int
     groups: int
-    """How many groups there were that had to stay whole."""
+    """How many units had to stay whole."""
     partitions: tuple[Partition, ...]
     notes: tuple[str, ...] = ()
-    """What the reader of a report should know, e.g. duplicates that were kept together."""
+    """Notes for the report, e.g. on duplicates that were kept together."""
     duplicates: tuple[DuplicateSet, ...] = ()
     """Tracks that are one recording."""
 

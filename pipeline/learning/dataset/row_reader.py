@@ -1,4 +1,4 @@
-"""One pass over the stored rows of many tracks, in little memory whatever a row is."""
+"""One pass over the stored rows of many tracks, in bounded memory."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -9,20 +9,20 @@ _AT_ONCE_BYTES = 32 * 2**20
 _FEWEST, _MOST = 8, 512
 
 
-class Reader(Protocol):
-    """What is needed of a store."""
+class RowReader(Protocol):
+    """The part of a store that reads rows."""
 
     def rows(self, family_key: str, content_hashes: Sequence[str]) -> list[FeatureRows]:
-        """Return the rows of one family for each content hash, in the order asked."""
+        """Return the rows of one family for each content hash, in the order of the hashes."""
         ...
 
 
-def each_rows(source: Reader, family_key: str, content_hashes: Sequence[str]) -> Iterator[FeatureRows]:
-    """Yield the rows of one family for each content hash, in the order asked, some 32 MiB at a time."""
+def iterate_rows(source: RowReader, family_key: str, content_hashes: Sequence[str]) -> Iterator[FeatureRows]:
+    """Yield the rows of one family for each content hash, in the order of the hashes, some 32 MiB at a time."""
     first, step = 0, _FEWEST
     while first < len(content_hashes):
-        some = source.rows(family_key, content_hashes[first : first + step])
-        yield from some
+        batch = source.rows(family_key, content_hashes[first : first + step])
+        yield from batch
         first += step
-        of_one = sum(rows.values.nbytes for rows in some) // max(len(some), 1)
-        step = max(_FEWEST, min(_MOST, _AT_ONCE_BYTES // max(of_one, 1)))
+        row_bytes = sum(rows.values.nbytes for rows in batch) // max(len(batch), 1)
+        step = max(_FEWEST, min(_MOST, _AT_ONCE_BYTES // max(row_bytes, 1)))

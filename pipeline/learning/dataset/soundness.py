@@ -1,4 +1,4 @@
-"""Looking through stored features before anything learns from them: values nobody can use, columns that say nothing."""
+"""Checks of stored rows before anything learns from them: NaN and infinite values, constant columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,61 +10,61 @@ from pipeline.errors import UsageError
 from pipeline.features.registry import family
 from pipeline.learning.dataset.flaws import Flaw
 from pipeline.learning.dataset.manifests import DatasetTrack
-from pipeline.learning.dataset.row_reader import Reader, each_rows
+from pipeline.learning.dataset.row_reader import RowReader, iterate_rows
 
 MOST_COLUMNS = 5
-"""So many are named of a row that has more."""
+"""At most so many columns are named in a flaw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soundness:
-    """What was found in the rows of some tracks."""
+    """The result of the check of some tracks' rows."""
 
     flaws: tuple[Flaw, ...]
-    """Of tracks that have rows left in every family."""
-    hopeless: Mapping[int, str]
+    """Of tracks with usable rows in every family."""
+    unusable: Mapping[int, str]
     """Tracks, by position, without a usable row in some family that has rows of them, and why."""
     constant: dict[str, tuple[str, ...]]
     """Columns with one value in all rows, by family."""
 
 
-def look_through(tracks: Sequence[DatasetTrack], families: Mapping[str, str], source: Reader) -> Soundness:
-    """Return what is wrong with the rows of some tracks; reads each row once.
+def check_rows(tracks: Sequence[DatasetTrack], families: Mapping[str, str], source: RowReader) -> Soundness:
+    """Return the flaws of the rows of some tracks; reads each row once.
 
     `families` maps names to keys in the store.
     """
     flaws: list[tuple[int, Flaw]] = []
-    hopeless: dict[int, str] = {}
+    unusable: dict[int, str] = {}
     constant: dict[str, tuple[str, ...]] = {}
     for name, key in families.items():
-        seen = _Columns()
-        for position, rows in enumerate(each_rows(source, key, [track.content_hash for track in tracks])):
+        column_ranges = _Columns()
+        for position, rows in enumerate(iterate_rows(source, key, [track.content_hash for track in tracks])):
             flaw = _flaw(tracks[position].path, name, rows.values)
-            seen.take(rows.values, are_finite=flaw is None)
+            column_ranges.add(rows.values, are_finite=flaw is None)
             if flaw is None:
                 continue
             flaws.append((position, flaw))
             if flaw.rows == flaw.of:
-                hopeless[position] = f"NaN or infinite values: in every row of {name} ({', '.join(flaw.columns)})"
-        if said_nothing := seen.constant(name):
-            constant[name] = said_nothing
+                unusable[position] = f"NaN or infinite values: in every row of {name} ({', '.join(flaw.columns)})"
+        if constant_columns := column_ranges.constant(name):
+            constant[name] = constant_columns
     return Soundness(
-        flaws=tuple(flaw for position, flaw in flaws if position not in hopeless),
-        hopeless=hopeless,
+        flaws=tuple(flaw for position, flaw in flaws if position not in unusable),
+        unusable=unusable,
         constant=constant,
     )
 
 
 @dataclass(slots=True)
 class _Columns:
-    """The least and the largest value of each column over rows that come one track at a time."""
+    """The range of each column over rows that are added track by track."""
 
     least: Float32 | None = None
     largest: Float32 | None = None
     rows: int = 0
 
-    def take(self, values: Float32, *, are_finite: bool) -> None:
-        """Count the rows (n, *row_shape) that are finite."""
+    def add(self, values: Float32, *, are_finite: bool) -> None:
+        """Count in the rows (n, *row_shape) that are finite."""
         sound = values if are_finite else values[_finite(values)]
         if not len(sound):
             return
@@ -82,12 +82,12 @@ class _Columns:
 
 
 def _finite(values: Float32) -> Bool:
-    """Tell which rows (n, *row_shape) hold nothing but finite values, shape (n,)."""
+    """Return which rows (n, *row_shape) are finite throughout, shape (n,)."""
     return np.array([np.isfinite(row).all() for row in values], np.bool_)
 
 
 def _flaw(path: str, name: str, values: Float32) -> Flaw | None:
-    """Return what is wrong with the rows of a track; None when nothing is."""
+    """Return the flaw of the rows of a track, None for sound rows."""
     if not len(values) or np.isfinite(values).all():
         return None
     columns = np.flatnonzero(~np.isfinite(values.reshape(-1, values.shape[-1])).all(axis=0))
@@ -103,9 +103,9 @@ def _flaw(path: str, name: str, values: Float32) -> Flaw | None:
 
 
 def _names(name: str, columns: Int64, width: int) -> tuple[str, ...]:
-    """Return the names of some columns; their numbers where the family is not of this installation, or another form."""
+    """Return the names of some columns; their numbers where the family is not installed or has another width."""
     try:
-        known = family(name).spec.columns
+        names = family(name).spec.columns
     except UsageError:
-        known = ()
-    return tuple(known[number] if len(known) == width else f"column {number}" for number in columns.tolist())
+        names = ()
+    return tuple(names[number] if len(names) == width else f"column {number}" for number in columns.tolist())

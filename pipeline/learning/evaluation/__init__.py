@@ -1,4 +1,4 @@
-"""What is said of a model: scores, how sure they are, what flatters them, and when it had better say nothing."""
+"""The evaluation of a model: scores and their intervals, calibration, the leakage sentinel, and the gate."""
 
 from pipeline.learning.evaluation.scores import score, score_counts
 

@@ -1,4 +1,4 @@
-"""From what was said of validation and test tracks to what a report tells: scores, calibration, predictions."""
+"""Scores, calibration and predictions of a report from the votes on validation and test tracks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.learning.dataset.manifests import DatasetManifest
-from pipeline.learning.evaluation.calibration import answering, reliability
-from pipeline.learning.evaluation.votes import Votes, joined
-from pipeline.learning.study.findings import Answering, Calibration
+from pipeline.learning.evaluation.calibration import answer_rule, reliability
+from pipeline.learning.evaluation.votes import Votes, join_votes
+from pipeline.learning.study.findings import AnswerRule, Calibration
 from pipeline.learning.study.results import Prediction, Scores
 from pipeline.plans.recipe import AnswerPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What the trials that were chosen for one round say, uncalibrated."""
+class RoundVotes:
+    """The votes of the trials that were chosen for one round, uncalibrated."""
 
     name: str
     """Of the round."""
@@ -29,7 +29,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appraisal:
-    """What a report tells of a model; the fields are those of `EvaluationReport`."""
+    """The evaluation of a model; the fields are those of `EvaluationReport`."""
 
     validation: Scores
     test: Scores
@@ -39,14 +39,14 @@ class Appraisal:
     calibration: Calibration
 
 
-def pooled(verdicts: Sequence[Verdict]) -> Votes:
-    """Return what was said of the validation tracks of all rounds."""
-    return joined([verdict.validation for verdict in verdicts])
+def pooled_validation(rounds: Sequence[RoundVotes]) -> Votes:
+    """Return the votes on the validation tracks of all rounds."""
+    return join_votes([each.validation for each in rounds])
 
 
-def settle(manifest: DatasetManifest, validation: Votes, plan: AnswerPlan) -> Answering:
-    """Return the temperature and the threshold that validation tracks ask for."""
-    return answering(
+def fit_answer_rule(manifest: DatasetManifest, validation: Votes, plan: AnswerPlan) -> AnswerRule:
+    """Return the temperature and the threshold that fit the validation tracks."""
+    return answer_rule(
         validation.probabilities,
         validation.truth(manifest),
         calibrate=plan.calibrate,
@@ -58,31 +58,31 @@ def settle(manifest: DatasetManifest, validation: Votes, plan: AnswerPlan) -> An
 def appraise(
     manifest: DatasetManifest,
     units: Int64,
-    verdicts: Sequence[Verdict],
+    rounds: Sequence[RoundVotes],
     plan: AnswerPlan,
     *,
-    delivered: Answering,
+    delivered: AnswerRule,
     seed: int,
 ) -> Appraisal:
     """Return scores with intervals over `units` (tracks,), calibration and predictions; rounds are pooled.
 
-    The test tracks of a round are read with temperature and threshold of its own validation tracks: those of another
-    round may be tested here.
+    The test tracks of a round get temperature and threshold of its own validation tracks: those of another round may be
+    test tracks of this one.
     """
-    settled = {verdict.name: settle(manifest, verdict.validation, plan) for verdict in verdicts}
-    calibrated = {verdict.name: verdict.test.calibrated(settled[verdict.name]) for verdict in verdicts}
-    # Scores are of what is told in the end; a temperature never changes which class is the likeliest.
-    test = joined(list(calibrated.values()))
-    validation = pooled(verdicts)
-    families = dict.fromkeys(family for verdict in verdicts for family in verdict.segments)
-    silent = np.concatenate([settled[name].unsure(votes.probabilities) for name, votes in calibrated.items()])
+    rules = {each.name: fit_answer_rule(manifest, each.validation, plan) for each in rounds}
+    calibrated = {each.name: each.test.calibrated(rules[each.name]) for each in rounds}
+    # Scores are of the calibrated votes; a temperature never changes which class is the likeliest.
+    test = join_votes(list(calibrated.values()))
+    validation = pooled_validation(rounds)
+    families = dict.fromkeys(family for each in rounds for family in each.segments)
+    is_unsure = np.concatenate([rules[name].unsure(votes.probabilities) for name, votes in calibrated.items()])
     right = test.labels == test.truth(manifest)
     return Appraisal(
         validation=validation.scores(manifest, units, seed=seed),
         test=test.scores(manifest, units, seed=seed),
         per_partition={name: votes.scores(manifest, units, seed=seed) for name, votes in calibrated.items()},
         segments={
-            family: joined([v.segments[family] for v in verdicts if family in v.segments]).scores(
+            family: join_votes([v.segments[family] for v in rounds if family in v.segments]).scores(
                 manifest, units, seed=seed
             )
             for family in families
@@ -90,25 +90,25 @@ def appraise(
         predictions=tuple(
             prediction
             for name, votes in calibrated.items()
-            for prediction in _predictions(manifest, name, votes, settled[name])
+            for prediction in _predictions(manifest, name, votes, rules[name])
         ),
         calibration=Calibration(
             delivered=delivered,
-            per_partition=settled,
+            per_partition=rules,
             fitted_on=len(validation.owner),
-            before=reliability(joined([verdict.test for verdict in verdicts]).probabilities, test.truth(manifest)),
+            before=reliability(join_votes([each.test for each in rounds]).probabilities, test.truth(manifest)),
             after=reliability(test.probabilities, test.truth(manifest)),
             target_accuracy=plan.accuracy,
             least_coverage=plan.coverage,
-            answered=int(np.count_nonzero(~silent)),
-            n=len(silent),
-            right=int(np.count_nonzero(right & ~silent)),
+            answered=int(np.count_nonzero(~is_unsure)),
+            n=len(is_unsure),
+            right=int(np.count_nonzero(right & ~is_unsure)),
         ),
     )
 
 
-def _predictions(manifest: DatasetManifest, partition: str, votes: Votes, answer: Answering) -> list[Prediction]:
-    """Return what is said of test tracks, from calibrated votes."""
+def _predictions(manifest: DatasetManifest, partition: str, votes: Votes, rule: AnswerRule) -> list[Prediction]:
+    """Return the predictions of test tracks, from calibrated votes."""
     return [
         Prediction(
             track_id=manifest.tracks[track].track_id,
@@ -121,6 +121,6 @@ def _predictions(manifest: DatasetManifest, partition: str, votes: Votes, answer
             row=manifest.tracks[track].row,
         )
         for track, row, unsure in zip(
-            votes.owner.tolist(), votes.probabilities, answer.unsure(votes.probabilities), strict=True
+            votes.owner.tolist(), votes.probabilities, rule.unsure(votes.probabilities), strict=True
         )
     ]

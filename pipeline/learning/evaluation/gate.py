@@ -3,9 +3,9 @@
 Two tests, both one-sided, of whether the challenger is right more often than the champion:
 
 - `mcnemar`: McNemar's test with the mid-p value (Lancaster, 1961; Fagerland et al., 2013), on tracks. Tracks that both
-  models have right, or both have wrong, tell nothing; of the others half would go to either if the models were alike.
+  models have right, or both have wrong, do not count; of the others half would go to either if the models were alike.
 - `bootstrap`: 10,000 times as many groups as there are are drawn with replacement; p is the share of the draws in which
-  the challenger is not right more often. Tracks of one artist or album are no independent witnesses; groups are.
+  the challenger is not right more often. Tracks of one artist or album are not independent; groups are.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from pipeline.wire import Value
 
 DRAWS = 10_000
 LEAST_GROUPS = 10
-"""Fewer groups than this say too little to be drawn from."""
+"""With fewer groups than this there is no bootstrap."""
 
 _DRAWS_AT_ONCE = 500
 
@@ -50,7 +50,7 @@ class Verdict(Value, frozen=True, kw_only=True):
     reason: str
     """One line."""
     champion: str | None = None
-    """The champion it was held against; None when there was none."""
+    """The champion it was compared with; None when there was none."""
     comparison: Comparison | None = None
     left_out: dict[str, int] = {}
     """Test tracks of the challenger that could not be compared on, by reason."""
@@ -63,7 +63,7 @@ def compare(
 ) -> Comparison:
     """Return how two models do on the same tracks.
 
-    `challenger` and `champion` (tracks,) tell which tracks each has right, at least one; `groups` are the tracks'.
+    `challenger` and `champion` (tracks,) mark the tracks that each has right, at least one; `groups` are the tracks'.
     """
     number: dict[str, int] = {}
     unit: Int64 = np.array(
@@ -109,41 +109,41 @@ def bootstrap(gains: Int64, *, seed: int) -> float:
     not_above = 0
     for first in range(0, DRAWS, _DRAWS_AT_ONCE):
         draws = min(_DRAWS_AT_ONCE, DRAWS - first)
-        drawn = random.multinomial(count, np.full(count, 1 / count), size=draws)
-        not_above += int((drawn @ gains <= 0).sum())
+        counts = random.multinomial(count, np.full(count, 1 / count), size=draws)
+        not_above += int((counts @ gains <= 0).sum())
     return (not_above + 1) / (DRAWS + 1)
 
 
 def judge(
-    version: str, champion: str, compared: Comparison | None, left_out: dict[str, int], plan: GatePlan
+    version: str, champion: str, comparison: Comparison | None, left_out: dict[str, int], plan: GatePlan
 ) -> Verdict:
-    """Return whether a challenger takes the champion's place; `compared` is None without a track to compare on."""
-    tracks = 0 if compared is None else compared.tracks
+    """Return whether a challenger takes the champion's place; `comparison` is None without a track to compare on."""
+    tracks = 0 if comparison is None else comparison.tracks
     verdict = Verdict(
-        version=version, state="kept", reason="", champion=champion, comparison=compared, left_out=left_out
+        version=version, state="kept", reason="", champion=champion, comparison=comparison, left_out=left_out
     )
-    if compared is None or tracks < plan.tracks:
+    if comparison is None or tracks < plan.tracks:
         why = f"{tracks} held-out tracks that neither learned from; the recipe's gate asks for {plan.tracks}"
         return verdict.replace(reason=f"too few to tell: {why}{_left_out(left_out)}")
-    if compared.test == "bootstrap" and compared.groups < LEAST_GROUPS:
-        why = f"the {tracks} held-out tracks are in {compared.groups} groups; {LEAST_GROUPS} are needed"
+    if comparison.test == "bootstrap" and comparison.groups < LEAST_GROUPS:
+        why = f"the {tracks} held-out tracks are in {comparison.groups} groups; {LEAST_GROUPS} are needed"
         return verdict.replace(reason=f"too few to tell: {why}{_left_out(left_out)}")
-    told = in_words(compared)
-    if compared.p <= plan.level:
-        return verdict.replace(state="promoted", reason=f"beats {champion} at the level {plan.level:g}: {told}")
-    return verdict.replace(reason=f"does not beat {champion} at the level {plan.level:g}: {told}")
+    words = describe_comparison(comparison)
+    if comparison.p <= plan.level:
+        return verdict.replace(state="promoted", reason=f"beats {champion} at the level {plan.level:g}: {words}")
+    return verdict.replace(reason=f"does not beat {champion} at the level {plan.level:g}: {words}")
 
 
-def in_words(compared: Comparison) -> str:
+def describe_comparison(comparison: Comparison) -> str:
     """Return a comparison as a sentence."""
     how = (
-        f"mid-p of McNemar's test {compared.p:.2g}"
-        if compared.test == "mcnemar"
-        else f"p of the bootstrap over {compared.groups} groups {compared.p:.2g}"
+        f"mid-p of McNemar's test {comparison.p:.2g}"
+        if comparison.test == "mcnemar"
+        else f"p of the bootstrap over {comparison.groups} groups {comparison.p:.2g}"
     )
     return (
-        f"{compared.challenger:.1%} against {compared.champion:.1%} of {compared.tracks} held-out tracks, "
-        f"{compared.only_challenger} right only by the new one, {compared.only_champion} only by the old, {how}"
+        f"{comparison.challenger:.1%} against {comparison.champion:.1%} of {comparison.tracks} held-out tracks, "
+        f"{comparison.only_challenger} right only by the new one, {comparison.only_champion} only by the old, {how}"
     )
 
 

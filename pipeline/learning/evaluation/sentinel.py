@@ -1,4 +1,4 @@
-"""The leakage sentinel: what a random split of rows would have made of the same features, beside whole groups.
+"""The leakage sentinel: the score of a random split of rows on the same features, against that of whole groups.
 
 It runs after every choice was made and every score is known, and nothing is chosen by it.
 """
@@ -11,8 +11,8 @@ from pipeline.arrays import Bool, Float32, Float64, Int64
 from pipeline.learning.dataset.load import Rows, label_indices
 from pipeline.learning.dataset.manifests import DatasetManifest
 from pipeline.learning.evaluation.intervals import difference_interval, share_interval
-from pipeline.learning.models import Labelled, model_family
-from pipeline.learning.splits.assignment import evenly
+from pipeline.learning.models import LabelledRows, model_family
+from pipeline.learning.splits.assignment import even_parts
 from pipeline.learning.study.findings import Sentinel, SentinelGap, SentinelScore
 from pipeline.learning.study.trials import TrialSpec
 from pipeline.plans.recipe import Scalar
@@ -21,7 +21,7 @@ FOLDS = 4
 """Each row is tested once, by a model that learned from the other folds."""
 
 QUICK = frozenset({"logistic", "svm"})
-"""Families whose chosen configuration is fitted again here; for others a support vector machine stands in."""
+"""Families whose chosen configuration is fitted again here; for others a support vector machine is fitted."""
 
 _STAND_IN = ("svm", {"c": 8.0, "gamma": 0.5})
 _ROWS = 2000
@@ -33,7 +33,7 @@ _STRETCHES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Model:
-    """What is fitted."""
+    """The configuration that is fitted."""
 
     family: str
     hyperparameters: dict[str, Scalar]
@@ -41,11 +41,11 @@ class _Model:
     seed: int
 
 
-def watch(manifest: DatasetManifest, units: Int64, rows: Rows, spec: TrialSpec, *, seed: int) -> Sentinel:
-    """Return how one model does under three partings of the same rows: singly, neighbours together, groups together.
+def run_sentinel(manifest: DatasetManifest, units: Int64, rows: Rows, spec: TrialSpec, *, seed: int) -> Sentinel:
+    """Return how one model does under three splits of the same rows: singly, neighbours together, groups together.
 
     `rows` are those of the family that `spec` reads, of all tracks; `units` (tracks,) are what a split keeps whole.
-    Some 2,000 rows take part, whole groups of them. Each parting has the same number of folds, tests the same rows and
+    Some 2,000 rows take part, whole groups of them. Each split has the same number of folds, tests the same rows and
     learns from equally many. A model that cannot be fitted gives a sentinel without scores, and the reason.
     """
     random = np.random.default_rng([seed % 2**64, 0x73656E])
@@ -54,7 +54,7 @@ def watch(manifest: DatasetManifest, units: Int64, rows: Rows, spec: TrialSpec, 
     is_winner = spec.family in QUICK and rows.x.ndim < 3
     family, hyperparameters = (spec.family, spec.hyperparameters) if is_winner else _STAND_IN
     testable, folds = sample.testable(classes)
-    told = Sentinel(
+    sentinel = Sentinel(
         family=family,
         features=spec.features,
         is_winner=is_winner,
@@ -64,31 +64,31 @@ def watch(manifest: DatasetManifest, units: Int64, rows: Rows, spec: TrialSpec, 
         folds=folds,
         untold=tuple(name for name, can in zip(manifest.classes, testable, strict=True) if not can),
     )
-    partings = {"random": _singly(sample, folds, random), "neighbours": _neighbours(sample, folds)}
-    asked = np.ones(len(sample.y), np.bool_)
+    folds_by_split = {"random": _singly(sample, folds, random), "neighbours": _neighbours(sample, folds)}
+    is_tested = np.ones(len(sample.y), np.bool_)
     if testable.any():
-        partings["honest"] = _by_unit(sample, folds, seed=seed)
+        folds_by_split["honest"] = _by_unit(sample, folds, seed=seed)
         # The same rows are tested everywhere; those of a class that has one group are always learned from.
-        asked = testable[sample.y]
+        is_tested = testable[sample.y]
     else:
-        told = told.replace(reason="no class has two groups: nothing can be said of unseen ones")
-    for fold in partings.values():
-        fold[~asked] = -1
-    amount = min(int(np.count_nonzero(fold != number)) for fold in partings.values() for number in range(folds))
-    told = told.replace(learned_from=amount, tested=int(np.count_nonzero(asked)))
+        sentinel = sentinel.replace(reason="no class has two groups: nothing can be said of unseen ones")
+    for fold in folds_by_split.values():
+        fold[~is_tested] = -1
+    amount = min(int(np.count_nonzero(fold != number)) for fold in folds_by_split.values() for number in range(folds))
+    sentinel = sentinel.replace(learned_from=amount, tested=int(np.count_nonzero(is_tested)))
     model = _Model(family=family, hyperparameters=dict(hyperparameters), classes=classes, seed=spec.seed)
     try:
-        right = {name: _right(sample, fold, model, amount, random=random) for name, fold in partings.items()}
+        right = {name: _right(sample, fold, model, amount, random=random) for name, fold in folds_by_split.items()}
     except (ValueError, MemoryError) as error:
-        return told.replace(reason=f"{family} could not be fitted ({' '.join(str(error).split())[:200]})")
-    scores = {name: _score(sample, asked, hits, seed=seed) for name, hits in right.items()}
-    told = told.replace(random=scores["random"], neighbours=scores["neighbours"])
+        return sentinel.replace(reason=f"{family} could not be fitted ({' '.join(str(error).split())[:200]})")
+    scores = {name: _score(sample, is_tested, hits, seed=seed) for name, hits in right.items()}
+    sentinel = sentinel.replace(random=scores["random"], neighbours=scores["neighbours"])
     if "honest" not in scores:
-        return told
-    return told.replace(
+        return sentinel
+    return sentinel.replace(
         honest=scores["honest"],
-        gap=_gap(sample, asked, right["random"], right["honest"], seed=seed),
-        hidden=_gap(sample, asked, right["honest"], right["neighbours"], seed=seed),
+        gap=_gap(sample, is_tested, right["random"], right["honest"], seed=seed),
+        hidden=_gap(sample, is_tested, right["honest"], right["neighbours"], seed=seed),
     )
 
 
@@ -104,22 +104,22 @@ class _Sample:
     @classmethod
     def of(cls, manifest: DatasetManifest, units: Int64, rows: Rows, random: np.random.Generator) -> "_Sample":
         """Return evenly spaced rows of whole units, class by class in turn, until there are enough."""
-        originals = np.flatnonzero(~rows.copied)
+        originals = np.flatnonzero(~rows.is_copy)
         owner = rows.owner[originals]
         counts = np.bincount(owner, minlength=len(manifest.tracks))
-        taken = np.minimum(counts, max(_ROWS_OF_A_TRACK, _ROWS // max(int(np.count_nonzero(counts)), 1)))
-        chosen_units = _chosen_units(label_indices(manifest), units, taken, random)
-        tracks = np.flatnonzero(np.isin(units, chosen_units) & (taken > 0))
+        row_counts = np.minimum(counts, max(_ROWS_OF_A_TRACK, _ROWS // max(int(np.count_nonzero(counts)), 1)))
+        chosen_units = _chosen_units(label_indices(manifest), units, row_counts, random)
+        tracks = np.flatnonzero(np.isin(units, chosen_units) & (row_counts > 0))
         first = np.concatenate([[0], np.cumsum(counts)])
-        places = np.concatenate(
-            [first[t] + np.linspace(0, counts[t] - 1, taken[t]).round().astype(np.int64) for t in tracks]
+        indices = np.concatenate(
+            [first[t] + np.linspace(0, counts[t] - 1, row_counts[t]).round().astype(np.int64) for t in tracks]
         )
-        order = originals[np.argsort(owner, kind="stable")[places]]
+        order = originals[np.argsort(owner, kind="stable")[indices]]
         track = rows.owner[order]
         return cls(x=_flat(rows.x[order]), y=label_indices(manifest)[track], track=track, unit=units[track])
 
     def testable(self, classes: int) -> tuple[Bool, int]:
-        """Return which classes have two units, shape (classes,), and how many folds the poorest of them allows."""
+        """Return which classes have two units, shape (classes,), and how many folds the smallest of them allows."""
         pairs = np.unique(np.stack([self.y, self.unit]), axis=1)
         per_class = np.bincount(pairs[0], minlength=classes)
         testable = per_class >= 2
@@ -127,17 +127,17 @@ class _Sample:
         return testable, folds
 
 
-def _chosen_units(labels: Int64, units: Int64, taken: Int64, random: np.random.Generator) -> Int64:
+def _chosen_units(labels: Int64, units: Int64, row_counts: Int64, random: np.random.Generator) -> Int64:
     """Return the units that take part: two of every class, then one of each in turn, until there are enough rows."""
     count = int(units.max()) + 1
-    rows = np.bincount(units, weights=taken, minlength=count)
+    rows = np.bincount(units, weights=row_counts, minlength=count)
     _, first = np.unique(units, return_index=True)
     order = random.permutation(count)
     rank = np.zeros(count, np.int64)
-    seen: dict[int, int] = {}
+    ranks: dict[int, int] = {}
     for unit in order.tolist():
         label = int(labels[first[unit]])
-        rank[unit] = seen[label] = seen.get(label, -1) + (rows[unit] > 0)
+        rank[unit] = ranks[label] = ranks.get(label, -1) + (rows[unit] > 0)
     order = order[np.argsort(rank[order], kind="stable")]
     before = np.cumsum(rows[order]) - rows[order]
     chosen: Int64 = order[(before < _ROWS) | (rank[order] < 2)]
@@ -153,34 +153,34 @@ def _flat(x: Float32) -> Float32:
 
 
 def _singly(sample: _Sample, folds: int, random: np.random.Generator) -> Int64:
-    """Return the fold of each row, dealt out singly, each class evenly."""
+    """Return the fold of each row, assigned singly, each class evenly."""
     fold = np.zeros(len(sample.y), np.int64)
     for label in np.unique(sample.y):
-        there = np.flatnonzero(sample.y == label)
-        fold[random.permutation(there)] = np.arange(len(there)) % folds
+        members = np.flatnonzero(sample.y == label)
+        fold[random.permutation(members)] = np.arange(len(members)) % folds
     return fold
 
 
 def _neighbours(sample: _Sample, folds: int) -> Int64:
-    """Return the fold of each row, neighbours together: each class is cut into stretches, which are dealt out in turn.
+    """Return the fold of each row, neighbours together: each class is cut into stretches, which are assigned in turn.
 
-    Tracks stand in the order of their paths, so that a stretch tends to be of one album or session; where a class has
+    Tracks are in the order of their paths, so that a stretch tends to be of one album or session; where a class has
     few tracks it is a stretch of time.
     """
     fold = np.zeros(len(sample.y), np.int64)
     for label in np.unique(sample.y):
-        there = np.flatnonzero(sample.y == label)
-        fold[there] = np.arange(len(there)) * folds * _STRETCHES // len(there) % folds
+        members = np.flatnonzero(sample.y == label)
+        fold[members] = np.arange(len(members)) * folds * _STRETCHES // len(members) % folds
     return fold
 
 
 def _by_unit(sample: _Sample, folds: int, *, seed: int) -> Int64:
     """Return the fold of each row, whole units together, each class evenly."""
-    there, unit = np.unique(sample.unit, return_inverse=True)
-    table = np.zeros((len(there), int(sample.y.max()) + 1), np.int64)
+    members, unit = np.unique(sample.unit, return_inverse=True)
+    table = np.zeros((len(members), int(sample.y.max()) + 1), np.int64)
     np.add.at(table, (unit, sample.y), 1)
-    dealt: Int64 = evenly(table, folds, seed=seed)[unit]
-    return dealt
+    folds_of_rows: Int64 = even_parts(table, folds, seed=seed)[unit]
+    return folds_of_rows
 
 
 def _right(
@@ -198,7 +198,7 @@ def _right(
         others = np.flatnonzero(fold != number)
         learned = np.sort(random.choice(others, amount, replace=False))
         fit = model_family(model.family).fit(
-            Labelled(x=sample.x[learned], y=sample.y[learned]),
+            LabelledRows(x=sample.x[learned], y=sample.y[learned]),
             None,
             classes=model.classes,
             hyperparameters=model.hyperparameters,
@@ -208,23 +208,23 @@ def _right(
     return right
 
 
-def _per_unit(sample: _Sample, asked: Bool, values: Float64) -> tuple[Float64, Float64]:
+def _per_unit(sample: _Sample, is_tested: Bool, values: Float64) -> tuple[Float64, Float64]:
     """Return the sum of some values and the number of rows of each unit, over the rows that were tested."""
-    _, unit = np.unique(sample.unit[asked], return_inverse=True)
-    sums, counts = (np.bincount(unit, weights=what).astype(np.float64) for what in (values[asked], None))
+    _, unit = np.unique(sample.unit[is_tested], return_inverse=True)
+    sums, counts = (np.bincount(unit, weights=what).astype(np.float64) for what in (values[is_tested], None))
     return sums, counts
 
 
-def _score(sample: _Sample, asked: Bool, right: Bool, *, seed: int) -> SentinelScore:
+def _score(sample: _Sample, is_tested: Bool, right: Bool, *, seed: int) -> SentinelScore:
     return SentinelScore(
-        accuracy=float(right[asked].mean()),
-        interval=share_interval(*_per_unit(sample, asked, right.astype(np.float64)), seed=seed),
+        accuracy=float(right[is_tested].mean()),
+        interval=share_interval(*_per_unit(sample, is_tested, right.astype(np.float64)), seed=seed),
     )
 
 
-def _gap(sample: _Sample, asked: Bool, first: Bool, other: Bool, *, seed: int) -> SentinelGap:
-    """Return how much more of the same rows the first parting has right than another."""
+def _gap(sample: _Sample, is_tested: Bool, first: Bool, other: Bool, *, seed: int) -> SentinelGap:
+    """Return how many more of the same rows the first split has right than another."""
     more = first.astype(np.float64) - other
     return SentinelGap(
-        gap=float(more[asked].mean()), interval=difference_interval(*_per_unit(sample, asked, more), seed=seed)
+        gap=float(more[is_tested].mean()), interval=difference_interval(*_per_unit(sample, is_tested, more), seed=seed)
     )

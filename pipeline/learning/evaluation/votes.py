@@ -1,4 +1,4 @@
-"""What models say of tracks or of their rows, with what is known of them."""
+"""Votes: the class probabilities that models give to tracks or rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.dataset.manifests import DatasetManifest
 from pipeline.learning.evaluation.intervals import with_intervals
 from pipeline.learning.evaluation.scores import score
-from pipeline.learning.study.findings import Answering
+from pipeline.learning.study.findings import AnswerRule
 from pipeline.learning.study.results import Scores
 
 
@@ -18,12 +18,12 @@ from pipeline.learning.study.results import Scores
 class Votes:
     """Probabilities (n, classes) of tracks or rows; `owner` (n,) is each one's track as a position in the manifest.
 
-    `heard` (n,) tells which were said of rows, and are no class shares for want of any; None for all.
+    `has_rows` (n,) marks the tracks with usable rows; the others have the class shares. None for all.
     """
 
     probabilities: Float64
     owner: Int64
-    heard: Bool | None = None
+    has_rows: Bool | None = None
 
     @property
     def labels(self) -> Int64:
@@ -35,11 +35,11 @@ class Votes:
         """Return the true class indices, shape (n,)."""
         return label_indices(manifest)[self.owner]
 
-    def calibrated(self, answering: Answering) -> "Votes":
-        """Return them at a temperature; class shares stay what they are."""
+    def calibrated(self, answering: AnswerRule) -> "Votes":
+        """Return them at a temperature; class shares are unchanged."""
         probabilities = answering.calibrated(self.probabilities)
-        if self.heard is not None:
-            probabilities = np.where(self.heard[:, None], probabilities, self.probabilities)
+        if self.has_rows is not None:
+            probabilities = np.where(self.has_rows[:, None], probabilities, self.probabilities)
         return replace(self, probabilities=probabilities)
 
     def scores(self, manifest: DatasetManifest, units: Int64, *, seed: int) -> Scores:
@@ -49,14 +49,14 @@ class Votes:
         return with_intervals(plain, truth, self.labels, units[self.owner], seed=seed)
 
 
-def averaged(votes: Sequence[Votes]) -> Votes:
-    """Return the mean of what several models say of the same rows."""
-    return Votes(probabilities=np.mean([each.probabilities for each in votes], axis=0), owner=votes[0].owner)
+def mean_votes(votes: Sequence[Votes]) -> Votes:
+    """Return the mean of the votes of several models on the same rows."""
+    return Votes(probabilities=np.mean([part.probabilities for part in votes], axis=0), owner=votes[0].owner)
 
 
-def joined(votes: Sequence[Votes]) -> Votes:
+def join_votes(votes: Sequence[Votes]) -> Votes:
     """Return votes one after the other; at least one."""
     return Votes(
-        probabilities=np.concatenate([each.probabilities for each in votes]),
-        owner=np.concatenate([each.owner for each in votes]),
+        probabilities=np.concatenate([part.probabilities for part in votes]),
+        owner=np.concatenate([part.owner for part in votes]),
     )

@@ -1,7 +1,7 @@
 """Model families by name, and the classifiers they make."""
 
 from pipeline.errors import UsageError
-from pipeline.learning.models.base import Fit, Labelled, ModelFamily, TrainedModel
+from pipeline.learning.models.base import Fit, LabelledRows, ModelFamily, TrainedModel
 from pipeline.learning.models.classifier import Classifier, load_model
 from pipeline.learning.models.families.boosting import Boosting
 from pipeline.learning.models.families.cnn_logmel import CnnLogmel
@@ -16,7 +16,16 @@ from pipeline.learning.models.families.svm import Svm
 from pipeline.learning.models.families.svm_raw import SvmRaw
 from pipeline.text import printable
 
-__all__ = ["Classifier", "Fit", "Labelled", "ModelFamily", "TrainedModel", "load_model", "model_family", "model_names"]
+__all__ = [
+    "Classifier",
+    "Fit",
+    "LabelledRows",
+    "ModelFamily",
+    "TrainedModel",
+    "load_model",
+    "model_family",
+    "model_names",
+]
 
 _FAMILIES: dict[str, ModelFamily] = {
     family.name: family

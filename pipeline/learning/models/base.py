@@ -1,4 +1,4 @@
-"""What a model family is: a search space, a fit, and models that are saved without pickle."""
+"""The interface of a model family: a search space, a fit, and models that are saved without pickle."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from pipeline.plans.recipe import Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
+class LabelledRows:
     """Rows with labels: `x` (rows, *row_shape) float32, `y` (rows,) class indices."""
 
     x: Float32
@@ -21,7 +21,7 @@ class Labelled:
 
     @property
     def class_weight(self) -> Literal["balanced"] | None:
-        """What scikit-learn calls it."""
+        """scikit-learn's name for it."""
         return "balanced" if self.is_weighted else None
 
     def weights(self, classes: int) -> Float32:
@@ -67,30 +67,30 @@ class ModelFamily(Protocol):
 
     def fit(
         self,
-        train: Labelled,
-        validation: Labelled | None,
+        train: LabelledRows,
+        validation: LabelledRows | None,
         *,
         classes: int,
         hyperparameters: dict[str, Scalar],
         seed: int,
         epochs: int | None = None,
     ) -> Fit:
-        """Fit one configuration; inputs are standardised by statistics of `train` alone, classes weigh as it says.
+        """Fit one configuration; inputs are standardised by statistics of `train` alone, classes weigh as it specifies.
 
         `validation` steers early stopping where the family has it; without it, `epochs` says how long to train.
-        Raises `ValueError` when the rows' shape or a hyper-parameter is nothing the family can use.
+        Raises `ValueError` when the family cannot use the rows' shape or a hyper-parameter.
         """
         ...
 
 
 CLIP_SD = 5.0
-"""Standardised inputs are clipped to this many standard deviations: one odd file cannot run away with a model."""
+"""Standardised inputs are clipped to this many standard deviations: one odd file cannot dominate a model."""
 
 
-def standardising(x: Float32, *, ddof: int = 0) -> tuple[Float64, Float64]:
+def column_statistics(x: Float32, *, ddof: int = 0) -> tuple[Float64, Float64]:
     """Return mean and standard deviation of each column (entry of the last axis), shapes (columns,).
 
-    `ddof` is what is taken from the number of rows in the deviation. A column that hardly varies, next to its size in
+    `ddof` is subtracted from the number of rows in the deviation. A column that hardly varies, next to its size in
     float32, gets deviation 1: it stays small whatever comes later.
     """
     columns = x.reshape(-1, x.shape[-1])

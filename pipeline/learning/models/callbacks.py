@@ -1,6 +1,6 @@
-"""Who wants to hear of a network's epochs while it is fitted: one listener per thread of control, set from outside.
+"""The listener to a network's epochs while it is fitted: one per thread of control, set from outside.
 
-A model family knows nothing of logs, and a log nothing of families; the fit in between tells whoever listens.
+A model family knows nothing of logs, and a log nothing of families; the fit in between calls the listener.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -8,23 +8,23 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 EpochListener = Callable[[int, Mapping[str, float]], None]
-"""Told the number of an epoch, the first is 0, and its loss, accuracy, val_loss, val_accuracy."""
+"""Called with the number of an epoch, from 0, and its loss, accuracy, val_loss, val_accuracy."""
 
-_listener: ContextVar[EpochListener | None] = ContextVar("epoch_listener", default=None)
+_current: ContextVar[EpochListener | None] = ContextVar("epoch_listener", default=None)
 
 
 @contextmanager
-def listening(listener: EpochListener) -> Iterator[None]:
-    """Let a listener hear of every epoch of the fits within."""
-    token = _listener.set(listener)
+def epoch_listener(listener: EpochListener) -> Iterator[None]:
+    """Call a listener after every epoch of the fits within."""
+    token = _current.set(listener)
     try:
         yield
     finally:
-        _listener.reset(token)
+        _current.reset(token)
 
 
-def tell_epoch(epoch: int, values: Mapping[str, float]) -> None:
-    """Tell whoever listens that an epoch has ended."""
-    listener = _listener.get()
+def report_epoch(epoch: int, values: Mapping[str, float]) -> None:
+    """Call the listener, if there is one, after an epoch."""
+    listener = _current.get()
     if listener is not None:
         listener(epoch, values)

@@ -1,4 +1,4 @@
-"""What all scikit-learn families share: standardised rows in, skops files with named types only out."""
+"""The scikit-learn families: rows are standardised, models are saved as skops files of known types only."""
 
 import zipfile
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.arrays import Float32, Float64
 from pipeline.errors import UsageError
-from pipeline.learning.models.base import CLIP_SD, Fit, Labelled, standardising
+from pipeline.learning.models.base import CLIP_SD, Fit, LabelledRows, column_statistics
 from pipeline.text import printable
 
 FILE_NAME = "model.skops"
@@ -18,7 +18,7 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
-"""Types that a file may hold beside those that skops trusts by itself: what forests and boosted trees are made of."""
+"""Types that a file may hold beside those that skops trusts by itself: of forests and boosted trees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +46,10 @@ class ClassicModel:
             return out
         rows = self._standardise(x)
         if hasattr(self.estimator, "predict_proba"):
-            known = self.estimator.predict_proba(rows)
+            known_classes = self.estimator.predict_proba(rows)
         else:
-            known = _softmax(self.estimator.decision_function(rows))
-        out[:, self.estimator.classes_] = known
+            known_classes = _softmax(self.estimator.decision_function(rows))
+        out[:, self.estimator.classes_] = known_classes
         return out
 
     def save(self, folder: Path) -> None:
@@ -65,7 +65,7 @@ class ClassicModel:
         }
         skops.io.dump(parts, folder / FILE_NAME)
 
-    def fitted(self, train: Labelled) -> "ClassicModel":
+    def fit(self, train: LabelledRows) -> "ClassicModel":
         """Fit the estimator on rows and return the model."""
         self.estimator.fit(self._standardise(train.x), train.y)
         return self
@@ -79,29 +79,29 @@ class ClassicModel:
 def load_classic(folder: Path) -> ClassicModel:
     """Return the model saved in a folder.
 
-    Raises `UsageError` when the file holds types other than those a family of ours writes.
+    Raises `UsageError` when the file has types that no family here writes.
     """
     import skops.io
 
     path = folder / FILE_NAME
     try:
-        strangers = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+        unknown_types = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UsageError(f"model {printable(str(path))}: is no readable skops file ({error}); train again") from error
-    if strangers:
+    if unknown_types:
         raise UsageError(
-            f"model {printable(str(path))}: holds unknown types ({', '.join(strangers)}); it is not one of ours"
+            f"model {printable(str(path))}: holds unknown types ({', '.join(unknown_types)}); it is not one of ours"
         )
     parts = skops.io.load(path, trusted=list(TRUSTED))
     return ClassicModel(**parts)
 
 
-def fit_classic(estimator: Any, train: Labelled, *, classes: int, standardised: bool = True) -> Fit:
+def fit_classic(estimator: Any, train: LabelledRows, *, classes: int, standardised: bool = True) -> Fit:
     """Fit an estimator on flattened rows, standardised and clipped, or as they are."""
     flat = train.x.reshape(len(train.x), -1)
-    mean, deviation = standardising(flat) if standardised else (np.zeros(flat.shape[1]), np.ones(flat.shape[1]))
+    mean, deviation = column_statistics(flat) if standardised else (np.zeros(flat.shape[1]), np.ones(flat.shape[1]))
     clip_sd = CLIP_SD if standardised else None
-    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes, clip_sd=clip_sd).fitted(
+    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes, clip_sd=clip_sd).fit(
         train
     )
     learned = [getattr(estimator, name, None) for name in ("coef_", "dual_coef_", "support_vectors_", "intercept_")]
@@ -112,6 +112,6 @@ def _softmax(decision: Float64) -> Float64:
     """Return the softmax of decision values (rows, classes), or (rows,) of the second of two classes."""
     if decision.ndim == 1:
         decision = np.stack([-decision, decision], axis=1) / 2
-    raised = np.exp(decision - decision.max(axis=1, keepdims=True))
-    share: Float64 = raised / raised.sum(axis=1, keepdims=True)
+    exponentials = np.exp(decision - decision.max(axis=1, keepdims=True))
+    share: Float64 = exponentials / exponentials.sum(axis=1, keepdims=True)
     return share

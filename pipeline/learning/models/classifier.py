@@ -13,7 +13,7 @@ from pipeline.errors import UsageError
 from pipeline.features.spec import FeatureRows
 from pipeline.learning.models import classic, networks
 from pipeline.learning.models.base import TrainedModel
-from pipeline.learning.study.findings import Answering
+from pipeline.learning.study.findings import AnswerRule
 from pipeline.learning.study.trials import TrialSpec
 from pipeline.text import printable
 from pipeline.wire import Value
@@ -27,31 +27,31 @@ class Member(Value, frozen=True, kw_only=True):
     """One of the models that vote."""
 
     folder: str
-    """Where its file lies, relative to the classifier's folder."""
+    """The folder of its file, relative to the classifier's folder."""
     features: str
     """Key, with fingerprint, of the feature family it reads."""
     trial: TrialSpec
 
 
 class ClassifierCard(Value, frozen=True, kw_only=True):
-    """What `classifier.json` says."""
+    """The content of `classifier.json`."""
 
     classes: tuple[str, ...]
     prior: tuple[float, ...]
-    """Share of the training tracks in each class: what is said of a track without a usable row."""
+    """Share of the training tracks in each class: the probabilities of a track without a usable row."""
     members: tuple[Member, ...]
-    answering: Answering = Answering()
-    """How the votes become an answer."""
+    answering: AnswerRule = AnswerRule()
+    """How the mean of the votes becomes an answer."""
     format: int = 1
     """1: without `answering`; 2: with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrackSaid:
-    """What a classifier says of one track over time.
+class ProbabilityTimeline:
+    """The class probabilities of one track over time.
 
     `start_s` (segments,) is where each segment begins, seconds, ascending; `probabilities` (segments, classes). A
-    segment is a row of the family that cuts the track finest, the mean of its channels.
+    segment is a row of the family with the shortest rows, the mean of its channels.
     """
 
     start_s: Float64
@@ -81,81 +81,84 @@ class Classifier:
 
         `rows` holds, for each key in `features`, one array (rows, *row_shape) per track. Rows are averaged to tracks,
         members are averaged, and the mean is calibrated by the card's temperature; rows with NaN or infinite values are
-        passed over.
+        left out.
         """
         votes = [
             _of_tracks(model, rows[member.features], np.array(self.card.prior))
             for model, member in zip(self.models, self.card.members, strict=True)
         ]
         mean: Float64 = np.mean(votes, axis=0)
-        heard = np.any([_heard(rows[key]) for key in self.features], axis=0)
-        # Of a track without a usable row the class shares are told as they are.
-        return np.where(heard[:, None], self.card.answering.calibrated(mean), mean)
+        usable = np.any([_have_finite_rows(rows[key]) for key in self.features], axis=0)
+        # The class shares of a track without a usable row are not calibrated.
+        return np.where(usable[:, None], self.card.answering.calibrated(mean), mean)
 
     def unsure(self, probabilities: Float64) -> Bool:
-        """Tell for each row of `probabilities` (tracks, classes) whether the answer should be "unsure", (tracks,)."""
+        """Return for each row of `probabilities` (tracks, classes) whether the answer is "unsure", (tracks,)."""
         return self.card.answering.unsure(probabilities)
 
-    def predict(self, rows: Mapping[str, Sequence[FeatureRows]]) -> tuple[Float64, Bool, list[TrackSaid]]:
-        """Return what is said of several tracks: as wholes, whether of any row, and over time.
+    def predict(self, rows: Mapping[str, Sequence[FeatureRows]]) -> tuple[Float64, Bool, list[ProbabilityTimeline]]:
+        """Return the class probabilities of several tracks, whether each has a usable row, and each over time.
 
         First the class probabilities (tracks, classes), as `probabilities` has them; then whether each track has a
-        usable row at all (tracks,), as else only the prior speaks; then what is said of each over time.
+        usable row at all (tracks,), as else they are the prior; then the timeline of each.
         `rows` holds, for each key in `features`, the rows of each track.
         """
         prior = np.array(self.card.prior)
         count = len(next(iter(rows.values())))
-        heard = {key: self._heard(key, rows[key]) for key in self.features}
+        by_family = {key: self._row_votes(key, rows[key]) for key in self.features}
         weight = {key: sum(member.features == key for member in self.card.members) for key in self.features}
-        votes = [mean_by_track(each.said, each.owner, range(count), prior) * weight[key] for key, each in heard.items()]
+        votes = [
+            mean_by_track(by_row.probabilities, by_row.owner, range(count), prior) * weight[key]
+            for key, by_row in by_family.items()
+        ]
         usable = np.zeros(count, dtype=np.bool_)
-        for each in heard.values():
-            usable[each.owner] = True
-        spans = {key: each.spans(count) for key, each in heard.items()}
-        over_time = [
-            self._over_time([(heard[key], spans[key][track], weight[key]) for key in heard], prior)
+        for by_row in by_family.values():
+            usable[by_row.owner] = True
+        spans = {key: by_row.spans(count) for key, by_row in by_family.items()}
+        timelines = [
+            self._timeline([(by_family[key], spans[key][track], weight[key]) for key in by_family], prior)
             for track in range(count)
         ]
-        said = np.sum(votes, axis=0) / len(self.models)
-        # Of a track without a usable row the class shares are told as they are.
-        return np.where(usable[:, None], self.card.answering.calibrated(said), said), usable, over_time
+        mean = np.sum(votes, axis=0) / len(self.models)
+        # The class shares of a track without a usable row are not calibrated.
+        return np.where(usable[:, None], self.card.answering.calibrated(mean), mean), usable, timelines
 
-    def _heard(self, key: str, rows: Sequence[FeatureRows]) -> "_Heard":
-        """Return what the members that read a family say of its rows, on average."""
+    def _row_votes(self, key: str, rows: Sequence[FeatureRows]) -> "_RowVotes":
+        """Return the mean of the probabilities of a family's rows over the members that read the family."""
         owner = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
         if not len(owner):
             nothing = np.zeros((0, len(self.classes)))
-            return _Heard(said=nothing, owner=owner, start_s=np.zeros(0))
+            return _RowVotes(probabilities=nothing, owner=owner, start_s=np.zeros(0))
         x = np.concatenate([each.values for each in rows if len(each)])
-        # Nobody knows where imported rows begin.
+        # The start of imported rows is unknown: NaN.
         start_s = np.nan_to_num(np.concatenate([each.start_s for each in rows if len(each)]).astype(np.float64))
         sound = np.isfinite(x.reshape(len(x), -1)).all(axis=1)
         if not sound.all():
             x, owner, start_s = x[sound], owner[sound], start_s[sound]
         pairs = zip(self.models, self.card.members, strict=True)
         models = [model for model, member in pairs if member.features == key]
-        said = np.mean([model.probabilities(x) for model in models], axis=0)
-        return _Heard(said=said, owner=owner, start_s=start_s)
+        mean = np.mean([model.probabilities(x) for model in models], axis=0)
+        return _RowVotes(probabilities=mean, owner=owner, start_s=start_s)
 
-    def _over_time(self, parts: "Sequence[tuple[_Heard, slice, int]]", prior: Float64) -> TrackSaid:
-        """Return what is said of one track over time: each family's rows, and the weight of its members."""
-        cut = [(*heard.segments(span), weight) for heard, span, weight in parts]
-        grid = max((starts for starts, _, _ in cut), key=len)
-        said = np.zeros((len(grid), len(prior)))
-        for starts, probabilities, weight in cut:
+    def _timeline(self, parts: "Sequence[tuple[_RowVotes, slice, int]]", prior: Float64) -> ProbabilityTimeline:
+        """Return the timeline of one track from each family's rows and the weight of its members."""
+        segments = [(*by_row.segments(span), weight) for by_row, span, weight in parts]
+        grid = max((starts for starts, _, _ in segments), key=len)
+        total = np.zeros((len(grid), len(prior)))
+        for starts, probabilities, weight in segments:
             if len(starts):
                 at = np.clip(np.searchsorted(starts, grid, side="right") - 1, 0, None)
-                said += weight * probabilities[at]
+                total += weight * probabilities[at]
             else:
-                said += weight * prior
-        return TrackSaid(start_s=grid, probabilities=self.card.answering.calibrated(said / len(self.models)))
+                total += weight * prior
+        return ProbabilityTimeline(start_s=grid, probabilities=self.card.answering.calibrated(total / len(self.models)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
-    """What is said of the rows of one family, track by track: `said` (rows, classes), `owner` and `start_s` (rows,)."""
+class _RowVotes:
+    """The votes on one family's rows, track by track: `probabilities` (rows, classes), `owner`, `start_s` (rows,)."""
 
-    said: Float64
+    probabilities: Float64
     owner: Int64
     start_s: Float64
 
@@ -165,12 +168,12 @@ class _Heard:
         return [slice(begin, end) for begin, end in pairwise(limits)]
 
     def segments(self, span: slice) -> tuple[Float64, Float64]:
-        """Return the starts of a track's rows, ascending and without repeats, and the mean of what is said at each."""
+        """Return the starts of a track's rows, ascending and without repeats, and the mean probabilities at each."""
         starts, number = np.unique(self.start_s[span], return_inverse=True)
         if len(starts) == len(number):
-            return starts, self.said[span][np.argsort(number)]
-        sums = np.zeros((len(starts), self.said.shape[1]))
-        np.add.at(sums, number, self.said[span])
+            return starts, self.probabilities[span][np.argsort(number)]
+        sums = np.zeros((len(starts), self.probabilities.shape[1]))
+        np.add.at(sums, number, self.probabilities[span])
         return starts, sums / np.bincount(number)[:, None]
 
 
@@ -182,18 +185,18 @@ def save_classifier(card: ClassifierCard, folder: Path) -> None:
 
 def load_model(folder: Path) -> Classifier:
     """Return the classifier saved in a folder; raises `UsageError` when there is none or it is damaged."""
-    shown = printable(str(folder))
+    name = printable(str(folder))
     try:
         wire = msgspec.json.decode((folder / CARD_NAME).read_bytes())
     except OSError as error:
-        raise UsageError(f"model {shown}: no {CARD_NAME} in it; name the folder of a registered model") from error
+        raise UsageError(f"model {name}: no {CARD_NAME} in it; name the folder of a registered model") from error
     except msgspec.DecodeError as error:
-        raise UsageError(f"model {shown}: {CARD_NAME} is not valid JSON ({error}); train again") from error
-    told = wire.get("format", 1) if isinstance(wire, dict) else None
-    if isinstance(told, int) and told > FORMAT:
+        raise UsageError(f"model {name}: {CARD_NAME} is not valid JSON ({error}); train again") from error
+    version = wire.get("format", 1) if isinstance(wire, dict) else None
+    if isinstance(version, int) and version > FORMAT:
         raise UsageError(
-            f"model {shown}: {CARD_NAME} is of format {told}, this chordal reads up to {FORMAT}; use the chordal that "
-            "trained it, or a newer one"
+            f"model {name}: {CARD_NAME} is of format {version}, this chordal reads up to {FORMAT}; use the chordal "
+            "that trained it, or a newer one"
         )
     card = ClassifierCard.from_wire(wire)
     return Classifier(card=card, models=tuple(_load_member(folder / member.folder) for member in card.members))
@@ -222,8 +225,8 @@ def _of_tracks(model: TrainedModel, per_track: Sequence[Float32], prior: Float64
     return mean_by_track(model.probabilities(x[sound]), owner[sound], range(len(per_track)), prior)
 
 
-def _heard(per_track: Sequence[Float32]) -> Bool:
-    """Tell which tracks have a row without NaN or infinite values, shape (tracks,)."""
+def _have_finite_rows(per_track: Sequence[Float32]) -> Bool:
+    """Return which tracks have a row without NaN or infinite values, shape (tracks,)."""
     return np.array([any(np.isfinite(row).all() for row in rows) for rows in per_track], np.bool_)
 
 

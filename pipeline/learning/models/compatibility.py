@@ -8,9 +8,9 @@ from pipeline.text import printable
 
 
 def misfit(features: Iterable[str]) -> str:
-    """Return what of the feature families a model reads, by key, is not what this chordal computes; empty if all is.
+    """Return which feature family that a model reads, of these keys, is computed differently here; empty if none is.
 
-    Says the fingerprint that the model was trained on and the one there is now.
+    With the fingerprint that the model was trained on and the present one.
     """
     for key in features:
         name, _, trained = key.rpartition("-")

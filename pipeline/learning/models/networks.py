@@ -1,4 +1,4 @@
-"""What all Keras families share: the fit over tf.data, class weights, saving and loading `.keras` files."""
+"""The Keras families: the fit over tf.data, class weights, saving and loading `.keras` files."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from pipeline.arrays import Float32, Float64
-from pipeline.learning.models.base import CLIP_SD, Fit, Labelled, standardising
-from pipeline.learning.models.callbacks import tell_epoch
+from pipeline.learning.models.base import CLIP_SD, Fit, LabelledRows, column_statistics
+from pipeline.learning.models.callbacks import report_epoch
 from pipeline.learning.models.runtime import fresh_keras, prepare
 from pipeline.plans.recipe import Scalar
 
@@ -43,7 +43,7 @@ class Schedule:
         refit_at_least: int = 0,
         optimizer: Literal["adam", "sgd"] = "adam",
     ) -> Self:
-        """Return what the hyperparameters of a family say: `learning_rate`, `batch`, `epochs` and maybe `patience`.
+        """Return the schedule in a family's hyperparameters: `learning_rate`, `batch`, `epochs` and maybe `patience`.
 
         `epochs` are those of a refit without validation, at least `refit_at_least`; None where it is no refit.
         """
@@ -58,8 +58,8 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ends:
-    """What a network has before and behind the layers of its family."""
+class InputOutput:
+    """The input and the output of a network, around the layers of its family."""
 
     columns: tuple[int, ...] = ()
     """Entries of a row's last axis that are read; all when empty."""
@@ -90,9 +90,9 @@ class NetworkModel:
         step = _ROWS_PER_GRAPH if many else _ROWS_PER_CALL
         call = self.graph if many else partial(self.network, training=False)
         parts = [np.asarray(call(x[first : first + step]), dtype=np.float64) for first in range(0, len(x), step)]
-        said = np.concatenate(parts) if parts else np.zeros((0, self.network.output_shape[-1]))
-        # A single sigmoid tells the second of two classes.
-        return np.hstack([1 - said, said]) if said.shape[1] == 1 else said
+        outputs = np.concatenate(parts) if parts else np.zeros((0, self.network.output_shape[-1]))
+        # A single sigmoid is of the second of two classes.
+        return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
     def save(self, folder: Path) -> None:
         """Write `model.keras`."""
@@ -115,15 +115,15 @@ def load_network(folder: Path) -> NetworkModel:
 
 def fit_network(
     layers: Callable[[Any], list[Any]],
-    train: Labelled,
-    validation: Labelled | None,
+    train: LabelledRows,
+    validation: LabelledRows | None,
     *,
     classes: int,
     schedule: Schedule,
     seed: int,
-    ends: Ends | None = None,
+    input_output: InputOutput | None = None,
 ) -> Fit:
-    """Fit a stack of layers between a standardising input and an output; no epochs leave it as it was drawn.
+    """Fit a stack of layers between a standardising input and an output; without epochs its weights stay as drawn.
 
     `layers(keras)` returns the layers in between, unbuilt. Raises `ValueError` for columns that the rows do not have,
     a sigmoid for more than two classes, or a loss that is no number.
@@ -131,21 +131,21 @@ def fit_network(
     keras = fresh_keras(seed)
     import tensorflow as tf
 
-    ends = ends or Ends()
-    network = _built(keras, layers(keras), train.x, classes=classes, ends=ends)
-    _compile(keras, network, schedule, ends)
+    input_output = input_output or InputOutput()
+    network = _build(keras, layers(keras), train.x, classes=classes, input_output=input_output)
+    _compile(keras, network, schedule, input_output)
     stops = validation is not None and schedule.patience is not None
     stopper = keras.callbacks.EarlyStopping("val_loss", patience=schedule.patience or 0, restore_best_weights=True)
-    teller = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, values: tell_epoch(epoch, values or {}))
+    reporter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, values: report_epoch(epoch, values or {}))
     weights = train.weights(classes)
-    if ends.output == "sigmoid":
+    if input_output.output == "sigmoid":
         train, validation = _as_column(train), validation and _as_column(validation)
     try:
         history = network.fit(
             _batches(tf, train, batch=schedule.batch, weights=weights, seed=seed),
             validation_data=None if validation is None else _batches(tf, validation, batch=_ROWS_PER_CALL),
             epochs=schedule.epochs,
-            callbacks=[teller, stopper] if stops else [teller],
+            callbacks=[reporter, stopper] if stops else [reporter],
             shuffle=False,  # the batches are
             verbose=0,
         ).history
@@ -165,47 +165,49 @@ def fit_network(
     )
 
 
-def _built(keras: Any, layers: list[Any], x: Float32, *, classes: int, ends: Ends) -> Any:
+def _build(keras: Any, layers: list[Any], x: Float32, *, classes: int, input_output: InputOutput) -> Any:
     """Return the network, its weights drawn; statistics of the rows `x` standardise its input."""
-    if ends.output == "sigmoid" and classes != 2:
+    if input_output.output == "sigmoid" and classes != 2:
         raise ValueError(f"a single sigmoid tells two classes apart, and there are {classes}; use another model family")
     inputs = tensor = keras.Input(x.shape[1:])
-    if ends.columns:
-        if max(ends.columns) >= x.shape[-1]:
-            raise ValueError(f"columns: {max(ends.columns)} is none of the {x.shape[-1]}, which count from 0")
-        # As a list, and below: so it travels in the file's configuration and adds no weights.
-        tensor = keras.ops.take(tensor, list(ends.columns), axis=-1)
-        x = x[..., list(ends.columns)]
-    if ends.standardised:
-        mean, deviation = standardising(x, ddof=ends.ddof)
+    if input_output.columns:
+        if max(input_output.columns) >= x.shape[-1]:
+            raise ValueError(f"columns: {max(input_output.columns)} is none of the {x.shape[-1]}, which count from 0")
+        # As a list, and below: so it is saved in the configuration of the file and adds no weights.
+        tensor = keras.ops.take(tensor, list(input_output.columns), axis=-1)
+        x = x[..., list(input_output.columns)]
+    if input_output.standardised:
+        mean, deviation = column_statistics(x, ddof=input_output.ddof)
         tensor = keras.layers.Normalization(axis=-1, mean=mean.tolist(), variance=(deviation**2).tolist())(tensor)
-        if ends.clip_sd is not None:
-            tensor = keras.ops.clip(tensor, -ends.clip_sd, ends.clip_sd)
-    penalty = keras.regularizers.L2(ends.l2) if ends.l2 else None
-    units = 1 if ends.output == "sigmoid" else classes
-    for layer in [*layers, keras.layers.Dense(units, activation=ends.output, kernel_regularizer=penalty)]:
+        if input_output.clip_sd is not None:
+            tensor = keras.ops.clip(tensor, -input_output.clip_sd, input_output.clip_sd)
+    penalty = keras.regularizers.L2(input_output.l2) if input_output.l2 else None
+    units = 1 if input_output.output == "sigmoid" else classes
+    for layer in [*layers, keras.layers.Dense(units, activation=input_output.output, kernel_regularizer=penalty)]:
         tensor = layer(tensor)
     return keras.Model(inputs, tensor)
 
 
-def _compile(keras: Any, network: Any, schedule: Schedule, ends: Ends) -> None:
+def _compile(keras: Any, network: Any, schedule: Schedule, input_output: InputOutput) -> None:
     optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
     binary = ("binary_crossentropy", "accuracy", keras.metrics.Precision(name="precision"))
     network.compile(
         optimizer=optimizers[schedule.optimizer](schedule.learning_rate),
-        loss="binary_crossentropy" if ends.output == "sigmoid" else "sparse_categorical_crossentropy",
-        metrics=[*binary, keras.metrics.Recall(name="recall")] if ends.output == "sigmoid" else ["accuracy"],
+        loss="binary_crossentropy" if input_output.output == "sigmoid" else "sparse_categorical_crossentropy",
+        metrics=[*binary, keras.metrics.Recall(name="recall")] if input_output.output == "sigmoid" else ["accuracy"],
         jit_compile=False,
         steps_per_execution=schedule.steps_at_once,
     )
 
 
-def _as_column(data: Labelled) -> Labelled:
+def _as_column(data: LabelledRows) -> LabelledRows:
     """Return rows whose classes have the shape of a single output, (rows, 1)."""
-    return Labelled(x=data.x, y=data.y[:, np.newaxis])
+    return LabelledRows(x=data.x, y=data.y[:, np.newaxis])
 
 
-def _batches(tf: Any, data: Labelled, *, batch: int, weights: Float32 | None = None, seed: int | None = None) -> Any:
+def _batches(
+    tf: Any, data: LabelledRows, *, batch: int, weights: Float32 | None = None, seed: int | None = None
+) -> Any:
     """Return a `tf.data.Dataset` of (x, y) or (x, y, weight) batches; shuffled anew each epoch when seeded.
 
     For small networks twice as fast as arrays given to `fit`.

@@ -1,4 +1,4 @@
-"""How numeric libraries behave in this process: one thread, seeded, quiet. Keras is imported here first."""
+"""The set-up of TensorFlow and Keras in a process: one thread, seeded, quiet. Keras is imported here first."""
 
 import logging
 import warnings
@@ -12,12 +12,12 @@ _AROUND: list[Callable[[], AbstractContextManager[object]]] = []
 
 
 def before_tensorflow(action: Callable[[], object]) -> None:
-    """Have something done in each process before it imports TensorFlow, such as choosing the GPU it may see."""
+    """Register an action for each process before it imports TensorFlow, such as choosing its GPU."""
     _BEFORE.append(action)
 
 
 def around_tensorflow(context: Callable[[], AbstractContextManager[object]]) -> None:
-    """Have TensorFlow imported within a context, such as one that hides what its libraries print by themselves."""
+    """Register a context for the import of TensorFlow, such as one that hides what its libraries print."""
     _AROUND.append(context)
 
 

@@ -1,4 +1,4 @@
-"""KerasTuner's oracles as classes that keep no files; TensorFlow is started when they are asked for, not before."""
+"""KerasTuner's oracles as classes without files; TensorFlow is started when they are first used, not before."""
 
 import warnings
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import numpy as np
 from pipeline.plans.recipe import Scalar, Strategy
 
 
-def forget(oracle: Any) -> None:
-    """Take an oracle out of the tables of locks that KerasTuner would keep it in for ever."""
+def release(oracle: Any) -> None:
+    """Remove an oracle from KerasTuner's tables of locks, which would keep it for ever."""
     from keras_tuner.src.engine import oracle as engine
 
     engine.LOCKS.pop(oracle, None)
@@ -20,8 +20,8 @@ def forget(oracle: Any) -> None:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Import KerasTuner, TensorFlow set up first, and hide what is said of its own doing."""
+def quiet_keras_tuner() -> Iterator[None]:
+    """Import KerasTuner, TensorFlow set up first, and hide its warnings about itself."""
     from sklearn.exceptions import ConvergenceWarning
 
     from pipeline.learning.models.runtime import prepare
@@ -36,12 +36,12 @@ def quiet() -> Iterator[None]:
 
 
 @cache
-def kinds() -> dict[Strategy, Any]:
+def oracle_classes() -> dict[Strategy, Any]:
     """Return the classes of oracles: KerasTuner's, without files, their first trial the default configuration."""
     from keras_tuner import oracles
 
-    class Filed:
-        """Not saved by itself, and first of all the defaults; every oracle draws by `_random_values`."""
+    class InMemory:
+        """Writes no files, and proposes the defaults first; every oracle draws by `_random_values`."""
 
         trials: dict[str, Any]
         defaults: dict[str, Scalar]
@@ -58,16 +58,16 @@ def kinds() -> dict[Strategy, Any]:
             values: dict[str, Scalar] | None = super()._random_values()  # type: ignore[misc]
             return values
 
-    class Random(Filed, oracles.RandomSearchOracle):  # type: ignore[misc]
+    class Random(InMemory, oracles.RandomSearchOracle):  # type: ignore[misc]
         pass
 
-    class Hyperband(Filed, oracles.HyperbandOracle):  # type: ignore[misc]
+    class Hyperband(InMemory, oracles.HyperbandOracle):  # type: ignore[misc]
         pass
 
-    class Bayesian(Filed, oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+    class Bayesian(InMemory, oracles.BayesianOptimizationOracle):  # type: ignore[misc]
         def _vectorize_trials(self) -> tuple[Any, Any]:
-            # What runs is guessed by the process fitted to what has ended. KerasTuner has it from the question
-            # before; an oracle that was made just now has not, and its guess would be far off.
+            # The scores of running trials are predicted by the process, fitted to those that have ended. KerasTuner's
+            # is of the request before; an oracle that was made just now has none, and would predict wrongly.
             everything = self.trials
             self.trials = {name: trial for name, trial in everything.items() if trial.status == "COMPLETED"}
             self.gpr.fit(*super()._vectorize_trials())
@@ -75,13 +75,13 @@ def kinds() -> dict[Strategy, Any]:
             return super()._vectorize_trials()  # type: ignore[no-any-return]
 
         def _vector_to_values(self, vector: Any) -> dict[str, Scalar]:
-            # KerasTuner turns the very end of a logarithmic range of whole numbers into the number behind it.
+            # KerasTuner maps the end of a logarithmic range of whole numbers to the number behind it.
             inside = np.clip(vector, 0.0, 1.0 - 1e-9)
             return super()._vector_to_values(inside)  # type: ignore[no-any-return]
 
         def populate_space(self, trial_id: str) -> dict[str, Any]:
             answer: dict[str, Any] = super().populate_space(trial_id)
-            # Where the process sees its best is often where somebody was before.
+            # The best point of the process is often one that was proposed before.
             if answer.get("values") and self._duplicate(answer["values"]):
                 return self._random_populate_space()  # type: ignore[no-any-return]
             return answer

@@ -1,8 +1,8 @@
 """KerasTuner's oracles as values: a state and what happened since go in, the next state and a configuration come out.
 
 KerasTuner keeps an oracle in one process and in files of its own. Here nothing is kept: every call makes an oracle from
-its state, tells it the outcomes it does not know, asks it once, and returns the state it then has. Whoever publishes
-that state as the next version, of all who tried, has asked; the others begin again with the version that is there.
+its state, reports the new outcomes to it, requests one trial, and returns its next state. The process that publishes
+that state as the next version has its trial; the others begin again with the published version.
 """
 
 import copy
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.learning.search.keras_oracles import forget, kinds, quiet
+from pipeline.learning.search.keras_oracles import oracle_classes, quiet_keras_tuner, release
 from pipeline.learning.search.spaces import Parameter, default_configuration, to_keras_tuner
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.plans.recipe import Scalar, Strategy
@@ -22,141 +22,143 @@ OBJECTIVE = "validation_accuracy"
 
 _COLLISIONS = 500
 """Draws in a row that were drawn before, after which a space counts as exhausted; KerasTuner's 20 leave some out."""
-_ALONE = "0"
+_SINGLE = "0"
 """The id of a trial that is the only one of its search."""
 _PRIVATE = "tuner/"
 """How the names begin that Hyperband adds to a configuration."""
 
 
 class Search(Value, frozen=True, kw_only=True):
-    """What an oracle is to search."""
+    """The space and the trials of one oracle."""
 
     oracle: Strategy
     space: tuple[Parameter, ...]
     trials: tuple[int, ...]
-    """Indices of the trials that will ask, ascending."""
+    """Indices of its trials, ascending."""
     seed: int
     epochs: int = 1
-    """Of `hyperband`: what a configuration that comes through to the end is given."""
+    """Of `hyperband`: the epochs of a configuration that comes through to the end."""
     factor: int = 3
 
 
 class OracleTrial(Value, frozen=True, kw_only=True):
-    """A trial as its oracle knows it."""
+    """A trial of an oracle."""
 
     index: int
     """Which of the study's trials it is."""
     values: dict[str, Scalar]
     status: str
-    """KerasTuner's word: RUNNING, COMPLETED or FAILED."""
+    """KerasTuner's name: RUNNING, COMPLETED or FAILED."""
     score: float | None = None
     message: str | None = None
 
 
 class OracleState(Value, frozen=True, kw_only=True):
-    """All there is to an oracle."""
+    """The whole state of an oracle."""
 
     version: int = 0
     state: dict[str, Any] = {}
-    """KerasTuner's own; empty before the first question."""
+    """KerasTuner's own; empty before the first request."""
     trials: dict[str, OracleTrial] = {}
-    """By the oracle's own ids, in the order in which they were handed out."""
+    """By the oracle's own ids, in the order in which they were proposed."""
 
     @property
-    def handed(self) -> dict[int, str]:
-        """The oracle's ids of the trials that were handed out, by index."""
+    def proposed(self) -> dict[int, str]:
+        """The oracle's ids of the trials that were proposed, by index."""
         return {trial.index: name for name, trial in self.trials.items()}
 
     @property
-    def told(self) -> frozenset[int]:
-        """The indices of the trials whose outcome the oracle knows."""
+    def reported(self) -> frozenset[int]:
+        """The indices of the trials whose outcome was reported to the oracle."""
         return frozenset(trial.index for trial in self.trials.values() if trial.status != "RUNNING")
 
     def values(self, index: int) -> dict[str, Scalar]:
-        """Return the configuration of a trial that was handed out, without what the oracle noted in it."""
+        """Return the configuration of a trial that was proposed, without the oracle's notes."""
         return {
             name: value
-            for name, value in self.trials[self.handed[index]].values.items()
+            for name, value in self.trials[self.proposed[index]].values.items()
             if not name.startswith(_PRIVATE)
         }
 
-    def noted(self, index: int) -> dict[str, Scalar]:
-        """Return what the oracle noted in a trial: Hyperband's epochs, bracket and round, `trial_id` of its origin."""
-        values = self.trials[self.handed[index]].values
+    def notes(self, index: int) -> dict[str, Scalar]:
+        """Return the oracle's notes on a trial: Hyperband's epochs, bracket and round, `trial_id` of its origin."""
+        values = self.trials[self.proposed[index]].values
         return {name.removeprefix(_PRIVATE): value for name, value in values.items() if name.startswith(_PRIVATE)}
 
 
-Answer = Literal["handed", "wait", "exhausted"]
+Answer = Literal["proposed", "wait", "exhausted"]
 """The trial has a configuration; it may get one when others have ended; there is none left for it."""
 
 
 def advance(
     search: Search, state: OracleState, outcomes: Iterable[TrialOutcome], index: int
 ) -> tuple[OracleState, Answer]:
-    """Tell an oracle the outcomes it does not know yet and ask it for a trial; return what it has become.
+    """Report new outcomes to an oracle and request a trial from it; return its next state.
 
-    A trial that was handed out keeps its configuration, and an outcome that was told is not told again: then the
-    state comes back as it was. The first trial of all has the default configuration, and random ones do not depend on
-    outcomes: whoever asks before them, these are handed out in the order of the indices. Equal arguments give equal
-    answers.
+    A trial that was proposed keeps its configuration, and an outcome is reported once: where both are old, the state
+    is returned unchanged. The first trial of all has the default configuration, and random ones do not depend on
+    outcomes: those before the requested one are proposed first, in the order of the indices. Equal arguments give
+    equal answers.
     """
-    news = [o for o in outcomes if o.spec.index in state.handed and o.spec.index not in state.told]
-    before = search.trials if search.oracle == "random" else search.trials[:1]
-    wanted = sorted({number for number in before if number < index} | {index})
-    wanted = [number for number in wanted if number not in state.handed]
-    if not news and not wanted:
-        return state, "handed"
+    new_outcomes = [o for o in outcomes if o.spec.index in state.proposed and o.spec.index not in state.reported]
+    independent = search.trials if search.oracle == "random" else search.trials[:1]
+    numbers = sorted({number for number in independent if number < index} | {index})
+    numbers = [number for number in numbers if number not in state.proposed]
+    if not new_outcomes and not numbers:
+        return state, "proposed"
     if search.oracle != "hyperband" and len(search.trials) == 1:
-        return _alone(search, state, news), "handed"
-    with quiet():
-        oracle = _restored(search, state)
+        return _single_trial(search, state, new_outcomes), "proposed"
+    with quiet_keras_tuner():
+        oracle = _restore(search, state)
         indices = {name: trial.index for name, trial in state.trials.items()}
-        for outcome in sorted(news, key=lambda outcome: outcome.spec.index):
-            _tell(oracle, state.handed[outcome.spec.index], outcome)
-        answer: Answer = "handed"
-        for number in wanted:
+        for outcome in sorted(new_outcomes, key=lambda outcome: outcome.spec.index):
+            _report(oracle, state.proposed[outcome.spec.index], outcome)
+        answer: Answer = "proposed"
+        for number in numbers:
             trial = oracle.create_trial(f"trial-{number}")
             if trial.status != "RUNNING":
                 answer = "wait" if trial.status == "IDLE" else "exhausted"
                 break
             indices[trial.trial_id] = number
-        is_other = news or len(oracle.trials) > len(state.trials)
-        after = _state_of(oracle, indices, version=state.version + 1) if is_other else state
-        forget(oracle)
-    return after, answer
+        has_changed = new_outcomes or len(oracle.trials) > len(state.trials)
+        next_state = _state_of(oracle, indices, version=state.version + 1) if has_changed else state
+        release(oracle)
+    return next_state, answer
 
 
-def _alone(search: Search, state: OracleState, news: Iterable[TrialOutcome]) -> OracleState:
-    """Return the next state of a search of one trial, that of the defaults: there is nothing to ask an oracle.
+def _single_trial(search: Search, state: OracleState, new_outcomes: Iterable[TrialOutcome]) -> OracleState:
+    """Return the next state of a search of one trial, that of the defaults, without KerasTuner.
 
-    Starting KerasTuner takes longer than many such a trial.
+    Starting that takes longer than many such trials.
     """
     values = default_configuration(search.space)
-    trial = state.trials.get(_ALONE) or OracleTrial(index=search.trials[0], values=values, status="RUNNING")
-    for outcome in news:
+    trial = state.trials.get(_SINGLE) or OracleTrial(index=search.trials[0], values=values, status="RUNNING")
+    for outcome in new_outcomes:
         trial = trial.replace(**_ending(outcome))
-    return OracleState(version=state.version + 1, trials={_ALONE: trial})
+    return OracleState(version=state.version + 1, trials={_SINGLE: trial})
 
 
 def sweep_sizes(epochs: int, factor: int) -> list[list[tuple[int, int]]]:
-    """Return what one sweep of Hyperband tries: for each bracket its rounds, each (configurations, epochs of each).
+    """Return the sizes of one sweep of Hyperband: for each bracket its rounds, each (configurations, epochs of each).
 
-    The numbers are KerasTuner's; `epochs` is what a configuration that comes through to the end is given.
+    The numbers are KerasTuner's; `epochs` are those of a configuration that comes through to the end.
     """
-    brackets, left = 0, float(epochs)
-    while left >= 1:
-        left /= factor
+    brackets, remaining = 0, float(epochs)
+    while remaining >= 1:
+        remaining /= factor
         brackets += 1
     end = math.ceil(1 + math.log(epochs, factor))
 
-    def size(bracket: int, turn: int) -> tuple[int, int]:
-        power = factor ** (bracket - turn)
+    def size(bracket: int, round_number: int) -> tuple[int, int]:
+        power = factor ** (bracket - round_number)
         return math.ceil(end / (bracket + 1) * power), math.ceil(epochs / power)
 
-    return [[size(bracket, turn) for turn in range(bracket + 1)] for bracket in reversed(range(brackets))]
+    return [
+        [size(bracket, round_number) for round_number in range(bracket + 1)] for bracket in reversed(range(brackets))
+    ]
 
 
-def _restored(search: Search, state: OracleState) -> Any:
+def _restore(search: Search, state: OracleState) -> Any:
     """Return KerasTuner's oracle as a state describes it, a new one for the first state."""
     import keras_tuner
     from keras_tuner.engine.trial import Trial
@@ -169,7 +171,7 @@ def _restored(search: Search, state: OracleState) -> Any:
         # A study goes on however many of its trials fail in a row; the limit would raise in the middle of a task.
         "max_consecutive_failed_trials": len(search.trials) + 1,
     }
-    kind = kinds()[search.oracle]
+    kind = oracle_classes()[search.oracle]
     if search.oracle == "hyperband":
         oracle = kind(max_epochs=search.epochs, factor=search.factor, **common)
     elif search.oracle == "bayesian":
@@ -180,16 +182,16 @@ def _restored(search: Search, state: OracleState) -> Any:
     oracle._max_collisions = _COLLISIONS
     oracle.defaults = default_configuration(search.space)
     if state.state:
-        told_state = copy.deepcopy(state.state)  # an oracle works on what it is given
-        space = keras_tuner.HyperParameters.from_config(copy.deepcopy(told_state["hyperparameters"]))
-        for name, told in state.trials.items():
+        oracle_state = copy.deepcopy(state.state)  # an oracle changes its arguments
+        space = keras_tuner.HyperParameters.from_config(copy.deepcopy(oracle_state["hyperparameters"]))
+        for name, trial_state in state.trials.items():
             hyperparameters = copy.copy(space)  # one space, values of its own
-            hyperparameters.values = dict(told.values)
-            trial = Trial(hyperparameters, trial_id=name, status=told.status, message=told.message)
-            trial.score = told.score
+            hyperparameters.values = dict(trial_state.values)
+            trial = Trial(hyperparameters, trial_id=name, status=trial_state.status, message=trial_state.message)
+            trial.score = trial_state.score
             oracle.trials[name] = trial
-        oracle.set_state(told_state)
-    # Bayesian search draws where it begins to climb; from the state alone, as everything else.
+        oracle.set_state(oracle_state)
+    # Bayesian search draws the starts of its optimiser: from the state alone, as everything else.
     oracle._random_state = np.random.RandomState((oracle.seed + len(oracle.trials)) % 2**32)
     return oracle
 
@@ -204,7 +206,7 @@ def _initial_points(search: Search) -> int:
     return max(2, min(3 * free, math.ceil(len(search.trials) / 2)))
 
 
-def _tell(oracle: Any, name: str, outcome: TrialOutcome) -> None:
+def _report(oracle: Any, name: str, outcome: TrialOutcome) -> None:
     trial = oracle.trials[name]
     ending = _ending(outcome)
     if ending["score"] is not None:
@@ -214,7 +216,7 @@ def _tell(oracle: Any, name: str, outcome: TrialOutcome) -> None:
 
 
 def _ending(outcome: TrialOutcome) -> dict[str, Any]:
-    """Return what an outcome makes of an `OracleTrial`."""
+    """Return the fields of an `OracleTrial` with an outcome."""
     if outcome.state == "completed" and math.isfinite(outcome.objective):
         return {"status": "COMPLETED", "score": outcome.objective, "message": None}
     return {"status": "FAILED", "score": None, "message": outcome.reason}
@@ -222,12 +224,12 @@ def _ending(outcome: TrialOutcome) -> dict[str, Any]:
 
 def _state_of(oracle: Any, indices: dict[str, int], *, version: int) -> OracleState:
     """Return an oracle as a value; `indices` are those of its trials, by its ids."""
-    told = oracle.get_state()
+    oracle_state = oracle.get_state()
     # A set comes out in another order in every process.
-    told["tried_so_far"] = sorted(told["tried_so_far"])
+    oracle_state["tried_so_far"] = sorted(oracle_state["tried_so_far"])
     return OracleState(
         version=version,
-        state=_plain(told),
+        state=_plain(oracle_state),
         trials={
             name: OracleTrial(
                 index=indices[name],

@@ -1,4 +1,4 @@
-"""Which configurations a study tries: how many of each model, who chooses them, and what the search spaces are."""
+"""The trials of a study: how many of each model, and the oracle that proposes their configurations."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
 from pipeline.learning.search.oracles import Answer, OracleState, Search, advance, sweep_sizes
-from pipeline.learning.search.spaces import Dimension, configurations, describe, space_of
+from pipeline.learning.search.spaces import configurations, space_of
 from pipeline.learning.study.trials import PlannedModel, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.plans.recipe import ModelChoice, Recipe, Strategy
 
@@ -17,13 +17,13 @@ EPOCHS = "epochs"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What the oracle of a model says when it is asked for a trial."""
+    """The answer of a model's oracle to a request for a trial."""
 
     answer: Answer
     state: OracleState
-    """What it has become by being told and asked; the same object where nothing was new."""
+    """The next state of the oracle; the same object where nothing changed."""
     specs: tuple[TrialSpec, ...]
-    """All trials it has handed out, by index."""
+    """All trials it has proposed, by index."""
 
 
 def plan_study(recipe: Recipe) -> StudyPlan:
@@ -35,25 +35,25 @@ def plan_study(recipe: Recipe) -> StudyPlan:
     oracles = [_oracle_of(choice, recipe) for choice in recipe.models]
     sizes = [configurations(space_of(choice)) for choice in recipe.models]
     weights = [choice.weight for choice in recipe.models]
-    swept = [place for place, (oracle, _) in enumerate(oracles) if oracle == "hyperband"]
-    most = {place: 0 if place in swept else size or recipe.search.trials for place, size in enumerate(sizes)}
-    counts = Counter(_turns(weights, most, recipe.search.trials))
-    for place in swept:
-        counts[place] = weights[place] = _sweep_trials(recipe, recipe.models[place])
-    turns = _turns(weights, counts, counts.total())
+    swept = [position for position, (oracle, _) in enumerate(oracles) if oracle == "hyperband"]
+    most = {position: 0 if position in swept else size or recipe.search.trials for position, size in enumerate(sizes)}
+    counts = Counter(_allocation(weights, most, recipe.search.trials))
+    for position in swept:
+        counts[position] = weights[position] = _sweep_trials(recipe, recipe.models[position])
+    allocation = _allocation(weights, counts, counts.total())
     return StudyPlan(
         strategy=recipe.search.strategy,
         models=tuple(
             PlannedModel(
-                name=f"{place:02d}-{choice.family}",
+                name=f"{position:02d}-{choice.family}",
                 family=choice.family,
                 features=choice.features,
-                oracle=oracles[place][0],
-                trials=tuple(index for index, turn in enumerate(turns) if turn == place),
-                configurations=sizes[place],
-                note=oracles[place][1],
+                oracle=oracles[position][0],
+                trials=tuple(index for index, model in enumerate(allocation) if model == position),
+                configurations=sizes[position],
+                note=oracles[position][1],
             )
-            for place, choice in enumerate(recipe.models)
+            for position, choice in enumerate(recipe.models)
         ),
     )
 
@@ -68,20 +68,22 @@ def propose(
     run_id: str,
     seed: int,
 ) -> Proposal:
-    """Tell the oracle of a trial's model the outcomes it does not know yet, and ask it for that trial.
+    """Report new outcomes to the oracle of a trial's model, and request that trial from it.
 
-    `state` is the newest there is, None before anybody asked. The first trial of a model is its default
+    `state` is the newest state, None before the first request. The first trial of a model is its default
     configuration. A trial that continues another has its seed, and so repeats it as far as that went.
     """
-    place = study.model_of(index)
-    choice = recipe.models[place]
-    search = _search(recipe, study, place, seed=seed)
-    after, answer = advance(search, state or OracleState(), outcomes, index)
+    position = study.model_of(index)
+    choice = recipe.models[position]
+    search = _search(recipe, study, position, seed=seed)
+    next_state, answer = advance(search, state or OracleState(), outcomes, index)
     specs = tuple(
-        _spec(recipe, choice, after, number, space=[p.name for p in search.space], run_id=run_id, seed=seed)
-        for number in sorted(after.handed)
+        _spec(recipe, choice, next_state, number, space=[p.name for p in search.space], run_id=run_id, seed=seed)
+        for number in sorted(next_state.proposed)
     )
-    return Proposal(answer=answer, state=state if after == state and state is not None else after, specs=specs)
+    return Proposal(
+        answer=answer, state=state if next_state == state and state is not None else next_state, specs=specs
+    )
 
 
 def propose_trials(recipe: Recipe, *, run_id: str, seed: int) -> tuple[TrialSpec, ...]:
@@ -123,30 +125,25 @@ def check_models(recipe: Recipe) -> None:
     plan_study(recipe)
 
 
-def search_space_summary(recipe: Recipe) -> dict[str, tuple[Dimension, ...]]:
-    """Return the search space of each model of a recipe, by `family on features`."""
-    return {f"{choice.family} on {choice.features}": describe(space_of(choice)) for choice in recipe.models}
-
-
-def _turns(weights: Sequence[int], most: Mapping[int, int], trials: int) -> list[int]:
-    """Return whose turn each trial is: every model once, then whoever lags most behind its share and has any left."""
+def _allocation(weights: Sequence[int], most: Mapping[int, int], trials: int) -> list[int]:
+    """Return the model of each trial: every model once, then the one furthest behind its share that has trials left."""
     counts = [0] * len(weights)
-    turns: list[int] = []
-    while len(turns) < trials:
-        left = [number for number in range(len(weights)) if counts[number] < most[number]]
-        if not left:
+    allocation: list[int] = []
+    while len(allocation) < trials:
+        open_models = [model for model in range(len(weights)) if counts[model] < most[model]]
+        if not open_models:
             break
-        turn = min(left, key=lambda number: counts[number] / weights[number])
-        counts[turn] += 1
-        turns.append(turn)
-    return turns
+        furthest_behind = min(open_models, key=lambda model: counts[model] / weights[model])
+        counts[furthest_behind] += 1
+        allocation.append(furthest_behind)
+    return allocation
 
 
 def _oracle_of(choice: ModelChoice, recipe: Recipe) -> tuple[Strategy, str]:
-    """Return who chooses the configurations of a model, and what a person should know about that."""
+    """Return the oracle of a model, and a note on it for people."""
     space, strategy = space_of(choice), recipe.search.strategy
-    found = configurations(space)
-    if found == 1:
+    count = configurations(space)
+    if count == 1:
         return "random", "every hyper-parameter is fixed: one configuration, nothing to search"
     if strategy != "hyperband":
         return strategy, ""
@@ -159,8 +156,8 @@ def _oracle_of(choice: ModelChoice, recipe: Recipe) -> tuple[Strategy, str]:
             f"fixed.{EPOCHS}, or take another search.strategy"
         )
     needed = sum(bracket[0][0] for bracket in sweep_sizes(int(epochs.default), recipe.search.factor))
-    if found is not None and found < needed:
-        return "random", f"Hyperband begins with {needed} configurations and there are {found}: searched at random"
+    if count is not None and count < needed:
+        return "random", f"Hyperband begins with {needed} configurations and there are {count}: searched at random"
     return "hyperband", ""
 
 
@@ -175,14 +172,14 @@ def _most_epochs(choice: ModelChoice) -> int:
     return next((int(parameter.default) for parameter in space_of(choice) if parameter.name == EPOCHS), 1)
 
 
-def _search(recipe: Recipe, study: StudyPlan, place: int, *, seed: int) -> Search:
-    """Return what the oracle of a model is to search."""
-    choice, model = recipe.models[place], study.models[place]
+def _search(recipe: Recipe, study: StudyPlan, position: int, *, seed: int) -> Search:
+    """Return the search of the oracle of a model."""
+    choice, model = recipe.models[position], study.models[position]
     return Search(
         oracle=model.oracle,
         space=space_of(choice),
         trials=model.trials,
-        seed=seed + place,
+        seed=seed + position,
         epochs=_most_epochs(choice),
         factor=recipe.search.factor,
     )
@@ -191,12 +188,12 @@ def _search(recipe: Recipe, study: StudyPlan, place: int, *, seed: int) -> Searc
 def _spec(
     recipe: Recipe, choice: ModelChoice, state: OracleState, index: int, *, space: Sequence[str], run_id: str, seed: int
 ) -> TrialSpec:
-    """Return a trial that an oracle handed out."""
-    values, origin = state.values(index), state.noted(index)
+    """Return a trial that an oracle proposed."""
+    values, origin = state.values(index), state.notes(index)
     if EPOCHS in origin:
         values[EPOCHS] = origin.pop(EPOCHS)
     ancestor = index
-    while (parent := state.noted(ancestor).get("trial_id")) is not None:
+    while (parent := state.notes(ancestor).get("trial_id")) is not None:
         ancestor = state.trials[str(parent)].index
     if (parent := origin.pop("trial_id", None)) is not None:
         origin["continues"] = state.trials[str(parent)].index

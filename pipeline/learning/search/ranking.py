@@ -1,4 +1,4 @@
-"""What a search is before it begins and what came of it: for the command line, for `--json` and for the report."""
+"""A search before it begins, and the ranking of its trials: for the command line, `--json` and the report."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ class SearchedModel(Value, frozen=True, kw_only=True):
     oracle: str
     trials: int
     configurations: int | None
-    """How many there are; None where there is no end of them."""
+    """How many its space has; None for a continuum."""
     space: tuple[Dimension, ...]
     note: str = ""
 
@@ -39,14 +39,14 @@ class SearchSummary(Value, frozen=True, kw_only=True):
     models: tuple[SearchedModel, ...]
 
 
-class Ranked(Value, frozen=True, kw_only=True):
+class RankedTrial(Value, frozen=True, kw_only=True):
     """A trial among the others."""
 
     rank: int | None
     """1 is the best; None for one that did not complete."""
     trial: int
     state: str
-    """completed, failed, skipped, or running: handed out, not ended."""
+    """completed, failed, skipped, or running: proposed, not ended."""
     model: str
     features: str
     hyperparameters: dict[str, Scalar]
@@ -65,7 +65,7 @@ class Ranked(Value, frozen=True, kw_only=True):
 
 
 class Pace(Value, frozen=True, kw_only=True):
-    """What working on several trials at a time gained."""
+    """The speed of several trials at a time."""
 
     trial_s: float
     """Seconds of all trials together."""
@@ -109,16 +109,16 @@ def summarise(recipe: Recipe, study: StudyPlan | None = None) -> SearchSummary:
     )
 
 
-def rank(outcomes: Iterable[TrialOutcome], specs: Sequence[TrialSpec] = ()) -> tuple[Ranked, ...]:
+def rank(outcomes: Iterable[TrialOutcome], specs: Sequence[TrialSpec] = ()) -> tuple[RankedTrial, ...]:
     """Return trials, the best first, then those that failed, were skipped or run still, by index.
 
-    `specs` are those that were handed out. Ties as where the winner is chosen: the lower log-loss, the lower index.
+    `specs` are those that were proposed. Ties as where the winner is chosen: the lower log-loss, the lower index.
     """
     ended = sorted(outcomes, key=order)
-    told = {outcome.spec.index for outcome in ended}
-    rows = [_ranked(outcome, place) for place, outcome in enumerate(ended, start=1)]
+    ended_indices = {outcome.spec.index for outcome in ended}
+    rows = [_ranked_trial(outcome, position) for position, outcome in enumerate(ended, start=1)]
     rows += [
-        Ranked(
+        RankedTrial(
             rank=None,
             trial=spec.index,
             state="running",
@@ -129,7 +129,7 @@ def rank(outcomes: Iterable[TrialOutcome], specs: Sequence[TrialSpec] = ()) -> t
             origin=spec.origin,
         )
         for spec in sorted(specs, key=lambda spec: spec.index)
-        if spec.index not in told
+        if spec.index not in ended_indices
     ]
     return tuple(rows)
 
@@ -146,18 +146,18 @@ def order(outcome: TrialOutcome) -> tuple[bool, float, float, int]:
 
 
 def pace(outcomes: Iterable[TrialOutcome], wall_s: float | None) -> Pace | None:
-    """Return what working on several trials at a time gained; None where the wall time is not known."""
+    """Return the speed of several trials at a time; None where the wall time is not known."""
     seconds = [outcome.seconds for outcome in outcomes if outcome.state != "skipped"]
     return Pace(trial_s=sum(seconds), wall_s=wall_s) if wall_s and seconds else None
 
 
-def lines_of(summary: SearchSummary) -> list[str]:
-    """Return a search in lines for people: how many trials, then each model with its search space."""
-    each = f" of {summary.executions} executions" if summary.executions > 1 else ""
-    lines = [f"search: {summary.strategy}, {_trials(summary.trials)}{each}"]
+def describe_search(summary: SearchSummary) -> list[str]:
+    """Return a search in words, line by line: how many trials, then each model with its search space."""
+    executions = f" of {summary.executions} executions" if summary.executions > 1 else ""
+    lines = [f"search: {summary.strategy}, {_trials(summary.trials)}{executions}"]
     for model in summary.models:
-        told = [f"{_trials(model.trials)}{_there(model.configurations)}", model.note, space_words(model)]
-        lines.append(f"  {model.model} on {model.features}: {'; '.join(filter(None, told))}")
+        words = [f"{_trials(model.trials)}{_space_size(model.configurations)}", model.note, describe_space(model)]
+        lines.append(f"  {model.model} on {model.features}: {'; '.join(filter(None, words))}")
     return lines
 
 
@@ -165,25 +165,24 @@ def _trials(count: int) -> str:
     return "1 trial" if count == 1 else f"{count:,} trials"
 
 
-def _there(configurations: int | None) -> str:
-    """Return how many configurations there are; nothing where there is no end of them, or one."""
+def _space_size(configurations: int | None) -> str:
+    """Return how many configurations there are, in words; empty for a continuum and for one."""
     return "" if configurations in {None, 1} else f", {configurations:,} configurations there are"
 
 
-def space_words(model: SearchedModel) -> str:
+def describe_space(model: SearchedModel) -> str:
     """Return the search space of a model in one line: `c 2 to 30, logarithmic; gamma 0.2 to 1, logarithmic`."""
-    found = model.searched
     return "; ".join(
         f"{dimension.name} {dimension.values}" + (f" (when {dimension.when})" if dimension.when else "")
-        for dimension in found
+        for dimension in model.searched
     )
 
 
-def _ranked(outcome: TrialOutcome, place: int) -> Ranked:
+def _ranked_trial(outcome: TrialOutcome, position: int) -> RankedTrial:
     spec, is_whole = outcome.spec, outcome.state == "completed"
-    scores = tuple(each.objective for each in outcome.executions if each.state == "completed")
-    return Ranked(
-        rank=place if is_whole else None,
+    scores = tuple(execution.objective for execution in outcome.executions if execution.state == "completed")
+    return RankedTrial(
+        rank=position if is_whole else None,
         trial=spec.index,
         state=outcome.state,
         model=spec.family,

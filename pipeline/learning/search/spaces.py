@@ -1,7 +1,7 @@
-"""Search spaces as values: what a model family declares, with what a recipe fixes or opens put in its place.
+"""Search spaces as values: those that model families declare, changed by what a recipe fixes or opens.
 
-A family declares its space on whatever looks like KerasTuner's `HyperParameters`; here that is a recorder, so a space
-can be checked, counted and described without importing TensorFlow. The oracles get it as KerasTuner's own.
+A family declares its space on an object with the methods of KerasTuner's `HyperParameters`; here that is a recorder, so
+a space can be checked, counted and described without importing TensorFlow. The oracles get KerasTuner's own.
 """
 
 import math
@@ -41,10 +41,10 @@ class Parameter(Value, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] = ()
 
     def counts(self, chosen: Mapping[str, Scalar]) -> bool:
-        """Tell whether it counts under the values of those before it."""
+        """Return whether it counts under the values of those before it."""
         return all(chosen.get(condition.name) in condition.values for condition in self.conditions)
 
-    def everything(self) -> tuple[Scalar, ...] | None:
+    def all_values(self) -> tuple[Scalar, ...] | None:
         """Return all values it can have; None for a continuum."""
         if self.kind == "fixed":
             return (self.default,)
@@ -58,15 +58,15 @@ class Parameter(Value, frozen=True, kw_only=True):
         steps = (self.min + number * self.step for number in range(count))
         return tuple(int(value) for value in steps) if self.kind == "int" else tuple(steps)
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """Return the values it can have, for people."""
         if self.kind == "fixed":
-            return f"{_shown(self.default)} (fixed)"
+            return f"{_text(self.default)} (fixed)"
         if self.kind == "choice":
-            return ", ".join(map(_shown, self.values))
-        step = f", step {_shown(self.step)}" if self.step is not None else ""
+            return ", ".join(map(_text, self.values))
+        step = f", step {_text(self.step)}" if self.step is not None else ""
         scale = ", logarithmic" if self.scale == "log" else ""
-        return f"{_shown(self.min)} to {_shown(self.max)}{step}{scale}"
+        return f"{_text(self.min)} to {_text(self.max)}{step}{scale}"
 
 
 class Dimension(Value, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ class Dimension(Value, frozen=True, kw_only=True):
     """The condition under which it counts, empty when it always does."""
 
 
-def declared(family: str) -> tuple[Parameter, ...]:
+def declared_space(family: str) -> tuple[Parameter, ...]:
     """Return the search space that a model family declares. Raises `UsageError` when there is no such family."""
     recorder = _Recorder()
     model_family(family).space(recorder)
@@ -90,18 +90,18 @@ def space_of(choice: ModelChoice) -> tuple[Parameter, ...]:
     """Return the search space of one model of a recipe: its family's, with what the recipe fixes and opens.
 
     Raises `UsageError` that names the key for an unknown family or hyper-parameter, a value of another kind than the
-    default's, or nothing to choose from.
+    default's, or an empty list of values.
     """
-    parameters = declared(choice.family)
-    known = [parameter.name for parameter in parameters]
+    parameters = declared_space(choice.family)
+    declared = [parameter.name for parameter in parameters]
     for table, names in (("fixed", choice.fixed), ("space", choice.space)):
         for name in names:
-            if name not in known:
-                raise UsageError(f"{_where(choice, table, name)}: unknown; {choice.family} has {', '.join(known)}")
+            if name not in declared:
+                raise UsageError(f"{_where(choice, table, name)}: unknown; {choice.family} has {', '.join(declared)}")
     for name in choice.fixed:
         if name in choice.space:
             raise UsageError(f"{_where(choice, 'space', name)}: fixed as well; leave one of the two out")
-    return tuple(_replaced(choice, parameter) for parameter in parameters)
+    return tuple(_with_choice(choice, parameter) for parameter in parameters)
 
 
 def default_configuration(space: Sequence[Parameter]) -> dict[str, Scalar]:
@@ -123,9 +123,9 @@ def describe(space: Sequence[Parameter]) -> tuple[Dimension, ...]:
     return tuple(
         Dimension(
             name=parameter.name,
-            values=parameter.words(),
+            values=parameter.describe(),
             default=parameter.default,
-            when=" and ".join(f"{c.name} in {', '.join(map(_shown, c.values))}" for c in parameter.conditions),
+            when=" and ".join(f"{c.name} in {', '.join(map(_text, c.values))}" for c in parameter.conditions),
         )
         for parameter in space
     )
@@ -161,40 +161,40 @@ def _count(space: Sequence[Parameter], chosen: Mapping[str, Scalar]) -> int | No
     """Return how many configurations begin with some values."""
     if not space:
         return 1
-    parameter, *rest = space
+    parameter, *others = space
     if not parameter.counts(chosen):
-        return _count(rest, chosen)
-    values = parameter.everything()
+        return _count(others, chosen)
+    values = parameter.all_values()
     if values is None:
         return None
-    if not any(condition.name == parameter.name for later in rest for condition in later.conditions):
-        found = _count(rest, chosen)
-        return None if found is None else len(values) * found
-    counts = [_count(rest, {**chosen, parameter.name: value}) for value in values]
+    if not any(condition.name == parameter.name for later in others for condition in later.conditions):
+        per_value = _count(others, chosen)
+        return None if per_value is None else len(values) * per_value
+    counts = [_count(others, {**chosen, parameter.name: value}) for value in values]
     return None if None in counts else sum(filter(None, counts))
 
 
-def _replaced(choice: ModelChoice, parameter: Parameter) -> Parameter:
-    """Return a hyper-parameter as the recipe wants it."""
+def _with_choice(choice: ModelChoice, parameter: Parameter) -> Parameter:
+    """Return a hyper-parameter with the recipe's value, values or range."""
     name = parameter.name
     if name in choice.fixed:
         value = _checked(choice.fixed[name], parameter, _where(choice, "fixed", name))
         return Parameter(name=name, kind="fixed", default=value, conditions=parameter.conditions)
     if name not in choice.space:
         return parameter
-    where, asked = _where(choice, "space", name), choice.space[name]
-    if isinstance(asked, Span):
-        return _ranged(asked, parameter, where)
-    if not asked:
+    where, chosen = _where(choice, "space", name), choice.space[name]
+    if isinstance(chosen, Span):
+        return _with_range(chosen, parameter, where)
+    if not chosen:
         raise UsageError(f"{where}: empty, there is no value to choose from; give at least one, or leave it out")
-    values = tuple(_checked(value, parameter, where) for value in asked)
+    values = tuple(_checked(value, parameter, where) for value in chosen)
     if len(set(values)) < len(values):
         raise UsageError(f"{where}: the same value twice; give each once")
     default = parameter.default if parameter.default in values else values[0]
     return Parameter(name=name, kind="choice", default=default, values=values, conditions=parameter.conditions)
 
 
-def _ranged(span: Span, parameter: Parameter, where: str) -> Parameter:
+def _with_range(span: Span, parameter: Parameter, where: str) -> Parameter:
     """Return a hyper-parameter with a range of the recipe's."""
     default = parameter.default
     if isinstance(default, bool | str):
@@ -237,12 +237,12 @@ def _where(choice: ModelChoice, table: str, name: str) -> str:
     return f"recipe: models {choice.family}: {table}.{printable(name)}"
 
 
-def _shown(value: Scalar | None) -> str:
+def _text(value: Scalar | None) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 class _Recorder:
-    """Stands in for `keras_tuner.HyperParameters` where a space is wanted, not values."""
+    """Records a space, with the methods of `keras_tuner.HyperParameters`."""
 
     def __init__(self) -> None:
         self.parameters: list[Parameter] = []

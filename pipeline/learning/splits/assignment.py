@@ -1,4 +1,4 @@
-"""Dealing whole units out to parts, each class by the shares asked for as well as its units allow."""
+"""The assignment of whole units to parts, each class by given shares as well as its units allow."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +8,14 @@ import numpy as np
 from pipeline.arrays import Float64, Int64
 
 _ATTEMPTS = 20
-"""Orders of the units that are tried before a class may be missing from a part that could do without it."""
+"""Orders of the units that are tried before a class may be missing from a part that does not need it."""
 
 Fault = Callable[[Int64], tuple[tuple[int, ...], float]]
 """How bad parts are: how many classes are missing where (all zero: good enough), then how far sizes are off."""
 
 
-def deal(table: Int64, shares: Float64, fault: Fault, *, seed: int) -> Int64:
-    """Return the part of each unit, shape (units,), the least bad of some orders of dealing; equal seeds, equal parts.
+def assign_units(table: Int64, shares: Float64, fault: Fault, *, seed: int) -> Int64:
+    """Return the part of each unit, shape (units,), by the least bad of some orders; equal seeds, equal parts.
 
     `table` (units, classes) counts tracks; `shares` (parts,) sum to 1.
     """
@@ -23,19 +23,19 @@ def deal(table: Int64, shares: Float64, fault: Fault, *, seed: int) -> Int64:
     best: tuple[tuple[tuple[int, ...], float], Int64] | None = None
     for _ in range(_ATTEMPTS):
         parts = _assign(table, shares, rng)
-        found = fault(parts)
-        if best is None or found < best[0]:
-            best = found, parts
-        if not any(found[0]):
+        badness = fault(parts)
+        if best is None or badness < best[0]:
+            best = badness, parts
+        if not any(badness[0]):
             break
     assert best is not None  # noqa: S101 - there is at least one attempt
     return best[1]
 
 
-def missing(table: Int64, parts: Int64, part: int) -> Int64:
+def missing_classes(table: Int64, parts: Int64, part: int) -> Int64:
     """Return the classes without a track in a part."""
-    found: Int64 = np.flatnonzero(table[parts == part].sum(axis=0) == 0)
-    return found
+    absent: Int64 = np.flatnonzero(table[parts == part].sum(axis=0) == 0)
+    return absent
 
 
 def size_error(table: Int64, parts: Int64, shares: Float64) -> float:
@@ -44,7 +44,7 @@ def size_error(table: Int64, parts: Int64, shares: Float64) -> float:
     return float(np.abs(sizes / table.sum() - shares).sum())
 
 
-def evenly(table: Int64, count: int, *, seed: int) -> Int64:
+def even_parts(table: Int64, count: int, *, seed: int) -> Int64:
     """Return the part of each unit, shape (units,), of `count` parts of one size.
 
     A class has tracks in as many parts as its units allow.
@@ -53,12 +53,12 @@ def evenly(table: Int64, count: int, *, seed: int) -> Int64:
     reach = np.minimum((table > 0).sum(axis=0), count)
 
     def fault(parts: Int64) -> tuple[tuple[int, ...], float]:
-        there: Any = np.stack([table[parts == part].sum(axis=0) > 0 for part in range(count)])
-        lacking = np.maximum(reach - there.sum(axis=0), 0).sum()
-        empty = np.count_nonzero(~there.any(axis=1))
+        present: Any = np.stack([table[parts == part].sum(axis=0) > 0 for part in range(count)])
+        lacking = np.maximum(reach - present.sum(axis=0), 0).sum()
+        empty = np.count_nonzero(~present.any(axis=1))
         return (int(empty), int(lacking)), size_error(table, parts, shares)
 
-    return deal(table, shares, fault, seed=seed)
+    return assign_units(table, shares, fault, seed=seed)
 
 
 def _assign(table: Int64, shares: Float64, rng: np.random.Generator) -> Int64:
@@ -73,11 +73,11 @@ def _assign(table: Int64, shares: Float64, rng: np.random.Generator) -> Int64:
     order = order[np.argsort(-sizes[order], kind="stable")]
     parts = np.zeros(len(table), dtype=np.int64)
     for unit in order:
-        there = np.flatnonzero(table[unit])
-        counts = table[unit, there]
-        lag = (needs[:, there] / targets[:, there]) @ (counts / counts.sum())
+        present = np.flatnonzero(table[unit])
+        counts = table[unit, present]
+        lag = (needs[:, present] / targets[:, present]) @ (counts / counts.sum())
         # Rounded, so that equal lags are ties whatever the last bit says; ties go to the first part.
         part = int(np.argmax(np.round(lag, 9)))
         parts[unit] = part
-        needs[part, there] -= counts
+        needs[part, present] -= counts
     return parts

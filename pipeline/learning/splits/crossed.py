@@ -5,8 +5,8 @@ import numpy as np
 from pipeline.arrays import Int64
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition
-from pipeline.learning.splits.assignment import evenly
-from pipeline.learning.splits.holdout import carve, check_units, unvalidated
+from pipeline.learning.splits.assignment import even_parts
+from pipeline.learning.splits.holdout import check_units, split_validation, validation_notes
 from pipeline.learning.splits.units import positions, unit_table
 from pipeline.plans.recipe import SplitPlan
 from pipeline.text import printable
@@ -19,7 +19,7 @@ def by_kfold(
     fold = _folds(manifest, units, plan, seed=seed)
     partitions = []
     for number in range(plan.k):
-        training, validation = carve(
+        training, validation = split_validation(
             manifest, units, np.flatnonzero(fold != number), plan.validation, seed=seed + number + 1
         )
         partitions.append(
@@ -27,7 +27,7 @@ def by_kfold(
         )
     for partition in partitions:
         _check(manifest, partition, plan)
-    return tuple(partitions), unvalidated(manifest, partitions)
+    return tuple(partitions), validation_notes(manifest, partitions)
 
 
 def by_nested(
@@ -39,9 +39,9 @@ def by_nested(
     for number in range(plan.k):
         test = positions(fold == number)
         learned = np.flatnonzero(fold != number)
-        there, unit = np.unique(units[learned], return_inverse=True)
-        table = unit_table(manifest, units)[there]
-        inner = evenly(table, plan.inner, seed=seed + number + 1)[unit]
+        learned_units, unit = np.unique(units[learned], return_inverse=True)
+        table = unit_table(manifest, units)[learned_units]
+        inner = even_parts(table, plan.inner, seed=seed + number + 1)[unit]
         partitions += [
             Partition(
                 name=f"{number + 1}.{inside + 1}",
@@ -58,7 +58,7 @@ def by_nested(
         f"nested cross-validation: each trial is fitted {plan.k} x {plan.inner} = {plan.k * plan.inner} times, and "
         f"what is chosen {plan.k} times more for the test and once for delivery"
     )
-    return tuple(partitions), [cost, *unvalidated(manifest, partitions)]
+    return tuple(partitions), [cost, *validation_notes(manifest, partitions)]
 
 
 def _folds(manifest: DatasetManifest, units: Int64, plan: SplitPlan, *, seed: int) -> Int64:
@@ -76,11 +76,11 @@ def _folds(manifest: DatasetManifest, units: Int64, plan: SplitPlan, *, seed: in
             f"class {printable(manifest.classes[least])}: its {groups} groups (a track without one counts as one) are "
             f"too few for {plan.k} folds; split.k = {groups} is possible, or add tracks of other groups"
         )
-    return evenly(table, plan.k, seed=seed)[units]
+    return even_parts(table, plan.k, seed=seed)[units]
 
 
 def _check(manifest: DatasetManifest, partition: Partition, plan: SplitPlan) -> None:
-    """Refuse a partition that leaves a class nothing to learn from, or nothing to validate with."""
+    """Raise `UsageError` for a partition with a class that is not learned, or without validation or test."""
     nested = bool(partition.of)
     where = f"fold {partition.name}"
     learned = {manifest.tracks[position].label for position in partition.train}

@@ -1,4 +1,4 @@
-"""Tracks that are one recording: of equal content, or so near in their features that only an encoder lies between.
+"""Tracks that are one recording: of equal content, or as near in their features as two encodings of one.
 
 A fingerprint finds what was re-encoded, resampled, made louder or softer, or trimmed by a moment. It does not find
 another performance, a remix, a part of a longer file, nor copies that lost the treble (the lowest bit rates and rates).
@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.arrays import Float32, Int64
 from pipeline.learning.dataset.flaws import DuplicateSet
 from pipeline.learning.dataset.manifests import DatasetManifest
-from pipeline.learning.dataset.row_reader import Reader, each_rows
+from pipeline.learning.dataset.row_reader import RowReader, iterate_rows
 from pipeline.learning.splits.fingerprints import FINGERPRINTS, Fingerprint
 
 _NEIGHBOURS = 8
@@ -17,9 +17,9 @@ _NEIGHBOURS = 8
 _DIRECTIONS = 16
 _CLIP_SD = 3.0
 _LEAST_SD = 0.1
-"""Of the deviation over all tracks: where classes lie far apart, what is within them counts no less than this."""
+"""Of the deviation over all tracks: where classes lie far apart, the deviation within them counts as at least this."""
 _DOUBT = 3
-"""So many more tracks count as spread over all classes: of a handful nobody knows what is usual within one."""
+"""So many more tracks count as spread over all classes: of a handful the deviation within a class is unknown."""
 _PAIRS_AT_ONCE = 20_000
 
 
@@ -33,11 +33,11 @@ def same_contents(manifest: DatasetManifest) -> tuple[DuplicateSet, ...]:
 
 
 def fingerprint_of(manifest: DatasetManifest) -> Fingerprint | None:
-    """Return what recordings can be told apart by; None when the dataset has no such family."""
-    return next((found for name, found in FINGERPRINTS.items() if name in manifest.families), None)
+    """Return the fingerprint for a dataset; None when it has no family with one."""
+    return next((each for name, each in FINGERPRINTS.items() if name in manifest.families), None)
 
 
-def near_duplicates(manifest: DatasetManifest, source: Reader) -> tuple[DuplicateSet, ...]:
+def near_duplicates(manifest: DatasetManifest, source: RowReader) -> tuple[DuplicateSet, ...]:
     """Return the tracks of different content that sound like one recording; nothing without a fingerprint.
 
     Reads the rows of one family of all tracks, some at a time; holds one vector per track.
@@ -46,43 +46,43 @@ def near_duplicates(manifest: DatasetManifest, source: Reader) -> tuple[Duplicat
     if fingerprint is None:
         return ()
     contents = list(_by_content(manifest).values())
-    vectors, there = _vectors(manifest, fingerprint, source, [positions[0] for positions in contents])
-    if len(there) < 2:
+    vectors, with_vector = _vectors(manifest, fingerprint, source, [positions[0] for positions in contents])
+    if len(with_vector) < 2:
         return ()
-    labels = np.unique([manifest.tracks[contents[number][0]].label for number in there], return_inverse=True)[1]
+    labels = np.unique([manifest.tracks[contents[number][0]].label for number in with_vector], return_inverse=True)[1]
     pairs, distances = _close_pairs(_scaled(vectors, labels), fingerprint.limit)
     return tuple(
         DuplicateSet(
             kind="near",
-            tracks=tuple(sorted(position for number in members for position in contents[there[number]])),
+            tracks=tuple(sorted(position for number in members for position in contents[with_vector[number]])),
             distance=round(distance, 4),
         )
-        for members, distance in _components(len(there), pairs, distances)
+        for members, distance in _components(len(with_vector), pairs, distances)
     )
 
 
 def _by_content(manifest: DatasetManifest) -> dict[str, list[int]]:
     """Return the positions of the tracks of each content."""
-    found: dict[str, list[int]] = {}
+    by_content: dict[str, list[int]] = {}
     for position, track in enumerate(manifest.tracks):
-        found.setdefault(track.content_hash, []).append(position)
-    return found
+        by_content.setdefault(track.content_hash, []).append(position)
+    return by_content
 
 
 def _vectors(
-    manifest: DatasetManifest, fingerprint: Fingerprint, source: Reader, positions: list[int]
+    manifest: DatasetManifest, fingerprint: Fingerprint, source: RowReader, positions: list[int]
 ) -> tuple[Float32, list[int]]:
     """Return the vectors (n, columns) of the tracks that have one, and which of `positions` those are."""
     key = manifest.families[fingerprint.family]
     vectors: list[Float32] = []
-    there: list[int] = []
+    with_vector: list[int] = []
     hashes = [manifest.tracks[position].content_hash for position in positions]
-    for number, rows in enumerate(each_rows(source, key, hashes)):
-        vector = fingerprint.of(rows.values)
+    for number, rows in enumerate(iterate_rows(source, key, hashes)):
+        vector = fingerprint.vector(rows.values)
         if vector is not None:
             vectors.append(vector.astype(np.float32))
-            there.append(number)
-    return np.stack(vectors) if vectors else np.zeros((0, 0), np.float32), there
+            with_vector.append(number)
+    return np.stack(vectors) if vectors else np.zeros((0, 0), np.float32), with_vector
 
 
 def _scaled(vectors: Float32, labels: Int64) -> Float32:
@@ -116,8 +116,8 @@ def _close_pairs(scaled: Float32, limit: float) -> tuple[Int64, Float32]:
     pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)
     distances = np.concatenate(
         [
-            np.minimum(np.abs(scaled[some[:, 0]] - scaled[some[:, 1]]), _CLIP_SD).mean(axis=1)
-            for some in np.array_split(pairs, max(len(pairs) // _PAIRS_AT_ONCE, 1))
+            np.minimum(np.abs(scaled[batch[:, 0]] - scaled[batch[:, 1]]), _CLIP_SD).mean(axis=1)
+            for batch in np.array_split(pairs, max(len(pairs) // _PAIRS_AT_ONCE, 1))
         ]
     )
     close = distances < limit
@@ -125,7 +125,7 @@ def _close_pairs(scaled: Float32, limit: float) -> tuple[Int64, Float32]:
 
 
 def _components(count: int, pairs: Int64, distances: Float32) -> list[tuple[list[int], float]]:
-    """Return what pairs link, as lists of numbers below `count`, with the largest distance of a link in each."""
+    """Return the components that pairs link, lists of numbers below `count`, each with its largest distance."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -1,4 +1,4 @@
-"""What a recording sounds like in one vector that its level hardly changes: from features that are stored anyway."""
+"""Fingerprints of recordings: one vector, nearly independent of the level, from features that are stored anyway."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ Summary = Callable[[Float32, tuple[str, ...]], Float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """A family that tells recordings apart."""
+    """A family by which recordings are compared."""
 
     family: str
     limit: float
     """Below this distance two recordings count as one.
 
     Distance: the mean over the columns of the difference in standard deviations within a class, each at most 3. Limits
-    were settled on 415 sounds (five-second clips of everyday sounds, ten-second pieces of music): 85 of them
+    were chosen on 415 sounds (five-second clips of everyday sounds, ten-second pieces of music): 85 of them
     re-encoded (MP3 at middle and at lowest quality, Vorbis, Opus, another rate, mono), made louder or softer by up to
     20 dB, cut by 0.1 s. Among 86,000 pairs the only ones that came that close were two clips published under different
     sources that are evidently one recording. Clips of one steady noise do count as one.
     """
     summary: Summary
 
-    def of(self, values: Float32) -> Float64 | None:
+    def vector(self, values: Float32) -> Float64 | None:
         """Return the vector of a recording's rows (n, *row_shape); None without rows, or with others than expected."""
         spec = family(self.family).spec
         if not len(values) or values.shape[1:] != spec.row_shape:
@@ -44,8 +44,8 @@ def _statistics(values: Float32, columns: tuple[str, ...]) -> Float64:
     mel = np.array([name.startswith("mel_") for name in columns])
     loudest = np.array([name.startswith("mel_") and name.endswith("_max") for name in columns])
     vector[mel] -= vector[loudest].mean()
-    kept: Float64 = vector[np.array([name != "mfcc_0_mean" for name in columns])]
-    return kept
+    statistics: Float64 = vector[np.array([name != "mfcc_0_mean" for name in columns])]
+    return statistics
 
 
 def _timbre(values: Float32, columns: tuple[str, ...]) -> Float64:
@@ -76,4 +76,4 @@ FINGERPRINTS: Mapping[str, Fingerprint] = MappingProxyType(
         )
     }
 )
-"""The families that tell recordings apart, those with the shortest rows first; others say too little of a sound."""
+"""The families by which recordings are compared, those with the shortest rows first; others distinguish too little."""

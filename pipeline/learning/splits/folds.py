@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.arrays import Int64
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition
-from pipeline.learning.splits.holdout import carve, unvalidated
+from pipeline.learning.splits.holdout import split_validation, validation_notes
 from pipeline.learning.splits.units import positions
 from pipeline.plans.recipe import SplitPlan
 from pipeline.text import printable
@@ -26,10 +26,10 @@ def by_fold(
     fold = np.array([names.index(track.fold) for track in tracks if track.fold is not None])
     if plan.train_folds or plan.test_folds:
         return _named(manifest, units, plan, names, fold, seed=seed)
-    return _crossed(manifest, units, names, fold)
+    return _one_per_fold(manifest, units, names, fold)
 
 
-def _crossed(
+def _one_per_fold(
     manifest: DatasetManifest, units: Int64, names: list[str], fold: Int64
 ) -> tuple[tuple[Partition, ...], list[str]]:
     """Return one partition per fold."""
@@ -42,10 +42,10 @@ def _crossed(
     partitions, kept_out = [], 0
     for number, name in enumerate(names):
         test = fold == number
-        # A unit that reaches over folds must not teach what it is tested on, nor validate what it taught.
-        shown = np.isin(units, units[test])
-        validation = (fold == (number + 1) % len(names)) & ~shown
-        train = ~test & (fold != (number + 1) % len(names)) & ~shown & ~np.isin(units, units[validation])
+        # A unit that reaches over folds must not be learned from and tested, nor learned from and validated.
+        related = np.isin(units, units[test])
+        validation = (fold == (number + 1) % len(names)) & ~related
+        train = ~test & (fold != (number + 1) % len(names)) & ~related & ~np.isin(units, units[validation])
         kept_out += len(fold) - int(test.sum() + validation.sum() + train.sum())
         partition = Partition(
             name=name,
@@ -68,19 +68,19 @@ def _named(
     manifest: DatasetManifest, units: Int64, plan: SplitPlan, names: list[str], fold: Int64, *, seed: int
 ) -> tuple[tuple[Partition, ...], list[str]]:
     """Return the partition in which some folds train and others test; validation is carved from those that train."""
-    to_train, to_test = _asked(plan, names)
-    test, train = (np.isin(fold, [names.index(name) for name in asked]) for asked in (to_test, to_train))
+    to_train, to_test = _fold_roles(plan, names)
+    test, train = (np.isin(fold, [names.index(name) for name in folds]) for folds in (to_test, to_train))
     learned = np.flatnonzero(train & ~np.isin(units, units[test]))
-    taught = {manifest.tracks[position].label for position in learned}
+    learned_labels = {manifest.tracks[position].label for position in learned}
     for label in manifest.classes:
-        if label not in taught:
+        if label not in learned_labels:
             count = sum(track.label == label for track in manifest.tracks)
             raise UsageError(
                 f"class {printable(label)}: none of its {count} tracks is in the folds that train "
                 f"({', '.join(map(printable, to_train))}) without sharing a group with the test, so it could be tested "
                 "and never learned; put another fold into split.train_folds, or leave the class out of the library"
             )
-    training, validation = carve(manifest, units, learned, plan.validation, seed=seed)
+    training, validation = split_validation(manifest, units, learned, plan.validation, seed=seed)
     if not validation:
         raise UsageError(
             "no group is left to validate with in the folds that train: at least one class needs two groups there; "
@@ -88,17 +88,17 @@ def _named(
         )
     partition = Partition(name="+".join(to_test), train=training, validation=validation, test=positions(test))
     return (partition,), [
-        *unvalidated(manifest, [partition]),
+        *validation_notes(manifest, [partition]),
         *_untested(manifest, partition),
         *_left_out(names, to_train, to_test, kept_out=int(train.sum()) - len(learned)),
     ]
 
 
-def _asked(plan: SplitPlan, names: list[str]) -> tuple[list[str], list[str]]:
-    """Return the folds that train and those that test; what is not named does the other."""
-    to_train, to_test = ([str(name) for name in asked] for asked in (plan.train_folds, plan.test_folds))
-    for key, asked in (("train_folds", to_train), ("test_folds", to_test)):
-        for name in asked:
+def _fold_roles(plan: SplitPlan, names: list[str]) -> tuple[list[str], list[str]]:
+    """Return the folds that train and those that test; folds that are not named have the other role."""
+    to_train, to_test = ([str(name) for name in folds] for folds in (plan.train_folds, plan.test_folds))
+    for key, folds in (("train_folds", to_train), ("test_folds", to_test)):
+        for name in folds:
             if name not in names:
                 raise UsageError(
                     f"split.{key}: there is no fold {printable(name)}; there are {', '.join(map(printable, names))}"
@@ -143,7 +143,7 @@ def _natural(fold: str) -> tuple[int, int, str]:
 
 
 def _check_fold(manifest: DatasetManifest, partition: Partition) -> None:
-    """Refuse a fold that leaves a class nothing to learn from, or nothing to validate with."""
+    """Raise `UsageError` for a fold with a class that is not learned, or without validation."""
     name = printable(partition.name)
     if not partition.validation:
         raise UsageError(

@@ -1,6 +1,6 @@
-"""A parting of single rows, whatever track they are of: asked for by name, to repeat what others did.
+"""The split of single rows, whatever track they are of: on request by name, to repeat published work.
 
-Rows of one track stand on both sides, so the score says how well a model names other moments of tracks it knows.
+Rows of one track are on both sides, so the score says how well a model names other moments of tracks it knows.
 """
 
 from collections import Counter
@@ -26,23 +26,23 @@ NOTE = (
 )
 
 
-def all_on_every_side(
+def by_row(
     manifest: DatasetManifest, units: Int64, plan: SplitPlan, *, seed: int
 ) -> tuple[tuple[Partition, ...], list[str]]:
-    """Return the partition in which every track is on every side: which of its rows, `opened` says."""
+    """Return the partition with every track on every side; `row_view` splits the rows."""
     del units, plan, seed
     every = tuple(range(len(manifest.tracks)))
     return (Partition(name="rows", train=every, validation=every, test=every),), [NOTE]
 
 
-def opened(
+def row_view(
     recipe: Recipe, manifest: DatasetManifest, split: Split, source: RowSource
 ) -> tuple[DatasetManifest, Split, RowSource]:
-    """Return what a study learns from, as its scores count it.
+    """Return manifest, split and source in the entries that the scores count: tracks or rows.
 
-    Where tracks are parted these are the arguments. Where rows are parted, each row stands for itself: the manifest
-    lists rows (of the path and id of their track, in the group of what their track belongs to), the split deals them
-    out by the plan's shares, and the source knows them. Equal seeds give equal partings.
+    Where tracks are split these are the arguments. Where rows are split, the manifest lists rows (with path and id of
+    their track, in the group of their track's unit), the split divides them by the plan's shares, and the source reads
+    them. Equal seeds give equal splits.
     Raises `UsageError` when a side has no row at all.
     """
     if split.strategy != "rows":
@@ -57,24 +57,24 @@ def opened(
         for number, (owner, within) in enumerate(zip(rows.owner.tolist(), _within(rows.owner), strict=True))
     )
     listed = manifest.replace(tracks=tracks, families={family: manifest.families[family]})
-    partition = _dealt([track.label for track in tracks], recipe.split, seed=split.seed)
+    partition = _split_rows([track.label for track in tracks], recipe.split, seed=split.seed)
     _check(listed, partition)
     return listed, split.replace(partitions=(partition,)), _SingleRows(x=rows.x)
 
 
 def owners(rows: DatasetManifest, tracks: DatasetManifest) -> Int64:
     """Return the position in `tracks` of the track that each entry of `rows` is of, shape (rows,)."""
-    place = {track.track_id: position for position, track in enumerate(tracks.tracks)}
-    return np.array([place[row.track_id] for row in rows.tracks], dtype=np.int64)
+    positions = {track.track_id: position for position, track in enumerate(tracks.tracks)}
+    return np.array([positions[row.track_id] for row in rows.tracks], dtype=np.int64)
 
 
 def row_sides(rows: DatasetManifest, split: Split) -> RowSides:
-    """Return how many of some rows are on each side of their parting, and how many tracks have some on several."""
+    """Return how many rows are on each side of their split, and how many tracks have rows on several."""
     (partition,) = split.partitions
     sides = (partition.train, partition.validation, partition.test)
-    found = Counter(track for side in sides for track in {rows.tracks[position].track_id for position in side})
+    track_sides = Counter(track for side in sides for track in {rows.tracks[position].track_id for position in side})
     train, validation, test = map(len, sides)
-    torn = sum(count > 1 for count in found.values())
+    torn = sum(count > 1 for count in track_sides.values())
     return RowSides(train=train, validation=validation, test=test, torn=torn)
 
 
@@ -85,7 +85,7 @@ class _SingleRows:
     x: Float32
 
     def rows(self, family_key: str, content_hashes: Sequence[str]) -> list[FeatureRows]:
-        """Return each row that is asked for."""
+        """Return the row of each hash."""
         del family_key  # there is one
         start_s, channel = np.zeros(1, np.float32), np.full(1, -1, np.int8)
         numbers = (int(content.rpartition("#")[2]) for content in content_hashes)
@@ -103,29 +103,31 @@ class _SingleRows:
 
 
 def _within(owner: Int64) -> list[int]:
-    """Return the number of each row within its track; the rows of a track lie together."""
+    """Return the number of each row within its track; the rows of a track are consecutive."""
     first = np.flatnonzero(np.diff(owner, prepend=-1))
     starts = np.repeat(first, np.diff(first, append=len(owner)))
     counted: list[int] = (np.arange(len(owner)) - starts).tolist()
     return counted
 
 
-def _dealt(labels: Sequence[str], plan: SplitPlan, *, seed: int) -> Partition:
-    """Return rows dealt out by the plan's shares, to the nearest row, each class in proportion.
+def _split_rows(labels: Sequence[str], plan: SplitPlan, *, seed: int) -> Partition:
+    """Return rows split by the plan's shares, to the nearest row, each class in proportion.
 
     One row of each class is learned from, whatever the shares.
     """
     shuffled = np.random.default_rng(seed % 2**64).permutation(len(labels))
     order = shuffled[np.argsort(np.array(labels)[shuffled], kind="stable")]
     _, first = np.unique(np.array(labels)[order], return_index=True)
-    kept, free = order[first], np.delete(order, first)
-    tested, free = _evenly(free, round(len(labels) * plan.test))
-    validated, free = _evenly(free, round((len(labels) - len(tested)) * plan.validation))
-    train, validation, test = (tuple(sorted(part.tolist())) for part in (np.append(kept, free), validated, tested))
+    first_of_class, free = order[first], np.delete(order, first)
+    tested, free = _evenly_spaced(free, round(len(labels) * plan.test))
+    validated, free = _evenly_spaced(free, round((len(labels) - len(tested)) * plan.validation))
+    train, validation, test = (
+        tuple(sorted(part.tolist())) for part in (np.append(first_of_class, free), validated, tested)
+    )
     return Partition(name="rows", train=train, validation=validation, test=test)
 
 
-def _evenly(positions: Int64, count: int) -> tuple[Int64, Int64]:
+def _evenly_spaced(positions: Int64, count: int) -> tuple[Int64, Int64]:
     """Return `count` of some positions, evenly spaced among them, and the others."""
     count = min(count, len(positions))
     steps = np.arange(len(positions) + 1) * count // max(len(positions), 1)

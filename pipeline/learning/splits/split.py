@@ -1,4 +1,4 @@
-"""Which parting a plan asks for, and what it must keep together."""
+"""The split of a plan, and what it must keep together."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,28 +11,28 @@ from pipeline.learning.splits.crossed import by_kfold, by_nested
 from pipeline.learning.splits.duplicates import near_duplicates, same_contents
 from pipeline.learning.splits.folds import by_fold
 from pipeline.learning.splits.holdout import by_group
-from pipeline.learning.splits.rows import all_on_every_side
+from pipeline.learning.splits.rows import by_row
 from pipeline.learning.splits.units import unit_table, units_of
 from pipeline.plans.recipe import SplitPlan
 from pipeline.text import printable
 
-Parted = tuple[tuple[Partition, ...], list[str]]
-"""The partitions, and what a reader should know of them."""
+Partitions = tuple[tuple[Partition, ...], list[str]]
+"""The partitions, and notes on them for the report."""
 
-_PARTINGS: dict[str, Callable[..., Parted]] = {
+_STRATEGIES: dict[str, Callable[..., Partitions]] = {
     "folds": by_fold,
     "grouped": by_group,
     "kfold": by_kfold,
     "nested": by_nested,
-    "rows": all_on_every_side,
+    "rows": by_row,
 }
 
 
 def make_split(manifest: DatasetManifest, plan: SplitPlan, *, seed: int, source: RowSource | None = None) -> Split:
-    """Return the parting of a dataset that a plan asks for; the same for the same seed.
+    """Return the split of a dataset by a plan; the same for the same seed.
 
-    Tracks that share a group or a content never lie on two sides of a partition, nor, where there is a `source` to read
-    their features from, tracks that sound the same; unless the plan asks by name for a parting of rows. Raises
+    Tracks that share a group or a content are never on two sides of a partition, nor, where there is a `source` to read
+    their features from, tracks that sound the same; except with the strategy `rows`. Raises
     `UsageError` that names the class, group or track in the way, and what is possible instead.
     """
     strategy = plan.strategy
@@ -43,16 +43,16 @@ def make_split(manifest: DatasetManifest, plan: SplitPlan, *, seed: int, source:
     if source is not None and plan.near_duplicates and strategy != "rows":
         near = _affordable(manifest, near_duplicates(manifest, source), plan)
     try:
-        parted = _part(strategy, manifest, near, plan, seed=seed)
+        result = _partition(strategy, manifest, near, plan, seed=seed)
     except UsageError:
-        if not any(found.kept for found in near):
+        if not any(duplicate_set.kept for duplicate_set in near):
             raise
-        # What sounds the same is a guess; it must not forbid a split that is possible without it.
-        near = tuple(found.replace(kept=False) for found in near)
-        parted = _part(strategy, manifest, near, plan, seed=seed)
-    partitions, notes = parted
+        # Near duplicates are an estimate; they must not forbid a split that is possible without them.
+        near = tuple(duplicate_set.replace(kept=False) for duplicate_set in near)
+        result = _partition(strategy, manifest, near, plan, seed=seed)
+    partitions, notes = result
     if strategy == "rows":
-        same = tuple(found.replace(kept=False) for found in same)
+        same = tuple(duplicate_set.replace(kept=False) for duplicate_set in same)
     return Split(
         strategy=strategy,
         seed=seed,
@@ -63,52 +63,61 @@ def make_split(manifest: DatasetManifest, plan: SplitPlan, *, seed: int, source:
     )
 
 
-def _part(
+def _partition(
     strategy: str, manifest: DatasetManifest, near: Sequence[DuplicateSet], plan: SplitPlan, *, seed: int
-) -> Parted:
-    return _PARTINGS[strategy](manifest, _units(manifest, near), plan, seed=seed)
+) -> Partitions:
+    return _STRATEGIES[strategy](manifest, _units(manifest, near), plan, seed=seed)
 
 
 def _units(manifest: DatasetManifest, near: Sequence[DuplicateSet]) -> Int64:
-    return units_of(manifest, [found.tracks for found in near if found.kept])
+    return units_of(manifest, [duplicate_set.tracks for duplicate_set in near if duplicate_set.kept])
 
 
 def _affordable(manifest: DatasetManifest, near: tuple[DuplicateSet, ...], plan: SplitPlan) -> tuple[DuplicateSet, ...]:
     """Return the sets, those marked as not kept that would leave a class fewer units than a split needs.
 
-    A class of one synthesised note may sound the same from end to end: it is learned from all the same.
+    All tracks of a class of one synthesised note may sound the same: the class is learned nevertheless.
     """
     needed = plan.k if plan.strategy in {"kfold", "nested"} else 3
-    before, after = ((unit_table(manifest, _units(manifest, sets)) > 0).sum(axis=0) for sets in ((), near))
+    units_without, units_with = ((unit_table(manifest, _units(manifest, sets)) > 0).sum(axis=0) for sets in ((), near))
     poor = {
         label
-        for label, had, has in zip(manifest.classes, before.tolist(), after.tolist(), strict=True)
+        for label, had, has in zip(manifest.classes, units_without.tolist(), units_with.tolist(), strict=True)
         if has < min(had, needed)
     }
     return tuple(
-        found.replace(kept=not poor & {manifest.tracks[position].label for position in found.tracks}) for found in near
+        duplicate_set.replace(kept=not poor & {manifest.tracks[position].label for position in duplicate_set.tracks})
+        for duplicate_set in near
     )
 
 
 def _duplicate_notes(
     manifest: DatasetManifest, same: Sequence[DuplicateSet], near: Sequence[DuplicateSet]
 ) -> list[str]:
-    """Return what a reader should know of tracks that are one recording."""
+    """Return the notes on tracks that are one recording."""
     notes = []
     if same:
-        kept = "copies were kept together" if all(found.kept for found in same) else "their rows lie on several sides"
-        notes.append(f"{_count(same)} tracks are copies of {len(same)} contents; {kept}")
-    torn = [found for found in same if len({manifest.tracks[position].label for position in found.tracks}) > 1]
+        treatment = (
+            "copies were kept together"
+            if all(duplicate_set.kept for duplicate_set in same)
+            else "their rows lie on several sides"
+        )
+        notes.append(f"{_count(same)} tracks are copies of {len(same)} contents; {treatment}")
+    torn = [
+        duplicate_set
+        for duplicate_set in same
+        if len({manifest.tracks[position].label for position in duplicate_set.tracks}) > 1
+    ]
     if torn:
         example = manifest.tracks[torn[0].tracks[0]]
         notes.append(
             f"{len(torn)} contents carry more than one label, e.g. {printable(example.path)}; "
             "such tracks cannot all be right"
         )
-    together = [found for found in near if found.kept]
+    together = [duplicate_set for duplicate_set in near if duplicate_set.kept]
     if together:
         notes.append(f"{_count(together)} tracks sound like {_recordings(together)} (near duplicates); kept together")
-    apart = [found for found in near if not found.kept]
+    apart = [duplicate_set for duplicate_set in near if not duplicate_set.kept]
     if apart:
         notes.append(
             f"{_count(apart)} tracks sound like {_recordings(apart)} and were not kept together: a class would have "
@@ -122,4 +131,4 @@ def _recordings(sets: Sequence[DuplicateSet]) -> str:
 
 
 def _count(sets: Sequence[DuplicateSet]) -> int:
-    return sum(len(found.tracks) for found in sets)
+    return sum(len(duplicate_set.tracks) for duplicate_set in sets)

@@ -1,4 +1,4 @@
-"""What must stay whole: tracks linked by a group, by equal content or by sounding the same."""
+"""The units that a split keeps whole: tracks linked by a group, by equal content or as near duplicates."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ def units_of(manifest: DatasetManifest, near: Sequence[Sequence[int]] = ()) -> I
     size = count + len(nodes)
     graph = coo_array((np.ones(len(ends), dtype=np.int8), (ends[:, 0], ends[:, 1])), shape=(size, size))
     _, units = connected_components(graph, directed=False)
-    # Numbered in the order of the tracks, so that the numbers do not hang on the library's search order.
+    # Numbered in the order of the tracks, so that the numbers do not depend on SciPy's search order.
     _, first, numbers = np.unique(units[:count], return_index=True, return_inverse=True)
     renumbered: Int64 = np.argsort(np.argsort(first))[numbers]
     return renumbered
@@ -39,7 +39,7 @@ def units_of(manifest: DatasetManifest, near: Sequence[Sequence[int]] = ()) -> I
 
 def units_of_split(manifest: DatasetManifest, split: Split) -> Int64:
     """Return the units that a split kept whole, shape (tracks,)."""
-    return units_of(manifest, [found.tracks for found in split.duplicates if found.kind == "near" and found.kept])
+    return units_of(manifest, [each.tracks for each in split.duplicates if each.kind == "near" and each.kept])
 
 
 def unit_table(manifest: DatasetManifest, units: Int64) -> Int64:

@@ -1,4 +1,4 @@
-"""What is found out beside the scores: how sure they are, what flatters them, when a model should say nothing."""
+"""The findings beside the scores: their intervals, calibration and answer rule, and the leakage sentinel."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from pipeline.arrays import Bool, Float64
 from pipeline.wire import Value
 
 SMALLEST = 1e-12
-"""Probabilities below count as this where a logarithm is taken: float32 models say 0."""
+"""Probabilities below count as this where a logarithm is taken: float32 models return 0."""
 
 
 class Interval(Value, frozen=True, kw_only=True):
@@ -18,18 +18,18 @@ class Interval(Value, frozen=True, kw_only=True):
     high: float
     level: float = 0.95
     method: Literal["bootstrap", "wilson"]
-    """`wilson` where the tracks tested hold no mistake (or nothing but): drawing them again shows no spread."""
+    """`wilson` where no tested track is wrong, or none is right: resamples of them do not vary."""
     units: int
     """Groups that were drawn with replacement: what must stay together in a split is drawn together."""
     resamples: int = 0
     seed: int = 0
 
 
-class Answering(Value, frozen=True, kw_only=True):
-    """How a model's probabilities become an answer, or none."""
+class AnswerRule(Value, frozen=True, kw_only=True):
+    """How a model's probabilities become an answer, or none: temperature and threshold."""
 
     temperature: float = 1.0
-    """Logits are divided by it (Guo et al., 2017): above 1 the model had been too sure of itself."""
+    """Logits are divided by it (Guo et al., 2017): above 1 the model was overconfident."""
     threshold: float = 0.0
     """Below this probability of the likeliest class the answer is "unsure"."""
 
@@ -38,18 +38,18 @@ class Answering(Value, frozen=True, kw_only=True):
         if self.temperature == 1.0:
             return probabilities
         logits = np.log(np.maximum(probabilities, SMALLEST)) / self.temperature
-        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: Float64 = raised / raised.sum(axis=1, keepdims=True)
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: Float64 = exponentials / exponentials.sum(axis=1, keepdims=True)
         return shares
 
     def unsure(self, calibrated: Float64) -> Bool:
-        """Tell for each row of calibrated probabilities (n, classes) whether no answer should be given, (n,)."""
-        silent: Bool = calibrated.max(axis=1, initial=0.0) < self.threshold
-        return silent
+        """Return for each row of calibrated probabilities (n, classes) whether there is no answer, (n,)."""
+        is_unsure: Bool = calibrated.max(axis=1, initial=0.0) < self.threshold
+        return is_unsure
 
 
 class ReliabilityBin(Value, frozen=True, kw_only=True):
-    """The predictions whose confidence lies in one stretch of 0..1."""
+    """The predictions with a confidence in one bin of 0..1."""
 
     confidence: float
     """Mean probability of the label given."""
@@ -58,7 +58,7 @@ class ReliabilityBin(Value, frozen=True, kw_only=True):
 
 
 class Reliability(Value, frozen=True, kw_only=True):
-    """How far the confidence of predictions is what it says."""
+    """How far the confidence of predictions agrees with their accuracy."""
 
     ece: float
     """Expected calibration error: mean distance of confidence and accuracy over the bins, weighted by predictions."""
@@ -69,21 +69,21 @@ class Reliability(Value, frozen=True, kw_only=True):
 
 
 class Calibration(Value, frozen=True, kw_only=True):
-    """What temperature and threshold do on the test; both were chosen on validation tracks."""
+    """The effect of temperature and threshold on the test; both were chosen on validation tracks."""
 
-    delivered: Answering
-    """What stands in the classifier's card."""
-    per_partition: dict[str, Answering]
-    """What the test of each partition was read with: from its own validation tracks alone."""
+    delivered: AnswerRule
+    """The rule in the classifier's card."""
+    per_partition: dict[str, AnswerRule]
+    """The rule for the test of each partition: from its own validation tracks alone."""
     fitted_on: int
     """Validation tracks behind `delivered`."""
     before: Reliability
     after: Reliability
     """Of the test, without and with the temperature."""
     target_accuracy: float
-    """What the threshold is after, among the answers."""
+    """The accuracy of the answers that the threshold aims at."""
     least_coverage: float
-    """The share of answers it does not go below."""
+    """The smallest share of answers that it may have."""
     answered: int
     """Test tracks that got an answer."""
     n: int
@@ -103,7 +103,7 @@ class Calibration(Value, frozen=True, kw_only=True):
 
 
 class SentinelScore(Value, frozen=True, kw_only=True):
-    """What one way of parting the rows makes a model look like."""
+    """The score of a model under one way of splitting the rows."""
 
     accuracy: float
     """Of rows."""
@@ -111,7 +111,7 @@ class SentinelScore(Value, frozen=True, kw_only=True):
 
 
 class SentinelGap(Value, frozen=True, kw_only=True):
-    """By how much a parting of single rows looks better than another, on the same rows."""
+    """By how much the score of one split is above that of another, on the same rows."""
 
     gap: float
     """Difference of the accuracies, 0.05 for five points."""
@@ -119,7 +119,7 @@ class SentinelGap(Value, frozen=True, kw_only=True):
 
 
 class Sentinel(Value, frozen=True, kw_only=True):
-    """One model under several partings of the same rows, each learned from equally many: what a leak would add.
+    """One model under several splits of the same rows, each learned from equally many: the effect of a leak.
 
     All tracks take part, after every choice was made; nothing is chosen by it.
     """
@@ -128,7 +128,7 @@ class Sentinel(Value, frozen=True, kw_only=True):
     """Model family."""
     features: str
     is_winner: bool
-    """Whether it is the configuration that was chosen, and not a quick model that stands in for it."""
+    """Whether it is the configuration that was chosen, and not a quick model in its place."""
     rows: int
     """That took part, ..."""
     tracks: int
@@ -137,11 +137,11 @@ class Sentinel(Value, frozen=True, kw_only=True):
     """... in so many groups."""
     folds: int
     learned_from: int = 0
-    """Rows in each fit, the same number for each parting."""
+    """Rows in each fit, the same number for each split."""
     tested: int = 0
-    """Rows that every parting was tested on."""
+    """Rows that every split was tested on."""
     random: SentinelScore | None = None
-    """Rows dealt out singly."""
+    """Rows assigned singly."""
     neighbours: SentinelScore | None = None
     """Stretches kept whole: tracks next to each other in the library; where a class has few, stretches of time."""
     honest: SentinelScore | None = None
@@ -149,8 +149,8 @@ class Sentinel(Value, frozen=True, kw_only=True):
     gap: SentinelGap | None = None
     """`random` less `honest`."""
     hidden: SentinelGap | None = None
-    """`honest` less `neighbours`: above 0 where tracks next to each other belong together and nobody said so."""
+    """`honest` less `neighbours`: above 0 where tracks next to each other belong together without being grouped."""
     untold: tuple[str, ...] = ()
-    """Classes with a single group: nothing can be said of how they would do on unseen ones."""
+    """Classes with a single group, which cannot be tested on unseen groups."""
     reason: str = ""
     """Why a score is missing."""

@@ -1,4 +1,4 @@
-"""What the outputs of a recipe measured, kept with the run: numbers that took a training or a reading of all rows."""
+"""The measurements for the outputs of a recipe, kept with the run: numbers that need a fit or all rows."""
 
 from pipeline.learning.study.results import ClassScores
 from pipeline.wire import Value
@@ -9,13 +9,13 @@ class SideScores(Value, frozen=True, kw_only=True):
 
     rows: int
     cost: float
-    """The cross-entropy and the penalties on weights: what training makes small."""
+    """The cross-entropy and the penalties on weights: the loss that training minimises."""
     cross_entropy: float
     """Mean over rows, natural logarithm."""
     accuracy: float
     """Share of the rows whose likeliest class is the true one."""
     diagonal: float
-    """The same, told from the diagonal of the confusion matrix."""
+    """The same, from the diagonal of the confusion matrix."""
     precision: float
     """Mean over classes, weighted by their rows; so are recall and F1."""
     recall: float
@@ -26,15 +26,15 @@ class SideScores(Value, frozen=True, kw_only=True):
 
 
 class NewSound(Value, frozen=True, kw_only=True):
-    """What the loaded model says of a sound that was made after it had learned."""
+    """The prediction of the loaded model for a sound that was made after training."""
 
     truth: str
     label: str
     probability: float
 
 
-class Measured(Value, frozen=True, kw_only=True):
-    """All of it; what a recipe does not ask for is empty."""
+class Measurements(Value, frozen=True, kw_only=True):
+    """All measurements; those that a recipe has no output for are empty."""
 
     run_id: str
     sides: dict[str, SideScores] = {}
@@ -51,4 +51,4 @@ class Measured(Value, frozen=True, kw_only=True):
     """Their true classes."""
     new_sounds: tuple[NewSound, ...] = ()
     trouble: str = ""
-    """Why nothing was measured, where a training for it failed."""
+    """Why nothing was measured, where a fit for it failed."""

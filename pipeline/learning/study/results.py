@@ -1,4 +1,4 @@
-"""The values that learning passes from door to door: studies, trials, scores, models, reports."""
+"""The results of a study: scores, predictions, models, reports."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from pipeline.wire import Value
 
 
 class SplitFacts(Value, frozen=True, kw_only=True):
-    """A split in short."""
+    """A summary of a split."""
 
     strategy: str
     seed: int
@@ -23,7 +23,7 @@ class SplitFacts(Value, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, split: Split) -> "SplitFacts":
-        """Return a split in short."""
+        """Return the summary of a split."""
         parts = split.partitions
         return cls(
             strategy=split.strategy,
@@ -59,7 +59,7 @@ class Scores(Value, frozen=True, kw_only=True):
 
 
 class Prediction(Value, frozen=True, kw_only=True):
-    """What a model says of one track."""
+    """A model's prediction of one track."""
 
     track_id: str
     path: str
@@ -69,9 +69,9 @@ class Prediction(Value, frozen=True, kw_only=True):
     probabilities: tuple[float, ...]
     """In the order of the model's classes, calibrated where the model is."""
     unsure: bool = False
-    """Whether the model abstains: `label` is only what it would say if it had to."""
+    """Whether the model abstains: `label` is its likeliest class all the same."""
     row: int | None = None
-    """Which of the file's rows is meant, where rows are scored and not tracks."""
+    """The row of the file, where rows are scored and not tracks."""
 
 
 class ModelVersion(Value, frozen=True, kw_only=True):
@@ -96,14 +96,14 @@ class ModelVersion(Value, frozen=True, kw_only=True):
     """Folder of the version, absolute."""
     versions: dict[str, str] = {}
     metrics: dict[str, float] = {}
-    """What the report says of it in numbers, by name."""
+    """The numbers of the report, by name."""
     split: SplitFacts | None = None
     files: dict[str, str] = {}
     """The first 128 bits of SHA-256 of each of its files, 32 hex digits, by path within its folder."""
 
 
 class EvaluationReport(Value, frozen=True, kw_only=True):
-    """How the winner does; the test tracks were read once, after every choice was made."""
+    """The evaluation of the winner; the test tracks were read once, after every choice was made."""
 
     run_id: str
     classes: tuple[str, ...]
@@ -118,7 +118,7 @@ class EvaluationReport(Value, frozen=True, kw_only=True):
     scored: Literal["tracks", "rows"] = "tracks"
     """What `validation` and `test` count."""
     row_sides: RowSides | None = None
-    """How many rows each side has, where rows were parted."""
+    """How many rows each side has, where rows were split."""
     segments: dict[str, Scores] = {}
     """Test scores of single rows, by feature family; empty where every track has one row."""
     calibration: Calibration | None = None

@@ -1,4 +1,4 @@
-"""A study's plan and its trials: what is tried, and how each trial ended."""
+"""A study's plan, its trials and their outcomes."""
 
 from typing import Literal
 
@@ -8,20 +8,20 @@ from pipeline.wire import Value
 
 
 class PlannedModel(Value, frozen=True, kw_only=True):
-    """What a study tries of one model of its recipe."""
+    """The trials of one model of a recipe."""
 
     name: str
-    """`00-svm`: its place in the recipe and its family."""
+    """`00-svm`: its position in the recipe and its family."""
     family: str
     features: str
     oracle: Strategy
-    """Who chooses its configurations."""
+    """The strategy that chooses its configurations."""
     trials: tuple[int, ...]
     """Indices of its trials, ascending."""
     configurations: int | None = None
-    """How many different ones its search space has; None where there is no end of them."""
+    """How many different ones its search space has; None for a continuum."""
     note: str = ""
-    """What is special about its search, for people."""
+    """A note on its search, for people."""
 
 
 class StudyPlan(Value, frozen=True, kw_only=True):
@@ -36,8 +36,8 @@ class StudyPlan(Value, frozen=True, kw_only=True):
         return tuple(sorted(index for model in self.models for index in model.trials))
 
     def model_of(self, index: int) -> int:
-        """Return the place in the recipe of the model that a trial tries."""
-        return next(place for place, model in enumerate(self.models) if index in model.trials)
+        """Return the position in the recipe of the model that a trial tries."""
+        return next(position for position, model in enumerate(self.models) if index in model.trials)
 
 
 class TrialSpec(Value, frozen=True, kw_only=True):
@@ -54,9 +54,9 @@ class TrialSpec(Value, frozen=True, kw_only=True):
     augment: RowAugmentation | None = None
     """Altered copies of the training rows."""
     origin: dict[str, Scalar] = {}
-    """Where an adaptive search has it from: Hyperband's bracket and round, and which trial it continues."""
+    """Its origin in an adaptive search: Hyperband's bracket and round, and the trial that it continues."""
     balance: Balance = "weights"
-    """What is done about classes of different size."""
+    """How classes of different size are balanced."""
 
 
 class FitReport(Value, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class FitReport(Value, frozen=True, kw_only=True):
     validation_confusion: tuple[tuple[int, ...], ...] = ()
     """Of validation tracks, as in `Scores.confusion`."""
     validation_probabilities: tuple[tuple[float, ...], ...] = ()
-    """Of each validation track, in the order of `Partition.validation`: what calibration is settled by."""
+    """Of each validation track, in the order of `Partition.validation`: what calibration is fitted on."""
     epochs: int
     """Epochs that made the kept weights (the best one's with early stopping); 0 for models without epochs."""
     seconds: float
@@ -95,7 +95,7 @@ class Execution(Value, frozen=True, kw_only=True):
     seconds: float = 0.0
     host: str = ""
     attempts: int = 1
-    """Fits that fail are tried again from another seed."""
+    """Fits that fail are retried from another seed."""
     reason: str = ""
 
 
@@ -103,7 +103,7 @@ class TrialOutcome(Value, frozen=True, kw_only=True):
     """How a trial ended."""
 
     spec: TrialSpec
-    """As handed out; with the seed of the first execution, should its own have failed."""
+    """As proposed; with the seed of the first execution, should its own have failed."""
     state: Literal["completed", "failed", "skipped"]
     """Skipped: the search had no configuration left for it."""
     objective: float = 0.0

@@ -1,4 +1,4 @@
-"""The executions of a trial: the same configuration from several seeds, each tried again when its fit fails."""
+"""The executions of a trial: the same configuration from several seeds, each retried when its fit fails."""
 
 import gc
 import platform
@@ -12,7 +12,7 @@ from pipeline.errors import TransientError, UsageError
 from pipeline.learning.study.trials import Execution, FitReport, TrialOutcome, TrialSpec
 from pipeline.plans.recipe import SearchPlan
 
-Fitting = Callable[[TrialSpec, int], tuple[FitReport, ...]]
+FitFunction = Callable[[TrialSpec, int], tuple[FitReport, ...]]
 """Fits a configuration, its seed set, on every partition; the number is that of the execution."""
 
 REASON_LENGTH = 500
@@ -21,21 +21,21 @@ REASON_LENGTH = 500
 def execute(
     spec: TrialSpec,
     search: SearchPlan,
-    fit: Fitting,
+    fit: FitFunction,
     *,
     done: Sequence[Execution] = (),
     keep: Callable[[Execution], object] = lambda _: None,
 ) -> TrialOutcome:
-    """Return how a configuration does over its executions; with one that failed for good, it failed.
+    """Return the outcome of a configuration over its executions; with one that failed for good, it failed.
 
     `done` are executions that ended in an earlier attempt at the trial and are not run again; `keep` is given each as
     it ends. Whatever a model raises fails its trial; a store or broker that does not answer raises.
     """
     started = time.monotonic()
-    known = {execution.number: execution for execution in done}
+    earlier = {execution.number: execution for execution in done}
     executions: list[Execution] = []
     for number in range(search.executions):
-        execution = known.get(number)
+        execution = earlier.get(number)
         if execution is None:
             execution = _execution(spec, number, fit, retries=search.retries)
             keep(execution)
@@ -65,7 +65,7 @@ def execution_seed(seed: int, number: int, attempt: int = 0) -> int:
     return int(np.random.SeedSequence([seed % 2**64, number, attempt]).generate_state(1)[0])
 
 
-def _execution(spec: TrialSpec, number: int, fit: Fitting, *, retries: int) -> Execution:
+def _execution(spec: TrialSpec, number: int, fit: FitFunction, *, retries: int) -> Execution:
     """Fit one execution, again from another seed when that fails."""
     started = time.monotonic()
     fits: tuple[FitReport, ...] = ()
@@ -99,11 +99,11 @@ def _execution(spec: TrialSpec, number: int, fit: Fitting, *, retries: int) -> E
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why a fit failed, in one line of bearable length."""
+    """Return why a fit failed, in one line of at most 500 characters."""
     words = " ".join(str(error).split())
     # TensorFlow's own error for memory is none of Python's, and is not imported here.
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        told = f"needs more memory than there is ({words or 'an allocation was refused'})"
+        reason = f"needs more memory than there is ({words or 'an allocation was refused'})"
     else:
-        told = f"{type(error).__name__}: {words}"
-    return told[:REASON_LENGTH]
+        reason = f"{type(error).__name__}: {words}"
+    return reason[:REASON_LENGTH]

@@ -1,4 +1,4 @@
-"""Running a trial, and finishing a study: choose by validation, fit again, test once, deliver."""
+"""The end of a study: choose by validation, fit again, test once, deliver."""
 
 import statistics
 import time
@@ -9,21 +9,21 @@ from pathlib import Path
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.load import RowSource
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
-from pipeline.learning.evaluation.appraisal import appraise, pooled, settle
+from pipeline.learning.evaluation.appraisal import appraise, fit_answer_rule, pooled_validation
 from pipeline.learning.models import Fit
 from pipeline.learning.models.classifier import ClassifierCard, Member, save_classifier
 from pipeline.learning.splits import units_of_split
-from pipeline.learning.splits.rows import opened, row_sides
-from pipeline.learning.study.findings import Answering
+from pipeline.learning.splits.rows import row_sides, row_view
+from pipeline.learning.study.findings import AnswerRule
 from pipeline.learning.study.results import EvaluationReport, ModelVersion
 from pipeline.learning.study.trials import TrialOutcome
-from pipeline.learning.training.final_evaluation import StudyRows, examine, fit_member, usual_epochs, watched
+from pipeline.learning.training.final_evaluation import StudyRows, evaluate_round, fit_member, sentinel_of, usual_epochs
 from pipeline.learning.training.fit import class_shares
 from pipeline.learning.training.trial import Progress, report_progress
 from pipeline.plans.recipe import Recipe
 
 
-def finish(
+def finish_study(
     recipe: Recipe,
     manifest: DatasetManifest,
     split: Split,
@@ -38,10 +38,10 @@ def finish(
     """Choose by validation, fit, score the test tracks once, save the classifier into `folder`, report.
 
     For each test the trials with the best validation accuracies in its partitions are chosen (ties: the lower index):
-    nothing that saw its test tracks has a say, and temperature and threshold are settled the same way. Predictions of
-    all tests are pooled into `test`, so with folds its `n` is every track. The delivered classifier is the one that was
-    tested; with several tests it is fitted again on all tracks, from the trials best on average. The sentinel comes
-    last.
+    nothing that learned from its test tracks is considered, and temperature and threshold are fitted the same way.
+    Predictions of all tests are pooled into `test`, so with folds its `n` is every track. The delivered classifier is
+    the one that was tested; with several tests it is fitted again on all tracks, from the trials best on average. The
+    sentinel comes last.
 
     Raises `UsageError` with the first reason when every trial failed.
     """
@@ -52,44 +52,46 @@ def finish(
         reasons = [outcome.reason for outcome in ended if outcome.reason]
         raise UsageError(f"every trial failed; the first: {reasons[0] if reasons else 'there was none'}")
     folder.mkdir(parents=True, exist_ok=True)
-    whole, tracks, digest = split, manifest, manifest.digest
-    manifest, split, source = opened(recipe, manifest, split, source)
+    track_split, tracks, digest = split, manifest, manifest.digest
+    manifest, split, source = row_view(recipe, manifest, split, source)
     units = units_of_split(manifest, split)
     rounds = split.rounds
     several = len(rounds) > 1
     # What the delivered classifier learns from; with several tests, every track is learned from by some fit.
     learned = range(len(manifest.tracks)) if several else rounds[0].learned
-    bench = StudyRows(manifest=manifest, source=source, learned=learned, cache={})
-    chosen = {each.name: _best(completed, recipe.search.ensemble, each.names) for each in rounds}
+    study = StudyRows(manifest=manifest, source=source, learned=learned, cache={})
+    chosen = {test_round.name: _best(completed, recipe.search.ensemble, test_round.names) for test_round in rounds}
     final = _best(completed, recipe.search.ensemble, None) if several else chosen[rounds[0].name]
     steps = len(rounds) + several
-    verdicts = []
-    for number, each in enumerate(rounds, start=1):
-        verdict, members = examine(bench, recipe, each, chosen[each.name])
-        verdicts.append(verdict)
-        report_progress(progress, number, steps, f"tested: {each.name}")
-    # What is settled by rows says nothing of the tracks that a delivered classifier is asked about.
-    answering = Answering() if split.strategy == "rows" else settle(manifest, pooled(verdicts), recipe.answer)
+    votes = []
+    for number, test_round in enumerate(rounds, start=1):
+        round_votes, members = evaluate_round(study, recipe, test_round, chosen[test_round.name])
+        votes.append(round_votes)
+        report_progress(progress, number, steps, f"tested: {test_round.name}")
+    # What is fitted on rows does not hold for the tracks that a delivered classifier predicts.
+    rule = (
+        AnswerRule() if split.strategy == "rows" else fit_answer_rule(manifest, pooled_validation(votes), recipe.answer)
+    )
     if several:
-        members = [fit_member(bench, o, learned, usual_epochs(o, None)) for o in final]
+        members = [fit_member(study, o, learned, usual_epochs(o, None)) for o in final]
         report_progress(progress, steps, steps, "fitted on all tracks")
     elif not recipe.search.refit:
         learned = rounds[0].partitions[0].train
-    _deliver(bench, final, members, learned, folder, answering)
-    told = appraise(manifest, units, verdicts, recipe.answer, delivered=answering, seed=seed)
+    _deliver(study, final, members, learned, folder, rule)
+    appraisal = appraise(manifest, units, votes, recipe.answer, delivered=rule, seed=seed)
     return EvaluationReport(
         run_id=manifest.run_id,
         classes=manifest.classes,
-        validation=told.validation,
-        test=told.test,
-        per_partition=told.per_partition,
+        validation=appraisal.validation,
+        test=appraisal.test,
+        per_partition=appraisal.per_partition,
         chosen={name: tuple(outcome.spec.index for outcome in best) for name, best in chosen.items()},
-        predictions=told.predictions,
+        predictions=appraisal.predictions,
         scored="rows" if split.strategy == "rows" else "tracks",
         row_sides=row_sides(manifest, split) if split.strategy == "rows" else None,
-        segments=told.segments,
-        calibration=told.calibration,
-        sentinel=watched(bench, tracks, whole, final[0].spec, seed=seed),
+        segments=appraisal.segments,
+        calibration=appraisal.calibration,
+        sentinel=sentinel_of(study, tracks, track_split, final[0].spec, seed=seed),
         seconds=time.monotonic() - started,
         model=ModelVersion(
             version="",
@@ -101,8 +103,8 @@ def finish(
             members=tuple(outcome.spec for outcome in final),
             dataset_digest=digest,
             created=created,
-            test_accuracy=told.test.accuracy,
-            test_accuracy_interval=told.test.accuracy_interval,
+            test_accuracy=appraisal.test.accuracy,
+            test_accuracy_interval=appraisal.test.accuracy_interval,
             seed=seed,
         ),
     )
@@ -124,12 +126,12 @@ def _best(completed: Sequence[TrialOutcome], count: int, names: AbstractSet[str]
 
 
 def _deliver(
-    bench: StudyRows,
+    study: StudyRows,
     chosen: Sequence[TrialOutcome],
     fits: Sequence[Fit],
     learned: Sequence[int],
     folder: Path,
-    answering: Answering,
+    rule: AnswerRule,
 ) -> None:
     """Save the members and the card of a classifier."""
     members = []
@@ -137,10 +139,10 @@ def _deliver(
         name = f"member-{number}"
         (folder / name).mkdir(exist_ok=True)
         fit.model.save(folder / name)
-        key = bench.manifest.families[outcome.spec.features]
+        key = study.manifest.families[outcome.spec.features]
         members.append(Member(folder=name, features=key, trial=outcome.spec))
-    prior = tuple(float(share) for share in class_shares(bench.manifest, learned))
-    card = ClassifierCard(classes=bench.manifest.classes, prior=prior, members=tuple(members), answering=answering)
+    prior = tuple(float(share) for share in class_shares(study.manifest, learned))
+    card = ClassifierCard(classes=study.manifest.classes, prior=prior, members=tuple(members), answering=rule)
     save_classifier(card, folder)
 
 

@@ -1,4 +1,4 @@
-"""The end of a study at the bench: fit what was chosen for a test, hear what it says, ask the sentinel last."""
+"""The evaluation of a study's chosen trials on the test tracks, and the leakage sentinel on the same rows."""
 
 import statistics
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ import numpy as np
 from pipeline.arrays import Float64
 from pipeline.learning.dataset.load import Rows, RowSource, load_rows
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition, Round, Split
-from pipeline.learning.evaluation.appraisal import Verdict
-from pipeline.learning.evaluation.sentinel import watch
-from pipeline.learning.evaluation.votes import Votes, averaged
+from pipeline.learning.evaluation.appraisal import RoundVotes
+from pipeline.learning.evaluation.sentinel import run_sentinel
+from pipeline.learning.evaluation.votes import Votes, mean_votes
 from pipeline.learning.models import Fit
 from pipeline.learning.splits import units_of_split
 from pipeline.learning.splits.rows import owners
@@ -39,62 +39,64 @@ class StudyRows:
         return self.cache[features]
 
 
-def examine(bench: StudyRows, recipe: Recipe, each: Round, chosen: Sequence[TrialOutcome]) -> tuple[Verdict, list[Fit]]:
-    """Fit the chosen trials for one test; return what they say of its tracks, and the fits."""
-    manifest, refit = bench.manifest, recipe.search.refit
-    learned = each.learned if refit else each.partitions[0].train
-    fits, validation, test, heard = [], [], [], []
+def evaluate_round(
+    study: StudyRows, recipe: Recipe, test_round: Round, chosen: Sequence[TrialOutcome]
+) -> tuple[RoundVotes, list[Fit]]:
+    """Fit the chosen trials for one test; return their votes on its tracks, and the fits."""
+    manifest, refit = study.manifest, recipe.search.refit
+    learned = test_round.learned if refit else test_round.partitions[0].train
+    fits, validation, test, row_owners = [], [], [], []
     segments: dict[str, list[Votes]] = {}
     for outcome in chosen:
-        spec, rows = outcome.spec, bench.rows(outcome.spec.features)
+        spec, rows = outcome.spec, study.rows(outcome.spec.features)
         if refit:
-            fit = fit_member(bench, outcome, learned, usual_epochs(outcome, each.names))
+            fit = fit_member(study, outcome, learned, usual_epochs(outcome, test_round.names))
         else:
-            part = each.partitions[0]
+            part = test_round.partitions[0]
             fit = fit_on(spec, manifest, rows, part.train, part.validation)
         fits.append(fit)
-        validation.append(np.concatenate([_validation_votes(bench, outcome, part) for part in each.partitions]))
-        by_row = predict_rows(fit, rows, each.test)
-        heard.append(by_row.owner)
-        test.append(by_track(by_row, manifest, each.test, learned))
+        validation.append(np.concatenate([_validation_votes(study, outcome, part) for part in test_round.partitions]))
+        by_row = predict_rows(fit, rows, test_round.test)
+        row_owners.append(by_row.owner)
+        test.append(by_track(by_row, manifest, test_round.test, learned))
         if len(by_row.owner) > len(np.unique(by_row.owner)):
             segments.setdefault(spec.features, []).append(by_row)
-    validated = [track for part in each.partitions for track in part.validation]
-    verdict = Verdict(
-        name=each.name,
+    validated = [track for part in test_round.partitions for track in part.validation]
+    round_votes = RoundVotes(
+        name=test_round.name,
         validation=Votes(probabilities=np.mean(validation, axis=0), owner=np.array(validated)),
         test=Votes(
             probabilities=np.mean(test, axis=0),
-            owner=np.array(each.test),
-            heard=np.isin(each.test, np.concatenate(heard)),
+            owner=np.array(test_round.test),
+            has_rows=np.isin(test_round.test, np.concatenate(row_owners)),
         ),
-        segments={name: averaged(votes) for name, votes in segments.items()},
+        segments={name: mean_votes(votes) for name, votes in segments.items()},
     )
-    return verdict, fits
+    return round_votes, fits
 
 
-def _validation_votes(bench: StudyRows, outcome: TrialOutcome, part: Partition) -> Float64:
-    """Return what a trial said of its validation tracks, shape (tracks, classes)."""
-    told = _report_of(outcome, part.name).validation_probabilities
-    if told:
-        return np.array(told)
+def _validation_votes(study: StudyRows, outcome: TrialOutcome, part: Partition) -> Float64:
+    """Return the votes of a trial on its validation tracks, shape (tracks, classes)."""
+    probabilities = _report_of(outcome, part.name).validation_probabilities
+    if probabilities:
+        return np.array(probabilities)
     # Same seed, same data: the model of the trial again.
-    rows = bench.rows(outcome.spec.features)
-    trial = fit_on(outcome.spec, bench.manifest, rows, part.train, part.validation)
-    return predict_tracks(trial, bench.manifest, rows, part.validation, part.train)
+    rows = study.rows(outcome.spec.features)
+    trial = fit_on(outcome.spec, study.manifest, rows, part.train, part.validation)
+    return predict_tracks(trial, study.manifest, rows, part.validation, part.train)
 
 
-def watched(bench: StudyRows, tracks: DatasetManifest, split: Split, spec: TrialSpec, *, seed: int) -> Sentinel:
-    """Return what the sentinel says: of tracks, also where the study was one of rows."""
-    rows = bench.rows(spec.features)
+def sentinel_of(study: StudyRows, tracks: DatasetManifest, split: Split, spec: TrialSpec, *, seed: int) -> Sentinel:
+    """Return the sentinel of a study: over tracks, also where the study was one of rows."""
+    rows = study.rows(spec.features)
     if split.strategy == "rows":
-        rows = replace(rows, owner=owners(bench.manifest, tracks)[rows.owner])
-    return watch(tracks, units_of_split(tracks, split), rows, spec, seed=seed)
+        rows = replace(rows, owner=owners(study.manifest, tracks)[rows.owner])
+    return run_sentinel(tracks, units_of_split(tracks, split), rows, spec, seed=seed)
 
 
-def fit_member(bench: StudyRows, outcome: TrialOutcome, tracks: Sequence[int], epochs: int) -> Fit:
+def fit_member(study: StudyRows, outcome: TrialOutcome, tracks: Sequence[int], epochs: int) -> Fit:
     """Fit a chosen configuration without validation, for as many epochs as were best in its trial."""
-    return fit_on(outcome.spec, bench.manifest, bench.rows(outcome.spec.features), tracks, None, epochs=max(epochs, 1))
+    return fit_on(outcome.spec, study.manifest, study.rows(outcome.spec.features), tracks, None, epochs=max(epochs, 1))
 
 
 def _report_of(outcome: TrialOutcome, partition: str) -> FitReport:

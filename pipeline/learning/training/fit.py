@@ -1,4 +1,4 @@
-"""One fit of one configuration on some tracks, and what it says of others."""
+"""One fit of one configuration on some tracks, and its predictions of others."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +9,10 @@ from pipeline.arrays import Float64
 from pipeline.learning.dataset.load import Rows, label_indices
 from pipeline.learning.dataset.manifests import DatasetManifest
 from pipeline.learning.evaluation.votes import Votes
-from pipeline.learning.models import Fit, Labelled, model_family
+from pipeline.learning.models import Fit, LabelledRows, model_family
 from pipeline.learning.models.classifier import mean_by_track
 from pipeline.learning.study.trials import TrialSpec
-from pipeline.learning.training.row_augmentation import augmented
+from pipeline.learning.training.row_augmentation import augment_rows
 from pipeline.plans.recipe import Balance
 
 
@@ -26,10 +26,10 @@ def fit_on(
     epochs: int | None = None,
 ) -> Fit:
     """Fit one configuration on the rows of some tracks and of their augmented copies; only originals validate."""
-    taught = balanced(_labelled(manifest, rows.of(train, copies=True)), spec.balance, seed=spec.seed)
+    train_rows = balance_classes(_labelled(manifest, rows.select(train, copies=True)), spec.balance, seed=spec.seed)
     return model_family(spec.family).fit(
-        augmented(taught, spec.augment, seed=spec.seed),
-        None if validation is None else _labelled(manifest, rows.of(validation)),
+        augment_rows(train_rows, spec.augment, seed=spec.seed),
+        None if validation is None else _labelled(manifest, rows.select(validation)),
         classes=len(manifest.classes),
         hyperparameters=spec.hyperparameters,
         seed=spec.seed,
@@ -37,11 +37,11 @@ def fit_on(
     )
 
 
-def balanced(train: Labelled, balance: Balance, *, seed: int) -> Labelled:
-    """Return training rows as classes of different size shall count: weighted, repeated, or as they are.
+def balance_classes(train: LabelledRows, balance: Balance, *, seed: int) -> LabelledRows:
+    """Return training rows with classes of different size balanced: by weights, by repeated rows, or not at all.
 
     Sampling repeats the rows of smaller classes until each has as many as the largest: every row equally often, but for
-    a rest drawn at random.
+    a remainder drawn at random.
     """
     if balance != "sampling":
         return replace(train, is_weighted=balance == "weights")
@@ -49,15 +49,15 @@ def balanced(train: Labelled, balance: Balance, *, seed: int) -> Labelled:
     counts = np.bincount(train.y)
     chosen = []
     for label in np.flatnonzero(counts):
-        there = np.flatnonzero(train.y == label)
-        times, rest = divmod(int(counts.max()), len(there))
-        chosen += [*[there] * times, np.sort(random.permutation(there)[:rest])]
+        members = np.flatnonzero(train.y == label)
+        times, extra = divmod(int(counts.max()), len(members))
+        chosen += [*[members] * times, np.sort(random.permutation(members)[:extra])]
     order = np.concatenate(chosen)
-    return Labelled(x=train.x[order], y=train.y[order], is_weighted=False)
+    return LabelledRows(x=train.x[order], y=train.y[order], is_weighted=False)
 
 
-def _labelled(manifest: DatasetManifest, rows: Rows) -> Labelled:
-    return Labelled(x=rows.x, y=rows.labels(manifest))
+def _labelled(manifest: DatasetManifest, rows: Rows) -> LabelledRows:
+    return LabelledRows(x=rows.x, y=rows.labels(manifest))
 
 
 def predict_tracks(
@@ -65,7 +65,7 @@ def predict_tracks(
 ) -> Float64:
     """Return the class probabilities of some tracks, shape (tracks, classes).
 
-    Raises `ValueError` when the model says NaN: it diverged.
+    Raises `ValueError` when the model predicts NaN: it diverged.
     """
     return by_track(predict_rows(fit, rows, tracks), manifest, tracks, learned)
 
@@ -78,13 +78,13 @@ def by_track(by_row: Votes, manifest: DatasetManifest, tracks: Sequence[int], le
 def predict_rows(fit: Fit, rows: Rows, tracks: Sequence[int]) -> Votes:
     """Return the class probabilities of the rows of some tracks.
 
-    Raises `ValueError` when the model says NaN: it diverged.
+    Raises `ValueError` when the model predicts NaN: it diverged.
     """
-    asked = rows.of(tracks)
-    by_row = fit.model.probabilities(asked.x)
+    selected = rows.select(tracks)
+    by_row = fit.model.probabilities(selected.x)
     if not np.isfinite(by_row).all():
         raise ValueError("the model predicts NaN; it diverged")
-    return Votes(probabilities=by_row, owner=asked.owner)
+    return Votes(probabilities=by_row, owner=selected.owner)
 
 
 def class_shares(manifest: DatasetManifest, learned: Sequence[int]) -> Float64:

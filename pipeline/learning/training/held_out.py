@@ -1,7 +1,7 @@
-"""Keeping aside what an earlier model was tested on, so that a later one can be held against it on the same tracks.
+"""The held-out tracks of an earlier model stay held out, so that a later one is compared with it on the same tracks.
 
-A new split of a grown library would put most of those tracks among the ones that are learned from. Here they stay in
-the test, what the earlier model learned from stays out of it, and what is new lies where the new split put it.
+A new split of a grown library would put most of those tracks into training. Here they stay in the test, what the
+earlier model learned from stays out of it, and new tracks are where the new split put them.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _TRAIN, _VALIDATION, _TEST, _NOWHERE = range(4)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingExposure:
-    """What a model learned from: a track of one of these contents or groups is nothing new to it."""
+    """The contents and groups that a model learned from: their tracks are not held out."""
 
     contents: AbstractSet[str] = frozenset()
     groups: AbstractSet[str] = frozenset()
@@ -30,16 +30,16 @@ class TrainingExposure:
 
     @classmethod
     def of(cls, manifest: DatasetManifest, split: Split) -> Self:
-        """Return what the model of a study learned from.
+        """Return the exposure of the model of a study.
 
         With several partitions, the model that is delivered was fitted on all tracks.
         """
         parts = split.partitions
-        # Of rows dealt out at random, every track has some among those that were learned from.
+        # Of rows split at random, every track has some in training.
         held_out = len(parts) == 1 and split.strategy != "rows"
         tested = frozenset(parts[0].test) if held_out else frozenset[int]()
         learned = [track for at, track in enumerate(manifest.tracks) if at not in tested]
-        contents, groups = _told(learned)
+        contents, groups = _contents_and_groups(learned)
         return cls(
             contents=contents,
             groups=groups,
@@ -51,11 +51,11 @@ class TrainingExposure:
         return track.content_hash in self.contents or (track.group is not None and track.group in self.groups)
 
 
-def _told(tracks: Iterable[DatasetTrack]) -> tuple[frozenset[str], frozenset[str]]:
-    held = list(tracks)
+def _contents_and_groups(tracks: Iterable[DatasetTrack]) -> tuple[frozenset[str], frozenset[str]]:
+    listed = list(tracks)
     return (
-        frozenset(track.content_hash for track in held),
-        frozenset(track.group for track in held if track.group is not None),
+        frozenset(track.content_hash for track in listed),
+        frozenset(track.group for track in listed if track.group is not None),
     )
 
 
@@ -69,23 +69,25 @@ def keep_held_out(manifest: DatasetManifest, split: Split, earlier: TrainingExpo
     if len(split.partitions) != 1:
         return split
     units = units_of_split(manifest, split)
-    held, learned = _kinds(manifest, units, earlier)
-    before = _sides(split.partitions[0], len(manifest.tracks))
-    after = before.copy()
-    after[held] = _TEST
-    _deal(manifest, units, before, after, learned & (before == _TEST))
-    lacking = _lacking(manifest, after)
+    kept, learned = _kinds(manifest, units, earlier)
+    old_sides = _sides(split.partitions[0], len(manifest.tracks))
+    new_sides = old_sides.copy()
+    new_sides[kept] = _TEST
+    _deal(manifest, units, old_sides, new_sides, learned & (old_sides == _TEST))
+    lacking = _lacking(manifest, new_sides)
     if lacking:
         note = f"the tracks that model {name} was tested on could not be kept aside: {lacking}"
         return split.replace(notes=(*split.notes, note))
-    if (after == before).all():
+    if (new_sides == old_sides).all():
         return split
     note = (
-        f"{int(held.sum())} tracks that model {name} was tested on stayed in the test, and nothing it learned from is "
+        f"{int(kept.sum())} tracks that model {name} was tested on stayed in the test, and nothing it learned from is "
         "there, so that both can be held against each other"
     )
     moved = split.partitions[0].replace(
-        train=_positions(after == _TRAIN), validation=_positions(after == _VALIDATION), test=_positions(after == _TEST)
+        train=_positions(new_sides == _TRAIN),
+        validation=_positions(new_sides == _VALIDATION),
+        test=_positions(new_sides == _TEST),
     )
     return split.replace(partitions=(moved,), notes=(*split.notes, note))
 
@@ -98,29 +100,29 @@ def _kinds(manifest: DatasetManifest, units: Int64, earlier: TrainingExposure) -
     return np.isin(units, units[was_tested]) & ~learned, learned
 
 
-def _deal(manifest: DatasetManifest, units: Int64, before: Int64, after: Int64, leaving: Bool) -> None:
+def _deal(manifest: DatasetManifest, units: Int64, old_sides: Int64, new_sides: Int64, is_moved: Bool) -> None:
     """Move the units that leave the test to where the validation lacks tracks of their classes, else to training."""
     labels = label_indices(manifest)
     classes = len(manifest.classes)
-    wanted = np.bincount(labels[before == _VALIDATION], minlength=classes)
-    held = np.bincount(labels[(after == _VALIDATION) & ~leaving], minlength=classes)
-    going, numbers = np.unique(units[leaving], return_inverse=True)
-    table = np.zeros((len(going), classes), dtype=np.int64)
-    np.add.at(table, (numbers, labels[leaving]), 1)
-    goes = np.zeros(len(going), dtype=np.bool_)
+    target = np.bincount(labels[old_sides == _VALIDATION], minlength=classes)
+    actual = np.bincount(labels[(new_sides == _VALIDATION) & ~is_moved], minlength=classes)
+    moved_units, numbers = np.unique(units[is_moved], return_inverse=True)
+    table = np.zeros((len(moved_units), classes), dtype=np.int64)
+    np.add.at(table, (numbers, labels[is_moved]), 1)
+    to_validation = np.zeros(len(moved_units), dtype=np.bool_)
     for number, counts in enumerate(table):
-        goes[number] = (counts * (held < wanted)).sum() * 2 > counts.sum()
-        held += counts * goes[number]
-    after[leaving] = np.where(goes[numbers], _VALIDATION, _TRAIN)
+        to_validation[number] = (counts * (actual < target)).sum() * 2 > counts.sum()
+        actual += counts * to_validation[number]
+    new_sides[is_moved] = np.where(to_validation[numbers], _VALIDATION, _TRAIN)
 
 
 def _lacking(manifest: DatasetManifest, sides: Int64) -> str:
-    """Return what a parting lacks, or nothing."""
+    """Return why a division of the tracks is impossible; empty for a possible one."""
     labels = label_indices(manifest)
     for side, verb in ((_TRAIN, "learned"), (_TEST, "tested")):
-        found = np.bincount(labels[sides == side], minlength=len(manifest.classes))
-        if not found.all():
-            return f"class {manifest.classes[int(found.argmin())]} would not be {verb}"
+        counts = np.bincount(labels[sides == side], minlength=len(manifest.classes))
+        if not counts.all():
+            return f"class {manifest.classes[int(counts.argmin())]} would not be {verb}"
     return "" if (sides == _VALIDATION).any() else "nothing would be left to validate with"
 
 

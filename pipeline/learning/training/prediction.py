@@ -1,4 +1,4 @@
-"""What a registered model says of files: values for programs, tables and JSON."""
+"""The predictions of a registered model for files: values for programs, tables and JSON."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from pipeline.arrays import Float64, Int64
 from pipeline.learning.evaluation import score
-from pipeline.learning.models.classifier import Classifier, TrackSaid
+from pipeline.learning.models.classifier import Classifier, ProbabilityTimeline
 from pipeline.learning.study.results import Scores
 from pipeline.library.tracks import Failure
 from pipeline.wire import Value
 
 
 class SegmentPrediction(Value, frozen=True, kw_only=True):
-    """What a model says of a piece of a file."""
+    """The prediction of a model for a segment of a file."""
 
     start_s: float
     label: str
@@ -21,28 +21,28 @@ class SegmentPrediction(Value, frozen=True, kw_only=True):
 
 
 class TrackPrediction(Value, frozen=True, kw_only=True):
-    """What a model says of one file; of one that has no features, why."""
+    """The prediction of a model for one file, or the failure of a file without features."""
 
     path: str
     label: str | None = None
     """The most probable class; None for a file without features."""
     probability: float = 0.0
     probabilities: dict[str, float] = {}
-    """By class, the most probable first; only so many as were asked for."""
+    """By class, the most probable first; only as many as requested."""
     unsure: bool = False
-    """Whether the model abstains: the probability is below its threshold, or nothing in the file could be judged."""
+    """Whether the model abstains: the probability is below its threshold, or the file has no usable row."""
     timeline: tuple[SegmentPrediction, ...] = ()
-    """Segment by segment, as long as the rows of the finest features the model reads, or chunks where it was cut."""
+    """Segment by segment, as long as the shortest rows that the model reads, or by chunks where the file was cut."""
     duration_s: float = 0.0
     truth: str | None = None
-    """The label its owner gives, where labels were asked for."""
+    """Its own label, where labels were requested."""
     learned: bool = False
-    """Whether the model learned from this very content, so that it proves nothing."""
+    """Whether the model learned from this very content, so that it is no test."""
     failure: Failure | None = None
 
 
 class PredictionScores(Value, frozen=True, kw_only=True):
-    """How predictions of labelled files do, those left out that the model learned from."""
+    """The scores of predictions of labelled files, without those that the model learned from."""
 
     scores: Scores
     unsure: int
@@ -53,16 +53,16 @@ class PredictionScores(Value, frozen=True, kw_only=True):
     """Files whose label is no class of the model, by label; they count as wrong."""
 
 
-def predictions_of(
+def track_prediction(
     classifier: Classifier,
     path: str,
     probabilities: Float64,
-    over_time: TrackSaid,
+    over_time: ProbabilityTimeline,
     *,
     usable: bool,
     top: int | None = None,
 ) -> TrackPrediction:
-    """Return what is said of a track, from its class probabilities (classes,) and what is said of it over time."""
+    """Return the prediction of a track from its class probabilities (classes,) and its timeline."""
     classes = classifier.classes
     order = np.argsort(-probabilities, kind="stable")
     best = int(order[0])
@@ -76,8 +76,8 @@ def predictions_of(
     )
 
 
-def timeline(classes: Sequence[str], over_time: TrackSaid) -> tuple[SegmentPrediction, ...]:
-    """Return what is said of a track piece by piece."""
+def timeline(classes: Sequence[str], over_time: ProbabilityTimeline) -> tuple[SegmentPrediction, ...]:
+    """Return the predictions of a track segment by segment."""
     if not len(over_time.start_s):
         return ()
     best = over_time.probabilities.argmax(axis=1)
@@ -89,41 +89,41 @@ def timeline(classes: Sequence[str], over_time: TrackSaid) -> tuple[SegmentPredi
 
 
 class ScoreCounter:
-    """Adds up predictions of labelled files as they come; holds two numbers of each."""
+    """Counts predictions of labelled files as they come; keeps two numbers of each."""
 
     def __init__(self, classes: Sequence[str]) -> None:
         self._classes = list(classes)
         self._truth: list[int] = []
-        self._said: list[int] = []
+        self._predicted: list[int] = []
         self._unsure = 0
         self._learned = 0
         self._unknown: dict[str, int] = {}
 
-    def take(self, predictions: Iterable[TrackPrediction]) -> None:
+    def add(self, predictions: Iterable[TrackPrediction]) -> None:
         """Count predictions in."""
-        for each in predictions:
-            if each.truth is None or each.label is None:
+        for prediction in predictions:
+            if prediction.truth is None or prediction.label is None:
                 continue
-            if each.learned:
+            if prediction.learned:
                 self._learned += 1
                 continue
-            if each.truth not in self._classes:
-                self._unknown[each.truth] = self._unknown.get(each.truth, 0) + 1
-                self._classes.append(each.truth)
-            elif each.truth in self._unknown:
-                self._unknown[each.truth] += 1
-            self._truth.append(self._classes.index(each.truth))
-            self._said.append(self._classes.index(each.label))
-            self._unsure += each.unsure
+            if prediction.truth not in self._classes:
+                self._unknown[prediction.truth] = self._unknown.get(prediction.truth, 0) + 1
+                self._classes.append(prediction.truth)
+            elif prediction.truth in self._unknown:
+                self._unknown[prediction.truth] += 1
+            self._truth.append(self._classes.index(prediction.truth))
+            self._predicted.append(self._classes.index(prediction.label))
+            self._unsure += prediction.unsure
 
     def scores(self) -> PredictionScores | None:
         """Return the scores, or None when no file had a label."""
         if not self._truth and not self._learned:
             return None
         truth: Int64 = np.array(self._truth, dtype=np.int64)
-        said: Int64 = np.array(self._said, dtype=np.int64)
+        predicted: Int64 = np.array(self._predicted, dtype=np.int64)
         return PredictionScores(
-            scores=score(truth, said, self._classes),
+            scores=score(truth, predicted, self._classes),
             unsure=self._unsure,
             learned=self._learned,
             unknown=dict(self._unknown),

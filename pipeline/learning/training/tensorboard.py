@@ -1,7 +1,7 @@
 """TensorBoard logs of a trial: its curves epoch by epoch, and its hyper-parameters with its score.
 
 Written with TensorBoard's own record format and messages, which need no TensorFlow, so scikit-learn's trials have them
-as well. Logs are for the eye: where they cannot be written, the trial goes on without.
+as well. Logs are optional: where they cannot be written, the trial goes on without.
 """
 
 import logging
@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pipeline.learning.models.callbacks import listening
+from pipeline.learning.models.callbacks import epoch_listener
 from pipeline.learning.study.trials import Execution, TrialSpec
 from pipeline.plans.recipe import Scalar
 
@@ -35,8 +35,8 @@ class TrialLog:
         self._spec = spec
 
     @contextmanager
-    def fitting(self, number: int, partition: str) -> Iterator[None]:
-        """Write the epochs of the fits within as they end; what an earlier attempt left is dropped first."""
+    def log_epochs(self, number: int, partition: str) -> Iterator[None]:
+        """Write the epochs of the fits within as they end; the log of an earlier attempt is deleted first."""
         if self._folder is None:
             yield
             return
@@ -44,12 +44,12 @@ class TrialLog:
         shutil.rmtree(folder, ignore_errors=True)
         sides = {"": EventFile(folder / "train"), "val_": EventFile(folder / "validation")}
 
-        def told(epoch: int, values: Mapping[str, float]) -> None:
+        def on_epoch(epoch: int, values: Mapping[str, float]) -> None:
             for prefix, file in sides.items():
                 own = {n.removeprefix(prefix): v for n, v in values.items() if n.startswith("val_") == bool(prefix)}
                 file.scalars({f"epoch_{name}": value for name, value in own.items()}, step=epoch)
 
-        with listening(told):
+        with epoch_listener(on_epoch):
             yield
 
     def begin(self) -> None:
@@ -60,7 +60,7 @@ class TrialLog:
             about: dict[str, Scalar] = {"model": self._spec.family, "features": self._spec.features}
             EventFile(self._folder).hyperparameters({**about, **self._spec.hyperparameters})
 
-    def scored(self, execution: Execution) -> None:
+    def log_score(self, execution: Execution) -> None:
         """Write the score of an execution that completed."""
         if self._folder is not None and execution.state == "completed":
             EventFile(self._folder).scalars({"validation_accuracy": execution.objective}, step=execution.number)
@@ -78,8 +78,8 @@ class EventFile:
         """Add one value for each name."""
 
         def event(event_pb2: Any, summary_pb2: Any) -> Any:
-            told = [summary_pb2.Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
-            return event_pb2.Event(wall_time=time.time(), step=step, summary=summary_pb2.Summary(value=told))
+            summary = [summary_pb2.Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
+            return event_pb2.Event(wall_time=time.time(), step=step, summary=summary_pb2.Summary(value=summary))
 
         if values:
             self._write(event)
@@ -98,14 +98,14 @@ class EventFile:
                     session.hparams[name].number_value = value
                 else:
                     session.hparams[name].string_value = value
-            told = summary_pb2.Summary.Value(
+            summary = summary_pb2.Summary.Value(
                 tag=metadata.SESSION_START_INFO_TAG,
                 metadata=metadata.create_summary_metadata(
                     plugin_data_pb2.HParamsPluginData(session_start_info=session)
                 ),
                 tensor=metadata.NULL_TENSOR,
             )
-            return event_pb2.Event(wall_time=time.time(), summary=summary_pb2.Summary(value=[told]))
+            return event_pb2.Event(wall_time=time.time(), summary=summary_pb2.Summary(value=[summary]))
 
         self._write(event)
 
@@ -133,6 +133,6 @@ class EventFile:
 
 
 def _name(partition: str) -> str:
-    """Return a partition's name as a folder; a fold may be called anything."""
-    kept = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in partition)
-    return kept.strip(".") or "_"
+    """Return a partition's name as the name of a folder; a fold may have any name."""
+    name = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in partition)
+    return name.strip(".") or "_"

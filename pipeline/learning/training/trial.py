@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.learning.dataset.load import Rows, RowSource, label_indices, load_rows
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition, Split
 from pipeline.learning.evaluation import score
-from pipeline.learning.splits.rows import opened
+from pipeline.learning.splits.rows import row_view
 from pipeline.learning.study.trials import Execution, FitReport, TrialOutcome, TrialSpec
 from pipeline.learning.training.executions import execute
 from pipeline.learning.training.fit import fit_on, predict_tracks
@@ -17,7 +17,7 @@ from pipeline.learning.training.tensorboard import TrialLog
 from pipeline.plans.recipe import Recipe
 
 Progress = Callable[[int, int, str], None]
-"""Told after each step: steps done, steps in all, what was done."""
+"""Called after each step with the steps done, the steps in all, and what was done."""
 
 
 def run_trial(
@@ -32,37 +32,37 @@ def run_trial(
     keep: Callable[[Execution], object] = lambda _: None,
     logs: Path | None = None,
 ) -> TrialOutcome:
-    """Return how one configuration does on the validation tracks of every partition.
+    """Return the outcome of one configuration on the validation tracks of every partition.
 
-    Rows of test tracks are never asked for with one partition, and never shown to a fit that is tested on them.
+    Rows of test tracks are never read with one partition, and never given to a fit that is tested on them.
     A configuration that cannot be fitted is a failed outcome with the reason; a store that does not answer raises.
     `done` are executions of an earlier attempt, `keep` is given each new one as it ends; `logs` is a folder for
     TensorBoard.
     """
-    manifest, split, source = opened(recipe, manifest, split, source)
+    manifest, split, source = row_view(recipe, manifest, split, source)
     needed = sorted({track for part in split.partitions for track in (*part.train, *part.validation)})
     learned = sorted({track for part in split.partitions for track in part.train})
     loaded: list[Rows] = []
     log = TrialLog(logs, spec)
     log.begin()
     for execution in done:
-        log.scored(execution)
+        log.log_score(execution)
 
     def fit(seeded: TrialSpec, number: int) -> tuple[FitReport, ...]:
         if not loaded:
             loaded.append(load_rows(manifest, spec.features, source, needed, copies_of=learned))
         fits = []
-        for place, part in enumerate(split.partitions, start=1):
-            with log.fitting(number, part.name):
+        for step, part in enumerate(split.partitions, start=1):
+            with log.log_epochs(number, part.name):
                 fits.append(_validate(seeded, manifest, part, loaded[0]))
-            report_progress(progress, place, len(split.partitions), f"trial {spec.index}: {part.name}")
+            report_progress(progress, step, len(split.partitions), f"trial {spec.index}: {part.name}")
         return tuple(fits)
 
-    def ended(execution: Execution) -> None:
-        log.scored(execution)
+    def on_end(execution: Execution) -> None:
+        log.log_score(execution)
         keep(execution)
 
-    return execute(spec, recipe.search, fit, done=done, keep=ended)
+    return execute(spec, recipe.search, fit, done=done, keep=on_end)
 
 
 def _validate(spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows: Rows) -> FitReport:
@@ -72,11 +72,11 @@ def _validate(spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows:
     probabilities = predict_tracks(fit, manifest, rows, part.validation, part.train)
     truth = label_indices(manifest)[list(part.validation)]
     scores = score(truth, probabilities.argmax(axis=1), manifest.classes)
-    told = np.maximum(probabilities[np.arange(len(truth)), truth], np.finfo(np.float32).tiny)
+    likelihood = np.maximum(probabilities[np.arange(len(truth)), truth], np.finfo(np.float32).tiny)
     return FitReport(
         partition=part.name,
         validation_accuracy=scores.accuracy,
-        validation_log_loss=float(-np.log(told).mean()),
+        validation_log_loss=float(-np.log(likelihood).mean()),
         validation_confusion=scores.confusion,
         validation_probabilities=tuple(tuple(float(f"{value:.6g}") for value in row) for row in probabilities),
         epochs=fit.epochs,
@@ -87,6 +87,6 @@ def _validate(spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows:
 
 
 def report_progress(progress: Progress | None, done: int, total: int, text: str) -> None:
-    """Tell whoever wants to know how far a training is."""
+    """Call `progress`, if there is one."""
     if progress is not None:
         progress(done, total, text)

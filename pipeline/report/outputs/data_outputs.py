@@ -1,15 +1,15 @@
-"""Outputs that look at what was learned from: shares of labels, columns, files per class."""
+"""Outputs on the dataset: shares of labels, columns, files per class."""
 
 from collections import Counter
 
 import numpy as np
 
 from pipeline.learning.dataset.load import label_indices
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.report.outputs.row_figures import MOST_POINTS, columns_by_label, columns_over_index, pie
 from pipeline.report.outputs.study import Study
-from pipeline.report.view import Chart, Column, Section, Table, cut
-from pipeline.report.words import count, counted, percent
+from pipeline.report.view import Chart, Column, Section, Table, first_rows
+from pipeline.report.words import count, percent, quantity
 from pipeline.text import printable
 
 MOST_COLUMNS = 24
@@ -19,30 +19,30 @@ _ABOUT_COLUMNS = (
 )
 
 
-def label_shares(study: Study, measured: Measured) -> Section:
+def label_shares(study: Study, measurements: Measurements) -> Section:
     """Return the share of each label among rows and tracks, and the checks of the rows."""
-    del measured
+    del measurements
     rows, classes = study.rows, study.manifest.classes
-    originals = ~rows.copied
+    originals = ~rows.is_copy
     labels = label_indices(study.manifest)
     by_row = np.bincount(labels[rows.owner[originals]], minlength=len(classes))
     by_track = np.bincount(labels, minlength=len(classes))
     total = int(by_row.sum())
     shape = " x ".join(map(count, (total, *rows.x.shape[1:])))
-    dropped = f"{counted(rows.dropped, 'row')} with NaN or infinite values left out" if rows.dropped else "no row has"
+    dropped = f"{quantity(rows.dropped, 'row')} with NaN or infinite values left out" if rows.dropped else "no row has"
     words = (
         f"Rows of {printable(study.spec.features)}: an array of {shape}. "
         + (f"{dropped}." if rows.dropped else "No row holds NaN or infinite values."),
     )
-    listed, note = cut(
+    listed, note = first_rows(
         [
             (
                 printable(label),
-                count(int(by_track[place])),
-                count(int(by_row[place])),
-                percent(by_row[place] / max(total, 1)),
+                count(int(by_track[index])),
+                count(int(by_row[index])),
+                percent(by_row[index] / max(total, 1)),
             )
-            for place, label in enumerate(classes)
+            for index, label in enumerate(classes)
         ]
     )
     table = Table(
@@ -57,17 +57,17 @@ def label_shares(study: Study, measured: Measured) -> Section:
     return Section(anchor="label-shares", title="What there is of each label", words=words, blocks=(table,))
 
 
-def columns(study: Study, measured: Measured) -> Section | None:
-    """Return each column over the rows' index and by label; nothing for rows that are pictures."""
-    del measured
+def columns(study: Study, measurements: Measurements) -> Section | None:
+    """Return each column over the rows' index and by label; None for rows that are matrices."""
+    del measurements
     rows = study.rows
     if rows.x.ndim != 2:
         return None
     names = [printable(column) for column in study.features.columns[: min(MOST_COLUMNS, rows.x.shape[1])]]
-    x, y = rows.x[~rows.copied], label_indices(study.manifest)[rows.owner[~rows.copied]]
+    x, y = rows.x[~rows.is_copy], label_indices(study.manifest)[rows.owner[~rows.is_copy]]
     classes = study.manifest.classes
-    shown = f"every {len(x) // MOST_POINTS}th row" if len(x) >= 2 * MOST_POINTS else "every row"
-    caption = f"Columns over the index of the data, in the order of the tracks' paths; {shown}"
+    sampling = f"every {len(x) // MOST_POINTS}th row" if len(x) >= 2 * MOST_POINTS else "every row"
+    caption = f"Columns over the index of the data, in the order of the tracks' paths; {sampling}"
     return Section(
         anchor="columns",
         title="The features, one by one",
@@ -87,11 +87,11 @@ def columns(study: Study, measured: Measured) -> Section | None:
     )
 
 
-def files(study: Study, measured: Measured) -> Section:
+def files(study: Study, measurements: Measurements) -> Section:
     """Return a pie of the files of each class."""
-    del measured
-    # Where rows are parted, a file is listed once for each of them.
+    del measurements
+    # Where rows are split, a file is listed once for each of them.
     counts = Counter(label for _, label in {(track.path, track.label) for track in study.manifest.tracks})
     chart = Chart(svg=pie(counts, name="Pie chart of files per class"), caption="Files per class")
-    words = (f"{counted(sum(counts.values()), 'file')} in {counted(len(counts), 'class', 'classes')}.",)
+    words = (f"{quantity(sum(counts.values()), 'file')} in {quantity(len(counts), 'class', 'classes')}.",)
     return Section(anchor="files", title="Files per class", words=words, blocks=(chart,))

@@ -1,7 +1,7 @@
-"""Outputs that show single rows and what the model says of them."""
+"""Outputs on single rows and their predictions."""
 
 from pipeline.learning.dataset.load import label_indices
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.report.outputs.sound_figures import labelled_pictures
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Chart, Column, Section, Table
@@ -11,23 +11,25 @@ from pipeline.text import printable
 EXAMPLES = 10
 
 
-def examples(study: Study, measured: Measured) -> Section | None:
-    """Return pictures of rows of the test with what they are and what they were taken for."""
-    del measured
+def examples(study: Study, measurements: Measurements) -> Section | None:
+    """Return pictures of rows of the test with their true and predicted classes."""
+    del measurements
     if study.rows.x.ndim != 3 or "test" not in study.sides:
         return None
-    rows = study.rows.of(study.sample(EXAMPLES, "test"))
+    rows = study.rows.select(study.sample(EXAMPLES, "test"))
     x, owner = rows.x[:EXAMPLES], rows.owner[:EXAMPLES]
     classes = study.manifest.classes
-    said = study.trained.probabilities(x).argmax(axis=1)
+    predicted = study.trained.probabilities(x).argmax(axis=1)
     truth = label_indices(study.manifest)[owner]
     pictures = [
         (
             picture,
-            printable(classes[one]) if one == other else f"{printable(classes[one])}, said {printable(classes[other])}",
-            bool(one == other),
+            printable(classes[true])
+            if true == given
+            else f"{printable(classes[true])}, said {printable(classes[given])}",
+            bool(true == given),
         )
-        for picture, one, other in zip(x, truth, said, strict=True)
+        for picture, true, given in zip(x, truth, predicted, strict=True)
     ]
     chart = Chart(
         svg=labelled_pictures(pictures, name="Examples of the test with their predictions"),
@@ -37,11 +39,11 @@ def examples(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="examples", title="Examples", blocks=(chart,))
 
 
-def new_sounds(study: Study, measured: Measured) -> Section | None:
-    """Return what the loaded model says of sounds made after it had learned."""
-    if not measured.new_sounds:
+def new_sounds(study: Study, measurements: Measurements) -> Section | None:
+    """Return the predictions of the loaded model for sounds made after training."""
+    if not measurements.new_sounds:
         return None
-    right = sum(sound.truth == sound.label for sound in measured.new_sounds)
+    right = sum(sound.truth == sound.label for sound in measurements.new_sounds)
     table = Table(
         caption="New sounds",
         columns=(
@@ -51,11 +53,11 @@ def new_sounds(study: Study, measured: Measured) -> Section | None:
         ),
         rows=tuple(
             (printable(sound.truth), printable(sound.label), percent(sound.probability))
-            for sound in measured.new_sounds
+            for sound in measurements.new_sounds
         ),
     )
     words = (
         f"The saved model {printable(study.evaluation.model.version)} was loaded again and asked about sounds of "
-        f"another loudness and phase, made after it had learned: {right} of {len(measured.new_sounds)} right."
+        f"another loudness and phase, made after it had learned: {right} of {len(measurements.new_sounds)} right."
     )
     return Section(anchor="new-sounds", title="The loaded model on new sounds", words=(words,), blocks=(table,))

@@ -1,11 +1,11 @@
-"""Measure what the outputs of a recipe tell: once, after the study has ended and its model is delivered."""
+"""The measurements for a recipe's outputs: once, after the study has ended and its model is delivered."""
 
 from pathlib import Path
 
 from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.models.base import Fit, TrainedModel
 from pipeline.learning.models.networks import load_network
-from pipeline.learning.study.measurements import Measured, SideScores
+from pipeline.learning.study.measurements import Measurements, SideScores
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.learning.training.fit import fit_on
 from pipeline.plans.recipe import OutputName
@@ -18,42 +18,42 @@ _ANOTHER_SEED = 1_000_003
 """Added to the seed of a trial whose weights are drawn anew."""
 
 
-def measure(study: Study) -> Measured:
+def measure(study: Study) -> Measurements:
     """Return the numbers that the recipe's outputs need; models trained for them are saved in the study's folder.
 
     The test tracks are read once more, after every choice was made: nothing is chosen by what is measured here.
     """
-    told = Measured(run_id=study.manifest.run_id)
-    asked: frozenset[OutputName] = frozenset(study.recipe.outputs)
-    if "sides" in asked:
-        told = told.replace(sides=_sides(study, study.trained))
-    if "untrained" in asked and study.outcome.spec.hyperparameters.get("epochs"):
-        told = told.replace(untrained=_sides(study, _untrained(study)))
-    if "retrained" in asked:
-        told = told.replace(retrained=_sides(study, _retrained(study)))
-    if "regions" in asked:
-        told = told.replace(
+    measurements = Measurements(run_id=study.manifest.run_id)
+    outputs: frozenset[OutputName] = frozenset(study.recipe.outputs)
+    if "sides" in outputs:
+        measurements = measurements.replace(sides=_sides(study, study.trained))
+    if "untrained" in outputs and study.outcome.spec.hyperparameters.get("epochs"):
+        measurements = measurements.replace(untrained=_sides(study, _untrained(study)))
+    if "retrained" in outputs:
+        measurements = measurements.replace(retrained=_sides(study, _retrained(study)))
+    if "regions" in outputs:
+        measurements = measurements.replace(
             rivals={name: _sides(study, _rival(study, name, rival)) for name, rival in rivals(study).items()}
         )
-    if "softmax" in asked and "test" in study.sides:
-        told = _with_softmax(study, told)
-    if "new_sounds" in asked:
-        told = told.replace(new_sounds=new_sounds.tried(study))
-    return told
+    if "softmax" in outputs and "test" in study.sides:
+        measurements = _with_softmax(study, measurements)
+    if "new_sounds" in outputs:
+        measurements = measurements.replace(new_sounds=new_sounds.predict_new_sounds(study))
+    return measurements
 
 
 def rivals(study: Study) -> dict[str, TrialOutcome]:
     """Return the best trial of each activation that the delivered network does not have, by activation."""
-    found: dict[str, TrialOutcome] = {}
+    best: dict[str, TrialOutcome] = {}
     for outcome in sorted(study.outcomes, key=lambda outcome: (-outcome.objective, outcome.spec.index)):
         activation = str(outcome.spec.hyperparameters.get("activation", ""))
         if outcome.state == "completed" and activation not in {"", study.spec.hyperparameters.get("activation")}:
-            found.setdefault(activation, outcome)
-    return found
+            best.setdefault(activation, outcome)
+    return best
 
 
 def rival_folder(study: Study, activation: str) -> Path:
-    """Return where the network of another activation is kept."""
+    """Return the folder of the network of another activation."""
     return study.folder / f"rival-{activation}"
 
 
@@ -63,7 +63,7 @@ def _sides(study: Study, model: TrainedModel) -> dict[str, SideScores]:
     penalty = penalty_of(model)
     scores = {}
     for side, tracks in study.sides.items():
-        rows = study.rows.of(tracks)
+        rows = study.rows.select(tracks)
         if len(rows.x):
             truth = labels[rows.owner]
             scores[side] = side_scores(model.probabilities(rows.x), truth, study.manifest.classes, penalty=penalty)
@@ -78,8 +78,8 @@ def _untrained(study: Study) -> TrainedModel:
 def _retrained(study: Study) -> TrainedModel:
     """Return the winner, its weights drawn anew and trained again as in its trial, saved and loaded.
 
-    Built from its hyper-parameters with another seed, which is what drawing all weights of the loaded model anew
-    makes of it.
+    Built from its hyper-parameters with another seed, which is the same as drawing all weights of the loaded model
+    anew.
     """
     spec = study.spec.replace(seed=study.spec.seed + _ANOTHER_SEED)
     if study.validation:
@@ -87,29 +87,29 @@ def _retrained(study: Study) -> TrainedModel:
     else:
         epochs = max(round(sum(fit.epochs for fit in study.outcome.fits) / len(study.outcome.fits)), 1)
         fit = fit_on(spec, study.manifest, study.rows, study.learned, None, epochs=epochs)
-    return _kept(fit, study.folder / "retrained")
+    return _saved(fit, study.folder / "retrained")
 
 
 def _rival(study: Study, activation: str, outcome: TrialOutcome) -> TrainedModel:
     """Return the network of another activation, learned from what the delivered one learned from."""
     fit = fit_on(outcome.spec, study.manifest, study.rows, study.learned, None)
-    return _kept(fit, rival_folder(study, activation))
+    return _saved(fit, rival_folder(study, activation))
 
 
-def _kept(fit: Fit, folder: Path) -> TrainedModel:
-    """Save a network and return what its file has."""
+def _saved(fit: Fit, folder: Path) -> TrainedModel:
+    """Save a network and return the one that its file has."""
     folder.mkdir(parents=True, exist_ok=True)
     fit.model.save(folder)
     return load_network(folder)
 
 
-def _with_softmax(study: Study, told: Measured) -> Measured:
-    """Return the probabilities of some rows of the test, and their true classes."""
-    rows = study.rows.of(study.sample(SOFTMAX_ROWS, "test"))
+def _with_softmax(study: Study, measurements: Measurements) -> Measurements:
+    """Return the measurements with the probabilities of some rows of the test, and their true classes."""
+    rows = study.rows.select(study.sample(SOFTMAX_ROWS, "test"))
     step = max(len(rows.x) // SOFTMAX_ROWS, 1)
     x, owner = rows.x[::step][:SOFTMAX_ROWS], rows.owner[::step][:SOFTMAX_ROWS]
-    said = study.trained.probabilities(x)
-    return told.replace(
-        softmax=tuple(tuple(float(value) for value in row) for row in said),
+    probabilities = study.trained.probabilities(x)
+    return measurements.replace(
+        softmax=tuple(tuple(float(value) for value in row) for row in probabilities),
         softmax_truth=tuple(int(label) for label in label_indices(study.manifest)[owner]),
     )

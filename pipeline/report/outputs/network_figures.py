@@ -1,4 +1,4 @@
-"""Pictures of networks: their layers one below the other, and the regions that a boundary parts the plane into."""
+"""Pictures of networks: their layers one below the other, and decision regions in the plane."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,11 +7,22 @@ import numpy as np
 from matplotlib.patches import FancyBboxPatch
 
 from pipeline.arrays import Float32, Float64, Int64
-from pipeline.report.outputs.svg import INK, LINE, MUTED, PAINT, SERIES, WIDTH_IN, colour, panels, short, svg
+from pipeline.report.outputs.svg import (
+    INK,
+    LINE,
+    MUTED,
+    PAINT,
+    SERIES,
+    WIDTH_IN,
+    colour,
+    panels,
+    short_name,
+    svg_element,
+)
 
 
 class LayerFacts(NamedTuple):
-    """One layer as a box: what it is, the shape of what it gives, its parameters."""
+    """One layer as a box: its kind and words, the shape of its output, its parameters."""
 
     kind: str
     words: str
@@ -35,12 +46,12 @@ def layers_chart(layers: Sequence[LayerFacts], *, name: str) -> str:
     with panels(1, 1, panel_in=(WIDTH_IN, 0.3 + step * len(layers)), width_in=WIDTH_IN) as (figure, (axes,)):
         axes.set(xlim=(0, 10), ylim=(len(layers), -0.1))
         axes.set_axis_off()
-        for place, layer in enumerate(layers):
-            place_of = _COLOURS.get(layer.kind)
-            fill = LINE if place_of is None else colour(place_of)
+        for row, layer in enumerate(layers):
+            colour_index = _COLOURS.get(layer.kind)
+            fill = LINE if colour_index is None else colour(colour_index)
             axes.add_patch(
                 FancyBboxPatch(
-                    (0.15, place + 0.08),
+                    (0.15, row + 0.08),
                     6.0,
                     0.64,
                     boxstyle="round,pad=0,rounding_size=0.12",
@@ -49,18 +60,18 @@ def layers_chart(layers: Sequence[LayerFacts], *, name: str) -> str:
                     linewidth=0,
                 )
             )
-            axes.text(0.4, place + 0.4, layer.words, va="center", fontsize=8.5, color=INK)
-            axes.text(6.4, place + 0.4, layer.shape, va="center", fontsize=8, color=MUTED)
+            axes.text(0.4, row + 0.4, layer.words, va="center", fontsize=8.5, color=INK)
+            axes.text(6.4, row + 0.4, layer.shape, va="center", fontsize=8, color=MUTED)
             if layer.parameters:
-                axes.text(9.95, place + 0.4, f"{layer.parameters:,}", va="center", ha="right", fontsize=8, color=MUTED)
-            if place:
+                axes.text(9.95, row + 0.4, f"{layer.parameters:,}", va="center", ha="right", fontsize=8, color=MUTED)
+            if row:
                 axes.annotate(
                     "",
-                    (3.15, place + 0.08),
-                    (3.15, place - 0.28),
+                    (3.15, row + 0.08),
+                    (3.15, row - 0.28),
                     arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0},
                 )
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 class Region(NamedTuple):
@@ -75,8 +86,8 @@ class Region(NamedTuple):
 def regions_chart(regions: Sequence[Region], grid: Float64, classes: Sequence[str], *, name: str) -> str:
     """Return decision regions over the plane, side by side, with their points; `grid` (steps,) is that of both axes."""
     across = min(2, len(regions))
-    with panels(-(-len(regions) // across), across, panel_in=(4.2, 4.2)) as (figure, drawn):
-        for axes, region in zip(drawn, regions, strict=False):
+    with panels(-(-len(regions) // across), across, panel_in=(4.2, 4.2)) as (figure, axes_list):
+        for axes, region in zip(axes_list, regions, strict=False):
             for label in range(2):
                 of_class = region.y == label
                 axes.plot(
@@ -93,13 +104,15 @@ def regions_chart(regions: Sequence[Region], grid: Float64, classes: Sequence[st
             axes.contour(grid, grid, region.second, levels=(0.5,), colors=(INK,), linewidths=1)
             axes.set(title=region.title, xlabel="x0", ylabel="x1", aspect="equal")
             axes.set(xlim=(grid[0], grid[-1]), ylim=(grid[0], grid[-1]))
-        for axes in drawn[len(regions) :]:
+        for axes in axes_list[len(regions) :]:
             axes.set_axis_off()
-        handles = [axes.plot([], [], "o", color=colour(label), label=short(classes[label]))[0] for label in range(2)]
+        handles = [
+            axes.plot([], [], "o", color=colour(label), label=short_name(classes[label]))[0] for label in range(2)
+        ]
         figure.legend(handles=handles, loc="outside lower left", ncols=2, title="class", title_fontsize=9)
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def grid_of(low: float, high: float, step: float) -> Float64:
-    """Return the places of one axis from low to high, both included, shape (steps,)."""
+    """Return the points of one axis from low to high, both included, shape (steps,)."""
     return np.linspace(low, high, round((high - low) / step) + 1)

@@ -1,4 +1,4 @@
-"""Outputs that look into the network: its layers, its weights, the layouts there are, the regions it parts."""
+"""Outputs on the network: its layers, its weights, the layouts of the search, its decision regions."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,14 +9,14 @@ from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.models.base import TrainedModel
 from pipeline.learning.models.families.dense_boundary import LAYOUTS, layout_name, parameter_count
 from pipeline.learning.models.networks import load_network
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.report.outputs.measurements import rival_folder
 from pipeline.report.outputs.network_figures import LayerFacts, Region, grid_of, layers_chart, regions_chart
 from pipeline.report.outputs.row_outputs import scores_table
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Listing, Section, Table
-from pipeline.report.words import MISSING, count, counted, percent
-from pipeline.text import printable
+from pipeline.report.words import count, percent, quantity
+from pipeline.text import MISSING, printable
 
 GRID = (-6.0, 6.0, 0.05)
 """From, to, step of both axes of the decision regions."""
@@ -25,9 +25,9 @@ POINTS = 1_500
 MOST_WEIGHTS = 500
 
 
-def layers(study: Study, measured: Measured) -> Section | None:
+def layers(study: Study, measurements: Measurements) -> Section | None:
     """Return a picture of the layers and the network's summary."""
-    del measured
+    del measurements
     network = _network(study.trained)
     if network is None:
         return None
@@ -49,22 +49,22 @@ def layers(study: Study, measured: Measured) -> Section | None:
             Column(title="Parameters", is_number=True),
         ),
         rows=tuple(
-            (printable(operation.name), of.words, of.shape, count(of.parameters))
-            for operation, of in zip(network.operations, facts, strict=True)
+            (printable(operation.name), layer.words, layer.shape, count(layer.parameters))
+            for operation, layer in zip(network.operations, facts, strict=True)
         ),
         note=f"{count(total)} parameters: {count(trained)} trained, {count(total - trained)} not.",
     )
     return Section(anchor="layers", title="The network", words=words, blocks=(chart, summary))
 
 
-def weights(study: Study, measured: Measured) -> Section | None:
+def weights(study: Study, measurements: Measurements) -> Section | None:
     """Return every trained number of a small network."""
-    del measured
+    del measurements
     network = _network(study.trained)
     if network is None:
         return None
     trained = sum(int(np.prod(weight.shape)) for weight in network.trainable_weights)
-    words = [f"{counted(trained, 'trainable weight')}."]
+    words = [f"{quantity(trained, 'trainable weight')}."]
     if trained > MOST_WEIGHTS:
         words.append("Too many to read; they are in the model's file.")
         return Section(anchor="weights", title="Weights", words=tuple(words))
@@ -80,26 +80,26 @@ def weights(study: Study, measured: Measured) -> Section | None:
     )
 
 
-def layouts(study: Study, measured: Measured) -> Section:
-    """Return the layouts there are with their numbers of parameters, and what came of those that were tried."""
-    del measured
+def layouts(study: Study, measurements: Measurements) -> Section:
+    """Return the layouts there are with their numbers of parameters, and the accuracies of those in trials."""
+    del measurements
     features = study.rows.x.shape[-1]
-    tried: dict[str, list[str]] = {}
+    accuracies: dict[str, list[str]] = {}
     for outcome in study.outcomes:
         name = str(outcome.spec.hyperparameters.get("layout", ""))
         if outcome.state == "completed":
             activation = printable(str(outcome.spec.hyperparameters.get("activation", "")))
-            tried.setdefault(name, []).append(f"{activation} {percent(outcome.objective)}")
+            accuracies.setdefault(name, []).append(f"{activation} {percent(outcome.objective)}")
     rows = tuple(
         (
             layout_name(layout),
             count(parameter_count(layout, features=features)),
-            ", ".join(tried.get(layout_name(layout), [])) or MISSING,
+            ", ".join(accuracies.get(layout_name(layout), [])) or MISSING,
         )
         for layout in LAYOUTS
     )
     table = Table(
-        caption=f"Layouts of the hidden layers, for {counted(features, 'feature')}",
+        caption=f"Layouts of the hidden layers, for {quantity(features, 'feature')}",
         columns=(
             Column(title="Units"),
             Column(title="Parameters", is_number=True),
@@ -111,32 +111,32 @@ def layouts(study: Study, measured: Measured) -> Section:
     return Section(anchor="layouts", title="Eighteen layouts", words=words, blocks=(table,))
 
 
-def regions(study: Study, measured: Measured) -> Section | None:
+def regions(study: Study, measurements: Measurements) -> Section | None:
     """Return the decision regions of the network and of its rivals, with points of the training and the test."""
     if study.rows.x.shape[1:] != (2,) or len(study.manifest.classes) != 2:
         return None
     grid = grid_of(*GRID)
     blocks: list[Block] = []
     models: dict[str, TrainedModel] = {_activation(study): study.trained}
-    models |= {name: load_network(rival_folder(study, name)) for name in measured.rivals}
+    models |= {name: load_network(rival_folder(study, name)) for name in measurements.rivals}
     for side in ("training", "test"):
-        rows = study.rows.of(study.sample(POINTS, side))
+        rows = study.rows.select(study.sample(POINTS, side))
         if not len(rows.x):
             continue
         y = label_indices(study.manifest)[rows.owner]
-        drawn = [Region(f"{name}, {side} points", _over(model, grid), rows.x, y) for name, model in models.items()]
+        plots = [Region(f"{name}, {side} points", _over(model, grid), rows.x, y) for name, model in models.items()]
         blocks.append(
             Chart(
-                svg=regions_chart(drawn, grid, study.manifest.classes, name=f"Decision regions with {side} points"),
+                svg=regions_chart(plots, grid, study.manifest.classes, name=f"Decision regions with {side} points"),
                 caption=f"Decision regions on the grid {GRID[0]:g} to {GRID[1]:g}, step {GRID[2]:g}, and "
-                f"{counted(len(rows.x), 'point')} of the {side}",
+                f"{quantity(len(rows.x), 'point')} of the {side}",
                 is_wide=True,
             )
         )
-    for name, sides in measured.rivals.items():
+    for name, sides in measurements.rivals.items():
         blocks.append(scores_table(sides, caption=f"The best network with {printable(name)}: scores of each side"))
     words = ["The line is where the network is undecided."]
-    if measured.rivals:
+    if measurements.rivals:
         words.append(
             "The networks of other activations learned from the same points; the one that was delivered is the best in "
             "validation, and the others' test scores chose nothing."
@@ -151,8 +151,8 @@ def _activation(study: Study) -> str:
 def _over(model: TrainedModel, grid: np.ndarray) -> np.ndarray:
     """Return the probability of the second class over the plane, (steps, steps): rows are the second axis."""
     across, up = np.meshgrid(grid, grid)
-    places = np.column_stack([across.ravel(), up.ravel()]).astype(np.float32)
-    return model.probabilities(places)[:, 1].reshape(across.shape)
+    points = np.column_stack([across.ravel(), up.ravel()]).astype(np.float32)
+    return model.probabilities(points)[:, 1].reshape(across.shape)
 
 
 def _network(model: TrainedModel) -> Any:
@@ -162,8 +162,8 @@ def _network(model: TrainedModel) -> Any:
 
 def _facts(operation: Any) -> LayerFacts:
     kind = type(operation).__name__
-    tell = _WORDS.get(kind)
-    words = tell(operation.get_config()) if tell else kind
+    describe = _WORDS.get(kind)
+    words = describe(operation.get_config()) if describe else kind
     shape = " x ".join(str(size) for size in operation.output.shape[1:])
     return LayerFacts(
         kind, printable(words), shape, sum(int(np.prod(w.shape)) for w in getattr(operation, "weights", ()))
@@ -175,11 +175,11 @@ def _by(sizes: Any) -> str:
 
 
 _WORDS: Mapping[str, Callable[[dict[str, Any]], str]] = {
-    "Conv2D": lambda of: f"Conv2D {of['filters']} of {_by(of['kernel_size'])}, {of['activation']}",
-    "MaxPooling2D": lambda of: f"max-pool {_by(of['pool_size'])}, stride {of['strides'][0]}",
+    "Conv2D": lambda config: f"Conv2D {config['filters']} of {_by(config['kernel_size'])}, {config['activation']}",
+    "MaxPooling2D": lambda config: f"max-pool {_by(config['pool_size'])}, stride {config['strides'][0]}",
     "BatchNormalization": lambda _: "batch normalisation",
-    "Dense": lambda of: f"Dense {of['units']}, {of['activation']}",
-    "Dropout": lambda of: f"dropout {of['rate']:g}",
+    "Dense": lambda config: f"Dense {config['units']}, {config['activation']}",
+    "Dropout": lambda config: f"dropout {config['rate']:g}",
     "Normalization": lambda _: "standardised by the training rows",
     "InputLayer": lambda _: "input",
     "Clip": lambda _: "clipped",

@@ -1,4 +1,4 @@
-"""The saved model, loaded again and tried on sounds that did not exist when it learned (T5)."""
+"""The saved model, loaded again, on sounds that were made after training (T5)."""
 
 import numpy as np
 
@@ -15,13 +15,13 @@ _QUIETER = 0.5
 _ROUNDS = 2
 
 
-def tried(study: Study) -> tuple[NewSound, ...]:
-    """Return what the loaded classifier says of each note, of another loudness and phase, and of silence."""
+def predict_new_sounds(study: Study) -> tuple[NewSound, ...]:
+    """Return the loaded classifier's predictions of each note, of another loudness and phase, and of silence."""
     plan = study.recipe.library
     if not isinstance(plan, TonesPlan):
         return ()
     random = np.random.default_rng([study.split.seed % 2**64, 0x746F6E])
-    told = []
+    predictions = []
     for name in [*NOTES, "silence"] * _ROUNDS:
         truth = name if plan.labels == "notes" else "silence" if name == "silence" else "sound"
         if truth not in study.manifest.classes:
@@ -40,7 +40,9 @@ def tried(study: Study) -> tuple[NewSound, ...]:
         stored = np.round(samples * 32_767) / 32_768
         audio = Audio(samples=stored[:, np.newaxis].astype(np.float32), sample_rate_hz=plan.sample_rate_hz)
         rows = compute(family(study.spec.features), audio).values
-        said = study.classifier.probabilities({key: [rows] for key in study.classifier.features})[0]
-        best = int(said.argmax())
-        told.append(NewSound(truth=truth, label=study.classifier.classes[best], probability=float(said[best])))
-    return tuple(told)
+        probabilities = study.classifier.probabilities({key: [rows] for key in study.classifier.features})[0]
+        best = int(probabilities.argmax())
+        predictions.append(
+            NewSound(truth=truth, label=study.classifier.classes[best], probability=float(probabilities[best]))
+        )
+    return tuple(predictions)

@@ -18,8 +18,8 @@ from pipeline.report.outputs.svg import (
     WIDTH_IN,
     colour,
     panels,
-    short,
-    svg,
+    short_name,
+    svg_element,
 )
 from pipeline.report.words import percent
 
@@ -31,11 +31,11 @@ MOST_POINTS = 6_000
 def columns_over_index(x: Float32, y: Int64, columns: Sequence[str], classes: Sequence[str], *, name: str) -> str:
     """Return each column of rows (rows, columns) over the rows' index, coloured by class."""
     step = max(len(x) // MOST_POINTS, 1)
-    places = np.arange(0, len(x), step)
-    with panels(-(-len(columns) // _ACROSS), _ACROSS, panel_in=(2.8, 1.55)) as (figure, drawn):
-        for axes, (number, column) in zip(drawn, enumerate(columns), strict=False):
+    indices = np.arange(0, len(x), step)
+    with panels(-(-len(columns) // _ACROSS), _ACROSS, panel_in=(2.8, 1.55)) as (figure, axes_list):
+        for axes, (number, column) in zip(axes_list, enumerate(columns), strict=False):
             for label in range(len(classes)):
-                of_class = places[y[places] == label]
+                of_class = indices[y[indices] == label]
                 axes.plot(
                     of_class,
                     x[of_class, number],
@@ -47,16 +47,16 @@ def columns_over_index(x: Float32, y: Int64, columns: Sequence[str], classes: Se
             axes.set_title(column)
             axes.tick_params(labelsize=7.5)
             axes.grid(axis="y")
-        for axes in drawn[len(columns) :]:
+        for axes in axes_list[len(columns) :]:
             axes.set_axis_off()
         _legend(figure, classes, PAINT)
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def columns_by_label(x: Float32, y: Int64, columns: Sequence[str], classes: Sequence[str], *, name: str) -> str:
     """Return each column's quartiles and 5th to 95th percentile by class."""
-    with panels(-(-len(columns) // _ACROSS), _ACROSS, panel_in=(2.8, 1.55)) as (figure, drawn):
-        for axes, (number, column) in zip(drawn, enumerate(columns), strict=False):
+    with panels(-(-len(columns) // _ACROSS), _ACROSS, panel_in=(2.8, 1.55)) as (figure, axes_list):
+        for axes, (number, column) in zip(axes_list, enumerate(columns), strict=False):
             for label in range(len(classes)):
                 values = x[y == label, number]
                 if not len(values):
@@ -66,14 +66,14 @@ def columns_by_label(x: Float32, y: Int64, columns: Sequence[str], classes: Sequ
                 axes.bar(label, third - first, bottom=first, width=0.5, color=colour(label), alpha=0.55)
                 axes.hlines(middle, label - 0.25, label + 0.25, color=colour(label), linewidth=2)
             axes.set_title(column)
-            axes.set_xticks(range(len(classes)), [short(label) for label in classes] if len(classes) <= 4 else [])
+            axes.set_xticks(range(len(classes)), [short_name(label) for label in classes] if len(classes) <= 4 else [])
             axes.tick_params(labelsize=7.5)
             axes.grid(axis="y")
-        for axes in drawn[len(columns) :]:
+        for axes in axes_list[len(columns) :]:
             axes.set_axis_off()
         if len(classes) > 4:
             _legend(figure, classes, SERIES)
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def pie(counts: Mapping[str, int], *, name: str) -> str:
@@ -83,39 +83,39 @@ def pie(counts: Mapping[str, int], *, name: str) -> str:
     with panels(1, 1, panel_in=(WIDTH_IN, 3.6), width_in=WIDTH_IN) as (figure, (axes,)):
         wedges, _ = axes.pie(
             [counts[label] for label in labels],
-            labels=[f"{short(label)} {percent(counts[label] / total)}" for label in labels],
+            labels=[f"{short_name(label)} {percent(counts[label] / total)}" for label in labels],
             startangle=90,
             counterclock=False,
             wedgeprops={"edgecolor": "white", "linewidth": 0.8},
             textprops={"fontsize": 8.5},
         )
-        for place, wedge in enumerate(wedges):
-            wedge.set_facecolor(colour(place))
+        for index, wedge in enumerate(wedges):
+            wedge.set_facecolor(colour(index))
             # Round by round of the colours paler: neighbours stay apart.
-            wedge.set_alpha(1.0 - 0.3 * (place // len(SERIES) % 3))
-        return svg(figure, name)
+            wedge.set_alpha(1.0 - 0.3 * (index // len(SERIES) % 3))
+        return svg_element(figure, name)
 
 
-def softmax_chart(said: Float64, truth: Int64, classes: Sequence[str], *, name: str) -> str:
+def softmax_chart(probabilities: Float64, truth: Int64, classes: Sequence[str], *, name: str) -> str:
     """Return the class probabilities (rows, classes) of some rows as points over their index, the truth at 1."""
-    with panels(len(classes), 1, panel_in=(WIDE_IN, 1.15)) as (figure, drawn):
-        places = np.arange(len(said))
-        for label, axes in enumerate(drawn):
-            axes.vlines(places, 0, said[:, label], color=LINE, linewidth=0.8)
-            axes.plot(places, said[:, label], ".", markersize=5, color=colour(label))
+    with panels(len(classes), 1, panel_in=(WIDE_IN, 1.15)) as (figure, axes_list):
+        indices = np.arange(len(probabilities))
+        for label, axes in enumerate(axes_list):
+            axes.vlines(indices, 0, probabilities[:, label], color=LINE, linewidth=0.8)
+            axes.plot(indices, probabilities[:, label], ".", markersize=5, color=colour(label))
             is_true = truth == label
-            axes.plot(places[is_true], np.ones(is_true.sum()), "o", markersize=5, fillstyle="none", color=MUTED)
-            axes.set(ylim=(-0.08, 1.15), yticks=(0, 0.5, 1), title=short(classes[label]))
+            axes.plot(indices[is_true], np.ones(is_true.sum()), "o", markersize=5, fillstyle="none", color=MUTED)
+            axes.set(ylim=(-0.08, 1.15), yticks=(0, 0.5, 1), title=short_name(classes[label]))
             axes.tick_params(labelsize=7.5)
-        drawn[-1].set_xlabel("entry of the test")
-        return svg(figure, name)
+        axes_list[-1].set_xlabel("entry of the test")
+        return svg_element(figure, name)
 
 
 def confusion_in_percent(confusion: Sequence[Sequence[int]], classes: Sequence[str], *, name: str) -> str:
     """Return a confusion matrix in per cent of each true label; with few classes also in per cent of all rows."""
     counts = np.asarray(confusion, dtype=np.float64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    of_all = counts / max(counts.sum(), 1)
+    of_total = counts / max(counts.sum(), 1)
     n = len(classes)
     cell_in = 0.62 if n <= 6 else 0.4
     side_in = max(1.5 + cell_in * n, 2.6)
@@ -136,22 +136,22 @@ def confusion_in_percent(confusion: Sequence[Sequence[int]], classes: Sequence[s
                 axes.text(
                     given,
                     true + 0.24,
-                    f"{100 * of_all[true, given]:.1f}",
+                    f"{100 * of_total[true, given]:.1f}",
                     ha="center",
                     va="center",
                     color=colour_of,
                     fontsize=6.5,
                 )
         axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5), xlabel="label given", ylabel="true label", aspect="equal")
-        names = [short(label) for label in classes]
+        names = [short_name(label) for label in classes]
         upright = max(map(len, names)) * 6 <= cell_in * 72
         axes.set_xticks(range(n), names, rotation=0 if upright else 45, ha="center" if upright else "right")
         axes.set_yticks(range(n), names)
         axes.tick_params(length=0, labelcolor=INK)
         axes.spines[:].set_visible(False)
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def _legend(figure: Figure, classes: Sequence[str], colours: Sequence[str]) -> None:
-    patches = [Patch(color=colour(place, colours), label=short(label)) for place, label in enumerate(classes)]
+    patches = [Patch(color=colour(index, colours), label=short_name(label)) for index, label in enumerate(classes)]
     figure.legend(handles=patches, loc="outside lower left", ncols=6, handlelength=1, handleheight=1)

@@ -1,16 +1,16 @@
-"""Outputs that tell how the model does on the rows of each side, and what training made of it."""
+"""Outputs on the scores of the rows of each side, before and after training."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.learning.study.measurements import Measured, SideScores
+from pipeline.learning.study.measurements import Measurements, SideScores
 from pipeline.report.charts import MOST_CELLS
 from pipeline.report.outputs.row_figures import confusion_in_percent, softmax_chart
 from pipeline.report.outputs.study import Study
-from pipeline.report.view import Block, Chart, Column, Section, Table, cut
-from pipeline.report.words import MISSING, count, counted, percent
-from pipeline.text import printable
+from pipeline.report.view import Block, Chart, Column, Section, Table, first_rows
+from pipeline.report.words import count, percent, quantity
+from pipeline.text import MISSING, printable
 
 _NOT_TRACKS = "Rows count here, each by itself, where the scores above count tracks."
 _COST = "Cost is the cross-entropy and the penalties on weights, if there are any."
@@ -20,16 +20,16 @@ _ABOUT_RETRAINED = (
 )
 
 
-def sides(study: Study, measured: Measured) -> Section | None:
+def sides(study: Study, measurements: Measurements) -> Section | None:
     """Return costs, accuracies and confusion matrices of each side, and the scores of each class on the last one."""
-    if not measured.sides:
+    if not measurements.sides:
         return None
-    blocks: list[Block] = [scores_table(measured.sides, caption="Scores on the rows of each side")]
-    last, scores = list(measured.sides.items())[-1]
+    blocks: list[Block] = [scores_table(measurements.sides, caption="Scores on the rows of each side")]
+    last, scores = list(measurements.sides.items())[-1]
     blocks.append(_class_table(scores, caption=f"Scores of each class, {last} rows"))
     classes = study.manifest.classes
     if len(classes) <= MOST_CELLS:
-        blocks += [_confusion(side, told, classes) for side, told in measured.sides.items()]
+        blocks += [_confusion(side, each, classes) for side, each in measurements.sides.items()]
     words = [_COST if study.evaluation.scored == "rows" else f"{_NOT_TRACKS} {_COST}"]
     if len(study.manifest.classes) == 2:
         words.append(
@@ -44,23 +44,24 @@ def sides(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="sides", title="Row by row", words=tuple(words), blocks=tuple(blocks))
 
 
-def softmax(study: Study, measured: Measured) -> Section | None:
-    """Return what the model says of some rows of the test against the truth."""
-    if not measured.softmax:
+def softmax(study: Study, measurements: Measurements) -> Section | None:
+    """Return the probabilities of some rows of the test against the truth."""
+    if not measurements.softmax:
         return None
-    said, truth = np.array(measured.softmax), np.array(measured.softmax_truth)
+    probabilities, truth = np.array(measurements.softmax), np.array(measurements.softmax_truth)
+    entries = quantity(len(probabilities), "entry", "entries")
     chart = Chart(
-        svg=softmax_chart(said, truth, study.manifest.classes, name="Model outputs against truth"),
-        caption=f"Outputs of {counted(len(said), 'entry', 'entries')} of the test; a ring marks the true class",
+        svg=softmax_chart(probabilities, truth, study.manifest.classes, name="Model outputs against truth"),
+        caption=f"Outputs of {entries} of the test; a ring marks the true class",
         is_wide=True,
     )
     words = ("Drawn at random, in the order of the data. A dot inside its ring is a sure and right answer.",)
     return Section(anchor="softmax", title="Outputs against truth", words=words, blocks=(chart,))
 
 
-def untrained(study: Study, measured: Measured) -> Section | None:
+def untrained(study: Study, measurements: Measurements) -> Section | None:
     """Return the accuracies before and after training."""
-    if not measured.untrained:
+    if not measurements.untrained:
         return None
     guessing = percent(1 / len(study.manifest.classes))
     table = Table(
@@ -72,26 +73,26 @@ def untrained(study: Study, measured: Measured) -> Section | None:
         rows=tuple(
             (
                 side.capitalize(),
-                percent(before.accuracy),
-                percent(measured.sides[side].accuracy) if side in measured.sides else MISSING,
-                count(before.rows),
+                percent(scores_before.accuracy),
+                percent(measurements.sides[side].accuracy) if side in measurements.sides else MISSING,
+                count(scores_before.rows),
             )
-            for side, before in measured.untrained.items()
+            for side, scores_before in measurements.untrained.items()
         ),
     )
     words = (f"Before its first epoch the network guesses; guessing would be right for {guessing}.",)
     return Section(anchor="untrained", title="Before and after training", words=words, blocks=(table,))
 
 
-def retrained(study: Study, measured: Measured) -> Section | None:
+def retrained(study: Study, measurements: Measurements) -> Section | None:
     """Return the scores of the winner whose weights were drawn anew and trained again."""
-    if not measured.retrained:
+    if not measurements.retrained:
         return None
     words = (
         _ABOUT_RETRAINED,
         f"It lies beside the run: {printable(str(study.folder / 'retrained'))}.",
     )
-    table = scores_table(measured.retrained, caption="The winner trained again: scores on the rows of each side")
+    table = scores_table(measurements.retrained, caption="The winner trained again: scores on the rows of each side")
     return Section(anchor="retrained", title="Trained again", words=words, blocks=(table,))
 
 
@@ -118,12 +119,12 @@ def scores_table(scores: Mapping[str, SideScores], *, caption: str) -> Table:
         rows=tuple(
             (
                 printable(name),
-                f"{told.cost:.4f}",
-                f"{told.cross_entropy:.4f}",
-                *(percent(share) for share in (told.accuracy, told.diagonal, told.precision, told.recall, told.f1)),
-                count(told.rows),
+                f"{each.cost:.4f}",
+                f"{each.cross_entropy:.4f}",
+                *(percent(share) for share in (each.accuracy, each.diagonal, each.precision, each.recall, each.f1)),
+                count(each.rows),
             )
-            for name, told in scores.items()
+            for name, each in scores.items()
         ),
         note="Precision, recall and F1 are means over the classes, weighted by their rows.",
     )
@@ -131,14 +132,14 @@ def scores_table(scores: Mapping[str, SideScores], *, caption: str) -> Table:
 
 def _class_table(scores: SideScores, *, caption: str) -> Table:
     """Return the classification report of a side."""
-    rows, note = cut(
+    rows, note = first_rows(
         [
-            (printable(label), percent(told.precision), percent(told.recall), percent(told.f1), count(told.n))
-            for label, told in scores.per_class.items()
+            (printable(label), percent(each.precision), percent(each.recall), percent(each.f1), count(each.n))
+            for label, each in scores.per_class.items()
         ]
     )
     per_class = scores.per_class.values()
-    macro = [sum(getattr(told, name) for told in per_class) / len(per_class) for name in ("precision", "recall", "f1")]
+    macro = [sum(getattr(each, name) for each in per_class) / len(per_class) for name in ("precision", "recall", "f1")]
     means = (
         ("mean of the classes", *map(percent, macro), count(scores.rows)),
         ("weighted mean", percent(scores.precision), percent(scores.recall), percent(scores.f1), count(scores.rows)),

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.plans.recipe import OutputName
 from pipeline.report.outputs import data_outputs, example_outputs, network_outputs, row_outputs, sound_outputs
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Section
 from pipeline.text import printable
 
-_OUTPUTS: Mapping[OutputName, Callable[[Study, Measured], Section | None]] = {
+OUTPUTS: Mapping[OutputName, Callable[[Study, Measurements], Section | None]] = {
     "label_shares": data_outputs.label_shares,
     "columns": data_outputs.columns,
     "files": data_outputs.files,
@@ -30,10 +30,10 @@ _OUTPUTS: Mapping[OutputName, Callable[[Study, Measured], Section | None]] = {
 }
 
 
-def sections(study: Study, measured: Measured) -> tuple[Section, ...]:
-    """Return the sections of the recipe's outputs; without those that have nothing to show of this study."""
-    if measured.trouble:
-        words = (f"Could not be made: {printable(measured.trouble)}.",)
+def sections(study: Study, measurements: Measurements) -> tuple[Section, ...]:
+    """Return the sections of the recipe's outputs; without those that do not apply to this study."""
+    if measurements.trouble:
+        words = (f"Could not be made: {printable(measurements.trouble)}.",)
         return (Section(anchor="outputs", title="The recipe's outputs", words=words),)
-    shown = (_OUTPUTS[name](study, measured) for name in study.recipe.outputs)
-    return tuple(section for section in shown if section is not None)
+    built = (OUTPUTS[name](study, measurements) for name in study.recipe.outputs)
+    return tuple(section for section in built if section is not None)

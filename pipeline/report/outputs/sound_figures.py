@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.arrays import Float32, Float64
 from pipeline.audio.framing import HOP
-from pipeline.report.outputs.svg import HEAT, MUTED, SERIES, WIDE_IN, panels, short, svg
+from pipeline.report.outputs.svg import HEAT, MUTED, SERIES, WIDE_IN, panels, short_name, svg_element
 
 _MOST_STEPS = 900
 """A wave is drawn as so many stretches from its lowest to its highest sample."""
@@ -17,16 +17,16 @@ _ACROSS = 5
 def waves(named: Mapping[str, tuple[Float32, int]], *, name: str, across: int = _ACROSS) -> str:
     """Return a wave for each name, of (samples (n,), rate in Hz)."""
     columns = min(across, len(named))
-    with panels(-(-len(named) // columns), columns, panel_in=(WIDE_IN / columns, 1.5)) as (figure, drawn):
-        for axes, (label, (samples, rate_hz)) in zip(drawn, named.items(), strict=False):
+    with panels(-(-len(named) // columns), columns, panel_in=(WIDE_IN / columns, 1.5)) as (figure, axes_list):
+        for axes, (label, (samples, rate_hz)) in zip(axes_list, named.items(), strict=False):
             _wave(axes, samples, rate_hz, steps=_MOST_STEPS // columns)
-            axes.set_title(short(label))
+            axes.set_title(short_name(label))
             axes.tick_params(labelsize=7)
-        for axes in drawn[: len(named)][-columns:]:
+        for axes in axes_list[: len(named)][-columns:]:
             axes.set_xlabel("s")
-        for axes in drawn[len(named) :]:
+        for axes in axes_list[len(named) :]:
             axes.set_axis_off()
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def wave(samples: Float32, rate_hz: int, *, name: str, unit: str = "s") -> str:
@@ -38,7 +38,7 @@ def wave(samples: Float32, rate_hz: int, *, name: str, unit: str = "s") -> str:
             _wave(axes, samples, rate_hz, steps=_MOST_STEPS // 2)
         axes.set(xlabel=unit, ylabel="full scale")
         axes.grid(axis="y")
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def magnitude_spectrum(samples: Float32, rate_hz: int, *, name: str) -> str:
@@ -46,12 +46,12 @@ def magnitude_spectrum(samples: Float32, rate_hz: int, *, name: str) -> str:
     magnitude = np.abs(np.fft.rfft(samples.astype(np.float64)))
     frequency_hz = np.fft.rfftfreq(len(samples), 1 / rate_hz)
     step = max(len(magnitude) // _MOST_STEPS, 1)
-    kept = len(magnitude) // step * step
-    highest = magnitude[:kept].reshape(-1, step).max(axis=1)
+    length = len(magnitude) // step * step
+    highest = magnitude[:length].reshape(-1, step).max(axis=1)
     with panels(1, 1, panel_in=(WIDE_IN / 2, 2.3)) as (figure, (axes,)):
-        axes.fill_between(frequency_hz[:kept:step], highest, color=SERIES[0], linewidth=0.5)
+        axes.fill_between(frequency_hz[:length:step], highest, color=SERIES[0], linewidth=0.5)
         axes.set(xlabel="Hz", ylabel="magnitude", xlim=(0, rate_hz / 2), title="Magnitude spectrum")
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def spectrogram(
@@ -67,7 +67,7 @@ def spectrogram(
 ) -> str:
     """Return a picture of rows over time (frames, bins) with axes and a colour bar; `ticks` name bins."""
     with panels(1, 1, panel_in=(WIDE_IN if wide else WIDE_IN / 2, 2.6)) as (figure, (axes,)):
-        shown = axes.imshow(
+        image = axes.imshow(
             decibels.T,
             origin="lower",
             aspect="auto",
@@ -77,12 +77,12 @@ def spectrogram(
         )
         axes.set(xlabel="s", ylabel=ylabel, title=title)
         if ticks:
-            axes.set_yticks([place for place, _ in ticks], [text for _, text in ticks])
-        bar = figure.colorbar(shown, ax=axes, pad=0.02)
+            axes.set_yticks([position for position, _ in ticks], [text for _, text in ticks])
+        bar = figure.colorbar(image, ax=axes, pad=0.02)
         bar.set_label(unit)
         bar.ax.tick_params(labelsize=7.5, labelcolor=MUTED)
         bar.outline.set_visible(False)
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def labelled_pictures(pictures: Sequence[tuple[Float32, str, bool]], *, name: str, hop_s: float = HOP / 22_050) -> str:
@@ -90,8 +90,8 @@ def labelled_pictures(pictures: Sequence[tuple[Float32, str, bool]], *, name: st
     columns = min(_ACROSS, len(pictures))
     lowest = min(float(picture.min()) for picture, _, _ in pictures)
     highest = max(float(picture.max()) for picture, _, _ in pictures)
-    with panels(-(-len(pictures) // columns), columns, panel_in=(WIDE_IN / columns, 1.7)) as (figure, drawn):
-        for axes, (picture, words, is_right) in zip(drawn, pictures, strict=False):
+    with panels(-(-len(pictures) // columns), columns, panel_in=(WIDE_IN / columns, 1.7)) as (figure, axes_list):
+        for axes, (picture, words, is_right) in zip(axes_list, pictures, strict=False):
             axes.imshow(
                 picture.T,
                 origin="lower",
@@ -104,9 +104,9 @@ def labelled_pictures(pictures: Sequence[tuple[Float32, str, bool]], *, name: st
             )
             axes.set_title(words, fontsize=8, **({} if is_right else {"color": SERIES[5]}))
             axes.tick_params(labelsize=6.5)
-        for axes in drawn[len(pictures) :]:
+        for axes in axes_list[len(pictures) :]:
             axes.set_axis_off()
-        return svg(figure, name)
+        return svg_element(figure, name)
 
 
 def mel_ticks(bands: int) -> list[tuple[float, str]]:
@@ -121,8 +121,8 @@ def mel_ticks(bands: int) -> list[tuple[float, str]]:
 def _wave(axes: Any, samples: Float32 | Float64, rate_hz: int, *, steps: int) -> None:
     """Draw a wave as a band from the lowest to the highest sample of each step."""
     step = max(len(samples) // steps, 1)
-    kept = len(samples) // step * step
-    parts = samples[:kept].reshape(-1, step)
+    length = len(samples) // step * step
+    parts = samples[:length].reshape(-1, step)
     seconds = np.arange(len(parts)) * step / rate_hz
     axes.fill_between(seconds, parts.min(axis=1), parts.max(axis=1), color=SERIES[0], linewidth=0.6)
     axes.set_xlim(0, len(samples) / rate_hz)

@@ -1,4 +1,4 @@
-"""Outputs that look at sounds: waves, spectra and spectrograms, each of one decoded file per class or fewer."""
+"""Outputs on sounds: waves, spectra and spectrograms, each of one decoded file per class or fewer."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from pipeline.audio.framing import HOP, N_FFT, mel_of_frames, power_of_frames
 from pipeline.audio.stream import Audio
 from pipeline.errors import PermanentError, TransientError
 from pipeline.features.spectral import MEL_BANDS, TOP_DB
-from pipeline.learning.study.measurements import Measured
+from pipeline.learning.study.measurements import Measurements
 from pipeline.report.outputs.sound_figures import magnitude_spectrum, mel_ticks, spectrogram, wave, waves
 from pipeline.report.outputs.study import Study
 from pipeline.report.view import Block, Chart, Column, Section, Sound, Table
@@ -20,7 +20,7 @@ from pipeline.report.words import count
 from pipeline.text import printable
 
 SHOWN_S = 30.0
-"""Of a file; more would not show in a picture."""
+"""Of a file; more would not be visible in a picture."""
 FIRST_S = 0.01
 COEFFICIENTS = 40
 LISTENED_S = 4.0
@@ -32,11 +32,13 @@ _ABOUT_RANGES = (
 )
 
 
-def waveforms(study: Study, measured: Measured) -> Section | None:
+def waveforms(study: Study, measurements: Measurements) -> Section | None:
     """Return the wave of one file of each class."""
-    del measured
-    found, gone = _decoded(study, study.one_of_each_class())
-    named = {label: (audio.mono[: int(SHOWN_S * ANALYSIS_RATE_HZ)], ANALYSIS_RATE_HZ) for label, audio in found.items()}
+    del measurements
+    decoded, failures = _decoded(study, study.one_of_each_class())
+    named = {
+        label: (audio.mono[: int(SHOWN_S * ANALYSIS_RATE_HZ)], ANALYSIS_RATE_HZ) for label, audio in decoded.items()
+    }
     if not named:
         return None
     chart = Chart(
@@ -44,17 +46,17 @@ def waveforms(study: Study, measured: Measured) -> Section | None:
         caption=f"The first file of each class, mixed to mono: amplitude over {SHOWN_S:.0f} s at most",
         is_wide=True,
     )
-    return Section(anchor="waveforms", title="How the classes look", words=gone, blocks=(chart,))
+    return Section(anchor="waveforms", title="How the classes look", words=failures, blocks=(chart,))
 
 
-def spectra(study: Study, measured: Measured) -> Section | None:
+def spectra(study: Study, measurements: Measurements) -> Section | None:
     """Return one file as wave, magnitude spectrum, STFT, mel spectrogram and MFCC."""
-    del measured
+    del measurements
     label, path = next(iter(study.one_of_each_class().items()))
-    found, gone = _decoded(study, {label: path})
-    if not found:
-        return Section(anchor="spectra", title="One file, five ways", words=gone)
-    mono = np.ascontiguousarray(found[label].mono[: int(SHOWN_S * ANALYSIS_RATE_HZ)])
+    decoded, failures = _decoded(study, {label: path})
+    if not decoded:
+        return Section(anchor="spectra", title="One file, five ways", words=failures)
+    mono = np.ascontiguousarray(decoded[label].mono[: int(SHOWN_S * ANALYSIS_RATE_HZ)])
     mel = _decibels(mel_of_frames(mono))
     coefficients = 16 if study.spec.features == "mfcc_segments" else COEFFICIENTS
     blocks = (
@@ -94,11 +96,11 @@ def spectra(study: Study, measured: Measured) -> Section | None:
     return Section(anchor="spectra", title="One file, five ways", words=words, blocks=blocks)
 
 
-def ranges(study: Study, measured: Measured) -> Section | None:
+def ranges(study: Study, measurements: Measurements) -> Section | None:
     """Return rate, channels and sample range of one file of each class as it is, and as it is analysed."""
-    del measured
-    found, gone = _decoded(study, study.one_of_each_class())
-    if not found:
+    del measurements
+    decoded, failures = _decoded(study, study.one_of_each_class())
+    if not decoded:
         return None
     rows = tuple(
         (
@@ -109,7 +111,7 @@ def ranges(study: Study, measured: Measured) -> Section | None:
             f"{32_768 * float(audio.samples.min()):,.0f} to {32_768 * float(audio.samples.max()):,.0f}",
             f"{audio.mono.min():.3f} to {audio.mono.max():.3f}",
         )
-        for label, audio in found.items()
+        for label, audio in decoded.items()
     )
     table = Table(
         caption=f"The first file of each class, as it is and resampled to {ANALYSIS_RATE_HZ:,} Hz mono",
@@ -125,48 +127,48 @@ def ranges(study: Study, measured: Measured) -> Section | None:
     )
     words = (
         _ABOUT_RANGES,
-        *gone,
+        *failures,
     )
     return Section(anchor="ranges", title="Rates and ranges", words=words, blocks=(table,))
 
 
-def recordings(study: Study, measured: Measured) -> Section | None:
+def recordings(study: Study, measurements: Measurements) -> Section | None:
     """Return the recordings without a label: first 10 ms, whole wave, mel spectrogram, and a way to listen."""
-    del measured
+    del measurements
     paths = dict.fromkeys(study.unlabelled[:_MOST_RECORDINGS]) or dict.fromkeys([study.manifest.tracks[0].path])
-    found, gone = _decoded(study, {path: path for path in paths})
+    decoded, failures = _decoded(study, {path: path for path in paths})
     blocks: list[Block] = []
-    for path, audio in found.items():
-        shown = _short(path)
+    for path, audio in decoded.items():
+        name = _short(path)
         samples, rate_hz = audio.samples[:, 0], audio.sample_rate_hz
         blocks += [
             Chart(
-                svg=wave(samples[: round(FIRST_S * rate_hz)], rate_hz, name=f"First 10 ms of {shown}", unit="ms"),
-                caption=f"{shown}: the first {1000 * FIRST_S:.0f} ms",
+                svg=wave(samples[: round(FIRST_S * rate_hz)], rate_hz, name=f"First 10 ms of {name}", unit="ms"),
+                caption=f"{name}: the first {1000 * FIRST_S:.0f} ms",
             ),
             Chart(
-                svg=wave(samples, rate_hz, name=f"Wave of {shown}"),
-                caption=f"{shown}: the whole wave, {count(len(samples))} samples at {rate_hz:,} Hz",
+                svg=wave(samples, rate_hz, name=f"Wave of {name}"),
+                caption=f"{name}: the whole wave, {count(len(samples))} samples at {rate_hz:,} Hz",
             ),
             Chart(
                 svg=spectrogram(
                     _decibels(mel_of_frames(audio.mono)),
-                    name=f"Mel spectrogram of {shown}",
+                    name=f"Mel spectrogram of {name}",
                     title="",
                     ylabel="",
                     ticks=mel_ticks(MEL_BANDS),
                     wide=True,
                 ),
-                caption=f"{shown}: mel power spectrogram, {MEL_BANDS} bands, dB",
+                caption=f"{name}: mel power spectrogram, {MEL_BANDS} bands, dB",
                 is_wide=True,
             ),
             Sound(
                 data=_flac(samples[: int(LISTENED_S * rate_hz)], rate_hz),
                 media_type="audio/flac",
-                caption=f"{shown}: the first {LISTENED_S:.0f} s, to listen to",
+                caption=f"{name}: the first {LISTENED_S:.0f} s, to listen to",
             ),
         ]
-    return Section(anchor="recordings", title="The recordings", words=gone, blocks=tuple(blocks))
+    return Section(anchor="recordings", title="The recordings", words=failures, blocks=tuple(blocks))
 
 
 def _short(path: str) -> str:
@@ -175,28 +177,28 @@ def _short(path: str) -> str:
 
 
 def _decoded(study: Study, paths: dict[str, str]) -> tuple[dict[str, Audio], tuple[str, ...]]:
-    """Return what could be decoded, and words on what could not: files may have gone since they were learned from."""
-    found, reasons = {}, []
+    """Return what could be decoded, and words on what could not: files may have been deleted since."""
+    decoded, reasons = {}, []
     for label, path in paths.items():
         try:
-            found[label] = study.decode(path)
+            decoded[label] = study.decode(path)
         except (PermanentError, TransientError) as error:
             reasons.append(f"No picture: {printable(str(error))}.")
-    return found, tuple(reasons)
+    return decoded, tuple(reasons)
 
 
 def _decibels(power: Float32) -> Float32:
     """Return a power in dB below its maximum, 80 dB deep."""
     decibels = 10 * np.log10(np.maximum(power, _FLOOR))
-    shown: Float32 = np.maximum(decibels - decibels.max(), -TOP_DB).astype(np.float32)
-    return shown
+    clipped: Float32 = np.maximum(decibels - decibels.max(), -TOP_DB).astype(np.float32)
+    return clipped
 
 
 def _mfcc(mel: Float32, coefficients: int) -> Float32:
     from pipeline.kernels.mel import cosines
 
-    found: Float32 = mel @ cosines(MEL_BANDS, coefficients)
-    return found
+    mfcc: Float32 = mel @ cosines(MEL_BANDS, coefficients)
+    return mfcc
 
 
 def _stft_ticks() -> list[tuple[float, str]]:

@@ -1,4 +1,4 @@
-"""A study that has ended, as the outputs of its recipe look at it."""
+"""A study that has ended, for the outputs of its recipe."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MOST_FILES = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What was learned, from what, and with which result."""
+    """A study with its data, its outcomes and its classifier."""
 
     recipe: Recipe
     manifest: DatasetManifest
@@ -92,7 +92,7 @@ class Study:
 
     @property
     def sides(self) -> Mapping[str, tuple[int, ...]]:
-        """The tracks by what they were to the delivered classifier; only sides that have any."""
+        """The tracks by their side for the delivered classifier; only sides that have any."""
         part = self.split.partitions[0]
         test = () if self.is_crossed else part.test
         named = {"training": self.learned, "validation": self.validation, "test": test}

@@ -1,8 +1,8 @@
-"""The part of a report that tells whether the new model became the champion."""
+"""The section on the gate: whether the new model became the champion."""
 
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.report.view import Block, Column, Section, Table, Tile
-from pipeline.report.words import count, counted, listed, percent
+from pipeline.report.words import count, enumeration, percent, quantity
 from pipeline.text import printable
 
 _HOW = {
@@ -12,16 +12,16 @@ _HOW = {
 
 
 def champion_section(verdict: Verdict | None) -> Section | None:
-    """Return the section on the gate; nothing where nobody decided."""
+    """Return the section on the gate; None without a verdict."""
     if verdict is None:
         return None
     version, champion = printable(verdict.version), printable(verdict.champion or "")
     words = [_state(verdict, version, champion)]
     blocks: list[Block] = []
-    if (compared := verdict.comparison) is not None:
+    if (comparison := verdict.comparison) is not None:
         words.append(
-            f"Both were asked about the same {counted(compared.tracks, 'track')} that neither learned from, nor from a "
-            f"copy of them or another track of their group. The test: {_HOW[compared.test]}."
+            f"Both were asked about the same {quantity(comparison.tracks, 'track')} that neither learned from, nor "
+            f"from a copy of them or another track of their group. The test: {_HOW[comparison.test]}."
         )
         blocks.append(
             Table(
@@ -32,20 +32,20 @@ def champion_section(verdict: Verdict | None) -> Section | None:
                     Column(title="Right alone", is_number=True),
                 ),
                 rows=(
-                    (f"{version} (new)", percent(compared.challenger), count(compared.only_challenger)),
-                    (f"{champion} (champion)", percent(compared.champion), count(compared.only_champion)),
+                    (f"{version} (new)", percent(comparison.challenger), count(comparison.only_challenger)),
+                    (f"{champion} (champion)", percent(comparison.champion), count(comparison.only_champion)),
                 ),
-                note=f"p = {compared.p:.2g} over {counted(compared.groups, 'group')}.",
+                note=f"p = {comparison.p:.2g} over {quantity(comparison.groups, 'group')}.",
             )
         )
     if verdict.left_out:
-        left = listed([f"{count(n)} {printable(why)}" for why, n in verdict.left_out.items()])
-        words.append(f"Test tracks that could not be compared on: {left}.")
+        left_out = enumeration([f"{count(n)} {printable(why)}" for why, n in verdict.left_out.items()])
+        words.append(f"Test tracks that could not be compared on: {left_out}.")
     return Section(anchor="champion", title="Champion", words=tuple(words), blocks=tuple(blocks))
 
 
 def champion_tile(verdict: Verdict | None) -> tuple[Tile, ...]:
-    """Return what the first screen says of the gate; nothing where nobody decided."""
+    """Return the tile of the gate; none without a verdict."""
     if verdict is None:
         return ()
     if verdict.state == "promoted":
@@ -56,6 +56,6 @@ def champion_tile(verdict: Verdict | None) -> tuple[Tile, ...]:
 def _state(verdict: Verdict, version: str, champion: str) -> str:
     why = printable(verdict.reason)
     if verdict.state == "promoted":
-        after = f" in place of {champion}; `chordal models rollback` brings that one back" if champion else ""
-        return f"{version} became the champion{after}: {why}."
+        replaced = f" in place of {champion}; `chordal models rollback` brings that one back" if champion else ""
+        return f"{version} became the champion{replaced}: {why}."
     return f"{champion or 'The champion'} stays the champion, {version} is kept: {why}."

@@ -1,4 +1,4 @@
-"""The parts of a report that are there after every run: what was scanned, what failed, how to do it again."""
+"""The sections of every run: what was scanned, what failed, how to reproduce it."""
 
 import shlex
 
@@ -6,9 +6,9 @@ from pipeline.plans.recipe_toml import recipe_toml
 from pipeline.report.charts import MOST_BARS, balance_chart
 from pipeline.report.content import ListedFailure, ReportContent
 from pipeline.report.sections.split import tracks_by_side
-from pipeline.report.view import Block, Chart, Column, Listing, Section, Table, cut
-from pipeline.report.words import MISSING, count, counted, duration, listed, pairs, percent, reason, within
-from pipeline.text import printable
+from pipeline.report.view import Block, Chart, Column, Listing, Section, Table, first_rows
+from pipeline.report.words import count, enumeration, pairs, percent, quantity, reason, relative_path
+from pipeline.text import MISSING, describe_duration, printable
 
 _BALANCE = {
     "weights": "In training every class counts the same: rows of smaller classes weigh more in the loss.",
@@ -17,18 +17,20 @@ _BALANCE = {
 }
 
 
-def scanned_section(content: ReportContent) -> Section:
+def scan_section(content: ReportContent) -> Section:
     """Return the section on libraries, formats, rates and the time each stage took."""
     facts = content.facts
     where = [printable(library) for library in content.plan.libraries]
-    words = [f"{counted(content.counts.scanned, 'file')} under {listed(where)}."] if where else []
+    words = [f"{quantity(content.counts.scanned, 'file')} under {enumeration(where)}."] if where else []
     decoded = sum(facts.rates.values())
     if decoded:
-        rates = listed([f"{hz / 1000:g} kHz ({count(n)})" for hz, n in facts.rates.items()])
-        layout = listed([f"{_channels(channels)} ({count(n)})" for channels, n in facts.channels.items()])
-        words.append(f"{counted(decoded, 'file')} decoded: {duration(facts.audio_s)} of sound at {rates}; {layout}.")
+        rates = enumeration([f"{hz / 1000:g} kHz ({count(n)})" for hz, n in facts.rates.items()])
+        layout = enumeration([f"{_channels(channels)} ({count(n)})" for channels, n in facts.channels.items()])
+        words.append(
+            f"{quantity(decoded, 'file')} decoded: {describe_duration(facts.audio_s)} of sound at {rates}; {layout}."
+        )
     if facts.notes:
-        words.append(f"There are remarks on {counted(facts.notes, 'file')}, which were used all the same.")
+        words.append(f"There are remarks on {quantity(facts.notes, 'file')}, which were used all the same.")
     blocks: list[Block] = []
     if facts.formats:
         blocks.append(
@@ -40,7 +42,8 @@ def scanned_section(content: ReportContent) -> Section:
                     Column(title="Sound", is_number=True),
                 ),
                 rows=tuple(
-                    (printable(name), count(of.files), duration(of.audio_s)) for name, of in facts.formats.items()
+                    (printable(name), count(totals.files), describe_duration(totals.audio_s))
+                    for name, totals in facts.formats.items()
                 ),
             )
         )
@@ -60,9 +63,9 @@ def failures_section(content: ReportContent) -> Section:
     ]
     blocks: list[Block] = []
     if failed:
-        kinds = listed([f"{printable(kind)} ({count(n)})" for kind, n in facts.failure_kinds.items()])
-        words.append(f"{counted(failed, 'file')} failed" + (f": {kinds}." if kinds else "."))
-        rows, note = cut([_failure_row(failure, libraries) for failure in facts.failures], total=failed)
+        kinds = enumeration([f"{printable(kind)} ({count(n)})" for kind, n in facts.failure_kinds.items()])
+        words.append(f"{quantity(failed, 'file')} failed" + (f": {kinds}." if kinds else "."))
+        rows, note = first_rows([_failure_row(failure, libraries) for failure in facts.failures], total=failed)
         blocks.append(
             Table(
                 caption="Files that failed",
@@ -78,10 +81,10 @@ def failures_section(content: ReportContent) -> Section:
         )
     if facts.families_failed:
         words.append(
-            f"{counted(facts.families_failed, 'feature family', 'feature families')} could not be computed for a file "
+            f"{quantity(facts.families_failed, 'feature family', 'feature families')} could not be computed for a file "
             "that is otherwise fine."
         )
-        rows, note = cut(
+        rows, note = first_rows(
             [_family_row(failure, libraries) for failure in facts.family_failures], total=facts.families_failed
         )
         blocks.append(
@@ -102,7 +105,7 @@ def failures_section(content: ReportContent) -> Section:
 
 
 def classes_section(content: ReportContent) -> Section | None:
-    """Return the section on how many tracks each class has; nothing when no track has a label."""
+    """Return the section on how many tracks each class has; None when no track has a label."""
     balance = content.class_balance
     if not balance:
         return None
@@ -112,20 +115,20 @@ def classes_section(content: ReportContent) -> Section | None:
         parts = tracks_by_side(manifest, split.partitions[0])
     total = sum(balance.values())
     largest, smallest = max(balance.values()), min(balance.values())
-    words = [f"{counted(total, 'labelled track')} in {counted(len(balance), 'class', 'classes')}."]
+    words = [f"{quantity(total, 'labelled track')} in {quantity(len(balance), 'class', 'classes')}."]
     if largest > smallest:
         words.append(
-            f"The largest class has {counted(largest, 'track')}, the smallest {count(smallest)}: "
+            f"The largest class has {quantity(largest, 'track')}, the smallest {count(smallest)}: "
             f"always naming the largest would be right for {percent(largest / total)} of all tracks."
         )
     else:
-        words.append(f"All classes are equally large: {counted(largest, 'track')} each.")
+        words.append(f"All classes are equally large: {quantity(largest, 'track')} each.")
     if content.plan.learn and largest > smallest:
         words.append(_BALANCE[content.plan.recipe.training.balance])
     caption = "Tracks per class" + (", cut up by side of the split" if parts else "")
     if len(balance) > MOST_BARS:
         caption += f" (the {MOST_BARS} largest of {count(len(balance))})"
-    rows, note = cut(
+    rows, note = first_rows(
         [
             (printable(label), count(n), *(count(by_label.get(label, 0)) for by_label in parts.values()))
             for label, n in sorted(balance.items(), key=lambda item: (-item[1], item[0]))
@@ -147,7 +150,7 @@ def classes_section(content: ReportContent) -> Section | None:
 
 
 def features_section(content: ReportContent) -> Section | None:
-    """Return the section on the feature families with their parameters; nothing when none is told."""
+    """Return the section on the feature families with their parameters; None without any."""
     if not content.specs:
         return None
     table = Table(
@@ -187,7 +190,7 @@ def reproduce_section(content: ReportContent) -> Section:
         ("Labels", plan.labels),
         ("Groups", plan.groups or MISSING),
         ("Folds", plan.folds or MISSING),
-        ("Longest file allowed", duration(plan.max_duration_s)),
+        ("Longest file allowed", describe_duration(plan.max_duration_s)),
     ]
     if content.manifest is not None:
         facts.append(("Dataset digest", content.manifest.digest))
@@ -197,13 +200,13 @@ def reproduce_section(content: ReportContent) -> Section:
         Listing(
             caption=f"Recipe, as a file for --recipe: {printable(plan.recipe.name)}.toml", text=recipe_toml(plan.recipe)
         ),
-        _named("What decides the numbers", facts),
+        _facts_table("What decides the numbers", facts),
     ]
     versions = content.versions or plan.versions
     if versions:
-        blocks.append(_named("Versions", sorted(versions.items(), key=lambda item: item[0].lower())))
+        blocks.append(_facts_table("Versions", sorted(versions.items(), key=lambda item: item[0].lower())))
     if content.host:
-        blocks.append(_named("Machine", list(content.host.items())))
+        blocks.append(_facts_table("Machine", list(content.host.items())))
     words = (
         "The same files, recipe, seed and versions give the same features, the same split and the same trials. "
         "Networks may differ in the last digits between processors."
@@ -215,17 +218,17 @@ def _stages(content: ReportContent) -> Table:
     """Return the table of wall seconds by stage."""
     total = sum(content.seconds.values())
     rows = [
-        (printable(stage), duration(s), percent(s / total) if total else MISSING)
+        (printable(stage), describe_duration(s), percent(s / total) if total else MISSING)
         for stage, s in content.seconds.items()
     ]
     return Table(
         caption="Time by stage",
         columns=(Column(title="Stage"), Column(title="Time", is_number=True), Column(title="Share", is_number=True)),
-        rows=(*rows, ("all", duration(total), "")),
+        rows=(*rows, ("all", describe_duration(total), "")),
     )
 
 
-def _named(caption: str, facts: list[tuple[str, str]]) -> Table:
+def _facts_table(caption: str, facts: list[tuple[str, str]]) -> Table:
     """Return a table of names and what belongs to them."""
     return Table(
         caption=caption,
@@ -235,12 +238,17 @@ def _named(caption: str, facts: list[tuple[str, str]]) -> Table:
 
 
 def _failure_row(failure: ListedFailure, libraries: tuple[str, ...]) -> tuple[str, ...]:
-    return within(failure.path, libraries), printable(failure.kind), reason(failure.reason), count(failure.attempts)
+    return (
+        relative_path(failure.path, libraries),
+        printable(failure.kind),
+        reason(failure.reason),
+        count(failure.attempts),
+    )
 
 
 def _family_row(failure: ListedFailure, libraries: tuple[str, ...]) -> tuple[str, ...]:
     family = printable(failure.family or MISSING)
-    return within(failure.path, libraries), family, printable(failure.kind), reason(failure.reason)
+    return relative_path(failure.path, libraries), family, printable(failure.kind), reason(failure.reason)
 
 
 def _channels(channels: int) -> str:

@@ -1,4 +1,4 @@
-"""The parts of a report that are there when a run has learned: trials, curves, scores, mistakes."""
+"""The sections of a run that has learned: trials, curves, scores, mistakes."""
 
 from pipeline.learning.search.ranking import order, rank
 from pipeline.learning.study.results import ClassScores, EvaluationReport, Prediction, Scores
@@ -6,9 +6,9 @@ from pipeline.learning.study.trials import TrialOutcome
 from pipeline.report.charts import MOST_BARS, MOST_CELLS, MOST_CURVES, confusion_chart, curves_chart, trials_chart
 from pipeline.report.content import ReportContent
 from pipeline.report.sections.trust import SEGMENTS, scores_table
-from pipeline.report.view import Block, Chart, Column, Section, Table, cut
-from pipeline.report.words import MISSING, between, count, counted, duration, listed, pairs, percent, reason, within
-from pipeline.text import printable
+from pipeline.report.view import Block, Chart, Column, Section, Table, first_rows
+from pipeline.report.words import bounds, count, enumeration, pairs, percent, quantity, reason, relative_path
+from pipeline.text import MISSING, describe_duration, printable
 
 WORST_MISTAKES = 20
 WORST_PAIRS = 10
@@ -19,7 +19,7 @@ def majority_share(scores: Scores) -> float:
     return max((sum(row) for row in scores.confusion), default=0) / scores.n if scores.n else 0.0
 
 
-def ranked(content: ReportContent) -> list[TrialOutcome]:
+def completed_trials(content: ReportContent) -> list[TrialOutcome]:
     """Return the completed trials, best validation accuracy first."""
     done = [outcome for outcome in content.outcomes if outcome.state == "completed"]
     return sorted(done, key=order)
@@ -29,11 +29,11 @@ def trials_section(content: ReportContent) -> Section | None:
     """Return the section on all trials: a chart, and a table that also has those that failed or never ran."""
     if not content.trials and not content.outcomes:
         return None
-    done = ranked(content)
+    done = completed_trials(content)
     failed = sorted((o for o in content.outcomes if o.state == "failed"), key=lambda outcome: outcome.spec.index)
     skipped = sorted((o for o in content.outcomes if o.state == "skipped"), key=lambda outcome: outcome.spec.index)
-    told = {outcome.spec.index for outcome in content.outcomes}
-    missing = [spec for spec in content.trials if spec.index not in told]
+    ended = {outcome.spec.index for outcome in content.outcomes}
+    missing = [spec for spec in content.trials if spec.index not in ended]
     chosen = _chosen(content)
     rows = [_trial_row(outcome, is_chosen=outcome.spec.index in chosen) for outcome in [*done, *failed, *skipped]]
     rows += [
@@ -41,7 +41,7 @@ def trials_section(content: ReportContent) -> Section | None:
         + (MISSING,) * 4
         for s in missing
     ]
-    shown, note = cut(rows)
+    listed, note = first_rows(rows)
     table = Table(
         caption="Trials, best first",
         columns=(
@@ -56,18 +56,18 @@ def trials_section(content: ReportContent) -> Section | None:
             Column(title="Time", is_number=True),
             Column(title="Host"),
         ),
-        rows=shown,
+        rows=listed,
         note=note,
     )
-    asked = max(len(content.trials), len(content.outcomes), len(content.study.indices) if content.study else 0)
-    unrun = asked - len(content.outcomes)
+    requested = max(len(content.trials), len(content.outcomes), len(content.study.indices) if content.study else 0)
+    unrun = requested - len(content.outcomes)
     by_row = content.split is not None and content.split.strategy == "rows"
-    whole = "single rows; no test row is looked at" if by_row else "whole tracks; no test track is looked at"
+    unit = "single rows; no test row is looked at" if by_row else "whole tracks; no test track is looked at"
     words = [
-        f"{counted(asked, 'trial')} asked for, {count(len(done))} completed, {count(len(failed))} failed"
+        f"{quantity(requested, 'trial')} asked for, {count(len(done))} completed, {count(len(failed))} failed"
         + (f", {count(len(skipped))} skipped" if skipped else "")
         + (f", {count(unrun)} not run" if unrun else "")
-        + f". Trials are compared by validation accuracy over {whole}."
+        + f". Trials are compared by validation accuracy over {unit}."
     ]
     if any(len(outcome.executions) > 1 for outcome in done):
         words.append(
@@ -87,23 +87,23 @@ def trials_section(content: ReportContent) -> Section | None:
 def curves_section(content: ReportContent) -> Section | None:
     """Return the learning curves of the chosen trials, else of the best; nothing when none was fitted in epochs."""
     chosen = _chosen(content)
-    curved = [outcome for outcome in ranked(content) if any(fit.curves for fit in outcome.fits)]
+    curved = [outcome for outcome in completed_trials(content) if any(fit.curves for fit in outcome.fits)]
     picked = [o for o in curved if o.spec.index in chosen]
     words = ["One line per fit, over its epochs; training and validation drifting apart is overfitting."]
     if not picked and chosen and curved:
         words.append("The chosen model is not fitted in epochs; these are the curves of the best trial that is.")
-    shown = (picked or curved[:1])[:MOST_CURVES]
-    if not shown:
+    listed = (picked or curved[:1])[:MOST_CURVES]
+    if not listed:
         return None
     charts = tuple(
         Chart(
             svg=curves_chart(outcome, name=f"Learning curves of trial {outcome.spec.index}"),
             caption=(
                 f"Trial {outcome.spec.index}: {printable(outcome.spec.family)} on {printable(outcome.spec.features)}, "
-                f"{counted(len(outcome.fits), 'fit')}"
+                f"{quantity(len(outcome.fits), 'fit')}"
             ),
         )
-        for outcome in shown
+        for outcome in listed
     )
     return Section(anchor="curves", title="Learning curves", words=tuple(words), blocks=charts)
 
@@ -122,9 +122,9 @@ def confusion_picture(evaluation: EvaluationReport) -> Chart | None:
 
 
 def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Section:
-    """Return the section on scores per class and per fold, and on what is taken for what.
+    """Return the section on scores per class and per fold, and on confused classes.
 
-    `picture` is the confusion matrix, unless it is shown elsewhere.
+    `picture` is the confusion matrix, unless it is elsewhere on the page.
     """
     blocks: list[Block] = [picture] if picture else []
     blocks += [scores_table(evaluation), _class_table(evaluation)]
@@ -137,15 +137,15 @@ def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Se
         f"Precision: of the {evaluation.scored} given this label, how many truly have it. Recall: of the "
         f"{evaluation.scored} that have it, how many were given it. F1: the harmonic mean of the two."
     )
-    told = (words, SEGMENTS) if evaluation.segments else (words,)
-    return Section(anchor="scores", title="Scores", words=told, blocks=tuple(blocks))
+    paragraphs = (words, SEGMENTS) if evaluation.segments else (words,)
+    return Section(anchor="scores", title="Scores", words=paragraphs, blocks=tuple(blocks))
 
 
 def _class_table(evaluation: EvaluationReport) -> Table:
     """Return the test scores of every class, the hardest first."""
     blank = ClassScores(precision=0.0, recall=0.0, f1=0.0, n=0)
     per_class = [(label, evaluation.test.per_class.get(label, blank)) for label in evaluation.classes]
-    rows, note = cut(
+    rows, note = first_rows(
         [
             (printable(label), percent(s.precision), percent(s.recall), percent(s.f1), count(s.n))
             for label, s in sorted(per_class, key=lambda item: (item[1].f1, item[0]))
@@ -167,13 +167,13 @@ def _class_table(evaluation: EvaluationReport) -> Table:
 
 def _confused(scores: Scores) -> list[tuple[int, int, int]]:
     """Return (tracks, true class, given class) of every pair of classes that was confused, most tracks first."""
-    found = [
-        (hits, true, given)
+    confusions = [
+        (hits, true, predicted)
         for true, row in enumerate(scores.confusion)
-        for given, hits in enumerate(row)
-        if hits and true != given
+        for predicted, hits in enumerate(row)
+        if hits and true != predicted
     ]
-    return sorted(found, key=lambda pair: (-pair[0], pair[1:]))
+    return sorted(confusions, key=lambda pair: (-pair[0], pair[1:]))
 
 
 def _confused_table(evaluation: EvaluationReport, wrong: list[tuple[int, int, int]]) -> Table:
@@ -188,8 +188,8 @@ def _confused_table(evaluation: EvaluationReport, wrong: list[tuple[int, int, in
             Column(title="Of the class", is_number=True),
         ),
         rows=tuple(
-            (printable(classes[true]), printable(classes[given]), count(n), percent(n / sum(confusion[true])))
-            for n, true, given in wrong[:WORST_PAIRS]
+            (printable(classes[true]), printable(classes[predicted]), count(n), percent(n / sum(confusion[true])))
+            for n, true, predicted in wrong[:WORST_PAIRS]
         ),
         note=f"{WORST_PAIRS} of {count(len(wrong))} pairs shown." if len(wrong) > WORST_PAIRS else "",
     )
@@ -212,7 +212,7 @@ def _fold_table(evaluation: EvaluationReport) -> Table:
                 percent(s.accuracy),
                 percent(s.macro_f1),
                 count(s.n),
-                between(s.accuracy_interval),
+                bounds(s.accuracy_interval),
                 _trials(evaluation.chosen.get(name, ())),
             )
             for name, s in folds.items()
@@ -241,7 +241,7 @@ def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -
         ),
         rows=tuple(
             (
-                within(p.path, libraries) + (f" row {p.row}" if p.row is not None else ""),
+                relative_path(p.path, libraries) + (f" row {p.row}" if p.row is not None else ""),
                 printable(p.truth or MISSING),
                 printable(p.label),
                 percent(_probability(p, p.label, classes)),
@@ -253,7 +253,7 @@ def mistakes_section(evaluation: EvaluationReport, libraries: tuple[str, ...]) -
         note=f"{count(len(worst))} of {count(len(wrong))} shown." if len(wrong) > len(worst) else "",
     )
     words = (
-        f"{counted(len(wrong), f'test {one}')} of {count(len(evaluation.predictions))} got a wrong label"
+        f"{quantity(len(wrong), f'test {one}')} of {count(len(evaluation.predictions))} got a wrong label"
         + (f", {count(unsure)} of them unsure" if unsure else "")
         + ". Listen to those at the top first: the model was sure, so either the label is wrong or there is something "
         "to learn."
@@ -288,13 +288,13 @@ def _trial_row(outcome: TrialOutcome, *, is_chosen: bool) -> tuple[str, ...]:
         pairs({**spec.hyperparameters, **spec.origin}),
         count(parameters) if parameters else MISSING,
         span,
-        duration(outcome.seconds),
+        describe_duration(outcome.seconds),
         printable(outcome.host) or MISSING,
     )
 
 
 def _trials(indices: tuple[int, ...]) -> str:
-    return listed([str(index) for index in indices]) if indices else MISSING
+    return enumeration([str(index) for index in indices]) if indices else MISSING
 
 
 def _probability(prediction: Prediction, label: str, classes: tuple[str, ...]) -> float:

@@ -4,8 +4,8 @@ from pipeline.errors import UsageError
 from pipeline.learning.search.ranking import SearchSummary, pace, summarise
 from pipeline.report.content import ReportContent
 from pipeline.report.view import Column, Section, Table
-from pipeline.report.words import MISSING, count, counted, duration, scalar
-from pipeline.text import printable
+from pipeline.report.words import count, quantity, scalar
+from pipeline.text import MISSING, describe_duration, printable
 
 _WAYS = {
     "random": "Configurations are drawn at random, without repeats.",
@@ -25,11 +25,11 @@ def search_section(content: ReportContent) -> Section | None:
     except UsageError:
         return None
     words = [f"{_WAYS[summary.strategy]} The first trial of each model is its default configuration.", _counts(summary)]
-    gained = pace(content.outcomes, content.trials_wall_s)
-    if gained is not None:
+    speed = pace(content.outcomes, content.trials_wall_s)
+    if speed is not None:
         words.append(
-            f"Speed-up {gained.speed_up:.2f}: {duration(gained.trial_s)} of trials in {duration(gained.wall_s)}, from "
-            "the start of the first to the end of the last."
+            f"Speed-up {speed.speed_up:.2f}: {describe_duration(speed.trial_s)} of trials in "
+            f"{describe_duration(speed.wall_s)}, from the start of the first to the end of the last."
         )
     words += [
         f"{printable(model.model)} on {printable(model.features)}: {model.note}."
@@ -40,17 +40,17 @@ def search_section(content: ReportContent) -> Section | None:
 
 
 def _counts(summary: SearchSummary) -> str:
-    each = (
+    fits = (
         "each configuration is fitted once"
         if summary.executions == 1
         else f"each configuration is fitted {summary.executions} times, from different seeds, and its score is the mean"
     )
     again = (
-        f"a fit that fails is tried {counted(summary.retries, 'more time')}"
+        f"a fit that fails is tried {quantity(summary.retries, 'more time')}"
         if summary.retries
         else "none is tried again"
     )
-    return f"{counted(summary.trials, 'trial')}; {each}; {again}."
+    return f"{quantity(summary.trials, 'trial')}; {fits}; {again}."
 
 
 def _models(summary: SearchSummary) -> Table:

@@ -1,4 +1,4 @@
-"""The split in words, and the check that it keeps what it promises."""
+"""The section on the split: its description, and checks that groups stayed whole."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pipeline.learning.dataset.flaws import RowSides
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.plans.augmentation import AugmentPlan
-from pipeline.report.view import Column, Section, Table, cut
-from pipeline.report.words import count, counted, reason, within
+from pipeline.report.view import Column, Section, Table, first_rows
+from pipeline.report.words import count, quantity, reason, relative_path
 from pipeline.text import printable
 
 SIDES = ("train", "validation", "test")
@@ -18,15 +18,17 @@ def sides(partition: Partition) -> dict[str, tuple[int, ...]]:
     return {"train": partition.train, "validation": partition.validation, "test": partition.test}
 
 
-def straddling(manifest: DatasetManifest, partition: Partition, key: Callable[[DatasetTrack], str | None]) -> int:
-    """Return how many groups of tracks lie on more than one side; tracks with the same `key` are a group."""
-    seen: dict[str, set[str]] = {}
+def groups_on_several_sides(
+    manifest: DatasetManifest, partition: Partition, key: Callable[[DatasetTrack], str | None]
+) -> int:
+    """Return how many groups of tracks are on more than one side; tracks with the same `key` are a group."""
+    sides_of_group: dict[str, set[str]] = {}
     for side, positions in sides(partition).items():
         for position in positions:
             group = key(manifest.tracks[position])
             if group is not None:
-                seen.setdefault(group, set()).add(side)
-    return sum(len(where) > 1 for where in seen.values())
+                sides_of_group.setdefault(group, set()).add(side)
+    return sum(len(where) > 1 for where in sides_of_group.values())
 
 
 def tracks_by_side(manifest: DatasetManifest, partition: Partition) -> dict[str, dict[str, int]]:
@@ -44,9 +46,9 @@ def split_section(
     augment: AugmentPlan | None,
     rows: RowSides | None,
 ) -> Section:
-    """Return the section that tells how the tracks were parted, which were left out, which have altered copies.
+    """Return the section on the split, the tracks that were left out, and the altered copies.
 
-    `rows` says how many rows are on each side, where single rows were parted.
+    `rows` counts the rows on each side, where single rows were split.
     """
     words = [_how(manifest, split), *_checks(manifest, split, rows)]
     words += [f"Note: {printable(note)}" for note in split.notes]
@@ -54,10 +56,12 @@ def split_section(
         words.append(_copies(manifest, augment))
     blocks = [_sizes(manifest, split, rows)]
     if manifest.excluded:
-        left_out, note = cut([(within(track.path, libraries), reason(track.reason)) for track in manifest.excluded])
+        left_out, note = first_rows(
+            [(relative_path(track.path, libraries), reason(track.reason)) for track in manifest.excluded]
+        )
         blocks.append(
             Table(
-                caption=f"Left out: {counted(len(manifest.excluded), 'track')}",
+                caption=f"Left out: {quantity(len(manifest.excluded), 'track')}",
                 columns=(Column(title="File", is_code=True), Column(title="Why", is_prose=True)),
                 rows=left_out,
                 note=note,
@@ -68,7 +72,7 @@ def split_section(
 
 
 def _sizes(manifest: DatasetManifest, split: Split, rows: RowSides | None) -> Table:
-    """Return the table of what is on each side: tracks, or rows where those were parted."""
+    """Return the table of what is on each side: tracks, or rows where those were split."""
     titles = ("Partition", *(side.capitalize() for side in SIDES))
     if rows is not None:
         cells = (printable(split.partitions[0].name), *map(count, (rows.train, rows.validation, rows.test)))
@@ -89,32 +93,33 @@ def _sizes(manifest: DatasetManifest, split: Split, rows: RowSides | None) -> Ta
 
 def _numbered(titles: Sequence[str]) -> tuple[Column, ...]:
     """Return columns of which the first holds names, the others numbers."""
-    return tuple(Column(title=title, is_number=place > 0) for place, title in enumerate(titles))
+    return tuple(Column(title=title, is_number=number > 0) for number, title in enumerate(titles))
 
 
 def _checks(manifest: DatasetManifest, split: Split, rows: RowSides | None) -> list[str]:
-    """Return what counting again, for this report, found; and what nobody told."""
+    """Return the results of counting again for this report, and a note where there are no groups."""
     if split.strategy == "rows" and rows is not None and not rows.torn:
         return ["Each row is of a track of its own, so no track stands on both sides; groups of tracks may."]
     if split.strategy == "rows":
         torn = rows.torn if rows is not None else len(manifest.tracks)
-        both = f"{counted(torn, 'track')} stand on several sides, with different rows on each"
+        both = f"{quantity(torn, 'track')} stand on several sides, with different rows on each"
         return [f"Segments of one track stand on both sides: {both}. The test score is no measure of unseen tracks."]
     partitions = split.partitions
     near = {
         position: str(number)
-        for number, found in enumerate(split.duplicates)
-        if found.kind == "near" and found.kept
-        for position in found.tracks
+        for number, duplicate_set in enumerate(split.duplicates)
+        if duplicate_set.kind == "near" and duplicate_set.kept
+        for position in duplicate_set.tracks
     }
-    place = {track.track_id: position for position, track in enumerate(manifest.tracks)}
+    positions = {track.track_id: position for position, track in enumerate(manifest.tracks)}
     keys: tuple[tuple[str, Callable[[DatasetTrack], str | None]], ...] = (
         ("group", lambda track: track.group),
         ("set of identical files", lambda track: track.content_hash),
-        ("set of near duplicates", lambda track: near.get(place[track.track_id])),
+        ("set of near duplicates", lambda track: near.get(positions[track.track_id])),
     )
     words = [
-        _checked(what, sum(straddling(manifest, partition, key) for partition in partitions)) for what, key in keys
+        _checked(what, sum(groups_on_several_sides(manifest, partition, key) for partition in partitions))
+        for what, key in keys
     ]
     if not any(track.group for track in manifest.tracks):
         words.append(
@@ -126,16 +131,18 @@ def _checks(manifest: DatasetManifest, split: Split, rows: RowSides | None) -> l
 
 
 def _copies(manifest: DatasetManifest, augment: AugmentPlan) -> str:
-    """Return how many altered copies there were to learn from, and how many should have been."""
-    there, asked = manifest.copies(augment)
-    told = f"{counted(there, 'altered copy', 'altered copies')} ({printable(str(augment))}) went with their tracks"
-    missing = "" if there == asked else f" {count(asked - there)} of {count(asked)} are missing from the store."
-    return f"{told}: learned from with them, and read for no score.{missing}"
+    """Return how many altered copies were learned from, and how many the plan makes."""
+    present, planned = manifest.copies(augment)
+    words = f"{quantity(present, 'altered copy', 'altered copies')} ({printable(str(augment))}) went with their tracks"
+    missing = (
+        "" if present == planned else f" {count(planned - present)} of {count(planned)} are missing from the store."
+    )
+    return f"{words}: learned from with them, and read for no score.{missing}"
 
 
 def _how(manifest: DatasetManifest, split: Split) -> str:
-    """Return the strategy as a reader who was not there needs it."""
-    learned = f"{counted(len(manifest.tracks), 'track')} in {counted(split.groups, 'group')}"
+    """Return the strategy of the split in words."""
+    learned = f"{quantity(len(manifest.tracks), 'track')} in {quantity(split.groups, 'group')}"
     rounds, seed = split.rounds, f"Seed {split.seed}."
     if split.strategy == "rows":
         return (
@@ -145,7 +152,7 @@ def _how(manifest: DatasetManifest, split: Split) -> str:
         )
     if split.strategy == "folds" and len(rounds) > 1:
         return (
-            f"{learned} came with folds. Each of the {counted(len(rounds), 'fold')} was the test once, another fold "
+            f"{learned} came with folds. Each of the {quantity(len(rounds), 'fold')} was the test once, another fold "
             f"selected between trials, and the rest was trained on. Every fold stayed whole. {seed}"
         )
     if split.strategy == "folds":
@@ -161,8 +168,8 @@ def _how(manifest: DatasetManifest, split: Split) -> str:
             else "whole groups of the rest selected between trials"
         )
         return (
-            f"{learned} were dealt out at random into {counted(len(rounds), 'fold')} of whole groups, with the classes "
-            f"kept in proportion. Each fold was the test once; {how}. {seed}"
+            f"{learned} were dealt out at random into {quantity(len(rounds), 'fold')} of whole groups, with the "
+            f"classes kept in proportion. Each fold was the test once; {how}. {seed}"
         )
     return (
         f"{learned} were dealt out at random, group by group, with the classes kept in proportion. Tracks of one "
@@ -172,10 +179,10 @@ def _how(manifest: DatasetManifest, split: Split) -> str:
 
 
 def _checked(what: str, broken: int) -> str:
-    """Return what counting again, for this report, found."""
+    """Return the result of counting again for this report."""
     if broken:
         return (
-            f"Warning: {counted(broken, what, f'{what}s')} found on more than one side. The test scores are too good."
+            f"Warning: {quantity(broken, what, f'{what}s')} found on more than one side. The test scores are too good."
         )
     return f"Counted again for this report: no {what} lies on more than one side."
 

@@ -1,4 +1,4 @@
-"""The parts of a report that tell how far its scores can be trusted: intervals, the leakage sentinel, duplicates."""
+"""The sections on how far scores can be trusted: intervals, the leakage sentinel, duplicates."""
 
 from pipeline.learning.dataset.flaws import DuplicateSet
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
@@ -6,12 +6,12 @@ from pipeline.learning.splits.duplicates import fingerprint_of
 from pipeline.learning.splits.fingerprints import FINGERPRINTS
 from pipeline.learning.study.findings import Sentinel, SentinelScore
 from pipeline.learning.study.results import EvaluationReport
-from pipeline.report.view import Block, Column, Section, Table, cut
-from pipeline.report.words import MISSING, between, count, counted, listed, percent, points, within
-from pipeline.text import printable
+from pipeline.report.view import Block, Column, Section, Table, first_rows
+from pipeline.report.words import bounds, count, enumeration, percent, points, quantity, relative_path
+from pipeline.text import MISSING, printable
 
 MOST_FILES = 6
-"""Of a set of duplicates that are named."""
+"""Of a set of duplicates, at most so many are named."""
 
 
 SEGMENTS = "A track is labelled by the mean of what is said of its segments: the segments alone are wrong more often."
@@ -19,11 +19,11 @@ SEGMENTS = "A track is labelled by the mean of what is said of its segments: the
 
 def scores_table(evaluation: EvaluationReport) -> Table:
     """Return all scores with their intervals: tracks, their segments, and the validation that chose."""
-    of = evaluation.scored
+    unit = evaluation.scored
     scored = [
-        (f"test, {of}", evaluation.test),
+        (f"test, {unit}", evaluation.test),
         *((f"test, segments of {printable(name)}", scores) for name, scores in evaluation.segments.items()),
-        (f"validation, {of}", evaluation.validation),
+        (f"validation, {unit}", evaluation.validation),
     ]
     return Table(
         caption="Scores with their 95% intervals, by drawing whole groups again",
@@ -38,9 +38,9 @@ def scores_table(evaluation: EvaluationReport) -> Table:
             (
                 name,
                 percent(scores.accuracy),
-                between(scores.accuracy_interval),
+                bounds(scores.accuracy_interval),
                 percent(scores.macro_f1),
-                between(scores.macro_f1_interval),
+                bounds(scores.macro_f1_interval),
                 count(scores.n),
                 count(scores.accuracy_interval.units) if scores.accuracy_interval else MISSING,
             )
@@ -52,66 +52,67 @@ def scores_table(evaluation: EvaluationReport) -> Table:
 def leakage_section(
     evaluation: EvaluationReport, manifest: DatasetManifest | None, split: Split | None
 ) -> Section | None:
-    """Return the section that sets a random split of rows beside whole groups; nothing without a sentinel."""
-    told = evaluation.sentinel
-    if told is None:
+    """Return the section that compares a random split of rows with whole groups; None without a sentinel."""
+    sentinel = evaluation.sentinel
+    if sentinel is None:
         return None
-    words = [_about(told), *_verdict(told, evaluation, split)]
-    if manifest is not None and told.rows == told.tracks and not any(track.group for track in manifest.tracks):
+    words = [_about(sentinel), *_verdict(sentinel, evaluation, split)]
+    if manifest is not None and sentinel.rows == sentinel.tracks and not any(track.group for track in manifest.tracks):
         words.append(
             "Every track has one row here and no groups were told, so both ways deal out single tracks; what was not "
             "told about tracks that belong together shows in the parting of neighbours."
         )
     blocks: list[Block] = []
-    if told.random is not None:
-        blocks.append(_partings(told))
+    if sentinel.random is not None:
+        blocks.append(_splits_table(sentinel))
     return Section(
         anchor="leakage", title="What a random split would have said", words=tuple(words), blocks=tuple(blocks)
     )
 
 
-def _about(told: Sentinel) -> str:
-    """Return what was fitted and on what."""
+def _about(sentinel: Sentinel) -> str:
+    """Return the model that was fitted, and its rows, in words."""
     who = (
-        f"The model that was chosen ({printable(told.family)})"
-        if told.is_winner
-        else f"A quick model that stands in for the chosen one ({printable(told.family)})"
+        f"The model that was chosen ({printable(sentinel.family)})"
+        if sentinel.is_winner
+        else f"A quick model that stands in for the chosen one ({printable(sentinel.family)})"
     )
     return (
-        f"{who} was fitted again after every choice was made, on {counted(told.rows, 'row')} of "
-        f"{printable(told.features)} from {counted(told.tracks, 'track')} in {counted(told.units, 'group')}, parted "
-        f"into {count(told.folds)} folds in three ways: the same {counted(told.tested, 'row')} tested, "
-        f"{count(told.learned_from)} learned from each time. Nothing was chosen by it."
+        f"{who} was fitted again after every choice was made, on {quantity(sentinel.rows, 'row')} of "
+        f"{printable(sentinel.features)} from {quantity(sentinel.tracks, 'track')} in "
+        f"{quantity(sentinel.units, 'group')}, parted into {count(sentinel.folds)} folds in three ways: the same "
+        f"{quantity(sentinel.tested, 'row')} tested, {count(sentinel.learned_from)} learned from each time. "
+        "Nothing was chosen by it."
     )
 
 
-def _verdict(told: Sentinel, evaluation: EvaluationReport, split: Split | None) -> list[str]:
-    """Return the gap in words, and what cannot be said."""
+def _verdict(sentinel: Sentinel, evaluation: EvaluationReport, split: Split | None) -> list[str]:
+    """Return the gap in words, and what is unknown."""
     words = []
-    if told.reason:
-        words.append(f"{told.reason[0].upper()}{printable(told.reason[1:])}.")
-    if told.untold:
-        named = listed([printable(label) for label in told.untold[:MOST_FILES]])
-        more = f" and {len(told.untold) - MOST_FILES} more" if len(told.untold) > MOST_FILES else ""
+    if sentinel.reason:
+        words.append(f"{sentinel.reason[0].upper()}{printable(sentinel.reason[1:])}.")
+    if sentinel.untold:
+        named = enumeration([printable(label) for label in sentinel.untold[:MOST_FILES]])
+        more = f" and {len(sentinel.untold) - MOST_FILES} more" if len(sentinel.untold) > MOST_FILES else ""
         words.append(
             f"Of {named}{more} all tracks are one group: nobody can say how the model would do on unseen ones of "
-            f"{'it' if len(told.untold) == 1 else 'them'}."
+            f"{'it' if len(sentinel.untold) == 1 else 'them'}."
         )
-    if told.gap is not None and told.random is not None and told.honest is not None:
-        sure = told.gap.interval is not None and told.gap.interval.low > 0
+    if sentinel.gap is not None and sentinel.random is not None and sentinel.honest is not None:
+        sure = sentinel.gap.interval is not None and sentinel.gap.interval.low > 0
         words.append(
-            f"Gap: {points(told.gap.gap)}"
-            + (f" (95% interval {_range(told)})" if told.gap.interval else "")
+            f"Gap: {points(sentinel.gap.gap)}"
+            + (f" (95% interval {_range(sentinel)})" if sentinel.gap.interval else "")
             + (
                 ". A random split of rows would have flattered the model by so much."
                 if sure
                 else ". That is no more than chance makes: a random split would have said much the same."
             )
         )
-    if told.hidden is not None and told.hidden.interval is not None and told.hidden.interval.low > 0:
+    if sentinel.hidden is not None and sentinel.hidden.interval is not None and sentinel.hidden.interval.low > 0:
         words.append(
             f"Tracks next to each other in the library are more alike than the groups say: with neighbours kept "
-            f"together the accuracy is {percent(told.hidden.gap)} lower. If they belong together (an album, a "
+            f"together the accuracy is {percent(sentinel.hidden.gap)} lower. If they belong together (an album, a "
             "session), say so with --groups."
         )
     if split is not None and split.strategy == "rows":
@@ -121,22 +122,22 @@ def _verdict(told: Sentinel, evaluation: EvaluationReport, split: Split | None) 
     return words
 
 
-def _range(told: Sentinel) -> str:
-    interval = told.gap.interval if told.gap else None
+def _range(sentinel: Sentinel) -> str:
+    interval = sentinel.gap.interval if sentinel.gap else None
     return f"{100 * interval.low:+.1f} to {100 * interval.high:+.1f}" if interval else MISSING
 
 
-def _partings(told: Sentinel) -> Table:
-    """Return the accuracies of the partings."""
-    mixed = f"{'tracks of one group' if told.rows == told.tracks else 'rows of one track'} stand on both sides"
+def _splits_table(sentinel: Sentinel) -> Table:
+    """Return the accuracies of the splits."""
+    mixed = f"{'tracks of one group' if sentinel.rows == sentinel.tracks else 'rows of one track'} stand on both sides"
     rows: tuple[tuple[str, str, SentinelScore | None], ...] = (
-        ("single rows at random", mixed, told.random),
+        ("single rows at random", mixed, sentinel.random),
         (
             "neighbours together",
             "tracks next to each other in the library; where a class has few, stretches of time",
-            told.neighbours,
+            sentinel.neighbours,
         ),
-        ("whole groups together", "what this project calls a score", told.honest),
+        ("whole groups together", "what this project calls a score", sentinel.honest),
     )
     return Table(
         caption="The same rows, parted in three ways",
@@ -147,7 +148,7 @@ def _partings(told: Sentinel) -> Table:
             Column(title="95% interval", is_number=True),
         ),
         rows=tuple(
-            (name, what, percent(score.accuracy), between(score.interval))
+            (name, what, percent(score.accuracy), bounds(score.interval))
             if score is not None
             else (name, what, MISSING, MISSING)
             for name, what, score in rows
@@ -158,18 +159,18 @@ def _partings(told: Sentinel) -> Table:
 def duplicates_section(manifest: DatasetManifest, split: Split, libraries: tuple[str, ...]) -> Section:
     """Return the section on tracks that are one recording: those of equal content, and those that sound the same."""
     fingerprint = fingerprint_of(manifest)
-    same = [found for found in split.duplicates if found.kind == "same"]
-    near = [found for found in split.duplicates if found.kind == "near"]
+    same = [duplicates for duplicates in split.duplicates if duplicates.kind == "same"]
+    near = [duplicates for duplicates in split.duplicates if duplicates.kind == "near"]
     words = []
     for sets, what in ((same, "of equal content"), (near, "that sound the same")):
         if sets:
-            tracks = sum(len(found.tracks) for found in sets)
-            words.append(f"{counted(tracks, 'track')} {what}, in {counted(len(sets), 'set')}.")
+            tracks = sum(len(duplicates.tracks) for duplicates in sets)
+            words.append(f"{quantity(tracks, 'track')} {what}, in {quantity(len(sets), 'set')}.")
     if not same:
         words.append("No two files have the same content.")
     if fingerprint is None:
         words.append(
-            f"Near duplicates could not be looked for: of the families only {listed(list(FINGERPRINTS))} tell one "
+            f"Near duplicates could not be looked for: of the families only {enumeration(list(FINGERPRINTS))} tell one "
             "recording from another. `features` in the recipe adds one."
         )
     elif split.strategy != "rows" and not near:
@@ -180,10 +181,14 @@ def duplicates_section(manifest: DatasetManifest, split: Split, libraries: tuple
             "finds what was encoded again, resampled, trimmed by a moment or made louder; not another performance, a "
             "part of a longer file, or a copy that lost its treble."
         )
-    torn = [found for found in split.duplicates if not found.kept]
+    torn = [duplicates for duplicates in split.duplicates if not duplicates.kept]
     if torn:
-        words.append(f"Warning: {counted(len(torn), 'set lies', 'sets lie')} on several sides of the split; see below.")
-    shown, note = cut([_row(manifest, found, libraries) for found in sorted(split.duplicates, key=_torn_first)])
+        words.append(
+            f"Warning: {quantity(len(torn), 'set lies', 'sets lie')} on several sides of the split; see below."
+        )
+    listed, note = first_rows(
+        [_row(manifest, duplicates, libraries) for duplicates in sorted(split.duplicates, key=_torn_first)]
+    )
     table = Table(
         caption="Tracks that are one recording",
         columns=(
@@ -194,7 +199,7 @@ def duplicates_section(manifest: DatasetManifest, split: Split, libraries: tuple
             Column(title="Distance", is_number=True),
             Column(title="Kept together"),
         ),
-        rows=shown,
+        rows=listed,
         note=note,
         is_folded=len(split.duplicates) > 10,
     )
@@ -202,13 +207,13 @@ def duplicates_section(manifest: DatasetManifest, split: Split, libraries: tuple
     return Section(anchor="duplicates", title="Duplicates", words=tuple(words), blocks=blocks)
 
 
-def _torn_first(found: DuplicateSet) -> tuple[bool, bool, tuple[int, ...]]:
-    return found.kept, found.kind == "same", found.tracks
+def _torn_first(duplicates: DuplicateSet) -> tuple[bool, bool, tuple[int, ...]]:
+    return duplicates.kept, duplicates.kind == "same", duplicates.tracks
 
 
-def _row(manifest: DatasetManifest, found: DuplicateSet, libraries: tuple[str, ...]) -> tuple[str, ...]:
-    tracks = [manifest.tracks[position] for position in found.tracks]
-    files = [within(track.path, libraries) for track in tracks[:MOST_FILES]]
+def _row(manifest: DatasetManifest, duplicates: DuplicateSet, libraries: tuple[str, ...]) -> tuple[str, ...]:
+    tracks = [manifest.tracks[position] for position in duplicates.tracks]
+    files = [relative_path(track.path, libraries) for track in tracks[:MOST_FILES]]
     if len(tracks) > MOST_FILES:
         files.append(f"and {len(tracks) - MOST_FILES} more")
     labels = sorted({track.label for track in tracks})
@@ -216,7 +221,7 @@ def _row(manifest: DatasetManifest, found: DuplicateSet, libraries: tuple[str, .
         ", ".join(files),
         count(len(tracks)),
         ", ".join(printable(label) for label in labels),
-        "same content" if found.kind == "same" else "near",
-        f"{found.distance:.3f}" if found.kind == "near" else "0",
-        "yes" if found.kept else "no",
+        "same content" if duplicates.kind == "same" else "near",
+        f"{duplicates.distance:.3f}" if duplicates.kind == "near" else "0",
+        "yes" if duplicates.kept else "no",
     )

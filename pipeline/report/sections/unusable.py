@@ -1,8 +1,8 @@
-"""The part of a report that tells which values nothing could be learned from."""
+"""The section on values that could not be learned from."""
 
 from pipeline.learning.dataset.manifests import DatasetManifest
-from pipeline.report.view import Block, Column, Section, Table, cut
-from pipeline.report.words import count, counted, within
+from pipeline.report.view import Block, Column, Section, Table, first_rows
+from pipeline.report.words import count, quantity, relative_path
 from pipeline.text import printable
 
 MOST_COLUMNS = 12
@@ -15,7 +15,7 @@ def unusable_section(manifest: DatasetManifest, libraries: tuple[str, ...]) -> S
         rows = sum(flaw.rows for flaw in manifest.flaws)
         tracks = len({flaw.path for flaw in manifest.flaws})
         words.append(
-            f"{counted(rows, 'row')} of {counted(tracks, 'track')} hold NaN or infinite values and were left out of "
+            f"{quantity(rows, 'row')} of {quantity(tracks, 'track')} hold NaN or infinite values and were left out of "
             "everything; the other rows of these tracks were used."
         )
         blocks.append(_flaws(manifest, libraries))
@@ -24,21 +24,21 @@ def unusable_section(manifest: DatasetManifest, libraries: tuple[str, ...]) -> S
     if manifest.constant:
         columns = sum(map(len, manifest.constant.values()))
         words.append(
-            f"{counted(columns, 'column')} {'has' if columns == 1 else 'have'} one value in all rows: no model can "
+            f"{quantity(columns, 'column')} {'has' if columns == 1 else 'have'} one value in all rows: no model can "
             "learn from that. Such a column is shifted to 0 and not divided by its deviation of 0."
         )
         blocks.append(_constant(manifest))
     else:
         words.append("No column is constant.")
-    told: tuple[Block, ...] = tuple(blocks)
-    return Section(anchor="unusable", title="Values that could not be used", words=tuple(words), blocks=told)
+    all_blocks: tuple[Block, ...] = tuple(blocks)
+    return Section(anchor="unusable", title="Values that could not be used", words=tuple(words), blocks=all_blocks)
 
 
 def _flaws(manifest: DatasetManifest, libraries: tuple[str, ...]) -> Table:
-    rows, note = cut(
+    rows, note = first_rows(
         [
             (
-                within(flaw.path, libraries),
+                relative_path(flaw.path, libraries),
                 printable(flaw.features),
                 ", ".join(map(printable, flaw.columns)),
                 count(flaw.rows),

@@ -62,11 +62,11 @@ def test_warnings_of_the_mp3_decoder_go_to_the_note_and_not_to_standard_error(wr
 
 
 def test_what_others_write_to_standard_error_while_decoding_is_passed_on(capfd):
-    chatter = StderrCapture()
-    with chatter.caught():
+    stderr = StderrCapture()
+    with stderr.redirect():
         os.write(2, b"a worker's line\nNote: Trying to resync...\nNote: skipped 3 bytes\n")
-    assert chatter.told() == "the decoder says: Note: Trying to resync... (and 1 more)"
-    chatter.close()
+    assert stderr.describe() == "the decoder says: Note: Trying to resync... (and 1 more)"
+    stderr.close()
     assert capfd.readouterr().err == "a worker's line\n"
 
 

@@ -33,7 +33,7 @@ def test_a_recipe_that_comes_along_can_be_run(name):
     assert len(plan_study(recipe).indices) == recipe.search.trials
     assert parse_recipe(recipe_toml(recipe), name) == recipe
     if recipe.quick is not None:
-        assert plan_study(recipe.quickened()).indices
+        assert plan_study(recipe.quick_form()).indices
 
 
 def test_a_minimal_file_is_enough(tmp_path):
@@ -102,13 +102,13 @@ def test_a_typo_in_a_recipe_is_refused_naming_file_and_key(change, message):
 
 def test_the_quick_form_has_fewer_trials_and_epochs_and_is_refused_where_there_is_none():
     recipe = load_recipe("rostock-genre")
-    quick = recipe.quickened()
+    quick = recipe.quick_form()
 
     assert (recipe.search.trials, recipe.models[0].fixed["epochs"]) == (50, 250)
     assert (quick.search.trials, quick.models[0].fixed["epochs"]) == (5, 20)
     assert quick.models[0].fixed | {"epochs": 250} == recipe.models[0].fixed
     with pytest.raises(UsageError, match="recipe default: has no quick form"):
-        load_recipe("default").quickened()
+        load_recipe("default").quick_form()
 
 
 def test_the_searched_network_is_that_of_the_tutorial():

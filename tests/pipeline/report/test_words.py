@@ -1,53 +1,34 @@
 """Numbers and names as readers see them."""
 
-import pytest
-
 from pipeline.report import words
 
 
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [
-        (0.0, "0 ms"),
-        (0.34, "340 ms"),
-        (12.34, "12.3 s"),
-        (61, "1 min 01 s"),
-        (3599.4, "59 min 59 s"),
-        (3600, "1 h 00 min"),
-        (90_061, "25 h 01 min"),
-        (float("nan"), "\u2013"),
-    ],
-)
-def test_durations_are_told_in_the_units_that_matter(seconds, told):
-    assert words.duration(seconds) == told
-
-
 def test_nouns_agree_with_their_numbers():
-    assert words.counted(1, "file") == "1 file"
-    assert words.counted(1_200, "class", "classes") == "1,200 classes"
+    assert words.quantity(1, "file") == "1 file"
+    assert words.quantity(1_200, "class", "classes") == "1,200 classes"
 
 
 def test_names_are_listed_as_in_a_sentence():
-    assert words.listed(["a"]) == "a"
-    assert words.listed(["a", "b", "c"]) == "a, b and c"
-    assert not words.listed([])
+    assert words.enumeration(["a"]) == "a"
+    assert words.enumeration(["a", "b", "c"]) == "a, b and c"
+    assert not words.enumeration([])
 
 
 def test_long_names_are_cut_in_the_middle_to_their_limit():
-    assert words.shortened("abcdefghij", 10) == "abcdefghij"
-    assert words.shortened("abcdefghijk", 10) == "abcd…ghijk"
+    assert words.shorten("abcdefghij", 10) == "abcdefghij"
+    assert words.shorten("abcdefghijk", 10) == "abcd…ghijk"
 
 
 def test_times_are_told_to_the_minute_in_utc():
-    assert words.moment("2025-03-01T11:17:42+01:00") == "2025-03-01 10:17 UTC"
-    assert words.moment("2025-03-01T10:17:00Z") == "2025-03-01 10:17 UTC"
-    assert words.moment("yesterday") == "yesterday"
+    assert words.utc_time("2025-03-01T11:17:42+01:00") == "2025-03-01 10:17 UTC"
+    assert words.utc_time("2025-03-01T10:17:00Z") == "2025-03-01 10:17 UTC"
+    assert words.utc_time("yesterday") == "yesterday"
 
 
 def test_paths_are_told_within_the_only_library():
-    assert words.within("/music/a/b.wav", ("/music",)) == "a/b.wav"
-    assert words.within("/music/a/b.wav", ("/music", "/other")) == "/music/a/b.wav"
-    assert words.within("/musical/b.wav", ("/music/",)) == "/musical/b.wav"
+    assert words.relative_path("/music/a/b.wav", ("/music",)) == "a/b.wav"
+    assert words.relative_path("/music/a/b.wav", ("/music", "/other")) == "/music/a/b.wav"
+    assert words.relative_path("/musical/b.wav", ("/music/",)) == "/musical/b.wav"
 
 
 def test_values_lose_the_noise_of_floats():

@@ -13,7 +13,7 @@ from pipeline.plans.library import PointsPlan, TonesPlan
 from pipeline.synthetic.library import make_library
 from pipeline.synthetic.points import points
 from pipeline.synthetic.synthesis import NOTE_FREQUENCIES_HZ
-from pipeline.synthetic.tones import drawn_notes, melody, scale
+from pipeline.synthetic.tones import melody, random_notes, scale
 
 RATE_HZ = 8_000
 SMALL = TonesPlan(sample_rate_hz=RATE_HZ, highest_hz=1_500, notes=4, seed=5)
@@ -53,7 +53,7 @@ def test_a_tone_is_a_sine_of_the_formula_and_a_second_of_silence_follows():
 
 def test_the_notes_are_the_white_keys_and_by_the_default_seed_each_is_played_twice_or_more():
     assert tuple(NOTE_FREQUENCIES_HZ.values()) == (261.63, 293.66, 329.63, 349.23, 392.00, 440.00, 493.88)
-    counts = np.unique(drawn_notes(TonesPlan()), return_counts=True)[1]
+    counts = np.unique(random_notes(TonesPlan()), return_counts=True)[1]
 
     assert len(counts) == 7
     assert counts.sum() == 20
@@ -64,7 +64,7 @@ def test_the_seconds_are_files_of_sixteen_bits_labelled_as_sound_or_by_note(tmp_
     made = make_library(SMALL, tmp_path / "tones")
     labels = parse_labels(made.labels)
     files = sorted((tmp_path / "tones" / "seconds").iterdir())
-    notes = drawn_notes(SMALL)
+    notes = random_notes(SMALL)
 
     assert made.written == 2 + 8 + 2  # recordings, seconds, tables
     assert [labels.label(str(path)) for path in files] == ["sound", "silence"] * 4

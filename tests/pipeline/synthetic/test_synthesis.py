@@ -119,5 +119,5 @@ def test_equal_generators_give_equal_sounds():
 
 
 def test_silence_stays_silence_when_normalised():
-    assert not synthesis.normalised(synthesis.silence(0.1, sample_rate_hz=RATE_HZ)).any()
-    assert len(synthesis.normalised(np.zeros(0))) == 0
+    assert not synthesis.normalise(synthesis.silence(0.1, sample_rate_hz=RATE_HZ)).any()
+    assert len(synthesis.normalise(np.zeros(0))) == 0

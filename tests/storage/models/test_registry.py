@@ -46,14 +46,14 @@ def test_a_registered_model_has_its_files_and_its_description(registry, source, 
     folder = tmp_path / "home" / "models" / "v0001"
     assert (model.version, model.path) == ("v0001", str(folder))
     assert (folder / "members" / "0.keras").read_bytes() == b"weights"
-    assert registry.get("v0001") == registry.latest() == model
+    assert [registry.get("v0001")] == registry.versions() == [model]
     assert model.replace(version="", path="", files={}) == draft("run")
     assert set(model.files) == {"members/0.keras", "scaler.json"}
     assert (source / "scaler.json").exists()
 
 
 def test_versions_are_numbered_in_order(registry, source):
-    assert (registry.versions(), registry.latest()) == ([], None)
+    assert registry.versions() == []
     for run_id in ("a", "b", "c"):
         registry.register(draft(run_id), source)
     assert [(model.version, model.run_id) for model in registry.versions()] == [

@@ -70,15 +70,15 @@ def test_of_racing_and_killed_processes_no_trial_is_handed_out_twice_and_no_outc
         history = versions(studies, run_id)
         assert [state.version for state in history] == list(range(1, len(history) + 1))
         for before, after in pairwise(history):
-            assert before.told <= after.told
-            assert before.handed.items() <= after.handed.items()
+            assert before.reported <= after.reported
+            assert before.proposed.items() <= after.proposed.items()
         last = history[-1]
-        assert len(last.handed) == len(set(last.handed.values())) == expected
+        assert len(last.proposed) == len(set(last.proposed.values())) == expected
         assert set(Counter(last.state["end_order"]).values()) <= {1}
-        assert len(last.state["end_order"]) == len(last.told)
+        assert len(last.state["end_order"]) == len(last.reported)
         assert sorted(last.state["start_order"]) == sorted(last.trials)
-        for index in last.told:
-            assert last.trials[last.handed[index]].score == studies.ledger.outcome(run_id, index).objective
+        for index in last.reported:
+            assert last.trials[last.proposed[index]].score == studies.ledger.outcome(run_id, index).objective
         if run_id == "hyperband":
             rounds = Counter(spec.hyperparameters["epochs"] for spec in specs)
             assert rounds == {1: 4, 2: 5, 4: 6}
@@ -99,7 +99,7 @@ def test_a_version_that_was_taken_is_read_and_asked_again(studies, monkeypatch):
 
     theirs = ledger.trial("bayesian", 2)
     assert mine.hyperparameters != theirs.hyperparameters
-    assert [state.handed.keys() for state in versions(studies, "bayesian")] == [{0, 2}, {0, 1, 2}]
+    assert [state.proposed.keys() for state in versions(studies, "bayesian")] == [{0, 2}, {0, 1, 2}]
     # and the first trial has the defaults, though nobody asked for it yet
     assert ledger.trial("bayesian", 0).hyperparameters == {"c": 8.0, "gamma": 0.5}
 

@@ -243,7 +243,7 @@ def test_a_trial_that_needs_more_memory_than_there_is_fails_with_that_reason(stu
     def too_many(*arguments, **more):
         rows = load(*arguments, **more)
         return type(rows)(
-            x=np.tile(rows.x, (200_000, 1)), owner=np.tile(rows.owner, 200_000), copied=np.tile(rows.copied, 200_000)
+            x=np.tile(rows.x, (200_000, 1)), owner=np.tile(rows.owner, 200_000), is_copy=np.tile(rows.is_copy, 200_000)
         )
 
     monkeypatch.setattr(training, "load_rows", too_many)

@@ -6,6 +6,7 @@ Read from the broker, which may lose it, so nothing depends on it; what is done 
 from datetime import datetime
 from typing import Any
 
+from pipeline.text import describe_duration
 from pipeline.wire import Value
 from workers.app import controls
 from workers.app.context import queues_of
@@ -82,7 +83,7 @@ def live_facts(live: Live) -> list[tuple[str, str]]:
     percent = f" ({live.done / live.files:.0%})" if live.files else ""
     rows = [("files", f"{live.done} of {live.files}{percent}")]
     if live.done < live.files:
-        left = "" if live.left_s is None else f", {_duration(live.left_s)} left"
+        left = "" if live.left_s is None else f", {describe_duration(live.left_s)} left"
         rows.append(("rate", f"{live.files_per_s:.1f} files/s, {live.audio_s_per_s:.0f} s of audio per second{left}"))
     waiting = ", ".join(f"{queue} {count}" for queue, count in live.queues.items())
     rows.append(("queues", f"{waiting}; {live.running} with a worker"))
@@ -117,16 +118,8 @@ def _worker_wire(worker: Worker) -> dict[str, Any]:
 
 def _describe_worker(worker: Worker) -> str:
     heartbeat = worker.heartbeat
-    doing = heartbeat.doing if worker.alive else f"silent for {_duration(worker.silent_s)}"
+    doing = heartbeat.doing if worker.alive else f"silent for {describe_duration(worker.silent_s)}"
     nice = f", nice {heartbeat.nice}" if heartbeat.nice else ""
     work = f"{heartbeat.processes} processes on {', '.join(heartbeat.queues)}"
     # An older one does not say what it is for.
     return f"{worker.name}, {work if heartbeat.queues else f'chordal {heartbeat.version}'}: {doing}{nice}"
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

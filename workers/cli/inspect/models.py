@@ -132,7 +132,7 @@ def compare(one: str, other: str, home_path: str, *, as_json: bool) -> None:
 
     The tracks are those that NEW was tested on and OLD never learned from.
     """
-    from pipeline.learning.evaluation.gate import in_words
+    from pipeline.learning.evaluation.gate import describe_comparison
     from pipeline.learning.models.compatibility import check_fits
     from workers.learning import promotion
     from workers.processes.environment import quiet_tensorflow
@@ -161,7 +161,7 @@ def compare(one: str, other: str, home_path: str, *, as_json: bool) -> None:
     sides = [dict(_facts(home, each.model, home.champions.current())) for each in (old, new)]
     rows = [(name, sides[0].get(name, ""), sides[1].get(name, "")) for name in sides[1] if name not in _NOT_COMPARED]
     show_rows(("", one, other), rows)
-    words = in_words(compared) if compared is not None else "no held-out track that neither learned from"
+    words = describe_comparison(compared) if compared is not None else "no held-out track that neither learned from"
     console().print(f"\n{other} against {one}: {words}" + (f"; left out: {left}" if left else ""))
 
 

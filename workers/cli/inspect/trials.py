@@ -6,7 +6,7 @@ from workers.cli import options
 from workers.cli.tables import console, show_facts, show_rows
 
 if TYPE_CHECKING:
-    from pipeline.learning.search.ranking import Ranked, SearchSummary
+    from pipeline.learning.search.ranking import RankedTrial, SearchSummary
     from storage.home import Home
 
 
@@ -75,17 +75,17 @@ def show_trials(home: "Home", run_id: str) -> None:
         )
 
 
-def _ranking(home: "Home", run_id: str) -> "tuple[Ranked, ...]":
+def _ranking(home: "Home", run_id: str) -> "tuple[RankedTrial, ...]":
     from pipeline.learning.search.ranking import rank
 
     return rank(home.ledger.outcomes(run_id), home.ledger.trials(run_id))
 
 
 def _show_summary(summary: "SearchSummary") -> None:
-    from pipeline.learning.search.ranking import lines_of
+    from pipeline.learning.search.ranking import describe_search
 
     console().print()
-    console().print(lines_of(summary)[0])
+    console().print(describe_search(summary)[0])
     rows = [
         (
             model.model,
@@ -106,7 +106,7 @@ def _show_summary(summary: "SearchSummary") -> None:
             console().print(f"{model.model} on {model.features}: {model.note}")
 
 
-def _row(row: "Ranked") -> tuple[str, ...]:
+def _row(row: "RankedTrial") -> tuple[str, ...]:
     spread = "" if row.spread is None else f" \u00b1 {100 * row.spread:.1f}"
     values = {**row.hyperparameters, **row.origin}
     return (

@@ -109,7 +109,7 @@ def predict(
         for each in results:
             signals.check()
             counts["failed" if each.failure else "unsure" if each.unsure else "predicted"] += 1
-            counter.take([each])
+            counter.add([each])
             writer.write(each)
         scores = counter.scores()
         writer.end(scores)

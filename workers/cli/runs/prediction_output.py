@@ -12,7 +12,7 @@ from typing import IO, Literal, Protocol
 
 from pipeline.errors import ChordalError, UsageError
 from pipeline.learning.training.prediction import PredictionScores, TrackPrediction
-from pipeline.text import printable
+from pipeline.text import describe_position, printable
 from workers.predict.predictions import Predictions
 
 Form = Literal["table", "csv", "json"]
@@ -195,10 +195,8 @@ class _Lines:
         print(f"{prediction.probability:7.1%}  {path}: {answer}{others}{truth}", file=self._file)
         if self._timeline:
             for each in prediction.timeline:
-                print(
-                    f"         {_clock(each.start_s):>8}  {each.probability:6.1%}  {printable(each.label)}",
-                    file=self._file,
-                )
+                start = describe_position(each.start_s, decimals=1)
+                print(f"         {start:>8}  {each.probability:6.1%}  {printable(each.label)}", file=self._file)
 
     def end(self, scores: PredictionScores | None) -> None:
         """Write nothing: the command shows the scores on standard error."""
@@ -210,9 +208,3 @@ def _others(prediction: TrackPrediction, top: int) -> Sequence[tuple[str, float]
 
 def _yes(flag: bool) -> str:
     return "yes" if flag else ""
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.text import printable
 from workers.cli import options
@@ -126,9 +127,9 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
     from workers.schedule.cron import check_cron, zone
     from workers.schedule.nights import Schedule
 
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    since = now()
     if known is None:
-        known = Schedule(since=now, timezone=_local_zone())
+        known = Schedule(since=since, timezone=_local_zone())
     libraries = tuple(str(Path(library).expanduser().absolute()) for library in given.pop("libraries", known.libraries))
     for library in libraries:
         if not Path(library).is_dir():
@@ -145,7 +146,7 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
     check_cron(str(schedule.nightly))
     zone(schedule.timezone)
     if (schedule.nightly, schedule.timezone) != (known.nightly, known.timezone):
-        schedule = schedule.replace(since=now)  # hours that passed before were never scheduled
+        schedule = schedule.replace(since=since)  # hours that passed before were never scheduled
     return schedule
 
 

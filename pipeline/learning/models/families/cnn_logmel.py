@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.learning.models.base import Fit, Labelled
+from pipeline.learning.models.base import Fit, LabelledRows
 from pipeline.learning.models.networks import Schedule, fit_network
 from pipeline.plans.recipe import Scalar
 
@@ -31,8 +31,8 @@ class CnnLogmel:
 
     def fit(
         self,
-        train: Labelled,
-        validation: Labelled | None,
+        train: LabelledRows,
+        validation: LabelledRows | None,
         *,
         classes: int,
         hyperparameters: dict[str, Scalar],

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.learning.models.base import Fit, Labelled
-from pipeline.learning.models.networks import Ends, Schedule, fit_network
+from pipeline.learning.models.base import Fit, LabelledRows
+from pipeline.learning.models.networks import InputOutput, Schedule, fit_network
 from pipeline.plans.recipe import Scalar
 
 # Kernel and pool size of the three blocks; every convolution has 32 filters and no padding.
@@ -28,8 +28,8 @@ class CnnSegments:
 
     def fit(
         self,
-        train: Labelled,
-        validation: Labelled | None,
+        train: LabelledRows,
+        validation: LabelledRows | None,
         *,
         classes: int,
         hyperparameters: dict[str, Scalar],
@@ -55,7 +55,7 @@ class CnnSegments:
             classes=classes,
             schedule=schedule,
             seed=seed,
-            ends=Ends(l2=float(hyperparameters["l2"])),
+            input_output=InputOutput(l2=float(hyperparameters["l2"])),
         )
 
 

@@ -3,8 +3,8 @@
 from itertools import pairwise
 from typing import Any
 
-from pipeline.learning.models.base import Fit, Labelled
-from pipeline.learning.models.networks import Ends, Schedule, fit_network
+from pipeline.learning.models.base import Fit, LabelledRows
+from pipeline.learning.models.networks import InputOutput, Schedule, fit_network
 from pipeline.plans.recipe import Scalar
 
 LAYOUTS: tuple[tuple[int, ...], ...] = (
@@ -46,8 +46,8 @@ class DenseBoundary:
 
     def fit(
         self,
-        train: Labelled,
-        validation: Labelled | None,
+        train: LabelledRows,
+        validation: LabelledRows | None,
         *,
         classes: int,
         hyperparameters: dict[str, Scalar],
@@ -65,7 +65,7 @@ class DenseBoundary:
             classes=classes,
             schedule=schedule,
             seed=seed,
-            ends=Ends(standardised=False, output="sigmoid"),
+            input_output=InputOutput(standardised=False, output="sigmoid"),
         )
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from pipeline.learning.models.base import Fit, Labelled
-from pipeline.learning.models.networks import Ends, Schedule, fit_network
+from pipeline.learning.models.base import Fit, LabelledRows
+from pipeline.learning.models.networks import InputOutput, Schedule, fit_network
 from pipeline.plans.recipe import Scalar
 
 MAX_LAYERS = 5
@@ -36,8 +36,8 @@ class DenseSearch:
 
     def fit(
         self,
-        train: Labelled,
-        validation: Labelled | None,
+        train: LabelledRows,
+        validation: LabelledRows | None,
         *,
         classes: int,
         hyperparameters: dict[str, Scalar],
@@ -58,8 +58,10 @@ class DenseSearch:
             return stack
 
         schedule = Schedule.of(hyperparameters, epochs)
-        ends = Ends(columns=chosen_columns(str(hyperparameters["columns"])), ddof=1, clip_sd=None, l2=l2)
-        return fit_network(layers, train, validation, classes=classes, schedule=schedule, seed=seed, ends=ends)
+        input_output = InputOutput(columns=chosen_columns(str(hyperparameters["columns"])), ddof=1, clip_sd=None, l2=l2)
+        return fit_network(
+            layers, train, validation, classes=classes, schedule=schedule, seed=seed, input_output=input_output
+        )
 
 
 def chosen_columns(text: str) -> tuple[int, ...]:

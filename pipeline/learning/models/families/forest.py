@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from pipeline.learning.models.base import Fit, Labelled
+from pipeline.learning.models.base import Fit, LabelledRows
 from pipeline.learning.models.classic import fit_classic
 from pipeline.plans.recipe import Scalar
 
@@ -14,15 +14,15 @@ class Forest:
     name = "forest"
 
     def space(self, hp: Any) -> None:
-        """Declare `column_share` (of the columns, looked at for each split), `leaf` (its fewest rows) and `trees`."""
+        """Declare `column_share` (of the columns, considered for each split), `leaf` (its fewest rows) and `trees`."""
         hp.Float("column_share", 0.02, 0.5, sampling="log", default=0.06)
         hp.Int("leaf", 1, 6, default=1)
         hp.Fixed("trees", 200)
 
     def fit(
         self,
-        train: Labelled,
-        validation: Labelled | None,
+        train: LabelledRows,
+        validation: LabelledRows | None,
         *,
         classes: int,
         hyperparameters: dict[str, Scalar],

@@ -3,7 +3,7 @@
 import warnings
 from typing import Any
 
-from pipeline.learning.models.base import Fit, Labelled
+from pipeline.learning.models.base import Fit, LabelledRows
 from pipeline.learning.models.classic import fit_classic
 from pipeline.plans.recipe import Scalar
 
@@ -19,8 +19,8 @@ class Logistic:
 
     def fit(
         self,
-        train: Labelled,
-        validation: Labelled | None,
+        train: LabelledRows,
+        validation: LabelledRows | None,
         *,
         classes: int,
         hyperparameters: dict[str, Scalar],

@@ -133,12 +133,12 @@ def test_less_than_a_frame_is_too_short_and_a_frame_is_enough(audio):
 def test_zero_crossings_and_contrast_are_librosas(noise):
     signal = (noise(3 * RATE_HZ, 0.3) + 0.1).astype(np.float32)
     signal[20_000:30_000] = 0
-    gatherer = frame_features.FrameGatherer()
+    accumulator = frame_features.FrameAccumulator()
     for block in AudioStream(StreamInfo(rate_hz=RATE_HZ, channels=1)).blocks(
         np.split(signal[:, np.newaxis], [7, 9000])
     ):
-        gatherer.push(block)
-    frames = gatherer.finish()
+        accumulator.push(block)
+    frames = accumulator.finish()
     np.testing.assert_allclose(frames.crossings, librosa.feature.zero_crossing_rate(signal)[0], atol=1e-9)
     expected = librosa.feature.spectral_contrast(y=signal, sr=RATE_HZ)
     np.testing.assert_allclose(frames.contrast(slice(None)), expected.T, atol=1e-3)

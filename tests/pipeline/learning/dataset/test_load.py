@@ -99,7 +99,7 @@ def test_rows_know_their_track_and_labels(library):
     assert rows.owner.tolist() == [0, 1, 1, 2, 2, 2, 3, 3, 3, 3]
     assert rows.x[:, 0].tolist() == rows.owner.tolist()
     assert rows.labels(manifest).tolist() == [0, 1, 1, 0, 0, 0, 1, 1, 1, 1]
-    assert rows.of([1, 3]).owner.tolist() == [1, 1, 3, 3, 3, 3]
+    assert rows.select([1, 3]).owner.tolist() == [1, 1, 3, 3, 3, 3]
 
 
 def test_rows_with_nan_or_infinite_values_are_dropped_and_counted(library):

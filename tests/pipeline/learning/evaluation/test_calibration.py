@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.learning.evaluation.calibration import BINS, answering, reliability, temperature, threshold
+from pipeline.learning.evaluation.calibration import BINS, answer_rule, reliability, temperature, threshold
 from pipeline.learning.models import load_model
 from pipeline.learning.models.classifier import ClassifierCard, save_classifier
-from pipeline.learning.study.findings import Answering
+from pipeline.learning.study.findings import AnswerRule
 
 
 def drawn(count, *, sharpened, classes=5, seed=0):
@@ -33,7 +33,7 @@ def test_a_temperature_finds_by_how_much_a_model_is_too_sure_of_itself(sharpened
 
 def test_what_was_settled_on_validation_calibrates_other_data():
     validation, test = (drawn(3000, sharpened=4.0, seed=seed) for seed in (1, 2))
-    settled = answering(*validation, calibrate=True, accuracy=0.9, coverage=0.5)
+    settled = answer_rule(*validation, calibrate=True, accuracy=0.9, coverage=0.5)
 
     before, after = reliability(*test), reliability(settled.calibrated(test[0]), test[1])
 
@@ -52,7 +52,7 @@ def test_a_few_tracks_without_a_mistake_do_not_ask_for_certainty():
 
 def test_probabilities_of_0_and_1_can_be_calibrated():
     probabilities = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
-    settled = answering(probabilities, np.array([0, 1, 1, 0]), calibrate=True, accuracy=0.9, coverage=0.0)
+    settled = answer_rule(probabilities, np.array([0, 1, 1, 0]), calibrate=True, accuracy=0.9, coverage=0.0)
 
     calibrated = settled.calibrated(probabilities)
 
@@ -66,7 +66,7 @@ def test_probabilities_of_0_and_1_can_be_calibrated():
 def test_a_temperature_never_changes_the_likeliest_class(seed, warmth):
     probabilities, _ = drawn(50, sharpened=1.0, seed=seed)
 
-    calibrated = Answering(temperature=warmth).calibrated(probabilities)
+    calibrated = AnswerRule(temperature=warmth).calibrated(probabilities)
 
     assert calibrated.argmax(axis=1).tolist() == probabilities.argmax(axis=1).tolist()
     np.testing.assert_allclose(calibrated.sum(axis=1), 1)
@@ -75,7 +75,7 @@ def test_a_temperature_never_changes_the_likeliest_class(seed, warmth):
 def test_without_data_nothing_is_settled():
     nothing = np.zeros((0, 3)), np.zeros(0, np.int64)
 
-    assert answering(*nothing, calibrate=True, accuracy=0.9, coverage=0.5) == Answering()
+    assert answer_rule(*nothing, calibrate=True, accuracy=0.9, coverage=0.5) == AnswerRule()
     assert reliability(*nothing).bins == ()
 
 
@@ -132,7 +132,7 @@ def test_a_threshold_never_parts_equal_confidences():
 )
 def test_a_threshold_keeps_the_coverage_and_reaches_the_accuracy_where_any_does(graded, accuracy, coverage):
     probabilities, truth = tracks(*graded)
-    settled = Answering(threshold=threshold(probabilities, truth, accuracy=accuracy, coverage=coverage))
+    settled = AnswerRule(threshold=threshold(probabilities, truth, accuracy=accuracy, coverage=coverage))
 
     answered = ~settled.unsure(probabilities)
 
@@ -153,11 +153,11 @@ def card(**more):
 
 
 def test_a_card_keeps_temperature_and_threshold(tmp_path):
-    save_classifier(card(answering=Answering(temperature=2.0, threshold=0.6)), tmp_path)
+    save_classifier(card(answering=AnswerRule(temperature=2.0, threshold=0.6)), tmp_path)
 
     classifier = load_model(tmp_path)
 
-    assert classifier.card.answering == Answering(temperature=2.0, threshold=0.6)
+    assert classifier.card.answering == AnswerRule(temperature=2.0, threshold=0.6)
     assert classifier.unsure(np.array([[0.55, 0.45], [0.7, 0.3]])).tolist() == [True, False]
 
 
@@ -168,7 +168,7 @@ def test_a_card_of_an_older_chordal_is_read_as_uncalibrated_and_always_answering
 
     classifier = load_model(tmp_path)
 
-    assert classifier.card.answering == Answering()
+    assert classifier.card.answering == AnswerRule()
     assert not classifier.unsure(np.array([[0.51, 0.49]])).any()
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.learning.dataset.load import load_rows
-from pipeline.learning.evaluation.sentinel import watch
+from pipeline.learning.evaluation.sentinel import run_sentinel
 from pipeline.learning.splits.units import units_of
 from pipeline.learning.study.trials import TrialSpec
 
@@ -35,7 +35,7 @@ def watched(library, manifest, *, family="svm", seed=0, **hyperparameters):
         seed=seed,
     )
     rows = load_rows(manifest, "frame_stats", library.source)
-    return watch(manifest, units_of(manifest), rows, spec, seed=seed)
+    return run_sentinel(manifest, units_of(manifest), rows, spec, seed=seed)
 
 
 def test_rows_of_one_track_on_both_sides_are_seen_and_the_gap_is_named(library):

@@ -8,8 +8,8 @@ import pytest
 from sklearn.svm import SVC
 
 from pipeline.errors import UsageError
-from pipeline.learning.models import Labelled, model_family, model_names
-from pipeline.learning.models.base import balanced_weights, standardising
+from pipeline.learning.models import LabelledRows, model_family, model_names
+from pipeline.learning.models.base import balanced_weights, column_statistics
 from pipeline.learning.models.classic import load_classic
 from pipeline.learning.models.families.dense_boundary import DEFAULT_LAYOUT, LAYOUTS, layout_name, parameter_count
 from pipeline.learning.models.networks import Schedule, fit_network, load_network
@@ -42,7 +42,7 @@ def made(shape, *, rows=60, classes=3, seed=0):
     y = np.arange(rows) % classes
     x = random.normal(10, 3, size=(rows, *shape)).astype(np.float32)
     x[np.arange(rows), ..., y] += 12
-    return Labelled(x=x, y=y)
+    return LabelledRows(x=x, y=y)
 
 
 def fitted(name, *, seed=0, data=None, validation="same", **changes):
@@ -97,7 +97,7 @@ def test_another_seed_gives_another_network():
 
 def test_the_segment_network_has_the_tutorials_number_of_parameters():
     random = np.random.default_rng(0)
-    data = Labelled(x=random.normal(size=(20, 130, 16)).astype(np.float32), y=np.arange(20) % 10)
+    data = LabelledRows(x=random.normal(size=(20, 130, 16)).astype(np.float32), y=np.arange(20) % 10)
     fit = model_family("cnn_segments").fit(
         data, None, classes=10, hyperparameters=defaults("cnn_segments"), seed=0, epochs=1
     )
@@ -126,7 +126,7 @@ def test_the_log_mel_network_refuses_rows_too_small_for_its_blocks():
 
 def test_early_stopping_keeps_the_best_epoch_and_says_which():
     validation = made((8,), seed=9)
-    validation = Labelled(x=validation.x, y=(validation.y + 1) % 3)  # labels that the training contradicts
+    validation = LabelledRows(x=validation.x, y=(validation.y + 1) % 3)  # labels that the training contradicts
     fit, _ = fitted("dense_search", validation=validation, epochs=40, learning_rate=0.05)
 
     assert fit.epochs == int(np.argmin(fit.curves["val_loss"])) + 1
@@ -164,7 +164,7 @@ def test_a_network_carries_its_standardisation_without_weights(tmp_path):
 
 def test_a_constant_column_is_left_alone():
     x = np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)
-    mean, deviation = standardising(x)
+    mean, deviation = column_statistics(x)
 
     assert mean.tolist() == [2.0, 5.0]
     assert deviation.tolist() == [1.0, 1.0]
@@ -178,7 +178,7 @@ def test_classes_weigh_the_same_whatever_their_size():
 
 def test_a_class_without_training_rows_gets_probability_zero():
     data = made((8,))
-    data = Labelled(x=data.x[data.y != 1], y=data.y[data.y != 1])
+    data = LabelledRows(x=data.x[data.y != 1], y=data.y[data.y != 1])
     fit, _ = fitted("svm", data=data)
 
     said = fit.model.probabilities(data.x)

@@ -7,7 +7,8 @@ from loaded import loaded_by
 
 from pipeline.errors import UsageError
 from pipeline.learning.search.oracles import OracleState, sweep_sizes
-from pipeline.learning.search.plan import check_models, plan_study, propose, propose_trials, search_space_summary
+from pipeline.learning.search.plan import check_models, plan_study, propose, propose_trials
+from pipeline.learning.search.spaces import describe, space_of
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 
@@ -55,7 +56,7 @@ class Study:
         specs = {}
         for index in self.plan.indices:
             answer, specs[index] = self.ask(index)
-            assert answer == ("handed" if specs[index] else "exhausted")
+            assert answer == ("proposed" if specs[index] else "exhausted")
             if specs[index] is not None:
                 self.end(specs[index])
         return specs
@@ -65,14 +66,14 @@ def check_first_is_kept_and_told_once(study, *, then):
     """Check that the first trial keeps its configuration, and that whoever asks for trial `then` tells of it once."""
     _, first = study.ask(0)
     before = study.oracle
-    assert study.ask(0) == ("handed", first)
+    assert study.ask(0) == ("proposed", first)
     assert study.oracle == before
     study.end(first)
     study.ask(then)
     after = study.oracle
-    assert after.told == {0}
+    assert after.reported == {0}
     assert after.version > before.version
-    assert study.ask(then, [ended(first, 0.9)])[0] == "handed"
+    assert study.ask(then, [ended(first, 0.9)])[0] == "proposed"
     assert study.oracle == after
 
 
@@ -214,7 +215,7 @@ def test_hyperband_waits_for_trials_that_run_and_goes_on_when_they_have_ended():
     study.end(running[0])
     study.end(running[1])
     answer, last = study.ask(4)
-    assert answer == "handed"
+    assert answer == "proposed"
     assert last.origin["continues"] in (0, 1)
 
 
@@ -226,7 +227,7 @@ def test_many_failures_in_a_row_stop_no_search(strategy):
 
     # Of Hyperband's fifteen no later round comes to be: nothing is good enough to go on.
     assert len(specs) == (4 + 3 + 3 if strategy == "hyperband" else 8)
-    assert {study.oracle.trials[name].status for name in study.oracle.handed.values()} <= {"FAILED", "RUNNING"}
+    assert {study.oracle.trials[name].status for name in study.oracle.proposed.values()} <= {"FAILED", "RUNNING"}
 
 
 @pytest.mark.parametrize(("epochs", "factor"), [(1, 3), (4, 2), (20, 3), (81, 3), (100, 4), (250, 3)])
@@ -278,11 +279,11 @@ def test_an_unknown_model_family_is_refused_with_the_names_there_are():
 
 def test_a_study_is_checked_planned_and_described_without_starting_tensorflow():
     program = (
-        "from pipeline.learning.search.ranking import lines_of, summarise\n"
+        "from pipeline.learning.search.ranking import describe_search, summarise\n"
         "from pipeline.plans.recipe import load_recipe, recipe_names\n"
         "from pipeline.learning.search.plan import check_models\n"
         "[check_models(load_recipe(name)) for name in recipe_names()]\n"
-        "[lines_of(summarise(load_recipe(name))) for name in recipe_names()]\n"
+        "[describe_search(summarise(load_recipe(name))) for name in recipe_names()]\n"
     )
 
     assert loaded_by(program, {"tensorflow", "keras", "keras_tuner", "sklearn"}) == ""
@@ -316,10 +317,10 @@ def test_a_feature_family_that_does_not_exist_is_refused_before_anything_begins(
         check_models(recipe)
 
 
-def test_the_summary_has_the_space_of_each_model():
-    summary = search_space_summary(a_recipe({"family": "svm"}, {"family": "forest"}, trials=2))
+def test_each_model_has_a_space_of_its_own():
+    models = a_recipe({"family": "svm"}, {"family": "forest"}, trials=2).models
 
-    assert {name: [d.name for d in space] for name, space in summary.items()} == {
-        "svm on frame_stats": ["c", "gamma"],
-        "forest on frame_stats": ["column_share", "leaf", "trees"],
+    assert {model.family: [dimension.name for dimension in describe(space_of(model))] for model in models} == {
+        "svm": ["c", "gamma"],
+        "forest": ["column_share", "leaf", "trees"],
     }

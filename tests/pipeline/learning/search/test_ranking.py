@@ -5,7 +5,7 @@ import re
 import pytest
 
 from pipeline.learning.search.plan import plan_study
-from pipeline.learning.search.ranking import lines_of, pace, rank, summarise
+from pipeline.learning.search.ranking import describe_search, pace, rank, summarise
 from pipeline.learning.study.trials import Execution, FitReport, TrialOutcome, TrialSpec
 from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 
@@ -84,7 +84,7 @@ def test_a_search_is_told_before_it_begins():
         search=SearchPlan(strategy="hyperband", factor=2, trials=3, executions=2),
     )
 
-    lines = lines_of(summarise(recipe))
+    lines = describe_search(summarise(recipe))
     assert "Hyperband begins with" in lines[3]
     assert [re.sub(r"; (learning_rate .*|Hyperband .* random)", "", line) for line in lines] == [
         "search: hyperband, 18 trials of 2 executions",

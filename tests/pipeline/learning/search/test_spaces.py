@@ -6,7 +6,7 @@ from pipeline.errors import UsageError
 from pipeline.learning.models import model_names
 from pipeline.learning.search.spaces import (
     configurations,
-    declared,
+    declared_space,
     default_configuration,
     describe,
     space_of,
@@ -24,7 +24,7 @@ def space(family, **tables):
 def test_keras_tuner_gets_the_space_that_is_described(name):
     import keras_tuner
 
-    parameters = declared(name)
+    parameters = declared_space(name)
     theirs = to_keras_tuner(parameters, keras_tuner.HyperParameters())
 
     assert [hp.name for hp in theirs.space] == [parameter.name for parameter in parameters]
@@ -63,8 +63,8 @@ def test_a_recipe_can_open_what_a_family_fixes_and_narrow_what_it_leaves_open():
     chosen = space("dense_search", space={"learning_rate": Span(min=1e-4, max=1e-2, scale="log"), "layers": (1, 3)})
     rate, layers = (next(p for p in chosen if p.name == name) for name in ("learning_rate", "layers"))
 
-    assert (rate.kind, rate.default, rate.words()) == ("float", 1e-3, "0.0001 to 0.01, logarithmic")
-    assert (layers.kind, layers.default, layers.everything()) == ("choice", 1, (1, 3))
+    assert (rate.kind, rate.default, rate.describe()) == ("float", 1e-3, "0.0001 to 0.01, logarithmic")
+    assert (layers.kind, layers.default, layers.all_values()) == ("choice", 1, (1, 3))
     assert configurations(space("svm", space={"c": (1, 2.5), "gamma": (0.5,)})) == 2
 
 
@@ -72,7 +72,7 @@ def test_a_default_outside_a_range_is_moved_into_it():
     (c, _) = space("svm", space={"c": Span(min=10, max=20)})
     assert c.default == 10
     units = space("dense_search", space={"units_1": Span(min=32, max=64, step=16)})[1]
-    assert (units.default, units.everything()) == (32, (32, 48, 64))
+    assert (units.default, units.all_values()) == (32, (32, 48, 64))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from split_cases import assert_disjoint, assert_nothing_straddles, drawn_rows, g
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import Split
 from pipeline.learning.splits import make_split
-from pipeline.learning.splits.rows import NOTE, opened, owners, row_sides
+from pipeline.learning.splits.rows import NOTE, owners, row_sides, row_view
 from pipeline.plans.recipe import ModelChoice, Recipe, SplitPlan
 
 track_rows = drawn_rows(groups=14)
@@ -195,7 +195,7 @@ def test_rows_are_dealt_out_by_the_shares_and_stand_for_themselves(blobs):
     manifest = library.manifest()
     split = make_split(manifest, recipe.split, seed=3)
 
-    listed, dealt, source = opened(recipe, manifest, split, library.source)
+    listed, dealt, source = row_view(recipe, manifest, split, library.source)
 
     (partition,) = dealt.partitions
     assert (len(partition.train), len(partition.validation), len(partition.test)) == (150, 75, 75)
@@ -205,7 +205,7 @@ def test_rows_are_dealt_out_by_the_shares_and_stand_for_themselves(blobs):
     first = library.source.stored["frame_stats-000000000000", manifest.tracks[1].content_hash].values
     (row,) = source.rows("frame_stats-000000000000", [listed.tracks[53].content_hash])
     np.testing.assert_array_equal(row.values, first[3:4])
-    assert opened(recipe, manifest, split, library.source)[:2] == (listed, dealt)
+    assert row_view(recipe, manifest, split, library.source)[:2] == (listed, dealt)
 
 
 def test_a_parting_of_rows_says_that_segments_of_a_track_stand_on_both_sides(blobs):
@@ -223,7 +223,7 @@ def test_a_class_with_one_track_can_be_parted_by_rows(blobs):
     recipe = rows_recipe()
     manifest = library.manifest()
 
-    listed, dealt, _ = opened(recipe, manifest, make_split(manifest, recipe.split, seed=0), library.source)
+    listed, dealt, _ = row_view(recipe, manifest, make_split(manifest, recipe.split, seed=0), library.source)
 
     assert_learned(listed, dealt)
     assert row_sides(listed, dealt).torn == 3
@@ -234,7 +234,7 @@ def test_rows_of_tracks_that_have_one_are_counted_on_their_sides_and_tear_no_tra
     recipe = rows_recipe()
     manifest = library.manifest()
 
-    listed, dealt, _ = opened(recipe, manifest, make_split(manifest, recipe.split, seed=0), library.source)
+    listed, dealt, _ = row_view(recipe, manifest, make_split(manifest, recipe.split, seed=0), library.source)
 
     (part,) = dealt.partitions
     told = row_sides(listed, dealt)
@@ -247,7 +247,7 @@ def test_every_other_split_is_left_as_it_is(blobs):
     manifest = library.manifest()
     split = make_split(manifest, SplitPlan(), seed=0)
 
-    assert opened(rows_recipe(), manifest, split, library.source) == (manifest, split, library.source)
+    assert row_view(rows_recipe(), manifest, split, library.source) == (manifest, split, library.source)
 
 
 def test_copies_under_a_parting_of_rows_are_told_as_torn(manifest_of):

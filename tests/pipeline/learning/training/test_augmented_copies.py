@@ -12,7 +12,7 @@ from pipeline.learning.dataset.load import build_manifest, load_rows
 from pipeline.learning.search.plan import check_models, propose_trials
 from pipeline.learning.splits import make_split
 from pipeline.learning.study.trials import TrialSpec
-from pipeline.learning.training.final import finish
+from pipeline.learning.training.final import finish_study
 from pipeline.learning.training.trial import run_trial
 from pipeline.plans.augmentation import AugmentPlan, RowAugmentation, variations
 from pipeline.plans.recipe import SplitPlan
@@ -62,11 +62,11 @@ def test_rows_of_copies_come_only_when_asked_for(blobs):
     library.source.asked.clear()
     rows = load_rows(manifest, "frame_stats", library.source, [0, 1, 2], copies_of=[1])
     assert contents & set(library.source.asked) == {copy.content_hash for copy in manifest.tracks[1].copies}
-    assert rows.of([0, 1, 2]).owner.tolist() == [0, 0, 1, 1, 2, 2]
-    assert not rows.of([0, 1, 2]).copied.any()
-    taught = rows.of([1], copies=True)
+    assert rows.select([0, 1, 2]).owner.tolist() == [0, 0, 1, 1, 2, 2]
+    assert not rows.select([0, 1, 2]).is_copy.any()
+    taught = rows.select([1], copies=True)
     assert taught.owner.tolist() == [1] * 6
-    assert taught.copied.tolist() == [False] * 2 + [True] * 4
+    assert taught.is_copy.tolist() == [False] * 2 + [True] * 4
 
 
 track_rows = st.lists(
@@ -156,7 +156,7 @@ def test_a_study_with_copies_tests_every_original_once(blobs, recipe, tmp_path, 
     [spec] = propose_trials(made, run_id="run-1", seed=1)
     outcome = run_trial(spec, made, manifest, split, library.source)
     library.source.asked.clear()
-    report = finish(made, manifest, split, [outcome], library.source, tmp_path, created="now", seed=1)
+    report = finish_study(made, manifest, split, [outcome], library.source, tmp_path, created="now", seed=1)
     tested = [prediction.track_id for prediction in report.predictions]
     assert len(tested) == len(set(tested)) == sum(len(part.test) for part in split.partitions)
     assert report.model.dataset_digest == manifest.digest

@@ -15,7 +15,7 @@ def report(accuracy=0.5, partition="holdout"):
     return FitReport(partition=partition, validation_accuracy=accuracy, epochs=0, seconds=0.1, parameters=1)
 
 
-class Fitting:
+class FitFunction:
     """Fits nothing: gives accuracies, or raises what it is given, in turn."""
 
     def __init__(self, *results):
@@ -30,7 +30,7 @@ class Fitting:
 
 
 def test_each_execution_has_a_seed_of_its_own_and_the_score_is_their_mean():
-    fit = Fitting(0.6, 0.8, 0.7)
+    fit = FitFunction(0.6, 0.8, 0.7)
     outcome = execute(SPEC, SearchPlan(executions=3), fit)
 
     assert outcome.objective == pytest.approx(0.7)
@@ -51,7 +51,7 @@ def test_seeds_repeat_and_are_apart_from_those_of_the_neighbours():
 
 
 def test_a_fit_that_fails_is_tried_again_from_another_seed_which_the_trial_then_has():
-    fit = Fitting(ValueError("the loss became nan"), 0.8)
+    fit = FitFunction(ValueError("the loss became nan"), 0.8)
     outcome = execute(SPEC, SearchPlan(retries=1), fit)
 
     assert (outcome.state, outcome.objective) == ("completed", 0.8)
@@ -60,7 +60,7 @@ def test_a_fit_that_fails_is_tried_again_from_another_seed_which_the_trial_then_
 
 
 def test_a_fit_that_fails_every_time_is_a_failed_trial_with_its_last_reason():
-    fit = Fitting(0.9, ValueError("one"), ValueError("two\nlines"), 0.9)
+    fit = FitFunction(0.9, ValueError("one"), ValueError("two\nlines"), 0.9)
     outcome = execute(SPEC, SearchPlan(executions=3, retries=1), fit)
 
     assert outcome.state == "failed"
@@ -81,7 +81,7 @@ def test_a_fit_that_fails_every_time_is_a_failed_trial_with_its_last_reason():
     ],
 )
 def test_whatever_a_model_raises_is_its_trials_failure(error, reason):
-    outcome = execute(SPEC, SearchPlan(retries=0), Fitting(error))
+    outcome = execute(SPEC, SearchPlan(retries=0), FitFunction(error))
 
     assert outcome.state == "failed"
     assert outcome.reason.startswith(reason)
@@ -92,13 +92,13 @@ def test_tensorflows_own_lack_of_memory_is_told_in_the_same_words():
     class ResourceExhaustedError(Exception):
         pass
 
-    outcome = execute(SPEC, SearchPlan(retries=0), Fitting(ResourceExhaustedError("OOM when allocating tensor")))
+    outcome = execute(SPEC, SearchPlan(retries=0), FitFunction(ResourceExhaustedError("OOM when allocating tensor")))
 
     assert outcome.reason == "needs more memory than there is (OOM when allocating tensor)"
 
 
 def test_what_cannot_succeed_is_not_tried_again():
-    fit = Fitting(UsageError("feature family x is not in the dataset"), 0.5)
+    fit = FitFunction(UsageError("feature family x is not in the dataset"), 0.5)
 
     assert execute(SPEC, SearchPlan(retries=5), fit).state == "failed"
     assert len(fit.seeds) == 1
@@ -107,14 +107,14 @@ def test_what_cannot_succeed_is_not_tried_again():
 def test_a_store_that_does_not_answer_is_no_failure_of_the_trial():
     kept = []
     with pytest.raises(StoreError):
-        execute(SPEC, SearchPlan(), Fitting(StoreError("disk is gone")), keep=kept.append)
+        execute(SPEC, SearchPlan(), FitFunction(StoreError("disk is gone")), keep=kept.append)
 
     assert kept == []
 
 
 def test_executions_that_ended_before_are_not_run_again():
-    first = execute(SPEC, SearchPlan(executions=1), Fitting(0.6)).executions[0].replace(fits=(report(0.6),))
-    fit, kept = Fitting(0.8), []
+    first = execute(SPEC, SearchPlan(executions=1), FitFunction(0.6)).executions[0].replace(fits=(report(0.6),))
+    fit, kept = FitFunction(0.8), []
     outcome = execute(SPEC, SearchPlan(executions=2), fit, done=[first], keep=kept.append)
 
     assert fit.seeds == [(1, execution_seed(7, 1))]
@@ -125,7 +125,7 @@ def test_executions_that_ended_before_are_not_run_again():
 
 def test_each_execution_is_kept_as_it_ends_with_everything_about_it():
     kept: list[Execution] = []
-    execute(SPEC, SearchPlan(executions=2), Fitting(0.6, 0.7), keep=kept.append)
+    execute(SPEC, SearchPlan(executions=2), FitFunction(0.6, 0.7), keep=kept.append)
 
     assert [(each.trial, each.number, each.state, each.objective) for each in kept] == [
         (3, 0, "completed", 0.6),

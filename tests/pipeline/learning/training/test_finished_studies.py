@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.learning.models import Labelled, load_model
+from pipeline.learning.models import LabelledRows, load_model
 from pipeline.learning.search.plan import propose_trials
 from pipeline.learning.splits import make_split
-from pipeline.learning.study.findings import Answering
+from pipeline.learning.study.findings import AnswerRule
 from pipeline.learning.study.results import EvaluationReport
-from pipeline.learning.training.final import finish
-from pipeline.learning.training.fit import balanced
+from pipeline.learning.training.final import finish_study
+from pipeline.learning.training.fit import balance_classes
 from pipeline.learning.training.trial import run_trial
 from pipeline.plans.recipe import AnswerPlan, SplitPlan, TrainingPlan
 
@@ -30,7 +30,7 @@ def study(recipe, tmp_path):
         library.source.asked.clear()
         specs = propose_trials(made, run_id="run-1", seed=seed)
         outcomes = [run_trial(spec, made, manifest, split, library.source) for spec in specs]
-        report = finish(
+        report = finish_study(
             made, manifest, split, outcomes, library.source, tmp_path, created="2026-01-01T00:00:00+00:00", seed=seed
         )
         return Ran(split=split, outcomes=outcomes, report=report, manifest=manifest)
@@ -96,7 +96,7 @@ def test_a_study_of_rows_scores_rows_and_delivers_a_classifier_of_tracks(blobs, 
     assert report.sentinel.honest is not None
     assert report.model.dataset_digest == ran.manifest.digest
     classifier = load_model(tmp_path)
-    assert classifier.card.answering == Answering()
+    assert classifier.card.answering == AnswerRule()
     everything = [library.source.stored[KEY, track.content_hash].values for track in ran.manifest.tracks]
     assert classifier.probabilities({KEY: everything}).argmax(axis=1).tolist() == [0, 1, 2, 0, 1, 2]
 
@@ -151,7 +151,7 @@ def test_the_delivered_classifier_is_calibrated_as_the_report_says(blobs, study,
 def test_a_recipe_can_ask_for_answers_always_and_for_no_temperature(blobs, study, tmp_path):
     ran = study(blobs(apart=0.5), answer=AnswerPlan(calibrate=False, coverage=1.0))
 
-    assert load_model(tmp_path).card.answering == Answering()
+    assert load_model(tmp_path).card.answering == AnswerRule()
     assert not any(p.unsure for p in ran.report.predictions)
     assert ran.report.calibration.before == ran.report.calibration.after
     assert ran.report.calibration.accuracy == ran.report.test.accuracy
@@ -188,7 +188,7 @@ def test_the_sentinel_runs_after_the_choice_and_changes_no_other_number(blobs, s
     plain = study(blobs(rows=4)).report
     from pipeline.learning.training import final_evaluation
 
-    monkeypatch.setattr(final_evaluation, "watch", lambda *_, **__: None)
+    monkeypatch.setattr(final_evaluation, "run_sentinel", lambda *_, **__: None)
     without = study(blobs(rows=4)).report
 
     assert plain.sentinel is not None
@@ -221,7 +221,7 @@ def test_outcomes_of_an_older_chordal_without_probabilities_are_fitted_again(blo
     old = outcome.replace(fits=tuple(fit.replace(validation_probabilities=()) for fit in outcome.fits))
 
     new, again = (
-        finish(made, manifest, split, [each], library.source, tmp_path, created="now", seed=0)
+        finish_study(made, manifest, split, [each], library.source, tmp_path, created="now", seed=0)
         for each in (outcome, old)
     )
 
@@ -231,9 +231,9 @@ def test_outcomes_of_an_older_chordal_without_probabilities_are_fitted_again(blo
 
 def test_balance_by_sampling_repeats_small_classes_until_all_are_as_large():
     x = np.arange(10, dtype=np.float32)[:, None]
-    train = Labelled(x=x, y=np.array([0] * 7 + [2] * 3))
+    train = LabelledRows(x=x, y=np.array([0] * 7 + [2] * 3))
 
-    drawn = balanced(train, "sampling", seed=1)
+    drawn = balance_classes(train, "sampling", seed=1)
 
     assert np.bincount(drawn.y).tolist() == [7, 0, 7]
     assert sorted(drawn.x[drawn.y == 0, 0].tolist()) == list(range(7))
@@ -241,13 +241,13 @@ def test_balance_by_sampling_repeats_small_classes_until_all_are_as_large():
     assert sorted(counts.tolist()) == [2, 2, 3]
     assert drawn.class_weight is None
     np.testing.assert_array_equal(drawn.weights(3), 1.0)
-    np.testing.assert_array_equal(drawn.x, balanced(train, "sampling", seed=1).x)
+    np.testing.assert_array_equal(drawn.x, balance_classes(train, "sampling", seed=1).x)
 
 
 def test_balance_by_weights_lets_classes_count_the_same_and_none_lets_them_be():
-    train = Labelled(x=np.zeros((10, 1), np.float32), y=np.array([0] * 8 + [1] * 2))
+    train = LabelledRows(x=np.zeros((10, 1), np.float32), y=np.array([0] * 8 + [1] * 2))
 
-    weighted, plain = (balanced(train, how, seed=0) for how in ("weights", "none"))
+    weighted, plain = (balance_classes(train, how, seed=0) for how in ("weights", "none"))
 
     assert (weighted.class_weight, plain.class_weight) == ("balanced", None)
     np.testing.assert_allclose(weighted.weights(2), [10 / 16, 10 / 4])

@@ -8,9 +8,9 @@ import pytest
 from pipeline.features.spec import FeatureRows
 from pipeline.learning.models.classifier import Classifier, ClassifierCard, Member
 from pipeline.learning.models.compatibility import check_fits, family_names, misfit
-from pipeline.learning.study.findings import Answering
+from pipeline.learning.study.findings import AnswerRule
 from pipeline.learning.study.trials import TrialSpec
-from pipeline.learning.training.prediction import ScoreCounter, TrackPrediction, predictions_of
+from pipeline.learning.training.prediction import ScoreCounter, TrackPrediction, track_prediction
 from pipeline.library.tracks import Failure
 
 PRIOR = (0.7, 0.3)
@@ -55,7 +55,7 @@ def test_tracks_alone_and_with_segments_are_told_the_same():
     random = np.random.default_rng(1)
     x = [rows(*random.random(count)) for count in (3, 0, 5, 1)]
     y = [rows(*random.random(count)) for count in (1, 1, 0, 1)]
-    made = classifier("x", "y", "x", answering=Answering(temperature=1.7))
+    made = classifier("x", "y", "x", answering=AnswerRule(temperature=1.7))
     whole, _, _ = made.predict({"x": x, "y": y})
     alone = made.probabilities({"x": [each.values for each in x], "y": [each.values for each in y]})
     np.testing.assert_allclose(whole, alone, atol=1e-12)
@@ -92,16 +92,16 @@ def test_no_track_at_all_is_no_answer():
 
 
 def test_a_temperature_changes_how_sure_it_is_and_not_of_what():
-    cold, _, [course] = classifier("x", answering=Answering(temperature=2.0)).predict({"x": [rows(0.9, 0.9)]})
+    cold, _, [course] = classifier("x", answering=AnswerRule(temperature=2.0)).predict({"x": [rows(0.9, 0.9)]})
     assert cold[0, 0] == pytest.approx(0.75, abs=1e-6)  # the root of the odds of 9 are odds of 3
     np.testing.assert_allclose(course.probabilities[:, 0], 0.75, atol=1e-6)
     np.testing.assert_allclose(cold.sum(axis=1), 1)
 
 
 def test_below_the_threshold_and_without_anything_heard_the_answer_is_unsure():
-    made = classifier("x", answering=Answering(threshold=0.6))
+    made = classifier("x", answering=AnswerRule(threshold=0.6))
     whole, usable, over_time = made.predict({"x": [rows(0.55), rows(0.65), rows()]})
-    said = [predictions_of(made, "p", whole[n], over_time[n], usable=bool(usable[n])) for n in range(3)]
+    said = [track_prediction(made, "p", whole[n], over_time[n], usable=bool(usable[n])) for n in range(3)]
     assert [each.unsure for each in said] == [True, False, True]
     assert [each.label for each in said] == ["a", "a", "a"]
 
@@ -109,8 +109,8 @@ def test_below_the_threshold_and_without_anything_heard_the_answer_is_unsure():
 def test_only_so_many_classes_are_told_as_asked_the_most_probable_first():
     made = classifier("x")
     whole, _, over_time = made.predict({"x": [rows(0.2)]})
-    assert list(predictions_of(made, "p", whole[0], over_time[0], usable=True).probabilities) == ["b", "a"]
-    assert list(predictions_of(made, "p", whole[0], over_time[0], usable=True, top=1).probabilities) == ["b"]
+    assert list(track_prediction(made, "p", whole[0], over_time[0], usable=True).probabilities) == ["b", "a"]
+    assert list(track_prediction(made, "p", whole[0], over_time[0], usable=True, top=1).probabilities) == ["b"]
 
 
 def said(label, truth, **more) -> TrackPrediction:
@@ -120,8 +120,8 @@ def said(label, truth, **more) -> TrackPrediction:
 def test_scores_leave_out_what_the_model_learned_from_and_count_unknown_labels_as_wrong():
     scoring = ScoreCounter(("a", "b"))
     assert scoring.scores() is None
-    scoring.take([said("a", "a"), said("b", "a", unsure=True), said("a", "c"), said("a", "c"), said("b", None)])
-    scoring.take(
+    scoring.add([said("a", "a"), said("b", "a", unsure=True), said("a", "c"), said("a", "c"), said("b", None)])
+    scoring.add(
         [said("a", "b", learned=True), TrackPrediction(path="p", truth="a", failure=Failure(kind="empty", reason=""))]
     )
     found = scoring.scores()

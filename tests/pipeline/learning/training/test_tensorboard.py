@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipeline.learning.models.callbacks import tell_epoch
+from pipeline.learning.models.callbacks import report_epoch
 from pipeline.learning.search.plan import propose_trials
 from pipeline.learning.splits import make_split
 from pipeline.learning.study.trials import Execution, TrialSpec
@@ -46,11 +46,11 @@ def hyperparameters(folder):
 
 def test_epochs_are_there_as_they_end_training_and_validation_apart(tmp_path):
     log = TrialLog(tmp_path, SPEC)
-    with log.fitting(0, "fold 1/2"):
-        tell_epoch(0, {"loss": 1.0, "accuracy": 0.5, "val_loss": 2.0, "val_accuracy": 0.25})
+    with log.log_epochs(0, "fold 1/2"):
+        report_epoch(0, {"loss": 1.0, "accuracy": 0.5, "val_loss": 2.0, "val_accuracy": 0.25})
         assert len(scalars(tmp_path / "execution-0" / "fold_1_2" / "train")) == 2
-        tell_epoch(1, {"loss": 0.5, "accuracy": 0.75, "val_loss": 1.5, "val_accuracy": 0.5})
-    tell_epoch(2, {"loss": 0.1})  # nobody listens any more
+        report_epoch(1, {"loss": 0.5, "accuracy": 0.75, "val_loss": 1.5, "val_accuracy": 0.5})
+    report_epoch(2, {"loss": 0.1})  # nobody listens any more
 
     folder = tmp_path / "execution-0" / "fold_1_2"
     assert scalars(folder / "train") == [
@@ -65,8 +65,8 @@ def test_epochs_are_there_as_they_end_training_and_validation_apart(tmp_path):
 def test_hyper_parameters_and_the_score_stand_in_the_trials_folder(tmp_path):
     log = TrialLog(tmp_path, SPEC)
     log.begin()
-    log.scored(Execution(trial=3, number=0, seed=7, state="completed", objective=0.75))
-    log.scored(Execution(trial=3, number=1, seed=8, state="failed"))
+    log.log_score(Execution(trial=3, number=0, seed=7, state="completed", objective=0.75))
+    log.log_score(Execution(trial=3, number=1, seed=8, state="failed"))
 
     assert hyperparameters(tmp_path) == {"model": "svm", "features": "stats", "c": 1.5, "on": True, "kind": "rbf"}
     assert scalars(tmp_path) == [("validation_accuracy", 0, 0.75)]
@@ -76,8 +76,8 @@ def test_a_trial_that_begins_again_leaves_no_doubled_curve(tmp_path):
     for _ in range(2):
         log = TrialLog(tmp_path, SPEC)
         log.begin()
-        with log.fitting(0, "holdout"):
-            tell_epoch(0, {"loss": 1.0})
+        with log.log_epochs(0, "holdout"):
+            report_epoch(0, {"loss": 1.0})
 
     assert scalars(tmp_path / "execution-0" / "holdout" / "train") == [("epoch_loss", 0, 1.0)]
     assert hyperparameters(tmp_path)["model"] == "svm"

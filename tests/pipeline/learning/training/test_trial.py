@@ -9,7 +9,7 @@ from pipeline.learning.search.plan import propose_trials
 from pipeline.learning.splits import make_split
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import FitReport, TrialOutcome
-from pipeline.learning.training.final import finish
+from pipeline.learning.training.final import finish_study
 from pipeline.learning.training.trial import run_trial
 from pipeline.plans.recipe import SplitPlan
 
@@ -34,7 +34,7 @@ class Study:
 
     def finish(self, outcomes, folder, **more):
         told = {"created": "2026-01-01T00:00:00+00:00", "seed": self.seed} | more
-        return finish(self.recipe, self.manifest, self.split, outcomes, self.source, folder, **told)
+        return finish_study(self.recipe, self.manifest, self.split, outcomes, self.source, folder, **told)
 
 
 def without_times(value):

@@ -16,13 +16,13 @@ from pipeline.errors import MissingError
 from pipeline.learning.models.networks import load_network
 from pipeline.learning.search.plan import propose_trials
 from pipeline.learning.splits import make_split
-from pipeline.learning.study.measurements import Measured
-from pipeline.learning.training.final import finish
+from pipeline.learning.study.measurements import Measurements
+from pipeline.learning.training.final import finish_study
 from pipeline.learning.training.trial import run_trial
 from pipeline.plans.library import TonesPlan
 from pipeline.plans.recipe import OutputName
 from pipeline.report.outputs import Study, measure, sections
-from pipeline.report.outputs.sections import _OUTPUTS
+from pipeline.report.outputs.sections import OUTPUTS
 from pipeline.report.outputs.side_scores import penalty_of, side_scores
 from pipeline.report.view import Chart, Listing, Sound, Table
 
@@ -44,7 +44,7 @@ def studied(library, recipe, folder, **changes) -> Study:
     outcomes = [run_trial(spec, recipe, manifest, split, library.source) for spec in specs]
     assert {outcome.state for outcome in outcomes} == {"completed"}, [outcome.reason for outcome in outcomes]
     model = folder / "model"
-    evaluation = finish(
+    evaluation = finish_study(
         recipe, manifest, split, outcomes, library.source, model, created="2026-01-01T00:00:00+00:00", seed=1
     )
     told = {
@@ -94,7 +94,7 @@ def searched(blobs, recipe, tmp_path_factory, _shared) -> Study:
 
 
 @pytest.fixture
-def measured(searched, _shared) -> Measured:
+def measured(searched, _shared) -> Measurements:
     return _shared["searched"][1]
 
 
@@ -106,7 +106,7 @@ def shown(searched, measured, _shared):
 
 
 def test_every_output_that_a_recipe_may_name_is_there():
-    assert set(_OUTPUTS) == set(get_args(OutputName))
+    assert set(OUTPUTS) == set(get_args(OutputName))
 
 
 def test_the_scores_of_rows_are_scikit_learns():
@@ -149,7 +149,7 @@ def test_each_side_is_scored_on_its_own_rows(searched, measured):
 
 def test_the_winner_is_trained_again_from_other_weights_and_saved(searched, measured):
     again = load_network(searched.folder / "retrained")
-    rows = searched.rows.of(searched.sides["test"])
+    rows = searched.rows.select(searched.sides["test"])
 
     assert set(measured.retrained) == set(measured.sides)
     assert again.network.count_params() == searched.trained.network.count_params()
@@ -203,11 +203,11 @@ def test_the_network_is_drawn_with_every_layer_and_parameter(searched, shown):
 
 
 def test_what_was_measured_survives_its_wire_form(measured):
-    assert Measured.from_wire(measured.to_wire()) == measured
+    assert Measurements.from_wire(measured.to_wire()) == measured
 
 
 def test_trouble_is_told_and_nothing_is_drawn(searched):
-    (told,) = sections(searched, Measured(run_id="run-1", trouble="the loss became nan"))
+    (told,) = sections(searched, Measurements(run_id="run-1", trouble="the loss became nan"))
 
     assert told.words == ("Could not be made: the loss became nan.",)
 

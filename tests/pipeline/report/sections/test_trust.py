@@ -7,7 +7,7 @@ import pytest
 from pipeline.learning.dataset.flaws import DuplicateSet, Flaw, RowSides
 from pipeline.learning.splits.rows import NOTE
 from pipeline.learning.study.findings import (
-    Answering,
+    AnswerRule,
     Calibration,
     Interval,
     Reliability,
@@ -59,7 +59,7 @@ def reliability(ece, loss):
 
 
 def calibration(**changes):
-    warm = Answering(temperature=1.7, threshold=0.62)
+    warm = AnswerRule(temperature=1.7, threshold=0.62)
     known = {
         "delivered": warm,
         "per_partition": {"holdout": warm},
@@ -224,13 +224,13 @@ def test_a_model_that_always_answers_is_told_as_such(told):
 
 
 def test_probabilities_left_alone_are_told_as_such(told):
-    plain = calibration(delivered=Answering(), per_partition={"holdout": Answering()})
+    plain = calibration(delivered=AnswerRule(), per_partition={"holdout": AnswerRule()})
 
     assert "the recipe asks for no calibration" in text(with_evaluation(told, calibration=plain))
 
 
 def test_folds_say_what_each_was_read_with(told):
-    folds = {"1": Answering(temperature=1.25, threshold=0.5), "2": Answering(temperature=0.8)}
+    folds = {"1": AnswerRule(temperature=1.25, threshold=0.5), "2": AnswerRule(temperature=0.8)}
 
     words = text(with_evaluation(told, calibration=calibration(per_partition=folds)))
 
