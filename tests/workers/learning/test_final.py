@@ -31,7 +31,7 @@ def test_a_run_is_finished_once(context, monkeypatch):
     first = final.finish_run(context, "r1")
     assert (first.report.model.version, first.verdict.state) == ("v0001", "promoted")
     assert (context.ledger.path("r1") / "report.html").is_file()
-    monkeypatch.setattr(final.training, "finish", None)
+    monkeypatch.setattr(final.training, "finish_study", None)
     assert final.finish_run(context, "r1") == first
 
 
