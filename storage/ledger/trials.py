@@ -9,7 +9,7 @@ import socket
 from collections.abc import Sequence
 
 from pipeline.clock import now
-from pipeline.learning.search.oracles import OracleState
+from pipeline.learning.study.oracle_state import OracleState
 from pipeline.learning.study.trials import Execution, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.wire import Value
 from storage.documents import Documents

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pipeline.errors import StoreError
 from pipeline.learning.search import plan as search
-from pipeline.learning.search.oracles import OracleState
+from pipeline.learning.study.oracle_state import OracleState
 from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
 from storage.home import Home
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
-from pipeline.learning.search.oracles import Answer, OracleState, Search, advance, sweep_sizes
+from pipeline.learning.search.oracles import Answer, Search, advance, sweep_sizes
 from pipeline.learning.search.spaces import configurations, space_of
+from pipeline.learning.study.oracle_state import OracleState
 from pipeline.learning.study.trials import PlannedModel, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.plans.recipe import ModelChoice, Recipe, Strategy
 

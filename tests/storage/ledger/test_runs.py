@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Partition, Split
-from pipeline.learning.search.oracles import OracleState
+from pipeline.learning.study.oracle_state import OracleState
 from pipeline.learning.study.results import ClassScores, EvaluationReport, ModelVersion, Scores
 from pipeline.learning.study.trials import Execution, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.learning.search.oracles import OracleState
 from pipeline.learning.search.plan import plan_study
+from pipeline.learning.study.oracle_state import OracleState
 from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 from storage.home import Home
 from workers.learning import oracle, study

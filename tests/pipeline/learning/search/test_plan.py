@@ -6,9 +6,10 @@ import pytest
 from loaded import loaded_by
 
 from pipeline.errors import UsageError
-from pipeline.learning.search.oracles import OracleState, sweep_sizes
+from pipeline.learning.search.oracles import sweep_sizes
 from pipeline.learning.search.plan import check_models, plan_study, propose, propose_trials
 from pipeline.learning.search.spaces import describe, space_of
+from pipeline.learning.study.oracle_state import OracleState
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
 
