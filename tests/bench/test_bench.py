@@ -10,7 +10,7 @@ import soundfile
 from pipeline.audio.decode import decode
 from pipeline.features.registry import family
 from pipeline.features.spec import compute
-from tests.bench import notebook, predict, scale, store
+from tests.bench import notebook, predict, scale, startup, store
 from tests.bench.extract import ROWS
 from tests.bench.piece import FORMATS, RATE_HZ, piece
 
@@ -48,6 +48,17 @@ def test_the_command_prints_every_row_of_the_store_tables():
     assert done.returncode == 0, done.stderr
     first_cells = {re.split(r"\s{2,}", line)[0] for line in done.stdout.splitlines()}
     assert first_cells >= {*store.READING, *store.COMPACTING}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_prints_every_row_of_the_startup_table():
+    command = [sys.executable, "-m", "tests.bench", "startup", "--repeats", "1"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = {line[0]: line[1:] for line in (re.split(r"\s{2,}", line) for line in done.stdout.splitlines())}
+    assert lines.keys() >= {startup.REFERENCE, *startup.COMMANDS, *startup.WORKERS}
+    assert lines[startup.REFERENCE][1] == "1 (1..1)"
 
 
 @pytest.mark.slow
