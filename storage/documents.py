@@ -1,7 +1,7 @@
-"""Small immutable JSON documents, each a file: there whole or not at all, written by exactly one writer.
+"""Small JSON documents, each a file that is there whole or not at all and written by exactly one writer.
 
-Beside its value each carries a CRC-32 of it, `crc32`, that is checked whenever the document is read; those of before
-there were any are read without.
+Each has a CRC-32 of its value, `crc32`, that is checked whenever the document is read; documents of older versions
+have none, and are read unchecked.
 """
 
 import json
@@ -21,17 +21,17 @@ _NAME = re.compile(r"[A-Za-z0-9_+][A-Za-z0-9_.+-]*(/[A-Za-z0-9_+][A-Za-z0-9_.+-]
 
 
 def encode(value: Value) -> bytes:
-    """Return a value as JSON; pure ASCII, so that paths that are no valid UTF-8 survive as escaped surrogates."""
+    """Return a value as a document's JSON, in ASCII, so that paths that are no valid UTF-8 are escaped surrogates."""
     text = _text(value.to_wire())
     return b'%b%b"crc32":"%08x"}\n' % (text[:-1], b"," if len(text) > 2 else b"", zlib.crc32(text))
 
 
 def decode(data: bytes, kind: type[V], source: Path) -> V:
-    """Return the value a document holds; raises `StoreError` naming the file when it holds something else."""
+    """Return the value of a document. Raises `StoreError` naming the file `source` when it is damaged."""
     try:
         wire = json.loads(data)
         if isinstance(wire, dict) and not _is_whole(data, wire, wire.pop("crc32", None)):
-            raise ValueError("it fails its CRC-32")  # noqa: TRY301 - told like the others
+            raise ValueError("it fails its CRC-32")  # noqa: TRY301 - reported like the others
         return kind.from_wire(wire)
     except (ValueError, RecursionError) as error:  # JSONDecodeError, UnicodeDecodeError and UsageError are ValueErrors
         raise StoreError(f"{printable(str(source))}: is not a readable {kind.__name__} ({error})") from error
@@ -41,26 +41,26 @@ def _text(wire: dict[str, Any]) -> bytes:
     return json.dumps(wire, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
-def _is_whole(data: bytes, wire: dict[str, Any], told: object) -> bool:
-    """Tell whether a value is what was written, by the CRC-32 of its JSON, 8 hex digits."""
-    if told is None:
+def _is_whole(data: bytes, wire: dict[str, Any], expected: object) -> bool:
+    """Return whether a document's JSON has the `expected` CRC-32, 8 hex digits; True when it has none."""
+    if expected is None:
         return True
     before, _, after = data.rpartition(b'"crc32":')
-    if after == f'"{told}"}}\n'.encode() and told == f"{zlib.crc32(before.removesuffix(b',') + b'}'):08x}":
+    if after == f'"{expected}"}}\n'.encode() and expected == f"{zlib.crc32(before.removesuffix(b',') + b'}'):08x}":
         return True
-    # Laid out by other hands: what counts is the value. Writing it again takes as long as reading it did.
-    return told == f"{zlib.crc32(_text(wire)):08x}"
+    # Formatted by another program: check the value, not the bytes.
+    return expected == f"{zlib.crc32(_text(wire)):08x}"
 
 
 class Documents:
-    """The documents under one folder, by names such as `20260101/shards/00001`; safe from threads and processes."""
+    """The documents below one folder, by names such as `20260101/shards/00001`; safe from threads and processes."""
 
     def __init__(self, root: Path, *, scratch: str = ".tmp") -> None:
         self.root = root
         self._tmp = root / scratch
 
     def path(self, name: str) -> Path:
-        """Return the file of a document. Raises `UsageError` for a name that cannot be one."""
+        """Return the file of a document. Raises `UsageError` for a name that is not allowed."""
         if not _NAME.fullmatch(name):
             raise UsageError(f"document {printable(name)!r}: names are letters, digits and _ . + - between slashes")
         return self.root / f"{name}.json"
@@ -95,10 +95,10 @@ class Documents:
 
     def read(self, name: str, kind: type[V]) -> V:
         """Return the document of a name. Raises `StoreError` when there is none or it is unreadable."""
-        found = self.find(name, kind)
-        if found is None:
+        value = self.find(name, kind)
+        if value is None:
             raise StoreError(f"{printable(str(self.path(name)))}: there is no such document")
-        return found
+        return value
 
     def exists(self, name: str) -> bool:
         """Return whether there is a document of that name."""
@@ -112,23 +112,23 @@ class Documents:
         return [f"{prefix}/{name.removesuffix('.json')}" for name in files if name.endswith(".json")]
 
     def gc(self, *, grace_s: float) -> int:
-        """Remove what writers that died left behind, older than `grace_s` seconds; return how many files."""
+        """Remove temporary files of writers that died, older than `grace_s` seconds; return how many."""
         with durable.store_errors(self._tmp, "be cleaned"):
             if not self._tmp.is_dir():
                 return 0
             return durable.unlink_older(self._tmp, than_s=grace_s, now_s=durable.clock_s(self._tmp))
 
-    def keep(self, target: Path, data: bytes) -> None:
-        """Write something else than a document beside them, whole or not at all. Raises `OSError`."""
-        self._write_bytes(target, data).replace(target)
+    def replace_file(self, target: Path, data: bytes) -> None:
+        """Write a file that is no document beside them, whole or not at all. Raises `OSError`."""
+        self._write_temporary(target, data).replace(target)
 
     def _write(self, target: Path, value: Value) -> Path:
-        return self._write_bytes(target, encode(value))
+        return self._write_temporary(target, encode(value))
 
-    def _write_bytes(self, target: Path, data: bytes) -> Path:
-        """Write under a temporary name, flushed, with the target's folder made."""
+    def _write_temporary(self, target: Path, data: bytes) -> Path:
+        """Write a flushed file under a temporary name, which is returned, and make the folder of `target`."""
         durable.make_folder(self._tmp)
         durable.make_folder(target.parent)
-        written = durable.temporary(self._tmp)
-        durable.write_whole(written, data)
-        return written
+        temporary = durable.temporary_path(self._tmp)
+        durable.write_whole(temporary, data)
+        return temporary

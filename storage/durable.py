@@ -1,7 +1,7 @@
-"""Files and folders that are there whole or not at all, also after a power cut.
+"""Writing files and folders so that they are there whole or not at all, also after a power cut.
 
-The order is always the same: write under a temporary name, flush the file to the disk, give it its name in one step,
-flush the folder that holds the name. Only then may anybody rely on it.
+The order is always the same: write under a temporary name, flush the file to the disk, give it its final name in one
+step, flush the folder. Only then is it durable.
 """
 
 import errno
@@ -26,26 +26,26 @@ _MENDS = {
 
 
 @contextmanager
-def store_errors(path: Path, doing: str) -> Iterator[None]:
-    """Turn the operating system's errors into `StoreError`s that name the path, the reason and the mend."""
+def store_errors(path: Path, action: str) -> Iterator[None]:
+    """Turn `OSError` into `StoreError` naming the path, the reason and the mend; `action` follows "cannot"."""
     try:
         yield
     except StoreError:
         raise
     except OSError as error:
-        raise StoreError(f"{printable(str(path))}: cannot {doing} ({reason(error)})") from error
+        raise StoreError(f"{printable(str(path))}: cannot {action} ({reason(error)})") from error
 
 
 def reason(error: OSError) -> str:
-    """Return an operating system's error in words, on one line, with the mend where one is known."""
+    """Return the reason of an `OSError` for people, on one line, with the mend where there is one."""
     if not error.errno:
         return " ".join(str(error).split())
-    # Not `error.strerror`: HDF5 puts a page about its buffers there.
+    # Not `error.strerror`, where HDF5 puts a page about its buffers.
     return os.strerror(error.errno) + _MENDS.get(error.errno, "")
 
 
 def sync(descriptor: int) -> None:
-    """Flush an open file to the disk itself; macOS needs more than fsync for that."""
+    """Flush an open file to the disk; macOS needs more than fsync for that."""
     full = getattr(fcntl, "F_FULLFSYNC", None)
     if full is None:
         os.fsync(descriptor)
@@ -54,7 +54,7 @@ def sync(descriptor: int) -> None:
 
 
 def sync_path(path: Path) -> None:
-    """Flush a file, or the names in a folder, to the disk."""
+    """Flush a file, or the entries of a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         # Folders take plain fsync everywhere; F_FULLFSYNC on them fails on some network file systems.
@@ -67,7 +67,7 @@ def sync_path(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder with its parents, durably; fine when it is there."""
+    """Create a folder with its parents, durably; does nothing when it exists."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -75,13 +75,13 @@ def make_folder(path: Path) -> None:
     sync_path(path.parent)
 
 
-def temporary(folder: Path, suffix: str = "") -> Path:
-    """Return a path in `folder` that nobody else has."""
+def temporary_path(folder: Path, suffix: str = "") -> Path:
+    """Return a unique path in a folder, where no file is made yet."""
     return folder / f"{uuid.uuid4().hex}{suffix}"
 
 
 def write_whole(path: Path, *pieces: bytes | memoryview) -> None:
-    """Write a new file, its bytes in pieces, and flush it; leaves nothing behind when that fails."""
+    """Write a new file from consecutive pieces and flush it; removes it when that fails. Raises `OSError`."""
     try:
         with path.open("xb") as file:
             file.writelines(pieces)
@@ -92,22 +92,21 @@ def write_whole(path: Path, *pieces: bytes | memoryview) -> None:
         raise
 
 
-def publish(written: Path, target: Path) -> bool:
-    """Give a written file its final name unless the name is taken; False when it was.
+def publish(temporary: Path, target: Path) -> bool:
+    """Give a file its final name unless that exists; False when it did. The temporary name is removed either way.
 
-    The temporary name is gone afterwards either way. A hard link is the one step that fails when the name exists, on
-    network file systems too; there a link can succeed and still report an error when the reply got lost, which the
-    link count tells.
+    A hard link is the one operation that fails when the name exists, on network file systems too. There a link may be
+    made and still report an error when the reply got lost; the link count shows that.
     """
     try:
-        target.hardlink_to(written)
-        won = True
+        target.hardlink_to(temporary)
+        published = True
     except FileExistsError:
-        won = written.stat().st_nlink == 2 and target.samefile(written)
+        published = temporary.stat().st_nlink == 2 and target.samefile(temporary)
     finally:
-        written.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     sync_path(target.parent)
-    return won
+    return published
 
 
 def unlink_older(folder: Path, *, than_s: float, now_s: float) -> int:
@@ -120,12 +119,12 @@ def unlink_older(folder: Path, *, than_s: float, now_s: float) -> int:
                 path.unlink()
                 removed += 1
         except FileNotFoundError:
-            continue  # its writer, or another collection, was faster
+            continue  # removed meanwhile by its writer or by another collection
     return removed
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the sorted names in a folder; none when there is no such folder."""
+    """Return the sorted names in a folder; none when it does not exist. Raises `OSError`."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries)
@@ -134,8 +133,8 @@ def names_in(folder: Path) -> list[str]:
 
 
 def clock_s(folder: Path) -> float:
-    """Return the time now by the clock that stamps the files of a folder; another host's may differ from ours."""
-    probe = temporary(folder)
+    """Return the time now by the clock that stamps the files of a folder, Unix seconds; it may be another host's."""
+    probe = temporary_path(folder)
     try:
         probe.touch()
         return probe.stat().st_mtime

@@ -1,4 +1,4 @@
-"""A feature store in this process's memory: the model the file store is tested against, and handy in tests."""
+"""A feature store in this process's memory: the reference that the file store is tested against, and used in tests."""
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.library.tracks import TrackRecord
 from storage.base import GRACE_S, UNUSED_S, CompactionReport, FeatureStore, GcReport, Snapshot
-from storage.rules import check_commit, describes, missing_rows, rank
+from storage.rules import check_commit, describes_content, missing_rows_error, rank
 
 Contents = dict[str, dict[str, FeatureRows]]
 
 
 class MemoryFeatureStore(FeatureStore):
-    """Keeps everything in dictionaries and loses it with the process."""
+    """A store in dictionaries, lost with the process."""
 
     def __init__(self) -> None:
         self._records: dict[str, TrackRecord] = {}
@@ -22,18 +22,18 @@ class MemoryFeatureStore(FeatureStore):
     def commit(
         self, record: TrackRecord, features: Mapping[str, FeatureRows], specs: Mapping[str, FeatureSpec]
     ) -> bool:
-        """Store a track's record and the rows of its content; False when all of it was there already."""
+        """Store a track's record and the rows of its content; False when all of it was stored before."""
         check_commit(record, features, specs)
         with self._lock:
-            known = self._contents.get(record.content_hash, {})
-            new = {key: _copy(rows) for key, rows in features.items() if key not in known}
-            held = self._records.get(record.track_id)
-            newer = held is None or rank(held) < rank(record)
+            stored_rows = self._contents.get(record.content_hash, {})
+            new = {key: _copy(rows) for key, rows in features.items() if key not in stored_rows}
+            stored = self._records.get(record.track_id)
+            newer = stored is None or rank(stored) < rank(record)
             if newer:
                 self._records[record.track_id] = record
             if new:
-                # A new dictionary, so that snapshots keep the one they have seen.
-                self._contents[record.content_hash] = {**known, **new}
+                # A new dictionary, so that those of older snapshots do not change.
+                self._contents[record.content_hash] = {**stored_rows, **new}
         return newer or bool(new)
 
     def record(self, track_id: str) -> TrackRecord | None:
@@ -48,8 +48,8 @@ class MemoryFeatureStore(FeatureStore):
         """Return the newest record of some track that has this content and did not fail, or None."""
         with self._lock:
             records = list(self._records.values())
-        alike = (record for record in records if record.content_hash == content_hash and describes(record))
-        return next(alike, None) if content_hash else None
+        matches = (record for record in records if record.content_hash == content_hash and describes_content(record))
+        return next(matches, None) if content_hash else None
 
     def snapshot(self) -> Snapshot:
         """Return the store as it is now."""
@@ -57,11 +57,11 @@ class MemoryFeatureStore(FeatureStore):
             return MemorySnapshot(dict(self._records), dict(self._contents))
 
     def compact(self, *, unused_s: float = UNUSED_S, grace_s: float = GRACE_S) -> CompactionReport:
-        """Do nothing: there are no files to pack, and what is in memory goes with the process."""
+        """Do nothing: there are no files to merge."""
         return CompactionReport(state="nothing")
 
     def gc(self, *, grace_s: float = GRACE_S) -> GcReport:
-        """Do nothing: Python collects what nobody refers to."""
+        """Do nothing: Python frees what nothing refers to."""
         return GcReport()
 
 
@@ -89,13 +89,13 @@ class MemorySnapshot(Snapshot):
         return frozenset(self._contents.get(content_hash, ()))
 
     def rows(self, family_key: str, content_hashes: Sequence[str]) -> list[FeatureRows]:
-        """Return one family's rows of each content, in the order asked; raises `StoreError` naming the missing."""
+        """Return one family's rows of each content, in their order; raises `StoreError` naming the missing."""
         missing = sorted({h for h in content_hashes if family_key not in self._contents.get(h, {})})
         if missing:
-            raise missing_rows(family_key, missing)
+            raise missing_rows_error(family_key, missing)
         return [_copy(self._contents[h][family_key]) for h in content_hashes]
 
 
 def _copy(rows: FeatureRows) -> FeatureRows:
-    """Return rows that share no memory, so that nobody can change what is stored."""
+    """Return rows that share no memory with others, so that changing them does not change what is stored."""
     return FeatureRows(values=rows.values.copy(), start_s=rows.start_s.copy(), channel=rows.channel.copy())

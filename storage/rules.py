@@ -1,4 +1,4 @@
-"""The decisions every store takes the same way, on plain values."""
+"""The decisions that every store takes alike, as pure functions of values."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
 
 class State(IntEnum):
-    """What a record says of its track; within one sequence the greater one counts. Stored: never renumber."""
+    """The state that a record gives its track; within one sequence the greater one counts. Stored: never renumber."""
 
     FAILED = 0
     EXTRACTED = 1
@@ -27,11 +27,11 @@ _MARKS: dict[Mark, State] = {"retry": State.RETRY, "deleted": State.DELETED}
 
 
 class Rank(NamedTuple):
-    """Which of two records of one track counts: the greater one.
+    """The order of a track's records: the one of the highest rank counts.
 
     The sequence decides, so a late redelivery undoes neither a newer extraction nor a newer scan that found the file
-    gone. Within one sequence the state decides: a success beats a failure, and a mark what it was put on. Otherwise
-    the content hash only serves to let everybody choose alike.
+    gone. Within one sequence the state decides: a success is above a failure, and a mark above the record it was made
+    of. The content hash breaks the remaining ties, so that all processes choose alike.
     """
 
     sequence: int
@@ -45,31 +45,34 @@ def rank(record: TrackRecord) -> Rank:
 
 
 def state(record: TrackRecord) -> State:
-    """Return what a record says of its track."""
+    """Return the state that a record gives its track."""
     if record.mark is not None:
         return _MARKS[record.mark]
     return State.EXTRACTED if record.failure is None else State.FAILED
 
 
-def accounted_for(record: TrackRecord, keys: frozenset[str], stored: frozenset[str]) -> bool:
-    """Return whether every family of a record's content is stored or known to be impossible."""
+def is_complete(record: TrackRecord, keys: frozenset[str], stored: frozenset[str]) -> bool:
+    """Return whether each of some families of a record's content is stored or cannot be extracted from it."""
     # A file that could be decoded but is too short for one family may be long enough for another.
     undecodable = record.failure is not None and not record.family_failures
     return record.mark is None and (undecodable or keys <= stored | record.family_failures.keys())
 
 
-def describes(record: TrackRecord) -> bool:
-    """Return whether a record tells what decoding its content tells; that of a deleted file does."""
+def describes_content(record: TrackRecord) -> bool:
+    """Return whether a record has what decoding its content would give: duration, rate, channels, impossible families.
+
+    That of a deleted file has.
+    """
     return record.failure is None and record.mark != "retry"
 
 
 def deletion(record: TrackRecord, sequence: int) -> TrackRecord:
-    """Return the mark of a track whose file the scan of a sequence found gone; it keeps what was known of the file."""
+    """Return the mark of a track whose file was missing in the scan of a sequence; it keeps the record's fields."""
     return record.replace(sequence=sequence, mark="deleted")
 
 
 def retry(record: TrackRecord) -> TrackRecord:
-    """Return the mark that takes a failure back, so that the next run extracts the track again."""
+    """Return the mark that cancels a failure, so that the next run extracts the track again."""
     return TrackRecord(
         track_id=record.track_id,
         path=record.path,
@@ -82,10 +85,7 @@ def retry(record: TrackRecord) -> TrackRecord:
 
 
 def check_commit(record: TrackRecord, features: Mapping[str, FeatureRows], specs: Mapping[str, FeatureSpec]) -> None:
-    """Refuse values that contradict each other, before anything is written.
-
-    Raises `UsageError` naming the track and what is wrong.
-    """
+    """Raise `UsageError` naming the track and the reason when values contradict each other."""
     where = f"track {printable(record.path)}"
     if not _HEX_ID.fullmatch(record.track_id):
         raise UsageError(f"{where}: the track id {record.track_id!r} is not 32 lower-case hex digits")
@@ -99,14 +99,14 @@ def check_commit(record: TrackRecord, features: Mapping[str, FeatureRows], specs
         _check_family(f"{where}, family {key}", key, rows, specs.get(key))
 
 
-def missing_rows(family_key: str, missing: Sequence[str]) -> StoreError:
-    """Return the error for rows that were asked for and are not stored."""
-    shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-    return StoreError(f"family {family_key}: nothing stored for content {shown}; extract these files again")
+def missing_rows_error(family_key: str, missing: Sequence[str]) -> StoreError:
+    """Return the error for contents that have no rows of a family."""
+    some = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    return StoreError(f"family {family_key}: nothing stored for content {some}; extract these files again")
 
 
 def _check_family(where: str, key: str, rows: FeatureRows, spec: FeatureSpec | None) -> None:
-    """Refuse rows that are not what their spec says."""
+    """Raise `UsageError` for rows that have another key, shape or type than their spec."""
     if spec is None or spec.key != key or not _KEY.fullmatch(key):
         raise UsageError(f"{where}: there is no spec of that key; hand over the spec that computed the rows")
     n = len(rows.channel)

@@ -49,7 +49,7 @@ class Source:
         everything = locate(features.layout, self.spec.key)
         at = everything.find(pack_contents(_noting(features.each_track(), labels)))
         self._has: Bool = at >= 0
-        self._extents: Extents = everything.at(at[self._has])
+        self._extents: Extents = everything.select(at[self._has])
         self.classes = tuple(sorted(labels))
         """The labels of all tracks, sorted; a class index is a position here."""
         self.rows = int(self._extents.rows.sum())

@@ -23,7 +23,7 @@ from pipeline.library.imported import PREFIX
 from pipeline.library.tracks import FileStamp, ScannedTrack, TrackRecord, track_id
 from pipeline.text import printable
 from storage import durable
-from storage.filestore.adoption import adopt
+from storage.filestore.bulk_load import bulk_load
 from storage.filestore.store_mark import open_layout
 
 
@@ -103,7 +103,7 @@ def import_rows(root: Path, rows: ImportedRows, spec: FeatureSpec, *, sequence: 
 
     Importing the same again is a no-op. Raises `StoreError` when they could not be stored.
     """
-    return adopt(open_layout(root), spec, _tracks(rows, spec, sequence))
+    return bulk_load(open_layout(root), spec, _tracks(rows, spec, sequence))
 
 
 def _tracks(rows: ImportedRows, spec: FeatureSpec, sequence: int) -> Iterator[tuple[TrackRecord, FeatureRows]]:

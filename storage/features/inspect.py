@@ -12,7 +12,7 @@ from storage import durable
 from storage.features.reader import Features, pack_contents
 from storage.features.rows import Track
 from storage.filestore.format.codec import Ids
-from storage.filestore.format.hdf5 import reading
+from storage.filestore.format.hdf5 import open_file
 from storage.filestore.layout import SCHEMA
 from storage.filestore.rows.extents import locate
 
@@ -112,7 +112,7 @@ def _family(features: Features, key: str, contents: Ids, parts: int) -> FamilyIn
 def _software(parts: list[Path]) -> dict[str, tuple[str, ...]]:
     versions: dict[str, set[str]] = {}
     for path in parts:
-        with reading(path) as file:
+        with open_file(path) as file:
             told = json.loads(bytes(file.attrs["software"]))
         for name, version in told.items():
             versions.setdefault(name, set()).add(version)

@@ -61,7 +61,7 @@ class RowStream:
         self._window_runs: Int64 = np.append(first, len(ends))
         self._window_begins: Int64 = np.append(np.append(0, ends)[first], self.rows)
         self._epoch = epoch
-        self._reader.again()
+        self._reader.reset_checks()
         if len(first) > 1:
             self._window = -1
         elif self._window == 0:
@@ -90,7 +90,7 @@ class RowStream:
         pieces = self._pieces_of(window)
         if window + 1 < len(self._window_begins) - 1:
             # While this window is read and used the disk goes on with the next one.
-            self._reader.expect(self._pieces_of(window + 1))
+            self._reader.prefetch(self._pieces_of(window + 1))
         self._owner = np.repeat(self._pieces.entry[pieces], self._pieces.count[pieces])
         self._reader.read(pieces, self._buffer[: len(self._owner)])
         self._window = window

@@ -1,4 +1,4 @@
-"""The feature store in a folder, log-structured: immutable segments, merged into immutable parts."""
+"""The feature store in a folder, log-structured: immutable segments that compaction merges into immutable parts."""
 
 from storage.filestore.store import FileFeatureStore
 

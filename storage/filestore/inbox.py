@@ -1,9 +1,9 @@
-"""Listing the folders of the inbox, by every commit and look-up, while other processes write into them.
+"""Cached listings of the inbox's folders, which every commit and look-up needs while other processes write into them.
 
-A folder's modification time tells whether a listing is still true, but only in ticks: what is added within the tick of
-an earlier change leaves the time as it is. So a listing is kept only when it was made well after its time was first
-seen; what changes later gets another time. Ours is the clock that measures "well after", and only how long something
-took: the clock that stamps the folder may be another host's, and wrong.
+A cached listing is valid while the folder's modification time is the same. That time has a granularity, a tick: a
+second change within a tick leaves it as it is. So a listing is cached only when it was made more than a tick after its
+modification time was first read; any later change gets another time. The wait is measured by this host's monotonic
+clock, as the clock that stamps the folder may be another host's, and wrong.
 """
 
 import os
@@ -13,38 +13,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TICK_S = 0.1
-"""More than a tick of the clocks that stamp files: they are a few ms apart."""
+"""More than the granularity of file times, which is a few ms, seconds."""
 
 _COARSE_TICK_S = 5.0
-"""The same for file systems that keep whole seconds, or every other one."""
-
+"""The same for file systems whose times are whole seconds, or even ones."""
 
 _ID_LENGTH = 32
 
 
 @dataclass(slots=True)
 class _Folder:
-    """What is known of a folder."""
+    """The cached state of a folder."""
 
     mtime_ns: int
-    seen_s: float
-    """When the time was first seen, by `now_s`."""
+    read_s: float
+    """When this modification time was first read, by `now_s`."""
     by_id: dict[str, list[str]] | None = None
-    """The names in it by the ids they tell, once that is settled."""
+    """The sorted names in it by the ids in them, once the listing may be cached."""
 
 
 class Listings:
-    """The names in folders below one, which tell ids between dots. Safe from threads: references are replaced."""
+    """The names in the subfolders of `root`, which have ids between dots. Safe from threads."""
 
     def __init__(self, root: Path, *, now_s: Callable[[], float] = time.monotonic) -> None:
         self._root = str(root)
         self._now_s = now_s
         self._known: dict[str, _Folder] = {}
 
-    def telling(self, folder: str, wanted: str) -> Sequence[str]:
-        """Return the sorted names in a folder that tell an id; none when there is no such folder. Raises `OSError`."""
+    def names_with(self, folder: str, wanted: str) -> Sequence[str]:
+        """Return the sorted names in a folder that have an id; none when there is no such folder. Raises `OSError`."""
         try:
-            # Opened, not only looked at: network file systems then ask the server.
+            # Opened, not only stat-ed: network file systems then ask the server.
             descriptor = os.open(f"{self._root}/{folder}", os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             return ()
@@ -52,11 +51,11 @@ class Listings:
             mtime_ns, now_s = os.fstat(descriptor).st_mtime_ns, self._now_s()
             known = self._known.get(folder)
             if known is None or known.mtime_ns != mtime_ns:
-                known = self._known[folder] = _Folder(mtime_ns=mtime_ns, seen_s=now_s)
+                known = self._known[folder] = _Folder(mtime_ns=mtime_ns, read_s=now_s)
             if known.by_id is None:
                 with os.scandir(descriptor) as entries:
                     names = [entry.name for entry in entries]
-                if now_s - known.seen_s <= (_TICK_S if mtime_ns % 1_000_000_000 else _COARSE_TICK_S):
+                if now_s - known.read_s <= (_TICK_S if mtime_ns % 1_000_000_000 else _COARSE_TICK_S):
                     return sorted(name for name in names if wanted in name)
                 known.by_id = _by_id(names)
             return known.by_id.get(wanted, ())
@@ -67,7 +66,7 @@ class Listings:
 def _by_id(names: list[str]) -> dict[str, list[str]]:
     by_id: dict[str, list[str]] = {}
     for name in sorted(names):
-        for told in {*name.split(".")}:
-            if len(told) == _ID_LENGTH:
-                by_id.setdefault(told, []).append(name)
+        for field in {*name.split(".")}:
+            if len(field) == _ID_LENGTH:
+                by_id.setdefault(field, []).append(name)
     return by_id

@@ -1,17 +1,17 @@
 """The folders and names of a file store.
 
-    store.json                      what this folder is, and its schema
+    store.json                      the mark of a feature store, with its schema
     families/<set>.json             the specs of one set of families; <set> is the digest of their keys
     inbox/<t><c>/<segment>.h5       one immutable segment per commit
     parts/<kind>-<random>.h5        compacted: the records, or the rows of one family, of up to some thousand tracks
-    manifest/00000001.json          the parts that count; the highest number is the present
+    manifest/00000001.json          the parts that count; the one of the highest number is current
     tmp/                            files being written
-    pins/                           what readers hold for longer than the collection's grace
-    damaged/                        files set aside because their bytes are not what was written
+    pins/                           manifests that readers keep for longer than the collection's grace
+    damaged/                        files set aside because their bytes are damaged
 
-The inbox is a grid: the first hex digit of a folder is the track id's, the second the content hash's. "Which record of
-this track?" lists one row of it and "which families of this content?" one column, sixteen small folders each, and a
-segment's name answers both without opening it.
+The inbox is a grid: the first hex digit of a folder is the track id's, the second the content hash's. A look-up by
+track lists one row of it and one by content one column, sixteen small folders each, and a segment's name has all that
+such a look-up needs, so that no file is opened.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from storage.filestore.inbox import Listings
 from storage.rules import Rank, State, rank
 
 SCHEMA = 2
-"""Raised when an older chordal could no longer read what this one writes."""
+"""The version of the format; increased when an older chordal could no longer read what this one writes."""
 
 FOLDERS = ("damaged", "families", "inbox", "manifest", "parts", "pins", "tmp")
 
@@ -40,17 +40,18 @@ _NO_CONTENT = "0" * 32
 """Stands for the missing hash of a file that could not be read."""
 
 _STATES = {"failed": State.FAILED, "ok": State.EXTRACTED, "retry": State.RETRY, "deleted": State.DELETED}
+"""The states by their words in the names of segments."""
+
 _WORDS = {state: word for word, state in _STATES.items()}
-"""How the name of a segment tells a state."""
 
 
 class SegmentName(NamedTuple):
-    """What the name of a segment tells."""
+    """The facts in the name of a segment."""
 
     track_id: str
     rank: Rank
     family_set: str
-    """Names the document that lists the families inside."""
+    """The digest of the families inside, which is the name of the document with their specs."""
 
     @classmethod
     def of(cls, record: TrackRecord, families: Iterable[str]) -> Self:
@@ -59,25 +60,25 @@ class SegmentName(NamedTuple):
 
     @classmethod
     def parse(cls, file_name: str) -> Self | None:
-        """Return what a file name in the inbox tells, or None when it is no segment."""
+        """Return the parsed name of a file in the inbox, or None when it is no segment."""
         match file_name.split("."):
             case [track_id, sequence, state, content_hash, families, "h5"] if state in _STATES:
-                known = "" if content_hash == _NO_CONTENT else content_hash
-                return cls(track_id, Rank(int(sequence, 16), _STATES[state], known), families)
+                content = "" if content_hash == _NO_CONTENT else content_hash
+                return cls(track_id, Rank(int(sequence, 16), _STATES[state], content), families)
             case _:
                 return None
 
     @property
     def folder(self) -> str:
-        """The folder in the grid."""
+        """The folder of the grid that the segment is in."""
         return self.track_id[0] + (self.rank.content_hash or _NO_CONTENT)[0]
 
     @property
     def path(self) -> str:
-        """Where the segment is, below the inbox."""
+        """The path of the segment, relative to the inbox."""
         sequence, state, content_hash = self.rank
-        told = _WORDS[state]
-        name = f"{self.track_id}.{sequence:016x}.{told}.{content_hash or _NO_CONTENT}.{self.family_set}.h5"
+        word = _WORDS[state]
+        name = f"{self.track_id}.{sequence:016x}.{word}.{content_hash or _NO_CONTENT}.{self.family_set}.h5"
         return f"{self.folder}/{name}"
 
 
@@ -86,7 +87,7 @@ def family_set(keys: Iterable[str]) -> str:
     return hashlib.blake2b("\n".join(sorted(keys)).encode(), digest_size=6).hexdigest()
 
 
-def _parsed(files: Iterable[str]) -> Iterator[SegmentName]:
+def _parse_names(files: Iterable[str]) -> Iterator[SegmentName]:
     return (name for file in files if (name := SegmentName.parse(file)) is not None)
 
 
@@ -106,10 +107,10 @@ class PartEntry(Value, frozen=True, kw_only=True):
     """How many records, or contents."""
     size_bytes: int
     unused_since_s: float | None = None
-    """Since when no track refers to any of its contents, Unix seconds by the file system's clock; None while one does,
-    or for all anybody knows. They are still there for a file that comes back."""
+    """Since when no track refers to any of its contents, Unix seconds by the file system's clock; None while one does
+    or may. Readers and writers still find them, so that a file that comes back is not extracted again."""
     condemned_since_s: float | None = None
-    """Since when nobody is told of its contents any more, so that nobody refers to them when they go."""
+    """Since when its contents are not found any more, so that no new record refers to them when they are dropped."""
 
 
 class Manifest(Value, frozen=True, kw_only=True):
@@ -120,12 +121,12 @@ class Manifest(Value, frozen=True, kw_only=True):
 
     @property
     def visible(self) -> tuple[PartEntry, ...]:
-        """The parts whose contents anybody is told of."""
+        """The parts whose contents are found by readers and writers: all that are not condemned."""
         return tuple(part for part in self.parts if part.condemned_since_s is None)
 
 
 class Layout:
-    """The paths of one store and what their names tell; holds no open file."""
+    """The paths of one store, its names and its documents; holds no open file."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -143,29 +144,29 @@ class Layout:
         for folder in GRID:
             with durable.store_errors(self.inbox, "be listed"):
                 files = durable.names_in(self.inbox / folder)
-            yield from _parsed(files)
+            yield from _parse_names(files)
 
     def segments_of_track(self, track_id: str) -> list[SegmentName]:
-        """Return the segments that hold a record of a track, the one that counts last."""
-        near = self._segments_telling(track_id, (f"{track_id[0]}{column}" for column in _HEX))
-        return sorted(name for name in near if name.track_id == track_id)
+        """Return the segments that hold a record of a track, by rank: the last one counts."""
+        names = self._segments_with(track_id, (f"{track_id[0]}{column}" for column in _HEX))
+        return sorted(name for name in names if name.track_id == track_id)
 
     def segments_of_content(self, content_hash: str) -> list[SegmentName]:
         """Return the segments of a content."""
-        near = self._segments_telling(content_hash, (f"{row}{content_hash[0]}" for row in _HEX))
-        return [name for name in near if name.rank.content_hash == content_hash]
+        names = self._segments_with(content_hash, (f"{row}{content_hash[0]}" for row in _HEX))
+        return [name for name in names if name.rank.content_hash == content_hash]
 
-    def _segments_telling(self, wanted: str, folders: Iterable[str]) -> Iterator[SegmentName]:
+    def _segments_with(self, hex_id: str, folders: Iterable[str]) -> Iterator[SegmentName]:
         with durable.store_errors(self.inbox, "be listed"):
-            files = [file for folder in folders for file in self._listings.telling(folder, wanted)]
-        return _parsed(files)
+            files = [file for folder in folders for file in self._listings.names_with(folder, hex_id)]
+        return _parse_names(files)
 
     def families_in(self, name: SegmentName) -> frozenset[str]:
         """Return the keys of the families a segment holds."""
         return frozenset(spec.key for spec in self.specs_in(name.family_set))
 
     def specs_in(self, digest: str) -> tuple[FeatureSpec, ...]:
-        """Return the specs of a set of families."""
+        """Return the specs of a set of families. Raises `StoreError` when its document cannot be read."""
         if digest not in self._families:
             self._families[digest] = self._documents.read(f"families/{digest}", FamilySet).specs
         return self._families[digest]
@@ -179,7 +180,7 @@ class Layout:
         return self._documents.path(f"families/{digest}")
 
     def spec(self, family_key: str) -> FeatureSpec:
-        """Return the spec of a family that has been stored. Raises `StoreError` when none tells it."""
+        """Return the spec of a stored family. Raises `StoreError` when no document has it."""
         for name in self._documents.names("families"):
             for spec in self.specs_in(name.rpartition("/")[2]):
                 if spec.key == family_key:
@@ -187,7 +188,7 @@ class Layout:
         raise StoreError(f"{printable(str(self.root))}: no document in families/ describes {family_key}")
 
     def publish_specs(self, specs: Iterable[FeatureSpec]) -> None:
-        """Make a set of families known, durably; must come before the first segment that names it."""
+        """Write the document of a set of families, durably; must come before the first segment that names the set."""
         ordered = tuple(sorted(specs, key=lambda spec: spec.key))
         digest = family_set(spec.key for spec in ordered)
         if digest not in self._families:
@@ -200,24 +201,24 @@ class Layout:
 
     def has_manifest(self, generation: int) -> bool:
         """Return whether there is a manifest of that number."""
-        return self._documents.exists(_manifest(generation))
+        return self._documents.exists(_manifest_name(generation))
 
     def manifest(self, generation: int) -> Manifest:
-        """Return a manifest. Raises `StoreError` when it is gone."""
-        return self._documents.read(_manifest(generation), Manifest)
+        """Return a manifest. Raises `StoreError` when there is none of that number."""
+        return self._documents.read(_manifest_name(generation), Manifest)
 
     def find_manifest(self, generation: int) -> Manifest | None:
-        """Return a manifest, or None when it is gone."""
-        return self._documents.find(_manifest(generation), Manifest)
+        """Return a manifest, or None when there is none of that number."""
+        return self._documents.find(_manifest_name(generation), Manifest)
 
     def publish_manifest(self, generation: int, manifest: Manifest) -> bool:
         """Publish a manifest; False when there is one of that number already."""
-        return self._documents.publish(_manifest(generation), manifest)
+        return self._documents.publish(_manifest_name(generation), manifest)
 
     def manifest_path(self, generation: int) -> Path:
         """Return the file of a manifest."""
-        return self._documents.path(_manifest(generation))
+        return self._documents.path(_manifest_name(generation))
 
 
-def _manifest(generation: int) -> str:
+def _manifest_name(generation: int) -> str:
     return f"manifest/{generation:08d}"

@@ -13,37 +13,37 @@ from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.text import printable
 from storage import durable
 from storage.filestore.format import trailer
-from storage.filestore.format.families import ARRAYS, describe, family_group, rows_crc, write_index
-from storage.filestore.format.hdf5 import LIBVER, mark
-from storage.filestore.format.patient_file import PatientFile
-from storage.filestore.format.records import Tracks
+from storage.filestore.format.deferred_error_file import DeferredErrorFile
+from storage.filestore.format.families import ARRAYS, family_group, rows_crc, write_index, write_spec
+from storage.filestore.format.hdf5 import LIBVER, write_header
+from storage.filestore.format.records import RecordTable
 from storage.filestore.index import TRACKS
 from storage.filestore.layout import SCHEMA, Layout, PartEntry
-from storage.filestore.schema import tracks_part
+from storage.filestore.schema import tracks_part_bytes
 
 _CHUNK_BYTES = 256 << 10
-"""Uncompressed chunks are read row by row where they lie; this size keeps their index small."""
+"""Chunk size. Uncompressed chunks can be read row by row, so a large one costs nothing and keeps HDF5's index small."""
 
 _ROWS_PER_CHUNK = 8192
-"""At least, of what has a few bytes per row: a hundred bytes at a time would be written as slowly as a megabyte."""
+"""Least chunk length of arrays with a few bytes per row: writing a chunk of 100 bytes takes as long as one of 1 MB."""
 
 _BUFFER_BYTES = 8 << 20
-"""How much is collected before it is written, about."""
+"""About how many bytes of values are buffered before they are written."""
 
 
 class PartsWriter:
-    """Writes the parts of one merge; nobody sees them until a manifest names them."""
+    """Writes the parts of one merge; no reader uses them until a manifest names them."""
 
     def __init__(self, layout: Layout, *, part_entries: int) -> None:
         self._layout = layout
         self._part_entries = part_entries
-        self._tables: list[Tracks] = []
+        self._tables: list[RecordTable] = []
         self._records = 0
         self._open: dict[str, _FamilyPart] = {}
         self._written: list[tuple[Path, PartEntry]] = []
 
-    def add_records(self, table: Tracks) -> None:
-        """Add records, at most as many as fit into one part."""
+    def add_records(self, table: RecordTable) -> None:
+        """Add a table of records, of at most `part_entries`."""
         if self._records + len(table) > self._part_entries:
             self._close_tracks()
         self._tables.append(table)
@@ -53,16 +53,16 @@ class PartsWriter:
         """Add the rows of one family of one content. Raises `StoreError` when they cannot be written."""
         part = self._open.get(spec.key)
         if part is None:
-            path = durable.temporary(self._layout.tmp, ".h5")
-            with _writing(path):
+            path = durable.temporary_path(self._layout.tmp, ".h5")
+            with _write_errors(path):
                 part = self._open[spec.key] = _FamilyPart(path, spec)
-        with _writing(part.path):
+        with _write_errors(part.path):
             part.add(content_hash, rows)
         if len(part.contents) >= self._part_entries:
             self._close_family(spec.key)
 
     def finish(self) -> list[PartEntry]:
-        """Give the parts their names, durably, and return what a manifest says of them. Raises `StoreError`."""
+        """Give the parts their final names, durably, and return their manifest entries. Raises `StoreError`."""
         self._close_tracks()
         for key in list(self._open):
             self._close_family(key)
@@ -77,7 +77,7 @@ class PartsWriter:
         return [entry for _, entry in self._written]
 
     def discard(self) -> None:
-        """Remove everything that was written; for a merge that failed or lost."""
+        """Remove all files that were written; for a merge that failed or was published second."""
         for part in self._open.values():
             part.abandon()
         self._open.clear()
@@ -88,24 +88,24 @@ class PartsWriter:
     def _close_tracks(self) -> None:
         if not self._tables:
             return
-        table = Tracks.joined(self._tables)
+        table = RecordTable.concatenate(self._tables)
         self._tables.clear()
         self._records = 0
-        path = durable.temporary(self._layout.tmp, ".h5")
+        path = durable.temporary_path(self._layout.tmp, ".h5")
         with durable.store_errors(path, "be written"):
-            durable.write_whole(path, *tracks_part(table))
-        self._note(path, TRACKS, len(table))
+            durable.write_whole(path, *tracks_part_bytes(table))
+        self._add_entry(path, TRACKS, len(table))
 
     def _close_family(self, key: str) -> None:
         part = self._open[key]
-        with _writing(part.path):
+        with _write_errors(part.path):
             part.close()
             trailer.append(part.path)
             durable.sync_path(part.path)
         del self._open[key]
-        self._note(part.path, key, len(part.contents))
+        self._add_entry(part.path, key, len(part.contents))
 
-    def _note(self, path: Path, kind: str, entries: int) -> None:
+    def _add_entry(self, path: Path, kind: str, entries: int) -> None:
         entry = PartEntry(name=f"{kind}-{path.name}", kind=kind, entries=entries, size_bytes=path.stat().st_size)
         self._written.append((path, entry))
 
@@ -118,14 +118,14 @@ class _FamilyPart:
         self.contents: list[str] = []
         self._lengths: list[int] = []
         self._crcs: list[int] = []
-        self._disk = PatientFile(path)
-        self._file = h5py.File(self._disk, "w", libver=LIBVER, rdcc_nbytes=0)
-        mark(self._file, schema=SCHEMA)
+        self._raw = DeferredErrorFile(path)
+        self._file = h5py.File(self._raw, "w", libver=LIBVER, rdcc_nbytes=0)
+        write_header(self._file, schema=SCHEMA)
         self._group = family_group(self._file, spec)
-        describe(self._group, spec)
+        write_spec(self._group, spec)
         row_bytes = ARRAYS["values"].itemsize * math.prod(spec.row_shape)
         chunk = max(1, _CHUNK_BYTES // max(row_bytes, 1))
-        # Whole chunks, each written once; a buffer that is used again is faster than memory that is new.
+        # A whole number of chunks, so that each is written once; one buffer for all, as new memory is slower.
         capacity = chunk * max(1, _BUFFER_BYTES // (chunk * max(row_bytes, 1)))
         self._buffer = {}
         self._buffered = 0
@@ -158,13 +158,13 @@ class _FamilyPart:
         self._flush()
         write_index(self._group, self.contents, self._lengths, self._crcs)
         self._file.close()
-        self._disk.close()
-        self._disk.check()
+        self._raw.close()
+        self._raw.check()
 
     def abandon(self) -> None:
-        with suppress(OSError, RuntimeError, ValueError):  # the file goes away anyhow
+        with suppress(OSError, RuntimeError, ValueError):  # the file is removed anyhow
             self._file.close()
-        self._disk.close()
+        self._raw.close()
         self.path.unlink(missing_ok=True)
 
     def _flush(self) -> None:
@@ -174,14 +174,14 @@ class _FamilyPart:
             dataset.resize(begin + self._buffered, axis=0)
             dataset[begin:] = buffer[: self._buffered]
         self._buffered = 0
-        self._disk.check()
+        self._raw.check()
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn what h5py raises while it writes into `StoreError`."""
+def _write_errors(path: Path) -> Iterator[None]:
+    """Turn the errors of writing a file by h5py into `StoreError`."""
     try:
         with durable.store_errors(path, "be written"):
             yield
-    except (RuntimeError, ValueError) as error:  # h5py's other errors when HDF5 could not write
+    except (RuntimeError, ValueError) as error:  # h5py also raises these when HDF5 could not write
         raise StoreError(f"{printable(str(path))}: cannot be written ({' '.join(str(error).split())})") from error

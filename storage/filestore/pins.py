@@ -1,9 +1,9 @@
-"""Holding what a reader needs for longer than the collection's grace.
+"""Keeping what a long-lived reader needs from being removed by the collection.
 
-A snapshot is a plain value, and what it names stays for a day after it was superseded: enough for all that is read in
-one go. A training that goes on reading for days holds its snapshot: a pin, a small file renewed every hour, keeps the
-manifest it was taken from and all later ones, and so their parts, from being collected. A pin that was not renewed for
-a day is that of a reader that died.
+A snapshot is a plain value, and the files it names are kept for the collection's grace, a day, after they were
+superseded: enough for most readers. A training that reads for days holds its snapshot by a pin, a small file that is
+renewed every hour and keeps the snapshot's manifest and all later ones, and so their parts, from being collected. A
+pin that was not renewed for a day is that of a reader that died.
 """
 
 import os
@@ -21,11 +21,11 @@ RENEW_S = 3600.0
 """How often a pin is renewed, seconds."""
 
 PIN_S = 24 * RENEW_S
-"""How long a pin counts after it was renewed, seconds."""
+"""How long a pin is valid after it was renewed, seconds."""
 
 
 class Pin(Value, frozen=True, kw_only=True):
-    """Who holds which manifest, and all that came after it."""
+    """The content of a pin: the lowest manifest that is kept, and the process that keeps it."""
 
     generation: int
     host: str
@@ -33,44 +33,48 @@ class Pin(Value, frozen=True, kw_only=True):
 
 
 @contextmanager
-def pinned(layout: Layout, generation: int, *, renew_s: float = RENEW_S) -> Iterator[None]:
-    """Keep a manifest and what it names from being collected. Raises `StoreError` when that cannot be written."""
-    path = durable.temporary(layout.pins, ".json")
+def pin(layout: Layout, generation: int, *, renew_s: float = RENEW_S) -> Iterator[None]:
+    """Keep a manifest and all later ones from being collected, renewing the pin from a thread every `renew_s` seconds.
+
+    Raises `StoreError` when the pin cannot be written.
+    """
+    path = durable.temporary_path(layout.pins, ".json")
     with durable.store_errors(path, "be written"):
         durable.make_folder(layout.pins)
         durable.write_whole(path, encode(Pin(generation=generation, host=socket.gethostname(), pid=os.getpid())))
         durable.sync_path(layout.pins)
-    over = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(path, over, renew_s), name="pin", daemon=True)
-    renewing.start()
+    ended = threading.Event()
+    thread = threading.Thread(target=_renew, args=(path, ended, renew_s), name="pin", daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        over.set()
-        renewing.join()
+        ended.set()
+        thread.join()
         with suppress(OSError):  # it expires by itself
             path.unlink()
 
 
-def _renew(path: os.PathLike[str], over: threading.Event, renew_s: float) -> None:
-    while not over.wait(renew_s):
-        with suppress(OSError):  # the next renewal may meet better times; there are a day's worth of them
+def _renew(path: os.PathLike[str], ended: threading.Event, renew_s: float) -> None:
+    while not ended.wait(renew_s):
+        with suppress(OSError):  # a later renewal may succeed, as the pin stays valid for a day
             os.utime(path)
 
 
-def lowest(layout: Layout, *, now_s: float) -> int | None:
-    """Return the lowest manifest that somebody holds, or None; pins of readers that died are removed.
+def lowest_pin(layout: Layout, *, now_s: float) -> int | None:
+    """Return the lowest manifest that is pinned, or None; removes the pins of readers that died.
 
-    Raises `OSError` or `StoreError` when the pins cannot be read: nothing may then be collected.
+    `now_s` is the time by the clock of the pins' file system. Raises `OSError` or `StoreError` when the pins cannot be
+    read: nothing may then be collected.
     """
-    held = []
+    generations = []
     for name in durable.names_in(layout.pins):
         path = layout.pins / name
         try:
             if now_s - path.stat().st_mtime > PIN_S:
                 path.unlink()
             else:
-                held.append(decode(path.read_bytes(), Pin, path).generation)
+                generations.append(decode(path.read_bytes(), Pin, path).generation)
         except FileNotFoundError:
-            continue  # let go meanwhile
-    return min(held, default=None)
+            continue  # removed meanwhile
+    return min(generations, default=None)

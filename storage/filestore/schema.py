@@ -1,13 +1,14 @@
-"""What lies inside segments and parts, which share one schema.
+"""The schema of the HDF5 files that segments and parts are.
 
     /                   attributes: format, schema, software
-    /tracks             rows (records,) of what has a fixed width; path and more, texts that lie end to end;
+    /tracks             rows (records,), the fields of fixed width; path and more, texts end to end;
                         attributes index_crc32 of the rows and, in parts, texts_crc32 of path and more
     /features/<key>     values (n, *row_shape) float32, start_s (n,) float32, channel (n,) int8 of all contents end to
-                        end; indptr (contents + 1,) int64 tells where each begins; contents (contents,) whose they are;
-                        attributes index_crc32 of contents and indptr, spec (JSON), in parts spelled out too
+                        end; indptr (contents + 1,) int64, where each content begins; contents (contents,), their
+                        hashes and CRC-32; attributes index_crc32 of contents and indptr, spec (JSON), and in parts
+                        each field of the spec
 
-Every record and the rows of every content carry a CRC-32 that is checked whenever they are read.
+Every record and the rows of every content have a CRC-32 that is checked whenever they are read.
 """
 
 import zlib
@@ -19,20 +20,20 @@ import numpy as np
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.library.tracks import TrackRecord
 from storage.filestore.format.families import ARRAYS, family_group, rows_crc, write_index
-from storage.filestore.format.hdf5 import file_image, group, mark, put, write
+from storage.filestore.format.hdf5 import file_image, group, write, write_attribute, write_header
 from storage.filestore.format.image import Image
-from storage.filestore.format.records import Tracks
+from storage.filestore.format.records import RecordTable
 from storage.filestore.layout import SCHEMA
 
 
-def segment(
+def segment_bytes(
     record: TrackRecord, features: Mapping[str, FeatureRows], specs: Mapping[str, FeatureSpec]
 ) -> list[bytes | memoryview]:
-    """Return the bytes of a segment, in pieces: the rows themselves are among them and are not copied."""
+    """Return the bytes of a segment in consecutive pieces; large arrays of rows are among them, uncopied."""
 
     def fill(file: h5py.File, image: Image) -> None:
-        mark(file, schema=SCHEMA)
-        Tracks.of(record).write(file)
+        write_header(file, schema=SCHEMA)
+        RecordTable.of(record).write(file)
         for key, rows in features.items():
             family = family_group(file, specs[key])
             for name, dtype in ARRAYS.items():
@@ -42,14 +43,14 @@ def segment(
     return file_image(fill)
 
 
-def tracks_part(table: Tracks) -> list[bytes | memoryview]:
-    """Return the bytes of a part that holds records, in pieces."""
+def tracks_part_bytes(table: RecordTable) -> list[bytes | memoryview]:
+    """Return the bytes of a part with the records of a table, in consecutive pieces."""
 
     def fill(file: h5py.File, _: Image) -> None:
-        mark(file, schema=SCHEMA)
+        write_header(file, schema=SCHEMA)
         table.write(file)
-        # Of thousands of records, checking them one by one takes most of the time that reading them does.
+        # One checksum of all texts: checking thousands of records one by one would take most of the reading time.
         texts = zlib.crc32(b"".join([*table.path, *table.more]))
-        put(group(file, "tracks"), "texts_crc32", np.uint32(texts))
+        write_attribute(group(file, "tracks"), "texts_crc32", np.uint32(texts))
 
     return file_image(fill)

@@ -146,7 +146,7 @@ class RunLedger(TrialLedger):
             durable.make_folder(leaving)
             with suppress(FileNotFoundError):
                 # Under another name first: half a run would look like one that goes on.
-                folder.rename(durable.temporary(leaving))
+                folder.rename(durable.temporary_path(leaving))
             shutil.rmtree(leaving, ignore_errors=True)
 
     def write_shard(self, run_id: str, shard: int, tracks: Sequence[ScannedTrack]) -> bool:
@@ -254,7 +254,7 @@ class RunLedger(TrialLedger):
     def keep(self, run_id: str, name: str, data: bytes) -> None:
         """Keep a copy of what can be made again from a run's documents; not where the home cannot be written."""
         with suppress(OSError):
-            self._documents.keep(self.path(run_id) / name, data)
+            self._documents.replace_file(self.path(run_id) / name, data)
 
     def kept(self, run_id: str, name: str) -> bytes | None:
         """Return what was kept, or None; it is not known to be whole."""

@@ -29,7 +29,7 @@ from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 from storage.base import FeatureStore, Snapshot
 from storage.ledger.runs import RunLedger
-from storage.rules import accounted_for, deletion, retry
+from storage.rules import deletion, is_complete, retry
 
 TrackState = Literal["pending", "extracted", "failed", "superseded", "deleted"]
 STATES: tuple[TrackState, ...] = get_args(TrackState)
@@ -198,7 +198,7 @@ def state_of(
         return "superseded" if record.failure is None else "pending"
     if record.failure is not None:
         return "failed"
-    return "extracted" if accounted_for(record, keys, stored) else "pending"
+    return "extracted" if is_complete(record, keys, stored) else "pending"
 
 
 def _entry(

@@ -119,7 +119,7 @@ class ModelRegistry:
 
     def _copy(self, model: ModelVersion, source: Path, target: Path, documents: Mapping[str, Path | Value]) -> None:
         """Copy a folder and its description under a temporary name, flush all of it and give it its name."""
-        folder = durable.temporary(self._root / ".tmp")
+        folder = durable.temporary_path(self._root / ".tmp")
         durable.make_folder(folder.parent)
         try:
             shutil.copytree(source, folder)

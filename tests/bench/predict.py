@@ -59,7 +59,7 @@ def fill(home: Path, library: Path) -> None:
     from pipeline.library.scan import scan
     from pipeline.library.tracks import TrackRecord
     from storage import FileFeatureStore
-    from storage.filestore.adoption import adopt
+    from storage.filestore.bulk_load import bulk_load
     from storage.filestore.store_mark import open_layout
 
     spec = family("mfcc_mean").spec
@@ -77,7 +77,7 @@ def fill(home: Path, library: Path) -> None:
             yield record, FeatureRows(values=values, start_s=np.zeros(1, np.float32), channel=np.full(1, -1, np.int8))
 
     FileFeatureStore.open(home / "store")
-    adopt(open_layout(home / "store"), spec, stored())
+    bulk_load(open_layout(home / "store"), spec, stored())
 
 
 def chordal(*words: str) -> str:

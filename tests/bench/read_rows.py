@@ -16,7 +16,7 @@ def fill(folder) -> None:
     from pipeline.features.families import mfcc_segments
     from pipeline.features.spec import FeatureRows
     from storage import FileFeatureStore
-    from storage.filestore.adoption import adopt
+    from storage.filestore.bulk_load import bulk_load
     from storage.filestore.store_mark import find_layout
     from storage.testing.samples import record
 
@@ -25,7 +25,7 @@ def fill(folder) -> None:
     start_s = np.arange(ROWS_PER_TRACK, dtype=np.float32) * 3
     channel = np.full(ROWS_PER_TRACK, -1, np.int8)
     rows = FeatureRows(values=values, start_s=start_s, channel=channel)
-    adopt(find_layout(Path(folder)), mfcc_segments.spec, ((record(f"/{n}", n), rows) for n in range(TRACKS)))
+    bulk_load(find_layout(Path(folder)), mfcc_segments.spec, ((record(f"/{n}", n), rows) for n in range(TRACKS)))
 
 
 def in_file_order(folder, number):

@@ -43,7 +43,7 @@ def build(folder, tracks):
 
     def work():
         from storage import FileFeatureStore
-        from storage.filestore.format.records import Tracks
+        from storage.filestore.format.records import RecordTable
         from storage.filestore.layout import Layout, Manifest
         from storage.filestore.maintenance.compaction import PART_ENTRIES
         from storage.filestore.parts import PartsWriter
@@ -56,11 +56,11 @@ def build(folder, tracks):
         for first in range(0, tracks, PART_ENTRIES):
             numbers = range(first, min(first + PART_ENTRIES, tracks))
             records = [record(f"/music/artist {number // 12}/{number}.flac", number, sequence=2) for number in numbers]
-            writer.add_records(Tracks.joined([Tracks.of(each) for each in records]))
+            writer.add_records(RecordTable.concatenate([RecordTable.of(each) for each in records]))
             rows = [_rows(number) for number in numbers]
             for each, told in zip(records, rows, strict=True):
                 writer.add_rows(spec(), each.content_hash, told)
-            columns.append(np.concatenate([Tracks.of(each).rows for each in records]))
+            columns.append(np.concatenate([RecordTable.of(each).rows for each in records]))
             values += [each.values for each in rows]
         layout.publish_manifest(1, Manifest(parts=tuple(writer.finish())))
         _write_scan(folder, tracks)

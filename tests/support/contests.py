@@ -19,7 +19,7 @@ from pipeline.plans.gate import GatePlan
 from pipeline.plans.recipe import load_recipe
 from pipeline.plans.run import RunPlan
 from storage import FileFeatureStore
-from storage.filestore.adoption import adopt
+from storage.filestore.bulk_load import bulk_load
 from storage.filestore.store_mark import open_layout
 from storage.home import Home
 
@@ -78,7 +78,7 @@ def store(home: Path, made: Sequence[Song]) -> None:
         )
         for song in made
     )  # fmt: skip
-    adopt(open_layout(home / "store"), SPEC, zip(records, map(rows_of, made), strict=True))
+    bulk_load(open_layout(home / "store"), SPEC, zip(records, map(rows_of, made), strict=True))
 
 
 def partitions(train: Sequence[Song], test: Sequence[Song], folds: int) -> tuple[list[Song], tuple[Partition, ...]]:

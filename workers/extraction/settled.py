@@ -13,7 +13,7 @@ from pipeline.library.tracks import FileStamp, ScannedTrack, TrackRecord
 from pipeline.plans.augmentation import AugmentPlan
 from pipeline.plans.run import RunPlan
 from storage import FeatureStore, Snapshot
-from storage.rules import accounted_for
+from storage.rules import is_complete
 
 AnyDerived = TypeVar("AnyDerived", bound=Derived[Any])
 
@@ -65,7 +65,7 @@ def _is_derived_settled(each: Derived[Any], keys: frozenset[str], source: Featur
 
 def is_accounted_for(record: TrackRecord, keys: frozenset[str], source: FeatureStore | Snapshot) -> bool:
     """Tell whether every family of a record's content is stored or known to be impossible."""
-    return accounted_for(record, keys, source.families_of(record.content_hash))
+    return is_complete(record, keys, source.families_of(record.content_hash))
 
 
 def outcome(record: TrackRecord, sequence: int) -> Literal["extracted", "unchanged", "failed"]:

@@ -1,1 +1,1 @@
-"""What is inside a segment or part: HDF5 files, packed records and rows, the checksum trailer."""
+"""The bytes of segments and parts: HDF5 files, tables of records and of rows, the checksum trailer."""

@@ -1,14 +1,14 @@
-"""Ids, lengths and checksums as they lie in segments and parts."""
+"""Ids, offsets and checksums as they lie in segments and parts."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from pipeline.arrays import Int64
 
 Ids = np.ndarray[tuple[int], np.dtype[np.bytes_]]
-"""Ids of 16 bytes each, dtype S16."""
+"""Ids of 16 bytes each, shape (n,), dtype S16."""
 
 
 def pack(hex_id: str) -> bytes:
@@ -28,18 +28,29 @@ def hex_ids(packed: Ids) -> list[str]:
     return [digits[at : at + 32] for at in range(0, len(digits), 32)]
 
 
-def ids(hex_ids: Sequence[str]) -> Ids:
-    """Return ids as an array, dtype S16."""
-    return np.frombuffer(b"".join(map(pack, hex_ids)), dtype="S16")
+def ids(hex_ids: Iterable[str]) -> Ids:
+    """Return ids as an array; takes no more memory than its 16 bytes for each, so that millions may be streamed in."""
+    packed = bytearray()
+    for hex_id in hex_ids:
+        packed += pack(hex_id)
+    return np.frombuffer(bytes(packed), dtype="S16")
 
 
-def index(lengths: Sequence[int]) -> Int64:
-    """Return where each of several runs begins, and where the last one ends."""
+def positions(ascending: Ids, wanted: Ids) -> Int64:
+    """Return where each id of `wanted` (n,) is in an ascending array, shape (n,); -1 for those that are not in it."""
+    if not len(ascending):
+        return np.full(len(wanted), -1, np.int64)
+    at = np.minimum(np.searchsorted(ascending, wanted), len(ascending) - 1)
+    return np.where(ascending[at] == wanted, at, -1).astype(np.int64)
+
+
+def offsets(lengths: Sequence[int]) -> Int64:
+    """Return where each of n runs that lie end to end begins, and where the last one ends, shape (n + 1,)."""
     return np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))]).astype(np.int64)
 
 
 def crc(*arrays: np.ndarray, begin: int = 0) -> int:
-    """Return the CRC-32 of the bytes of arrays."""
+    """Return the CRC-32 of the bytes of arrays, end to end."""
     crc = begin
     for array in arrays:
         crc = zlib.crc32(np.ascontiguousarray(array).view("u1").data if array.size else b"", crc)

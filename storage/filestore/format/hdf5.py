@@ -1,6 +1,6 @@
-"""Opening, reading and writing HDF5 files that never change once they have their name.
+"""Reading and writing HDF5 files, which never change once they have their final name.
 
-Files are small and many, so that h5py's own calls below its comfortable ones are used: they cost a quarter.
+Files are small and many, so h5py's low-level calls are used: they take a quarter of the time of its high-level ones.
 """
 
 import json
@@ -21,12 +21,13 @@ from storage import durable
 from storage.filestore.format.image import Image
 
 LIBVER = ("v110", "v110")
-"""Guards HDF5's own structures with checksums; readable since HDF5 1.10."""
+"""The file format version: has checksums of HDF5's own structures; readable since HDF5 1.10."""
 
 _COMPACT_BYTES = 8 << 10
-# Copying less costs less than another piece.
-_LAID_BYTES = 32 * 1024
 """Up to this size a dataset lies in its own header, which saves a write and has HDF5's checksum."""
+
+_INSERT_BYTES = 32 << 10
+"""Above this size an array is inserted into an image uncopied; copying less costs less than another piece to write."""
 
 
 class DamagedError(StoreError):
@@ -34,23 +35,24 @@ class DamagedError(StoreError):
 
 
 class VanishedError(StoreError):
-    """A file was merged or collected since its name was read."""
+    """A file was merged or removed by a collection since its name was read."""
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[h5py.File]:
-    """Open an immutable file for reading and tell its failures apart.
+def open_file(path: Path) -> Iterator[h5py.File]:
+    """Open an immutable file for reading.
 
-    Raises `VanishedError` when it is gone, `DamagedError` when its bytes make no sense, `StoreError` when it cannot
-    be read now. Nothing is locked, as no one ever writes; no chunk is cached, as rows are read in runs.
+    What is read while it is open raises `VanishedError` when the file is gone, `DamagedError` when its bytes are
+    invalid, and `StoreError` when it cannot be read now; each names the file. Nothing is locked, as the file never
+    changes; no chunk is cached, as each row is read once.
     """
-    with naming(path), h5py.File(h5f.open(bytes(path), h5f.ACC_RDONLY, fapl=_reading_access())) as file:
+    with file_errors(path), h5py.File(h5f.open(bytes(path), h5f.ACC_RDONLY, fapl=_reading_access())) as file:
         yield file
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Name the file in whatever goes wrong while it, or what was read of it, is looked at; raises like `reading`."""
+def file_errors(path: Path) -> Iterator[None]:
+    """Turn every error of reading a file, or of decoding what was read, into those that `open_file` raises."""
     try:
         yield
     except DamagedError as error:
@@ -60,7 +62,7 @@ def naming(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise VanishedError(f"{printable(str(path))}: is gone") from error
     except OSError as error:
-        # HDF5 looks at a file again after opening it, and tells no number when it was unlinked in between.
+        # HDF5 looks at a file again after opening it; its error has no errno when the file was unlinked in between.
         if not path.exists():
             raise VanishedError(f"{printable(str(path))}: is gone") from error
         if error.errno:
@@ -76,11 +78,11 @@ def _damaged(path: Path, error: Exception) -> DamagedError:
 
 
 def file_image(fill: Callable[[h5py.File, Image], None]) -> list[bytes | memoryview]:
-    """Return the bytes of a file in pieces; `fill` writes small things into it and lays large ones by `write`.
+    """Return the bytes of an HDF5 file in consecutive pieces; `fill` writes its groups, attributes and datasets.
 
-    It is built in memory, so that a full disk meets a plain write: HDF5 cannot close a file that it cannot flush.
+    It is built in memory, so that a full disk fails a plain write: HDF5 cannot close a file that it cannot flush.
     """
-    # Not HDF5's own memory driver: the images it gives away fail the checksum of their superblock.
+    # Not HDF5's own memory driver: the images it returns fail the checksum of their superblock.
     image = Image()
     access = _access()
     access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
@@ -90,15 +92,17 @@ def file_image(fill: Callable[[h5py.File, Image], None]) -> list[bytes | memoryv
     return image.pieces()
 
 
-def mark(file: h5py.File, *, schema: int) -> None:
-    """Say what the file is and which software wrote it."""
-    put(file, "format", "chordal-features")
-    put(file, "schema", schema)
-    put(file, "software", _software())
+def write_header(file: h5py.File, *, schema: int) -> None:
+    """Write the file's attributes `format`, `schema` and `software` (JSON: versions by name)."""
+    write_attribute(file, "format", "chordal-features")
+    write_attribute(file, "schema", schema)
+    write_attribute(file, "software", _software())
 
 
-def put(holder: h5py.Group, name: str, value: str | int | np.generic | tuple[str, ...] | tuple[int, ...]) -> None:
-    """Write an attribute; texts in UTF-8 of fixed length, as the heap of HDF5's longer ones has no checksum."""
+def write_attribute(
+    holder: h5py.Group, name: str, value: str | int | np.generic | tuple[str, ...] | tuple[int, ...]
+) -> None:
+    """Write an attribute; texts in UTF-8 of fixed length, as HDF5's heap for variable-length ones has no checksum."""
     if isinstance(value, str):
         array = np.array(value.encode("utf-8", "backslashreplace"))
     elif isinstance(value, np.generic):
@@ -113,44 +117,44 @@ def put(holder: h5py.Group, name: str, value: str | int | np.generic | tuple[str
     h5a.create(holder.id, name.encode(), kind, space).write(array, kind)
 
 
-def number(holder: h5py.Group, name: str, default: int | None = None) -> int:
-    """Return an attribute that is a whole number. Raises `KeyError` when there is neither it nor a default."""
+def int_attribute(holder: h5py.Group, name: str, default: int | None = None) -> int:
+    """Return an attribute that is an integer. Raises `KeyError` when it is missing and there is no default."""
     if default is not None and not h5a.exists(holder.id, name.encode()):
         return default
-    found = np.empty((), np.int64)
-    h5a.open(holder.id, name.encode()).read(found)
-    return int(found)
+    value = np.empty((), np.int64)
+    h5a.open(holder.id, name.encode()).read(value)
+    return int(value)
 
 
 def make_group(file: h5py.File, *names: str) -> h5py.Group:
-    """Create a group, and those it lies in where they are not there."""
-    held = file.id
+    """Create nested groups, one per name, where they do not exist, and return the innermost."""
+    parent = file.id
     for name in names:
-        held = h5g.open(held, name.encode()) if name.encode() in held else h5g.create(held, name.encode())
-    return h5py.Group(held)
+        parent = h5g.open(parent, name.encode()) if name.encode() in parent else h5g.create(parent, name.encode())
+    return h5py.Group(parent)
 
 
 def group(file: h5py.File, *names: str) -> h5py.Group:
-    """Return a group. Raises `KeyError` when there is none."""
+    """Return the innermost of nested groups, one per name. Raises `KeyError` when there is none."""
     return h5py.Group(h5g.open(file.id, "/".join(names).encode()))
 
 
 def write(holder: h5py.Group, name: str, array: np.ndarray, *, apart: bool = False, image: Image | None = None) -> None:
-    """Write an array of fixed size as a dataset; in an image, a large one is laid where HDF5 keeps room for it.
+    """Write an array as a dataset of fixed size; a large one is inserted uncopied where there is an `image`.
 
-    What concerns several tracks lies `apart` from its header: HDF5's checksum of a header that a bit flipped in would
-    refuse all of it, where ours tell which track it is.
+    What belongs to several tracks is stored `apart` from the dataset's header: one flipped bit in a header makes HDF5
+    refuse all of it by its checksum, where our checksums tell which track is damaged.
     """
     kind = _hdf5_type(array.dtype)
-    plan = _compact() if array.nbytes <= _COMPACT_BYTES and not apart else _contiguous()
-    dataset = h5d.create(holder.id, name.encode(), kind, h5s.create_simple(array.shape), plan)
-    if image is not None and array.nbytes > _LAID_BYTES:
-        image.lay(dataset.get_offset(), np.ascontiguousarray(array))
+    properties = _compact() if array.nbytes <= _COMPACT_BYTES and not apart else _contiguous()
+    dataset = h5d.create(holder.id, name.encode(), kind, h5s.create_simple(array.shape), properties)
+    if image is not None and array.nbytes > _INSERT_BYTES:
+        image.insert(dataset.get_offset(), np.ascontiguousarray(array))
     elif array.size:
         dataset.write(h5s.ALL, h5s.ALL, np.ascontiguousarray(array), kind)
 
 
-class Stored:
+class Dataset:
     """A dataset of an open file, to be read in runs of rows."""
 
     def __init__(self, holder: h5py.Group, name: str, dtype: np.dtype[Any]) -> None:
@@ -164,31 +168,32 @@ class Stored:
         self._type = _hdf5_type(dtype)
         self.shape: tuple[int, ...] = self._dataset.shape
         if dtype.names:
-            # Fields that an older schema named otherwise are what they are called now. Numbers are converted anyhow.
+            # HDF5 matches the fields of a structure by name: read as it is stored, so that renamed fields of an older
+            # schema keep their values. Plain numbers are converted by HDF5.
             stored = self._dataset.get_type()
             if stored.get_size() != dtype.itemsize:
                 raise ValueError(f"{name} holds {stored.dtype}, not {dtype}")
             self._type = stored
 
     def read(self, begin: int = 0, end: int | None = None) -> np.ndarray:
-        """Return the rows `begin` to `end`, by default all. Raises `ValueError` for others than there are."""
+        """Return the rows from `begin` to before `end`, by default all. Raises `ValueError` where there are none."""
         length, *row = self.shape
         end = length if end is None else end
         if not 0 <= begin <= end <= length:
             raise ValueError(f"{self._name} has no rows {begin} to {end}, only {length}")
-        found = np.empty((end - begin, *row), self._dtype)
-        if found.size:
-            mine = theirs = h5s.ALL
-            if len(found) != length:
-                mine, theirs = h5s.create_simple(found.shape), self._dataset.get_space()
-                theirs.select_hyperslab((begin, *(0 for _ in row)), found.shape)
-            self._dataset.read(mine, theirs, found, self._type)
-        return found
+        rows = np.empty((end - begin, *row), self._dtype)
+        if rows.size:
+            memory_space = file_space = h5s.ALL
+            if len(rows) != length:
+                memory_space, file_space = h5s.create_simple(rows.shape), self._dataset.get_space()
+                file_space.select_hyperslab((begin, *(0 for _ in row)), rows.shape)
+            self._dataset.read(memory_space, file_space, rows, self._type)
+        return rows
 
 
-def read(holder: h5py.Group, name: str, dtype: np.dtype[Any], *, begin: int = 0, end: int | None = None) -> np.ndarray:
-    """Return the rows `begin` to `end`, by default all, of a dataset; raises like `Stored`."""
-    return Stored(holder, name, dtype).read(begin, end)
+def read(holder: h5py.Group, name: str, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return all rows of a dataset; raises like `Dataset`."""
+    return Dataset(holder, name, dtype).read()
 
 
 _SCALAR = h5s.create(h5s.SCALAR)
@@ -196,7 +201,7 @@ _SCALAR = h5s.create(h5s.SCALAR)
 
 @lru_cache(256)
 def _hdf5_type(dtype: np.dtype[Any]) -> Any:
-    """Return HDF5's name for a NumPy type; making one anew costs more than writing a small array."""
+    """Return the HDF5 type of a NumPy type; making one anew costs more than writing a small array."""
     return h5t.py_create(dtype, logical=True)
 
 
@@ -227,17 +232,17 @@ def _reading_access() -> Any:
 
 @lru_cache(1)
 def _compact() -> Any:
-    plan = h5p.create(h5p.DATASET_CREATE)
-    plan.set_layout(h5d.COMPACT)
-    plan.set_obj_track_times(False)
-    return plan
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_layout(h5d.COMPACT)
+    properties.set_obj_track_times(False)
+    return properties
 
 
 @lru_cache(1)
 def _contiguous() -> Any:
-    plan = h5p.create(h5p.DATASET_CREATE)
-    plan.set_layout(h5d.CONTIGUOUS)
-    plan.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-    plan.set_fill_time(h5d.FILL_TIME_NEVER)
-    plan.set_obj_track_times(False)
-    return plan
+    properties = h5p.create(h5p.DATASET_CREATE)
+    properties.set_layout(h5d.CONTIGUOUS)
+    properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    properties.set_fill_time(h5d.FILL_TIME_NEVER)
+    properties.set_obj_track_times(False)
+    return properties

@@ -1,4 +1,4 @@
-"""The records of tracks in a file: rows of fixed width, and texts that lie end to end."""
+"""The records of tracks in a file: rows of fixed width, and texts that are stored end to end."""
 
 import itertools
 import json
@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.library.tracks import FileStamp, TrackRecord
-from storage.filestore.format.codec import crc, hex_ids, index, pack, unpack
-from storage.filestore.format.hdf5 import DamagedError, group, make_group, number, put, read, write
+from storage.filestore.format.codec import crc, hex_ids, offsets, pack, unpack
+from storage.filestore.format.hdf5 import DamagedError, group, int_attribute, make_group, read, write, write_attribute
 from storage.rules import Rank, State, state
 
 ROW = np.dtype(
@@ -31,30 +31,30 @@ ROW = np.dtype(
         ("channels", "<i8"),
     ]
 )
-"""What a record has of fixed width."""
+"""The fields of a record that have a fixed width."""
 
 _NUMBERS = ("sequence", "size_bytes", "mtime_ns", "duration_s", "sample_rate_hz", "channels")
 
-_OWN_PLACE = {"path", "stamp", *(ROW.names or ())}
-"""The fields of a record that do not go into its JSON."""
+_NOT_IN_JSON = {"path", "stamp", *(ROW.names or ())}
+"""The fields of a record that are stored elsewhere than in its JSON."""
 
-_PLAIN = TrackRecord(
+_DEFAULTS = TrackRecord(
     track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""
 ).to_wire()
-"""What a record that says nothing says; only what differs is stored as JSON."""
+"""A record's fields with their defaults; only those that differ are stored as JSON."""
 
 STORED_ROW = np.dtype([("record", ROW), ("path_end", "<i8"), ("more_end", "<i8"), ("crc32", "<u4")])
-"""A row as it is stored: the record, where its texts end, and the CRC-32 of all three."""
+"""A stored row: the record, the offsets at which its texts `path` and `more` end, and the CRC-32 of all three."""
 
 _BYTE = np.dtype("u1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tracks:
-    """The records of one file.
+class RecordTable:
+    """A table of n records.
 
-    `rows` (n,) of dtype `ROW`; per record `path`, its own bytes, which need not be UTF-8; `more`, its other
-    fields as JSON, empty when there are none; and the CRC-32 of the three.
+    `rows` (n,) of dtype `ROW`; per record `path`, the bytes of its path, which need not be UTF-8; `more`, its other
+    fields as JSON, empty when all have their defaults; and `crc32`, of the three.
     """
 
     rows: np.ndarray[tuple[int], np.dtype[np.void]]
@@ -62,7 +62,7 @@ class Tracks:
     more: list[bytes]
     crc32: list[int]
     intact: bool = False
-    """Whether all of it is known to be what was written, so that no record needs to be checked."""
+    """Whether the checksums of the whole table were right, so that no record needs to be checked."""
 
     @classmethod
     def of(cls, record: TrackRecord) -> Self:
@@ -75,52 +75,52 @@ class Tracks:
             row[name] = getattr(record, name)
         path = os.fsencode(record.path)
         wire = record.to_wire()
-        rest = {name: told for name, told in wire.items() if name not in _OWN_PLACE and told != _PLAIN[name]}
+        rest = {name: value for name, value in wire.items() if name not in _NOT_IN_JSON and value != _DEFAULTS[name]}
         more = json.dumps(rest, separators=(",", ":")).encode("ascii") if rest else b""
         return cls(rows=row, path=[path], more=[more], crc32=[_record_crc(row[0], path, more)])
 
     @classmethod
-    def joined(cls, tables: Sequence["Tracks"]) -> "Tracks":
-        """Return tables end to end."""
-        return Tracks(
+    def concatenate(cls, tables: Sequence["RecordTable"]) -> "RecordTable":
+        """Return one table of the records of several, in their order."""
+        return RecordTable(
             rows=np.concatenate([table.rows for table in tables]),
             path=[text for table in tables for text in table.path],
             more=[text for table in tables for text in table.more],
-            crc32=[told for table in tables for told in table.crc32],
+            crc32=[crc32 for table in tables for crc32 in table.crc32],
         )
 
     @classmethod
-    def read(cls, file: h5py.File) -> "Tracks":
-        """Return the table of a file; records are checked when they are looked at."""
+    def read(cls, file: h5py.File) -> "RecordTable":
+        """Return the table of a file; unless it is `intact`, records are checked one by one when they are decoded."""
         tracks = group(file, "tracks")
         stored = read(tracks, "rows", STORED_ROW)
         path, more = read(tracks, "path", _BYTE), read(tracks, "more", _BYTE)
         sums = {"index_crc32": crc(stored), "texts_crc32": crc(path, more)}
-        return Tracks(
+        return RecordTable(
             rows=stored["record"],
             path=_split(path.tobytes(), stored["path_end"]),
             more=_split(more.tobytes(), stored["more_end"]),
             crc32=stored["crc32"].tolist(),
-            intact=all(number(tracks, name, -1) == told for name, told in sums.items()),
+            intact=all(int_attribute(tracks, name, -1) == crc32 for name, crc32 in sums.items()),
         )
 
     def write(self, file: h5py.File) -> None:
-        """Write the records into a file."""
+        """Write the table into a file."""
         tracks = make_group(file, "tracks")
         stored = np.zeros(len(self), STORED_ROW)
         stored["record"], stored["crc32"] = self.rows, self.crc32
         for name, texts in (("path", self.path), ("more", self.more)):
             write(tracks, name, np.frombuffer(b"".join(texts), dtype=_BYTE), apart=len(self) > 1)
-            stored[f"{name}_end"] = index([len(text) for text in texts])[1:]
+            stored[f"{name}_end"] = offsets([len(text) for text in texts])[1:]
         write(tracks, "rows", stored, apart=len(self) > 1)
-        put(tracks, "index_crc32", np.uint32(crc(stored)))
+        write_attribute(tracks, "index_crc32", np.uint32(crc(stored)))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, at: Sequence[int]) -> "Tracks":
-        """Return some rows of the table."""
-        return Tracks(
+    def select(self, at: Sequence[int]) -> "RecordTable":
+        """Return the table of the rows at some positions."""
+        return RecordTable(
             rows=self.rows[list(at)],
             path=[self.path[i] for i in at],
             more=[self.more[i] for i in at],
@@ -134,21 +134,19 @@ class Tracks:
 
     def rank(self, at: int) -> Rank:
         """Return the rank of a row."""
-        row = self.rows[at]
-        known = unpack(row["content_hash"]) if row["has_content"] else ""
-        return Rank(int(row["sequence"]), State(row["state"]), known)
+        return rank_of(self.rows[at])
 
     def check(self, at: int) -> None:
-        """Raise `DamagedError` naming the track unless a row is what was written."""
+        """Raise `DamagedError` naming the track unless a row passes its CRC-32."""
         if not self.intact and _record_crc(self.rows[at], self.path[at], self.more[at]) != self.crc32[at]:
             raise DamagedError(f"the record of track {unpack(self.rows[at]['track_id'])} fails its CRC-32")
 
     def record(self, at: int) -> TrackRecord:
-        """Return a row as a record. Raises `DamagedError` naming the track when it is not what was written."""
-        return next(self.take([at]).records())
+        """Return a row as a record. Raises `DamagedError` naming the track when it fails its CRC-32."""
+        return next(self.select([at]).records())
 
     def records(self) -> Iterator[TrackRecord]:
-        """Yield all rows as records. Raises `DamagedError` naming the track of one that is not what was written."""
+        """Yield all rows as records. Raises `DamagedError` naming the track of one that fails its CRC-32."""
         rows = self.rows
         track_ids, content_hashes = (hex_ids(rows[name]) for name in ("track_id", "content_hash"))
         has_content = rows["has_content"].tolist()
@@ -170,13 +168,19 @@ class Tracks:
 
 
 def read_rows(file: h5py.File) -> np.ndarray:
-    """Return the records of a file without their texts, dtype `ROW`. Raises `DamagedError`."""
+    """Return the records of a file without their texts, (n,), dtype `ROW`. Raises `DamagedError`."""
     tracks = group(file, "tracks")
     stored = read(tracks, "rows", STORED_ROW)
-    if crc(stored) != number(tracks, "index_crc32"):
+    if crc(stored) != int_attribute(tracks, "index_crc32"):
         raise DamagedError("the index of the records fails its CRC-32")
     rows: np.ndarray = stored["record"]
     return rows
+
+
+def rank_of(row: np.void) -> Rank:
+    """Return the rank of a structure that has the fields `sequence`, `state`, `content_hash` and `has_content`."""
+    content_hash = unpack(row["content_hash"]) if row["has_content"] else ""
+    return Rank(int(row["sequence"]), State(row["state"]), content_hash)
 
 
 def _record_crc(row: np.void, path: bytes, more: bytes) -> int:

@@ -1,7 +1,8 @@
-"""The last line of a part: a CRC-32 of all bytes before it, so that no flipped bit goes unseen, wherever it is.
+"""The last line of a part: a CRC-32 of all bytes before it, so that any flipped bit is found.
 
-HDF5 has checksums of its own structures and we of all rows, but a part's last chunk is longer than its rows. HDF5 does
-not look behind the end that it wrote down itself. Segments need none: every bit of them is covered, as tests show.
+HDF5 has checksums of its own structures and we of all rows, but the bytes that pad a part's last chunk have neither.
+HDF5 ignores what follows the end of file that its own header states. Segments need no trailer: every bit of them is
+covered already, as tests show.
 """
 
 import re
@@ -14,7 +15,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def append(path: Path) -> None:
-    """Write the last line of a file that is complete but for it. Raises `OSError`."""
+    """Append the trailer to a file that is complete but for it. Raises `OSError`."""
     crc = 0
     with path.open("rb+") as file:
         while block := file.read(_BLOCK_BYTES):
@@ -23,7 +24,7 @@ def append(path: Path) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Return whether a file's last line is there and tells what its bytes say. Raises `OSError`."""
+    """Return whether a file has a trailer and the CRC-32 that it states. Raises `OSError`."""
     left = path.stat().st_size - _LENGTH
     crc = 0
     with path.open("rb") as file:

@@ -1,1 +1,1 @@
-"""Looking after the store: compaction, deletion marks, verification, repair and rescue."""
+"""Maintenance of the store: compaction, retention, collection, verification, repair."""

@@ -1,30 +1,29 @@
 """Merging segments and small parts into parts, without a lock.
 
-A compactor writes new parts, then publishes the next manifest by a hard link. When the link's name is taken another
-compactor won: its manifest stands, ours is dropped with the parts nobody has seen. Only a published compactor unlinks
-the segments it merged, and merging a segment again finds everything known and unlinks it only. So a compactor may die
-at any moment, and any number may run beside any number of writers.
+A compactor writes new parts, then publishes the next manifest by a hard link. When the link's name exists, another
+compactor was first: its manifest stands, ours is discarded with its parts, which no reader used. Only a compactor that
+published unlinks the segments it merged; when a segment is merged again, all of it is stored already and it is only
+unlinked. So a compactor may die at any moment, and any number may run beside any number of writers.
 """
 
-import itertools
 import logging
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from storage import durable
-from storage.base import GRACE_S, UNUSED_S, CompactionReport, GcReport
-from storage.filestore import pins
+from storage.base import GRACE_S, UNUSED_S, CompactionReport
 from storage.filestore.format.families import FamilyTable
-from storage.filestore.format.hdf5 import DamagedError, VanishedError, reading
-from storage.filestore.format.records import Tracks
+from storage.filestore.format.hdf5 import DamagedError, VanishedError, open_file
+from storage.filestore.format.records import RecordTable
 from storage.filestore.index import TRACKS, Indexes, PartsIndex
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName
-from storage.filestore.maintenance.retention import due, retire
+from storage.filestore.maintenance.retention import is_due, retire
 from storage.filestore.parts import PartsWriter
+from storage.filestore.segments import read_segment
 from storage.rules import Rank, State
 
 log = logging.getLogger(__name__)
@@ -42,14 +41,15 @@ class Compactor:
         self._layout = layout
         self._indexes = indexes
         self._part_entries = part_entries
-        self._looked_at = -1
+        self._checked_generation = -1
+        """The manifest after which no part was due for a next step of its retention."""
 
     def compact(self, *, unused_s: float = UNUSED_S, grace_s: float = GRACE_S) -> CompactionReport:
-        """Merge the inbox, and parts small enough, into parts; give back what nobody refers to any more.
+        """Merge the inbox, and parts small enough, into parts; drop contents that no track refers to any more.
 
         Raises `StoreError` when files cannot be read or written; the store is then as it was.
         """
-        report, superseding = merge_all(self._layout, self._indexes, part_entries=self._part_entries)
+        report, supersedes = merge_all(self._layout, self._indexes, part_entries=self._part_entries)
         if report.state == "lost":
             return report
         for _ in range(_ATTEMPTS):
@@ -57,9 +57,10 @@ class Compactor:
             base = self._indexes.newest()
             with durable.store_errors(self._layout.tmp, "be written"):
                 now_s = durable.clock_s(self._layout.tmp)
-            # Looking costs a second for a million tracks, and a run compacts once for each of its shards.
-            come = due(base.manifest.parts, now_s=now_s, unused_s=unused_s)
-            if not (superseding or come or (report.state == "nothing" and base.generation != self._looked_at)):
+            # `retire` takes a second for a million tracks, and a run compacts once for each of its shards.
+            due = is_due(base.manifest.parts, now_s=now_s, unused_s=unused_s)
+            unchecked = report.state == "nothing" and base.generation != self._checked_generation
+            if not (supersedes or due or unchecked):
                 break
             try:
                 retired = retire(
@@ -73,25 +74,25 @@ class Compactor:
                     part_entries=self._part_entries,
                 )
             except VanishedError:
-                continue  # another compactor is ahead
+                continue  # another compactor published meanwhile
             except DamagedError as error:
-                # What cannot be read is not given back; it is named, and `verify` sees to it.
+                # What cannot be read is not dropped; it is reported, for `verify` to find the rest of the damage.
                 log.warning("%s", error)
                 return report.replace(damaged=(*report.damaged, str(error)))
             if retired.state != "lost":
-                self._looked_at = base.generation + (retired.state == "done")
+                self._checked_generation = base.generation + (retired.state == "done")
                 return report.replace(dropped=retired.contents)
         return report
 
 
 def merge_all(layout: Layout, indexes: Indexes, *, part_entries: int) -> tuple[CompactionReport, bool]:
-    """Merge the inbox and small parts; tell too whether a merged record superseded one, or marked a deletion.
+    """Merge the inbox and small parts; return also whether a merged record superseded one or marked a deletion.
 
     Raises `StoreError` when files cannot be read or written; the store is then as it was.
     """
     damaged: dict[str, None] = {}
     for _ in range(_ATTEMPTS):
-        # As a reader does: first the inbox, then the manifest, so that nothing merged in between is missed.
+        # First the inbox, then the manifest, so that a segment that is merged in between is in both, not in neither.
         segments = list(layout.segments())
         merge = Merge(layout, indexes.newest(), part_entries=part_entries)
         try:
@@ -101,32 +102,32 @@ def merge_all(layout: Layout, indexes: Indexes, *, part_entries: int) -> tuple[C
         finally:
             damaged.update(dict.fromkeys(merge.damaged))
         if report.state != "lost":
-            return report.replace(damaged=tuple(damaged)), merge.superseding
+            return report.replace(damaged=tuple(damaged)), merge.supersedes
     return CompactionReport(state="lost", damaged=tuple(damaged)), False
 
 
 def small_parts(parts: Iterable[PartEntry], incoming: int, *, part_entries: int) -> list[PartEntry]:
     """Choose the parts of one kind that are worth merging with `incoming` new entries.
 
-    A part is taken while it is at most twice what is merged already, so that a row is rewritten only as often as the
-    store doubles; a part more than half full is left alone.
+    Smallest first, a part is chosen if it has at most twice the entries merged so far, so that a row is rewritten only
+    as often as the store doubles; a part more than half full is never chosen.
     """
-    taken: list[PartEntry] = []
+    chosen: list[PartEntry] = []
     total = incoming
     for part in sorted(parts, key=lambda part: part.entries):
         if not total or part.entries > min(2 * total, part_entries // 2):
             break
-        taken.append(part)
+        chosen.append(part)
         total += part.entries
-    return taken
+    return chosen
 
 
 class Merge:
-    """One attempt to merge what is in the inbox into the parts of one manifest."""
+    """One attempt to merge the inbox into the parts of one manifest."""
 
     def __init__(self, layout: Layout, base: PartsIndex, *, part_entries: int) -> None:
         self.damaged: list[str] = []
-        self.superseding = False
+        self.supersedes = False
         self._layout = layout
         self._base = base
         self._part_entries = part_entries
@@ -137,7 +138,7 @@ class Merge:
         self._specs: dict[str, FeatureSpec] = {}
 
     def run(self, segments: Sequence[SegmentName]) -> CompactionReport:
-        """Merge, publish and unlink; raises `VanishedError` when another compactor is ahead."""
+        """Merge, publish and unlink. Raises `VanishedError` when another compactor published meanwhile."""
         with ExitStack() as undo:
             undo.callback(self._writer.discard)
             ordered = sorted(segments, key=lambda name: name.path)
@@ -146,13 +147,13 @@ class Merge:
             written = self._writer.finish()
             if written:
                 kept = [part for part in self._base.manifest.parts if part.name not in replaced]
-                # A publication that fails may have been made all the same: the parts then stay for the collection.
-                unseen = undo.pop_all()
+                # A publication that reports an error may have succeeded: the parts then stay for the collection.
+                unpublished = undo.pop_all()
                 if not self._layout.publish_manifest(self._base.generation + 1, Manifest(parts=(*kept, *written))):
-                    unseen.close()
+                    unpublished.close()
                     return CompactionReport(state="lost")
-                # A compactor that slept for days could take a number that was used and collected before. Manifests
-                # are collected from the low end, so the one it built on is then gone too, and it must not unlink.
+                # A compactor that was suspended for days could publish a number that was used and collected before.
+                # Manifests are collected from the low end, so its base is then gone too, and it must not unlink.
                 if not self._layout.has_manifest(self._base.generation):
                     raise VanishedError("the manifest this merge was based on was collected")
         for name in done:
@@ -163,11 +164,11 @@ class Merge:
         return CompactionReport(state=state, segments=len(done), parts=len(written))
 
     def _merge_segment(self, name: SegmentName) -> bool:
-        """Merge what nobody else holds of a segment; False when it was set aside."""
+        """Merge the families and the record of a segment that no part has yet; False when it was set aside."""
         content_hash = name.rank.content_hash
         known = self._base.families_of(content_hash) if content_hash else frozenset()
         families = {key for key in self._layout.families_in(name) - known if (content_hash, key) not in self._merged}
-        # Superseded records are merged too: a snapshot that pinned the segment may still ask for its own.
+        # Superseded records are merged too, as a snapshot that lists the segment may still need its record.
         if not families and self._base.record(name.track_id, name.rank) is not None:
             return True
         try:
@@ -175,14 +176,14 @@ class Merge:
         except DamagedError as error:
             self._set_aside(name, error)
             return False
-        self.superseding |= name.rank.state == State.DELETED or self._base.rank(name.track_id) is not None
+        self.supersedes |= name.rank.state == State.DELETED or self._base.rank(name.track_id) is not None
         self._add_records(table)
         for key in sorted(rows):
             self._add_rows(key, content_hash, rows[key])
         return True
 
     def _merge_small_parts(self) -> set[str]:
-        """Merge the parts that are small beside what is new, and return the names of those that are replaced."""
+        """Merge the parts that are small beside what is new; return the names of those that are replaced."""
         by_kind: dict[str, list[PartEntry]] = {}
         for part in self._base.manifest.parts:
             if part.unused_since_s is None:
@@ -193,33 +194,33 @@ class Merge:
                 try:
                     self._merge_part(part)
                 except DamagedError as error:
-                    # It stays in the manifest; what was taken from it before is the same and does no harm twice.
+                    # The part stays in the manifest; entries that were merged from it before are then stored twice.
                     self._report(error)
                 else:
                     replaced.add(part.name)
         return replaced
 
     def _merge_part(self, part: PartEntry) -> None:
-        with reading(self._layout.parts / part.name) as file:
+        with open_file(self._layout.parts / part.name) as file:
             if part.kind == TRACKS:
-                table = Tracks.read(file)
+                table = RecordTable.read(file)
                 for row in range(len(table)):
                     table.check(row)
-                self._add_records(table.take([row for row in range(len(table)) if self._counts(table, row)]))
+                self._add_records(table.select([row for row in range(len(table)) if self._is_current(table, row)]))
                 return
-            rows = FamilyTable(file, part.kind)
-            # A content that a lost race stored twice is kept once.
-            new = [at for at, content_hash in enumerate(rows.contents) if (content_hash, part.kind) not in self._merged]
-            for content_hash, found in rows.each(new):
-                self._add_rows(part.kind, content_hash, found)
+            family = FamilyTable(file, part.kind)
+            # A content that two writers stored at once is kept once.
+            new = [at for at, content in enumerate(family.contents) if (content, part.kind) not in self._merged]
+            for content_hash, rows in family.iter_rows(new):
+                self._add_rows(part.kind, content_hash, rows)
 
-    def _counts(self, table: Tracks, row: int) -> bool:
-        """Return whether a record of a part is not superseded, neither by another part nor by a merged segment."""
+    def _is_current(self, table: RecordTable, row: int) -> bool:
+        """Return whether a record of a part is superseded neither by another part nor by a merged segment."""
         track_id, rank = table.track_id(row), table.rank(row)
         best = self._base.rank(track_id)
         return (best is None or best <= rank) and self._best.get(track_id, rank) <= rank
 
-    def _add_records(self, table: Tracks) -> None:
+    def _add_records(self, table: RecordTable) -> None:
         for row in range(len(table)):
             track_id, rank = table.track_id(row), table.rank(row)
             self._best[track_id] = max(rank, self._best.get(track_id, rank))
@@ -235,7 +236,7 @@ class Merge:
         self._writer.add_rows(self._specs[key], content_hash, rows)
 
     def _set_aside(self, name: SegmentName, error: DamagedError) -> None:
-        """Move a damaged segment out of the inbox, so that its track counts as not extracted and heals."""
+        """Move a damaged segment out of the inbox, so that its track counts as not extracted and is extracted again."""
         set_aside(self._layout, self._layout.inbox / name.path)
         self._report(error)
 
@@ -245,60 +246,8 @@ class Merge:
 
 
 def set_aside(layout: Layout, path: Path) -> None:
-    """Move a damaged file to where nobody reads it, durably; fine when it is gone. Raises `StoreError`."""
+    """Move a damaged file to `damaged/`, durably; fine when it is gone. Raises `StoreError`."""
     with durable.store_errors(path, "be set aside"), suppress(FileNotFoundError):
         path.replace(layout.damaged / path.name)
         durable.sync_path(layout.damaged)
         durable.sync_path(path.parent)
-
-
-def read_segment(layout: Layout, name: SegmentName, families: Collection[str]) -> tuple[Tracks, dict[str, FeatureRows]]:
-    """Return the record of a segment and the rows of some of its families, all checked.
-
-    Raises `VanishedError` when it was merged meanwhile, `DamagedError` when it is not what its name says.
-    """
-    with reading(layout.inbox / name.path) as file:
-        table = Tracks.read(file)
-        table.check(0)
-        if table.track_id(0) != name.track_id or table.rank(0) != name.rank:
-            raise DamagedError("it holds another record than its name says")
-        return table, {key: FamilyTable(file, key).rows_of([name.rank.content_hash])[0] for key in families}
-
-
-def collect(layout: Layout, *, grace_s: float) -> GcReport:
-    """Remove old manifests, parts that no manifest names, and files of writers that died, older than `grace_s`.
-
-    Raises `StoreError` when a folder cannot be read or a file not be removed.
-    """
-    with durable.store_errors(layout.root, "be cleaned"):
-        now_s = durable.clock_s(layout.tmp)
-        temporary = durable.unlink_older(layout.tmp, than_s=grace_s, now_s=now_s)
-        # Parts are listed before the manifests are read: one that is published in between is not among them.
-        candidates = durable.names_in(layout.parts)
-        removed = _collect_manifests(layout, grace_s=grace_s, now_s=now_s)
-        manifests_left = [layout.find_manifest(number) for number in layout.generations()]
-        named = {part.name for manifest in manifests_left if manifest is not None for part in manifest.parts}
-        parts = 0
-        for name in candidates:
-            path = layout.parts / name
-            if name not in named and path.exists() and now_s - path.stat().st_mtime > grace_s:
-                path.unlink(missing_ok=True)
-                parts += 1
-    return GcReport(manifests=removed, parts=parts, temporary=temporary)
-
-
-def _collect_manifests(layout: Layout, *, grace_s: float, now_s: float) -> int:
-    """Remove manifests that have been superseded for longer than the grace, always the lowest number first."""
-    removed = 0
-    # Pins are read before the manifests are listed: whoever pins later pins one that is not superseded yet.
-    held = pins.lowest(layout, now_s=now_s)
-    generations = layout.generations()
-    for number, successor in itertools.pairwise(generations):
-        path, newer = layout.manifest_path(number), layout.manifest_path(successor)
-        # A snapshot may have pinned a manifest until its successor came.
-        young = not newer.exists() or now_s - newer.stat().st_mtime <= grace_s
-        if young or (held is not None and number >= held):
-            break
-        path.unlink(missing_ok=True)
-        removed += 1
-    return removed

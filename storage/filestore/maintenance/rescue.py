@@ -1,4 +1,4 @@
-"""Reading what is intact of a damaged file: by the CRC of each record and content, without trusting any index."""
+"""Reading what is intact in a damaged file: by the CRC-32 of each record and content, without trusting any index."""
 
 from collections.abc import Iterator
 
@@ -8,22 +8,22 @@ from pipeline.features.spec import FeatureRows
 from storage.filestore.format.codec import unpack
 from storage.filestore.format.families import rows_crc
 from storage.filestore.format.hdf5 import DamagedError
-from storage.filestore.format.records import Tracks
+from storage.filestore.format.records import RecordTable
 
 
-class Rescued:
-    """The contents of one family in an open file, and the rows of those that are intact; raises as h5py does."""
+class RescueTable:
+    """The contents of one family in an open file, and the rows of those that are intact. Raises h5py's own errors."""
 
     def __init__(self, file: h5py.File, key: str) -> None:
         self._group = file["features"][key]
         self._indptr = self._group["indptr"][:].tolist()
-        whose = self._group["contents"][:]
-        self._crc32 = whose["crc32"].tolist()
-        self.contents = [unpack(packed) for packed in whose["content_hash"]]
-        """Whose rows the file says it holds, whether that is true or not."""
+        index = self._group["contents"][:]
+        self._crc32 = index["crc32"].tolist()
+        self.contents = [unpack(packed) for packed in index["content_hash"]]
+        """The contents in the file's index, unchecked."""
 
     def rows(self, at: int) -> FeatureRows | None:
-        """Return the rows of the content at a position, or None when they are not what was written."""
+        """Return the rows of the content at a position, or None when they are damaged."""
         try:
             begin, end = self._indptr[at : at + 2]
             if not 0 <= begin <= end <= len(self._group["values"]):
@@ -35,12 +35,12 @@ class Rescued:
         return rows if rows_crc(self.contents[at], rows) == self._crc32[at] else None
 
 
-def intact_records(file: h5py.File) -> Iterator[Tracks]:
-    """Yield the records of a file that are what was written, each a table of one."""
-    table = Tracks.read(file)
+def intact_records(file: h5py.File) -> Iterator[RecordTable]:
+    """Yield the records of a file that are intact, each a table of one."""
+    table = RecordTable.read(file)
     for row in range(len(table)):
         try:
             table.check(row)
         except DamagedError:
             continue
-        yield table.take([row])
+        yield table.select([row])

@@ -1,7 +1,7 @@
-"""Reading all a store holds and checking every checksum; `repairing` mends what is found.
+"""Reading a whole store and checking every checksum; `repair` mends what this finds.
 
-What is damaged is named: the file, and the track or the content and family inside it. Verifying changes nothing and
-may run beside everything else.
+Each damage names the file, and the track or the content and family in it. Verifying changes nothing and may run beside
+everything else.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,31 +16,31 @@ from pipeline.text import printable
 from pipeline.wire import Value
 from storage.filestore.format import trailer
 from storage.filestore.format.families import FamilyTable, read_contents
-from storage.filestore.format.hdf5 import DamagedError, VanishedError, naming, reading
-from storage.filestore.format.records import Tracks, read_rows
+from storage.filestore.format.hdf5 import DamagedError, VanishedError, file_errors, open_file
+from storage.filestore.format.records import RecordTable, read_rows
 from storage.filestore.index import TRACKS
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName, family_set
-from storage.filestore.maintenance.compaction import read_segment
-from storage.filestore.maintenance.rescue import Rescued
+from storage.filestore.maintenance.rescue import RescueTable
+from storage.filestore.segments import read_segment
 
 _ATTEMPTS = 5
 
 OnFile = Callable[[int], None]
-"""Called with the size of each file that was read, bytes."""
+"""Called after each file with its size, bytes."""
 
 
 class Damage(Value, frozen=True, kw_only=True):
-    """Something that is not what was written."""
+    """A file, or a part of one, that is not what was written."""
 
     file: str
-    """Relative to the store."""
+    """Its path, relative to the store."""
     reason: str
     track_id: str = ""
-    """Of the record that is damaged, or whose segment is, where one is."""
+    """Of the damaged record or segment; empty when it is another damage."""
     content_hash: str = ""
-    """Of the content whose rows are damaged, where there is one."""
+    """Of the content whose rows are damaged; empty when it is another damage."""
     family: str = ""
-    """The key of their family."""
+    """The key of the family whose rows are damaged; empty when it is another damage."""
 
     def __str__(self) -> str:
         named = (("track", self.track_id), ("content", self.content_hash), ("family", self.family))
@@ -49,7 +49,7 @@ class Damage(Value, frozen=True, kw_only=True):
 
 
 class VerifyReport(Value, frozen=True, kw_only=True):
-    """What was read, and what of it was damaged."""
+    """How much was read, which damages were found, and what was done about them."""
 
     documents: int = 0
     segments: int = 0
@@ -61,13 +61,13 @@ class VerifyReport(Value, frozen=True, kw_only=True):
     size_bytes: int = 0
     damages: tuple[Damage, ...] = ()
     repairs: tuple[str, ...] = ()
-    """What was mended, one line each."""
+    """One line for each repair."""
     beyond_repair: tuple[str, ...] = ()
-    """What could not be mended, one line each."""
+    """One line for each damage that could not be repaired."""
 
 
 def verify(root: Path, *, on_file: OnFile = lambda _: None) -> VerifyReport:
-    """Read everything and return what is damaged; changes nothing. Raises `StoreError` when a folder cannot be read."""
+    """Read the whole store and report its damages; changes nothing. Raises `StoreError` when a folder is unreadable."""
     return _Verification(root, on_file).run()
 
 
@@ -75,40 +75,40 @@ class _Verification:
     """One pass over a store."""
 
     def __init__(self, root: Path, on_file: OnFile) -> None:
-        # A layout of its own, that has read no document yet.
+        # A layout of its own, which has no document cached.
         self._layout = Layout(root)
         self._on_file = on_file
         self._report = VerifyReport()
         self._damages: list[Damage] = []
 
     def run(self) -> VerifyReport:
-        described = self._families()
-        # As a reader does: first the inbox, then the manifest, so that nothing merged in between is missed.
+        sets = self._families()
+        # First the inbox, then the manifest, so that a segment that is merged in between is in both, not in neither.
         for name in list(self._layout.segments()):
-            self._segment(name, described)
+            self._segment(name, sets)
         entries = self._manifests()
         for entry in entries:
-            if entry.kind != TRACKS and not any(entry.kind in keys for keys in described.values()):
+            if entry.kind != TRACKS and not any(entry.kind in keys for keys in sets.values()):
                 self._damage(self._layout.parts / entry.name, "no document describes its family", family=entry.kind)
             self._part(entry)
         return self._report.replace(damages=tuple(self._damages))
 
     def _families(self) -> dict[str, frozenset[str]]:
-        """Check the documents in `families/` and return the keys in each, by the digest that names it."""
-        described: dict[str, frozenset[str]] = {family_set(()): frozenset()}
+        """Check the documents in `families/` and return the keys in each intact one, by the digest in its name."""
+        sets: dict[str, frozenset[str]] = {family_set(()): frozenset()}
         for digest in self._layout.family_sets():
             path = self._layout.family_path(digest)
             self._read(path, documents=1)
             try:
                 keys = frozenset(spec.key for spec in self._layout.specs_in(digest))
             except StoreError as error:
-                self._damage(path, why(error))
+                self._damage(path, reason_of(error))
                 continue
             if family_set(keys) == digest:
-                described[digest] = keys
+                sets[digest] = keys
             else:
                 self._damage(path, "it describes other families than its name says")
-        return described
+        return sets
 
     def _manifests(self) -> tuple[PartEntry, ...]:
         """Check the manifests and return the parts that the newest names."""
@@ -117,37 +117,37 @@ class _Verification:
         for number in generations:
             path = self._layout.manifest_path(number)
             try:
-                found = self._layout.find_manifest(number)
+                manifest = self._layout.find_manifest(number)
             except StoreError as error:
-                self._damage(path, why(error))
-                found = None
+                self._damage(path, reason_of(error))
+                manifest = None
             else:
-                if found is None:
+                if manifest is None:
                     continue  # collected meanwhile
             self._read(path, documents=1)
-            newest = found
+            newest = manifest
         if not generations:
             self._damage(self._layout.root / "manifest", "there is no manifest")
         return newest.parts if newest is not None else ()
 
-    def _segment(self, name: SegmentName, described: dict[str, frozenset[str]]) -> None:
+    def _segment(self, name: SegmentName, sets: dict[str, frozenset[str]]) -> None:
         path = self._layout.inbox / name.path
-        families = described.get(name.family_set)
+        families = sets.get(name.family_set)
         try:
             if families is None:
-                with reading(path) as file:
+                with open_file(path) as file:
                     families = frozenset(file.get("features", ()))
                 self._damage(path, f"no document tells the families {name.family_set}", track_id=name.track_id)
             size = path.stat().st_size
-            with reading(path) as file:
+            with open_file(path) as file:
                 read_rows(file)
                 for key in families:
-                    described_by(file, key)
+                    read_spec(file, key)
             _, rows = read_segment(self._layout, name, families)
         except (VanishedError, FileNotFoundError):
             return  # merged meanwhile
         except StoreError as error:
-            self._damage(path, why(error), track_id=name.track_id, content_hash=name.rank.content_hash)
+            self._damage(path, reason_of(error), track_id=name.track_id, content_hash=name.rank.content_hash)
             return
         self._count(segments=1, records=1, contents=len(rows), size_bytes=size)
 
@@ -161,43 +161,43 @@ class _Verification:
             else:
                 self._rows(path, entry)
         except StoreError as error:
-            self._damage(path, why(error), family="" if entry.kind == TRACKS else entry.kind)
+            self._damage(path, reason_of(error), family="" if entry.kind == TRACKS else entry.kind)
         except FileNotFoundError:
             self._damage(path, "is missing", family="" if entry.kind == TRACKS else entry.kind)
         if len(self._damages) == before and path.stat().st_size != entry.size_bytes:
             self._damage(path, f"has {path.stat().st_size} bytes, not the {entry.size_bytes} its manifest tells")
 
     def _records(self, path: Path, entry: PartEntry) -> None:
-        with reading(path) as file:
-            table = Tracks.read(file)
+        with open_file(path) as file:
+            table = RecordTable.read(file)
             for row in range(0 if table.intact else len(table)):
                 try:
-                    with naming(path):
+                    with file_errors(path):
                         table.record(row)
                 except DamagedError as error:
-                    self._damage(path, why(error), track_id=table.track_id(row))
+                    self._damage(path, reason_of(error), track_id=table.track_id(row))
             read_rows(file)
-            self._number(entry, len(table))
+            self._check_number(entry, len(table))
         self._count(records=len(table))
 
     def _rows(self, path: Path, entry: PartEntry) -> None:
-        with reading(path) as file:
-            described_by(file, entry.kind)
+        with open_file(path) as file:
+            read_spec(file, entry.kind)
             read_contents(file, entry.kind)
-            held = Rescued(file, entry.kind)
-            self._number(entry, len(held.contents))
-            found = len(self._damages)
+            table = RescueTable(file, entry.kind)
+            self._check_number(entry, len(table.contents))
+            before = len(self._damages)
             for at in _suspects(file, entry.kind):
-                if held.rows(at) is None:
-                    self._damage(path, "rows fail their CRC-32", content_hash=held.contents[at], family=entry.kind)
-            whole = number_of_schema(file) < 2 or trailer.is_whole(path)
-        if not whole and len(self._damages) == found:
+                if table.rows(at) is None:
+                    self._damage(path, "rows fail their CRC-32", content_hash=table.contents[at], family=entry.kind)
+            is_whole = schema_of(file) < 2 or trailer.is_whole(path)
+        if not is_whole and len(self._damages) == before:
             self._damage(path, "bytes that are no rows fail their CRC-32", family=entry.kind)
-        self._count(contents=len(held.contents))
+        self._count(contents=len(table.contents))
 
-    def _number(self, entry: PartEntry, found: int) -> None:
-        if found != entry.entries:
-            self._damage(self._layout.parts / entry.name, f"holds {found} entries, not the {entry.entries} it should")
+    def _check_number(self, entry: PartEntry, number: int) -> None:
+        if number != entry.entries:
+            self._damage(self._layout.parts / entry.name, f"holds {number} entries, not the {entry.entries} it should")
 
     def _read(self, path: Path, *, documents: int = 0, parts: int = 0) -> None:
         self._count(documents=documents, parts=parts, size_bytes=path.stat().st_size)
@@ -216,30 +216,29 @@ class _Verification:
 
 
 def _suspects(file: h5py.File, key: str) -> Iterator[int]:
-    """Yield the positions of the contents that cannot be read by the hundred, and may be damaged."""
+    """Yield the positions of contents that may be damaged: those of each span of which one fails."""
     table = FamilyTable(file, key)
     contents = table.contents
-    for run in table.runs(range(len(table))):
+    for span in table.spans(range(len(table))):
         try:
-            table.rows_at(run, contents[run[0] : run[-1] + 1])
+            table.rows_at(span, contents[span[0] : span[-1] + 1])
         except (DamagedError, OSError, ValueError, RuntimeError):
-            yield from run
+            yield from span
 
 
-def described_by(file: h5py.File, key: str) -> FeatureSpec:
-    """Return what a file says of one of its families. Raises `DamagedError` when that is not the family's spec."""
-    told = file["features"][key].attrs["spec"]
-    spec = msgspec.json.decode(bytes(told), type=FeatureSpec)
+def read_spec(file: h5py.File, key: str) -> FeatureSpec:
+    """Return the spec of a family in a file. Raises `DamagedError` when it is that of another family."""
+    spec = msgspec.json.decode(bytes(file["features"][key].attrs["spec"]), type=FeatureSpec)
     if spec.key != key:
         raise DamagedError(f"it describes {spec.key} where {key} should be")
     return spec
 
 
-def number_of_schema(file: h5py.File) -> int:
+def schema_of(file: h5py.File) -> int:
     """Return the schema a file was written in."""
     return int(file.attrs["schema"])
 
 
-def why(error: StoreError) -> str:
-    """Return an error without the file it names, which stands beside it."""
+def reason_of(error: StoreError) -> str:
+    """Return an error's message without the name of the file before it."""
     return str(error).partition(": ")[2] or str(error)

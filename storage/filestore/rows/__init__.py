@@ -1,1 +1,1 @@
-"""Reading rows of many parts: where each track's rows lie, in pieces, read ahead."""
+"""Reading rows of many files in pieces: where the rows of each content are, and fetching them ahead of time."""

@@ -1,6 +1,6 @@
-"""Reading the rows of any number of contents piece by piece, in a bounded memory, each content checked.
+"""Reading the rows of any number of contents piece by piece, in bounded memory, each content checked by its CRC-32.
 
-A content's CRC-32 is joined from the sums of its pieces, so that nothing is read twice; it is checked when its last
+A content's CRC-32 is combined from those of its pieces, so that nothing is read twice; it is checked when its last
 piece is read.
 """
 
@@ -14,17 +14,17 @@ from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from storage.filestore.format.hdf5 import VanishedError
 from storage.filestore.layout import Layout
-from storage.filestore.rows.extents import Extents, Sums, damaged, locate, open_rows, whole_crc
+from storage.filestore.rows.extents import ArrayCrcs, Extents, content_crc, damage_error, locate, open_rows
 from storage.filestore.rows.read_ahead import ReadAhead
 
 _ATTEMPTS = 5
 
 
 class Pieces:
-    """The contents of extents cut into pieces of at most `rows` rows, in file order unless told otherwise.
+    """The contents of n extents cut into pieces of at most `rows` rows, in file order or in that of the extents.
 
-    `entry` (pieces,) is each piece's position in the extents, `offset` (pieces,) its first row there, `count`
-    (pieces,) its rows.
+    `entry` (pieces,) is each piece's position in the extents, `offset` (pieces,) its first row in that content,
+    `count` (pieces,) how many rows it has.
     """
 
     def __init__(self, extents: Extents, *, rows: int, in_file_order: bool = True) -> None:
@@ -43,61 +43,61 @@ class Pieces:
         self.count: Int64 = (number + 1) * rows_of // parts_of - self.offset if len(number) else number
 
 
-class Checks:
-    """The sums of the pieces read so far in an epoch; tells a content that is not what was written."""
+class CrcChecks:
+    """The CRC-32 of the pieces read so far in an epoch; finds contents that are damaged."""
 
     def __init__(self, pieces: Pieces, row_bytes: int) -> None:
         self._pieces = pieces
         self._row_bytes = row_bytes
-        self._sums = np.zeros((len(pieces.entry), 3), np.uint32)
+        self._crcs = np.zeros((len(pieces.entry), 3), np.uint32)
         self._left: Int64 = pieces.parts.copy()
         self._read = np.zeros(len(pieces.entry), np.bool_)
 
     def clear(self) -> None:
-        """Forget everything: a new epoch begins."""
+        """Start again, as a new epoch begins."""
         self._left[:] = self._pieces.parts
         self._read[:] = False
 
-    def take(self, piece: int, rows: FeatureRows, extents: Extents) -> None:
-        """Note the rows of a piece. Raises `DamagedError` when its content is read whole and is damaged."""
+    def add(self, piece: int, rows: FeatureRows, extents: Extents) -> None:
+        """Add the rows of a piece. Raises `DamagedError` when it is the last one of its content and that is damaged."""
         if self._read[piece]:
             return
         self._read[piece] = True
-        self._sums[piece] = Sums.of(rows)
+        self._crcs[piece] = ArrayCrcs.of(rows)
         at = int(self._pieces.entry[piece])
         self._left[at] -= 1
         if self._left[at]:
             return
-        every = slice(int(self._pieces.first[at]), int(self._pieces.first[at] + self._pieces.parts[at]))
-        parts = [Sums._make(row) for row in self._sums[every].tolist()]
-        lengths = self._pieces.count[every].tolist()
-        if whole_crc(extents.contents[at], parts, lengths, self._row_bytes) != extents.crc32[at]:
-            # Whoever asks again must be told again.
-            self._read[every] = False
+        own = slice(int(self._pieces.first[at]), int(self._pieces.first[at] + self._pieces.parts[at]))
+        parts = [ArrayCrcs._make(row) for row in self._crcs[own].tolist()]
+        lengths = self._pieces.count[own].tolist()
+        if content_crc(extents.contents[at], parts, lengths, self._row_bytes) != extents.crc32[at]:
+            # Reading it again must fail again.
+            self._read[own] = False
             self._left[at] = self._pieces.parts[at]
-            raise damaged(extents, at)
+            raise damage_error(extents, at)
 
 
 class PieceReader:
-    """Reads pieces into a buffer; follows contents whose files were merged or collected since they were located."""
+    """Reads pieces into a buffer; locates contents again whose files were merged or collected since."""
 
     def __init__(self, layout: Layout, extents: Extents, pieces: Pieces, *, row_bytes: int) -> None:
         self.pieces = pieces
         self._layout = layout
         self._extents = extents
         self._ahead = ReadAhead(extents)
-        self._checks = Checks(pieces, row_bytes)
+        self._checks = CrcChecks(pieces, row_bytes)
 
-    def again(self) -> None:
-        """Check every content anew from now on."""
+    def reset_checks(self) -> None:
+        """Check every content again from now on."""
         self._checks.clear()
 
-    def expect(self, chosen: Int64) -> None:
-        """Let the system fetch the rows of some pieces while something else is done; `read` tells what is wrong."""
+    def prefetch(self, chosen: Int64) -> None:
+        """Have the system fetch the rows of some pieces in the background; raises nothing, as `read` will."""
         file, begin, count = self._where(chosen)
-        for which in np.unique(file).tolist():
-            here = file == which
-            self._ahead.expect(which, begin[here], begin[here] + count[here])
+        for number in np.unique(file).tolist():
+            own = file == number
+            self._ahead.prefetch(number, begin[own], begin[own] + count[own])
 
     def read(self, chosen: Int64, values: Float32) -> FeatureRows:
         """Return the rows of some pieces, in the order of `chosen`; they fill `values` (rows, *row_shape).
@@ -113,7 +113,7 @@ class PieceReader:
         raise StoreError(f"family {self._extents.key}: its files go away faster than they are read; try again")
 
     def _read(self, chosen: Int64, values: Float32) -> FeatureRows:
-        """Read in file order, what lies together at once."""
+        """Read in file order; pieces that are adjacent in the file and in the buffer by one read."""
         rows = FeatureRows(
             values=values, start_s=np.empty(len(values), np.float32), channel=np.empty(len(values), np.int8)
         )
@@ -124,8 +124,8 @@ class PieceReader:
         ends, slot_ends = begin + count, slot + count
         apart = (file[1:] != file[:-1]) | (begin[1:] != ends[:-1]) | (slot[1:] != slot_ends[:-1])
         limits = [*np.flatnonzero(np.append(True, apart)).tolist(), len(chosen)]
-        for which, spans in itertools.groupby(itertools.pairwise(limits), key=lambda span: int(file[span[0]])):
-            with open_rows(self._extents, which) as opened:
+        for number, spans in itertools.groupby(itertools.pairwise(limits), key=lambda span: int(file[span[0]])):
+            with open_rows(self._extents, number) as opened:
                 for a, b in spans:
                     into = slice(int(slot[a]), int(slot_ends[b - 1]))
                     opened.read(int(begin[a]), rows.values[into], rows.start_s[into], rows.channel[into])
@@ -133,7 +133,7 @@ class PieceReader:
         return rows
 
     def _where(self, chosen: Int64) -> tuple[Int32, Int64, Int64]:
-        """Return the file of each of some pieces, its first row there and how many rows it has."""
+        """Return of each of some pieces its file, its first row in that file and how many rows it has."""
         entry = self.pieces.entry[chosen]
         begin = self._extents.begin[entry] + self.pieces.offset[chosen]
         return self._extents.file[entry], begin, self.pieces.count[chosen]
@@ -141,15 +141,15 @@ class PieceReader:
     def _check(self, rows: FeatureRows, chosen: Int64, slot: Int64, slot_ends: Int64) -> None:
         for piece, a, b in zip(chosen.tolist(), slot.tolist(), slot_ends.tolist(), strict=True):
             part = FeatureRows(values=rows.values[a:b], start_s=rows.start_s[a:b], channel=rows.channel[a:b])
-            self._checks.take(piece, part, self._extents)
+            self._checks.add(piece, part, self._extents)
 
 
 def blocks(
     layout: Layout, extents: Extents, spec: FeatureSpec, *, block_bytes: int
 ) -> Iterator[tuple[Int32, FeatureRows]]:
-    """Yield all rows of extents in their order, some `block_bytes` at a time, each with its position in the extents.
+    """Yield all rows of extents in their order, about `block_bytes` at a time.
 
-    The first array has shape (rows,). Raises `StoreError` like `PieceReader.read`.
+    With the rows comes each row's position in the extents, (rows,). Raises `StoreError` like `PieceReader.read`.
     """
     row_bytes = bytes_of_row(spec)
     block_rows = max(1, block_bytes // row_bytes)
@@ -164,5 +164,5 @@ def blocks(
 
 
 def bytes_of_row(spec: FeatureSpec) -> int:
-    """Return how many bytes the values of a row of a family take."""
+    """Return the size of one row's values, bytes."""
     return 4 * int(np.prod(spec.row_shape))

@@ -12,7 +12,7 @@ from storage import open_features
 from storage.features.row_stream import RowStream
 from storage.filestore.format.codec import ids, pack
 from storage.filestore.format.families import rows_crc
-from storage.filestore.rows.extents import Sums, locate, whole_crc
+from storage.filestore.rows.extents import ArrayCrcs, content_crc, locate
 from storage.filestore.rows.pieces import blocks
 from storage.filestore.rows.read_ahead import ReadAhead
 from storage.filestore.store_mark import find_layout
@@ -145,7 +145,7 @@ def test_a_content_that_is_not_stored_is_named(home):
 @pytest.mark.parametrize("block_rows", [1, 33, 1000])
 def test_blocks_give_all_rows_in_the_order_asked(home, block_rows):
     stream = row_stream(home, NUMBERS)
-    extents = stream._reader._extents.at(np.array([5, 3, 7, 0, 2]))
+    extents = stream._reader._extents.select(np.array([5, 3, 7, 0, 2]))
     layout = find_layout(home / "store")
     found = list(blocks(layout, extents, SPECTRA, block_bytes=block_rows * 32))
     np.testing.assert_array_equal(np.concatenate([each.values for _, each in found]), stored([5, 3, 7, 0, 2]))
@@ -159,10 +159,12 @@ def test_the_crc_of_a_content_follows_from_those_of_its_parts(lengths, number):
     whole = rows(TONES, number, n=sum(lengths))
     ends = np.cumsum(lengths)
     parts = [
-        Sums(*(zlib.crc32(array[end - n : end].tobytes()) for array in (whole.values, whole.start_s, whole.channel)))
+        ArrayCrcs(
+            *(zlib.crc32(array[end - n : end].tobytes()) for array in (whole.values, whole.start_s, whole.channel))
+        )
         for n, end in zip(lengths, ends, strict=True)
     ]
-    found = whole_crc(pack(content(number)), parts, lengths, row_bytes=12)
+    found = content_crc(pack(content(number)), parts, lengths, row_bytes=12)
     assert found == rows_crc(content(number), whole)
 
 
@@ -263,7 +265,7 @@ def test_what_is_asked_for_ahead_are_the_chunks_of_the_rows(tmp_path, monkeypatc
         # when the last third of a content is expected
         asked.clear()
         file, end = int(extents.file[at]), extents.begin[at] + n
-        ReadAhead(extents).expect(file, np.array([end - n // 3]), np.array([end]))
+        ReadAhead(extents).prefetch(file, np.array([end - n // 3]), np.array([end]))
 
         # then the spans hold it, and not much more
         image = extents.files[file].read_bytes()
@@ -278,4 +280,4 @@ def test_what_cannot_be_asked_for_ahead_is_left_to_the_reader(home):
     for path in extents.files:
         path.unlink()
 
-    ReadAhead(extents).expect(0, np.array([0]), np.array([1]))
+    ReadAhead(extents).prefetch(0, np.array([0]), np.array([1]))

@@ -15,7 +15,7 @@ def said(index, paths, numbers):
     contents = [content(number) for number in numbers]
     return {
         "count": index.count(),
-        "winners": index.winners(),
+        "current": index.current_rows(),
         "ranks": [index.rank(track) for track in tracks],
         "records": [index.record(track) for track in tracks],
         "families": [index.families_of(told) for told in contents],

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from storage.filestore.format.hdf5 import file_image, make_group, put, write
+from storage.filestore.format.hdf5 import file_image, make_group, write, write_attribute
 
 
 @pytest.mark.parametrize("rows", [0, 1, 1_000, 20_000, 300_000])
@@ -16,7 +16,7 @@ def test_any_hdf5_reader_finds_what_was_written_and_what_was_laid(rows):
     half = values[: rows // 2]
 
     def fill(file, image):
-        put(file, "format", "a test")
+        write_attribute(file, "format", "a test")
         for name, array in (("whole", values), ("half", half)):
             group = make_group(file, "groups", name)
             write(group, "values", array, image=image)

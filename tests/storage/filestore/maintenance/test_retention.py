@@ -197,7 +197,7 @@ def test_a_pin_of_a_reader_that_died_counts_no_longer_than_a_day(store, clock, h
 
 
 def test_a_pin_is_renewed_while_it_is_held(store, home):
-    with pins.pinned(Layout(home), 0, renew_s=0.01):
+    with pins.pin(Layout(home), 0, renew_s=0.01):
         (pin,) = (home / "pins").iterdir()
         os.utime(pin, (0, 0))
         deadline = time.monotonic() + 30

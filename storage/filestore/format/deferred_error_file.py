@@ -1,21 +1,21 @@
-"""A file that HDF5 writes and whose errors it does not see: HDF5 ends the process when it cannot flush what it closes.
+"""A file object that hides write errors from HDF5, which aborts the process when it cannot flush a file it closes.
 
-On a full or broken disk the first error is kept, what is written after it is dropped, and whoever writes the file asks
-for the error before relying on it.
+The first error is kept and what is written after it is dropped; whoever writes the file calls `check`, which raises
+that error, before relying on it.
 """
 
 from pathlib import Path
 
 
-class PatientFile:
-    """A new file with the methods that h5py asks of a file object. Raises `OSError` when it cannot be made."""
+class DeferredErrorFile:
+    """A new file with the methods that h5py needs of a file object. Raises `OSError` when it cannot be made."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("x+b", buffering=0)
         self._error: OSError | None = None
 
     def check(self) -> None:
-        """Raise the first `OSError` that the file met, if there was one."""
+        """Raise the first `OSError` of reading or writing the file, if there was one."""
         if self._error is not None:
             raise self._error
 
@@ -24,7 +24,7 @@ class PatientFile:
         self._file.close()
 
     def write(self, data: bytes) -> int:
-        """Write where the file stands; pretend to, once it has failed."""
+        """Write at the position and return the size of `data`; drop it once the file has failed."""
         left = memoryview(data).cast("B")
         size = len(left)
         while left and self._error is None:
@@ -35,13 +35,13 @@ class PatientFile:
         return size
 
     def read(self, size: int) -> bytes:
-        """Return what `readinto` would fill a buffer of that size with."""
+        """Return `size` bytes from the position, filled up with zeros like `readinto`."""
         buffer = bytearray(size)
         self.readinto(buffer)
         return bytes(buffer)
 
     def readinto(self, buffer: bytearray) -> int:
-        """Fill a buffer from where the file stands; with zeros, once it has failed."""
+        """Fill a buffer from the position; with zeros where the file ends or has failed."""
         view = memoryview(buffer).cast("B")
         done = 0
         while done < len(view) and self._error is None:
@@ -57,15 +57,15 @@ class PatientFile:
         return len(view)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go somewhere in the file."""
+        """Set the position and return it."""
         return self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        """Return where the file stands."""
+        """Return the position."""
         return self._file.tell()
 
     def truncate(self, size: int | None = None) -> int:
-        """Make the file that long."""
+        """Set the length of the file in bytes and return it."""
         try:
             if self._error is None:
                 return self._file.truncate(size)
@@ -74,4 +74,4 @@ class PatientFile:
         return size or 0
 
     def flush(self) -> None:
-        """Do nothing: there is no buffer, and what has to be on the disk is flushed by `durable`."""
+        """Do nothing: the file is unbuffered, and `durable.sync` flushes it to the disk."""
