@@ -65,4 +65,4 @@ def test_a_kernel_that_is_compiled_later_can_call_one_from_the_cache(use):
 
 
 def test_no_kernel_needs_what_compiling_needs():
-    assert told_by(f"import sys\nfrom pipeline.kernels import warm\nwarm()\n{UNHEARD}") == ""
+    assert told_by(f"import sys\nfrom pipeline.features.warm import warm\nwarm()\n{UNHEARD}") == ""

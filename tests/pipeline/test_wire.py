@@ -81,11 +81,11 @@ def test_every_value_comes_back_from_json_as_it_was(value):
 
 @repeatable
 @given(path=paths)
-def test_any_path_has_an_id_and_can_be_shown_on_one_line(path):
+def test_any_path_has_an_id_and_can_be_printed_on_one_line(path):
     assert len(track_id(path)) == 32
-    shown = printable(path)
-    assert len(shown.splitlines()) == 1
-    assert shown.encode("utf-8").decode("utf-8") == shown
+    text = printable(path)
+    assert len(text.splitlines()) == 1
+    assert text.encode("utf-8").decode("utf-8") == text
 
 
 def test_ids_of_different_bytes_differ():
@@ -93,7 +93,7 @@ def test_ids_of_different_bytes_differ():
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"extra": 1}, "extra"),
         ({"sequence": "7"}, "sequence"),
@@ -101,10 +101,10 @@ def test_ids_of_different_bytes_differ():
         ({"families": "all"}, "families"),
     ],
 )
-def test_a_wire_form_that_does_not_fit_is_refused_by_the_name_of_the_field(change, told):
+def test_a_wire_form_that_does_not_fit_is_refused_by_the_name_of_the_field(change, message):
     stamp = FileStamp(size_bytes=1, mtime_ns=1)
     order = ExtractTrack(run_id="r", shard=0, track_id="t", path="/a", stamp=stamp, sequence=7, families=())
-    with pytest.raises(UsageError, match=f"ExtractTrack: .*{told}"):
+    with pytest.raises(UsageError, match=f"ExtractTrack: .*{message}"):
         ExtractTrack.from_wire({**order.to_wire(), **change})
     with pytest.raises(UsageError, match="missing required field"):
         ExtractTrack.from_wire({})

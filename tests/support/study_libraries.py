@@ -27,10 +27,10 @@ class MemorySource:
 
     stored: dict[tuple[str, str], FeatureRows] = field(default_factory=dict)
     records: dict[str, TrackRecord] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
 
     def rows(self, family_key: str, content_hashes: Sequence[str]) -> list[FeatureRows]:
-        self.asked += content_hashes
+        self.requested += content_hashes
         return [self.stored[family_key, content] for content in content_hashes]
 
     def record(self, track_id: str) -> TrackRecord | None:

@@ -124,7 +124,7 @@ def test_samples_far_beyond_full_scale_are_refused_and_loud_ones_are_not(write):
         decode(write("absurd.wav", loud / 3e4 * 1e30, subtype="FLOAT"), max_duration_s=BOUND_S)
 
 
-def test_samples_are_told_by_the_highest_and_not_by_their_sum(write):
+def test_samples_are_judged_by_the_highest_and_not_by_their_sum(write):
     many = np.full(20_000, 9e8, np.float32)  # whose squares add up to more than that of any sample allowed
     assert len(decode(write("many.wav", many, subtype="FLOAT"), max_duration_s=BOUND_S).samples) == len(many)
 
@@ -221,7 +221,7 @@ def test_any_name_opens(write, name):
     assert decode(write(name), max_duration_s=BOUND_S).duration_s == 1.0
 
 
-def test_a_name_with_bytes_that_are_not_utf8_opens_and_can_be_told(write, odd_bytes_path):
+def test_a_name_with_bytes_that_are_not_utf8_opens_and_can_be_reported(write, odd_bytes_path):
     os.replace(write("plain.wav"), odd_bytes_path)  # noqa: PTH105 -- str with surrogates on purpose
     assert decode(odd_bytes_path, max_duration_s=BOUND_S).duration_s == 1.0
     assert len(content_hash(odd_bytes_path)) == 32

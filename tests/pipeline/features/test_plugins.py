@@ -38,7 +38,7 @@ recipe = parse_recipe(
 check_models(recipe)
 path, home = sys.argv[1:]
 store = FileFeatureStore.open(Path(home))
-told = []
+computed = []
 for sequence, names in enumerate([("mfcc_mean",), ("mfcc_mean", *recipe.families)]):
     specs = {family(name).spec.key: family(name).spec for name in names}
     known = store.record(track_id(path))
@@ -48,10 +48,10 @@ for sequence, names in enumerate([("mfcc_mean",), ("mfcc_mean", *recipe.families
         stamp=FileStamp(size_bytes=1, mtime_ns=1), sequence=sequence, families=names)
     record, rows = extract(order, path=order.path, missing=missing, max_duration_s=60)
     store.commit(record, rows, specs)
-    told.append(sorted(key.partition("-")[0] for key in rows))
+    computed.append(sorted(key.partition("-")[0] for key in rows))
 key = family("zero_crossings").spec.key
 [rows] = store.snapshot().rows(key, [record.content_hash])
-print(json.dumps({"computed": told, "value": float(rows.values[0, 0])}))
+print(json.dumps({"computed": computed, "value": float(rows.values[0, 0])}))
 """
 
 
@@ -123,13 +123,13 @@ def test_an_installed_family_is_named_by_a_recipe_and_the_only_one_computed_for_
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(installed)])},
     )
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["computed"] == [["mfcc_mean"], ["zero_crossings"]]
+    result = json.loads(done.stdout)
+    assert result["computed"] == [["mfcc_mean"], ["zero_crossings"]]
     # a sine of 440 Hz crosses zero twice in a period
-    assert told["value"] == pytest.approx(880, abs=2)
+    assert result["value"] == pytest.approx(880, abs=2)
 
 
-def test_a_plug_in_is_imported_when_it_is_asked_for_and_not_before(distribution):
+def test_a_plug_in_is_imported_when_it_is_requested_and_not_before(distribution):
     distribution("mine", {"mine": "mine"}, FAMILY.format(name="mine", start="..."))
     family("mfcc_mean")
     with pytest.raises(UsageError, match=r"no such family; one of: loudness, .*, mine"):
@@ -234,8 +234,8 @@ def exists(module: str) -> bool:
 
 def test_a_name_that_chordal_has_already_is_refused_with_both(distribution):
     distribution("mine", {"mfcc_mean": "mine"})
-    told = r"'mfcc_mean': claimed by chordal itself and by mine 1\.0 \(entry point mfcc_mean = mine\)"
-    with pytest.raises(UsageError, match=told):
+    result = r"'mfcc_mean': claimed by chordal itself and by mine 1\.0 \(entry point mfcc_mean = mine\)"
+    with pytest.raises(UsageError, match=result):
         family("mfcc_mean")
     assert family("loudness").spec.name == "loudness"
 
@@ -243,8 +243,8 @@ def test_a_name_that_chordal_has_already_is_refused_with_both(distribution):
 def test_a_name_of_two_plug_ins_is_refused_with_both(distribution):
     distribution("hers", {"ours": "hers"})
     distribution("his", {"ours": "his"})
-    told = r"claimed by hers 1\.0 \(entry point ours = hers\) and by his 1\.0 \(entry point ours = his\)"
-    with pytest.raises(UsageError, match=told):
+    result = r"claimed by hers 1\.0 \(entry point ours = hers\) and by his 1\.0 \(entry point ours = his\)"
+    with pytest.raises(UsageError, match=result):
         family("ours")
 
 

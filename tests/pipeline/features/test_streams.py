@@ -83,9 +83,9 @@ def test_decibels_are_exact_to_2e_5_over_all_powers_and_stop_at_minus_100():
     power = 10.0 ** np.random.default_rng(0).uniform(-12, 20, (301, 17))
     power[0, :3] = 0, 1, 1e-10
     power = power.astype(np.float32)
-    told = mel.decibels(power)
-    np.testing.assert_allclose(told, 10 * np.log10(np.maximum(power.astype(np.float64), 1e-10)), atol=2e-5)
-    assert (told.min(), told[0, 1]) == (-100, 0)
+    decibels = mel.decibels(power)
+    np.testing.assert_allclose(decibels, 10 * np.log10(np.maximum(power.astype(np.float64), 1e-10)), atol=2e-5)
+    assert (decibels.min(), decibels[0, 1]) == (-100, 0)
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -117,7 +117,7 @@ def test_every_family_gives_the_same_rows_from_a_file_as_from_memory(noise, monk
         np.testing.assert_allclose(compute(family, audio).values, reference[name], rtol=1e-5, atol=1e-5)
 
 
-def test_a_share_asked_for_too_late_is_refused(noise):
+def test_a_share_requested_too_late_is_refused(noise):
     stream = AudioStream(StreamInfo(rate_hz=22_050, channels=1))
     blocks = stream.blocks(np.split(noise((4_000, 1)).astype(np.float32), 2))
     next(blocks)
@@ -128,10 +128,10 @@ def test_a_share_asked_for_too_late_is_refused(noise):
 
 def test_a_family_that_wants_the_whole_signal_gets_it_up_to_its_bound(noise):
     samples = noise((3 * 44_100, 2)).astype(np.float32)
-    seen = []
+    signals = []
 
-    def told(heard):
-        seen.append(heard)
+    def rows_of(signal):
+        signals.append(signal)
         return FeatureRows(
             values=np.zeros((1, 1), np.float32), start_s=np.zeros(1, np.float32), channel=np.zeros(1, np.int8)
         )
@@ -142,26 +142,26 @@ def test_a_family_that_wants_the_whole_signal_gets_it_up_to_its_bound(noise):
         for block in AudioStream(info).blocks(np.split(samples, 5)):
             working.push(block)
         working.finish()
-        return seen.pop()
+        return signals.pop()
 
     audio = Audio(samples=samples, sample_rate_hz=44_100)
-    np.testing.assert_array_equal(run(whole.of_audio(told)).samples, samples)
-    np.testing.assert_array_equal(run(whole.of_mono(told)), audio.mono)
+    np.testing.assert_array_equal(run(whole.of_audio(rows_of)).samples, samples)
+    np.testing.assert_array_equal(run(whole.of_mono(rows_of)), audio.mono)
     for start in (whole.of_audio, whole.of_mono):
         with pytest.raises(TooLargeError, match="bound of 2 s"):
-            run(start(told, max_duration_s=2))
+            run(start(rows_of, max_duration_s=2))
 
 
 def test_what_two_families_hear_in_a_block_is_computed_once(noise):
-    asked = []
+    computed = []
 
     def loudest(block):
-        asked.append(block)
+        computed.append(block)
         return block.samples.max(initial=0)
 
     blocks = list(AudioStream(StreamInfo(rate_hz=22_050, channels=1)).blocks([noise((4_000, 1)).astype(np.float32)]))
     assert [block.once(loudest) for block in blocks] == [block.once(loudest) for block in blocks]
-    assert asked == blocks
+    assert computed == blocks
 
 
 def test_all_families_together_tell_what_each_tells_alone(noise):

@@ -88,7 +88,7 @@ def test_a_tone_leaks_no_more_than_rounding_into_other_bands(length, loud_bin):
     assert np.delete(found, own).max() < 1e-12 * found[own]
 
 
-def test_a_faint_band_keeps_nearly_four_digits_down_to_the_share_that_is_looked_at_again(noise):
+def test_a_faint_band_keeps_nearly_four_digits_down_to_the_share_that_is_computed_again(noise):
     length = 22_050
     tone = 0.5 * np.cos(2 * np.pi * 100 * np.arange(length) / length)
     blocks = (tone + noise((4, length), 2e-5)).astype(np.float32)

@@ -140,7 +140,7 @@ def test_an_empty_cell_is_no_label(table):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("name,label\na.wav,x\n", "no column path"),
         ("", "no column path"),
@@ -152,8 +152,8 @@ def test_an_empty_cell_is_no_label(table):
         (b"\xff\xfea", "not valid UTF-16"),
     ],
 )
-def test_what_is_wrong_in_a_csv_file_is_named(table, content, told):
-    with pytest.raises(UsageError, match=told) as caught:
+def test_what_is_wrong_in_a_csv_file_is_named(table, content, message):
+    with pytest.raises(UsageError, match=message) as caught:
         parse_labels(table(content))
     assert len(str(caught.value).splitlines()) == 1
 

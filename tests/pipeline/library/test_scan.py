@@ -68,7 +68,7 @@ def test_a_scan_is_lazy(library, monkeypatch):
     assert f"{root}/b" not in entered
 
 
-def test_labels_groups_and_folds_are_asked_for_each_track(library):
+def test_labels_groups_and_folds_are_read_for_each_track(library):
     root = library("rock/3-77-a.wav")
     sources = {role: parse_labels(spec) for role, spec in {"groups": r"name:^\d-(\d+)", "folds": r"name:^\d"}.items()}
     (track,) = scan([root], labels=parse_labels("folder"), **sources)
@@ -81,7 +81,7 @@ def test_twenty_folders_deep_is_no_matter(library):
     assert names(scan([root]), root) == [f"{deep}/a.wav"]
 
 
-def test_a_path_longer_than_the_system_takes_is_told_and_fails_nothing(library, monkeypatch):
+def test_a_path_longer_than_the_system_takes_is_reported_and_fails_nothing(library, monkeypatch):
     root = library("a.wav")
     monkeypatch.chdir(root)
     for _ in range(60):
@@ -141,7 +141,7 @@ def test_a_file_where_a_folder_is_expected_is_refused(library):
         scan([library("a.wav") + "/a.wav"])
 
 
-def test_a_folder_without_audio_files_is_refused_with_what_was_looked_for(library):
+def test_a_folder_without_audio_files_is_refused_with_the_extensions_that_were_searched(library):
     root = library("readme.txt", ".hidden.wav")
     with pytest.raises(UsageError, match=rf"no audio files under {re.escape(root)}; looked for \*\.wav, \*\.flac"):
         scan([root])

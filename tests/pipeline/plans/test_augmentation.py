@@ -39,19 +39,19 @@ PLANS = st.builds(
 
 @given(PLANS, st.text("0123456789abcdef", min_size=32, max_size=32))
 def test_copies_are_within_their_ranges_differ_in_key_and_are_the_same_every_time(plan, content):
-    drawn = variations(plan, content)
-    assert drawn == variations(plan, content)
-    assert [each.copy for each in drawn] == list(range(1, plan.copies + 1))
-    keys = {each.content_key(content) for each in drawn}
+    values = variations(plan, content)
+    assert values == variations(plan, content)
+    assert [each.copy for each in values] == list(range(1, plan.copies + 1))
+    keys = {each.content_key(content) for each in values}
     assert len(keys) == plan.copies
     assert content not in keys
     assert all(len(key) == 32 for key in keys)
-    for each in drawn:
+    for each in values:
         for name in ("speed", "pitch_semitones", "shift_s", "gain_db", "snr_db"):
-            if (asked := getattr(plan, name)) is None:
+            if (bounds := getattr(plan, name)) is None:
                 assert getattr(each, name) == getattr(Variation(copy=1, seed=1), name)
             else:
-                assert asked[0] - 1e-6 <= getattr(each, name) <= asked[1] + 1e-6
+                assert bounds[0] - 1e-6 <= getattr(each, name) <= bounds[1] + 1e-6
 
 
 def test_drawn_numbers_never_change():
@@ -78,14 +78,14 @@ def test_a_kind_more_leaves_the_other_kinds_numbers_as_they_were():
 
 def test_numbers_spread_evenly_over_their_range():
     plan = AugmentPlan(copies=16, gain_db=(0, 1))
-    drawn = [each.gain_db for number in range(100) for each in variations(plan, f"{number:032x}")]
-    counts = [sum(low <= value < low + 0.25 for value in drawn) for low in (0, 0.25, 0.5, 0.75)]
+    values = [each.gain_db for number in range(100) for each in variations(plan, f"{number:032x}")]
+    counts = [sum(low <= value < low + 0.25 for value in values) for low in (0, 0.25, 0.5, 0.75)]
     assert min(counts) > 340
 
 
-def test_a_variation_is_told_in_words():
-    told = str(Variation(copy=2, seed=1, speed=1.05, pitch_semitones=-2, snr_db=20.0))
-    assert told == "copy 2: 1.05x speed, -2 semitones, 20 dB over noise"
+def test_a_variation_is_described_in_words():
+    words = str(Variation(copy=2, seed=1, speed=1.05, pitch_semitones=-2, snr_db=20.0))
+    assert words == "copy 2: 1.05x speed, -2 semitones, 20 dB over noise"
 
 
 @pytest.mark.parametrize(

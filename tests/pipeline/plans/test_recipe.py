@@ -118,11 +118,11 @@ def test_the_searched_network_is_that_of_the_tutorial():
     assert (len(trials), recipe.search.executions) == (50, 2)
     assert {trial.hyperparameters["layers"] for trial in trials} == {1, 2, 3, 4, 5}
     for trial in trials:
-        told = trial.hyperparameters
-        units = [told[f"units_{layer}"] for layer in range(1, told["layers"] + 1)]
+        values = trial.hyperparameters
+        units = [values[f"units_{layer}"] for layer in range(1, values["layers"] + 1)]
         assert all(number in range(2, 17, 2) for number in units)
-        assert (told["batch"], told["patience"], told["epochs"]) == (16, 2, 250)
-        assert (told["dropout"], told["l2"], told["columns"]) == (0.0, 0.0, "2 3 5 7 8 10 11")
+        assert (values["batch"], values["patience"], values["epochs"]) == (16, 2, 250)
+        assert (values["dropout"], values["l2"], values["columns"]) == (0.0, 0.0, "2 3 5 7 8 10 11")
 
 
 def test_the_homework_searches_dropout_regularisation_and_learning_rate_too():

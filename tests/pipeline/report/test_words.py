@@ -19,13 +19,13 @@ def test_long_names_are_cut_in_the_middle_to_their_limit():
     assert words.shorten("abcdefghijk", 10) == "abcd…ghijk"
 
 
-def test_times_are_told_to_the_minute_in_utc():
+def test_times_are_written_to_the_minute_in_utc():
     assert words.utc_time("2025-03-01T11:17:42+01:00") == "2025-03-01 10:17 UTC"
     assert words.utc_time("2025-03-01T10:17:00Z") == "2025-03-01 10:17 UTC"
     assert words.utc_time("yesterday") == "yesterday"
 
 
-def test_paths_are_told_within_the_only_library():
+def test_paths_are_written_relative_to_the_only_library():
     assert words.relative_path("/music/a/b.wav", ("/music",)) == "a/b.wav"
     assert words.relative_path("/music/a/b.wav", ("/music", "/other")) == "/music/a/b.wav"
     assert words.relative_path("/musical/b.wav", ("/music/",)) == "/musical/b.wav"

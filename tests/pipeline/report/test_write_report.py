@@ -61,8 +61,8 @@ class Page(HTMLParser):
 
     def row(self, first: str) -> list[str]:
         """The only row whose first cell reads so."""
-        (found,) = [row for row in self.cells if row and row[0] == first]
-        return found
+        (numbers,) = [row for row in self.cells if row and row[0] == first]
+        return numbers
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_page_loads_nothing_and_runs_nothing(written, learned):
 
     loads = page.values("src") + page.values("href") + page.values("xlink:href") + page.values("srcset")
     assert all(target.startswith(("#", "data:")) for target in loads)
-    assert all(found.startswith("#") for found in re.findall(r"url\(([^)]*)\)", html))
+    assert all(numbers.startswith("#") for numbers in re.findall(r"url\(([^)]*)\)", html))
     assert not {tag for tag, _, _ in page.attributes} & {"script", "link", "iframe", "object", "embed", "img"}
     assert "<script" not in html
     assert "@import" not in html
@@ -124,7 +124,7 @@ def test_the_headline_and_the_tables_say_what_the_scores_say(written, learned):
     assert "v0003" in page.text
 
 
-def test_trials_are_told_best_first_then_the_failed_then_those_not_run(written, learned):
+def test_trials_are_reported_best_first_then_the_failed_then_those_not_run(written, learned):
     page = Page(written(learned))
 
     start = next(place for place, row in enumerate(page.cells) if row[:2] == ["Trial", "State"])
@@ -138,7 +138,7 @@ def test_trials_are_told_best_first_then_the_failed_then_those_not_run(written, 
     assert "6 trials asked for, 4 completed, 1 failed, 1 not run" in page.text
 
 
-def test_the_executions_attempts_and_origin_of_a_trial_are_told(written, learned):
+def test_the_executions_attempts_and_origin_of_a_trial_are_reported(written, learned):
     first, second, *others = learned.outcomes
     executions = tuple(
         Execution(trial=1, number=number, seed=number, state="completed", objective=score)
@@ -158,7 +158,7 @@ def test_the_executions_attempts_and_origin_of_a_trial_are_told(written, learned
     assert "6 trials asked for, 3 completed, 1 failed, 1 skipped, 1 not run" in page.text
 
 
-def test_the_search_is_told_before_and_after(written, learned):
+def test_the_search_is_reported_before_and_after(written, learned):
     models = (
         ModelChoice(family="svm", features="timbre", fixed={"gamma": 0.5}),
         ModelChoice(family="forest", features="timbre"),
@@ -181,11 +181,11 @@ def test_the_search_is_told_before_and_after(written, learned):
 
 
 def test_a_recipe_whose_model_is_gone_has_a_report_without_its_search(written, learned):
-    gone = learned.plan.recipe.replace(models=(ModelChoice(family="gone", features="timbre"),))
+    missing = learned.plan.recipe.replace(models=(ModelChoice(family="gone", features="timbre"),))
     model = PlannedModel(name="00-gone", family="gone", features="timbre", oracle="random", trials=(0,))
     study = StudyPlan(strategy="random", models=(model,))
 
-    assert 'id="search"' not in written(learned.replace(plan=learned.plan.replace(recipe=gone), study=study))
+    assert 'id="search"' not in written(learned.replace(plan=learned.plan.replace(recipe=missing), study=study))
 
 
 def test_counts_formats_rates_and_stages_are_those_of_the_run(written, learned):
@@ -201,7 +201,7 @@ def test_counts_formats_rates_and_stages_are_those_of_the_run(written, learned):
     assert ["tones", "13", "7", "2", "3"] in page.cells
 
 
-def test_everything_needed_to_do_it_again_is_told(written, learned):
+def test_everything_needed_to_do_it_again_is_reported(written, learned):
     page = Page(written(learned))
 
     assert "chordal run /music/demo --seed 7" in page.text
@@ -225,7 +225,7 @@ def test_a_split_that_keeps_its_groups_is_confirmed_and_one_that_does_not_is_den
     assert "Warning: 1 group found on more than one side" in Page(written(torn)).text
 
 
-def test_altered_copies_are_counted_and_missing_ones_are_told(written, learned):
+def test_altered_copies_are_counted_and_missing_ones_are_reported(written, learned):
     plan = AugmentPlan(copies=2, speed=(0.9, 1.1), snr_db=(10.0, 30.0))
     first, *others = learned.manifest.tracks
     copies = tuple(
@@ -238,13 +238,13 @@ def test_altered_copies_are_counted_and_missing_ones_are_told(written, learned):
 
     text = Page(written(augmented)).text
 
-    asked = 2 * len(learned.manifest.tracks)
+    planned = 2 * len(learned.manifest.tracks)
     assert "2 altered copies (speed 0.9 to 1.1, snr_db 10 to 30) went with their tracks" in text
-    assert f"{asked - 2} of {asked} are missing from the store" in text
+    assert f"{planned - 2} of {planned} are missing from the store" in text
     assert "altered copies" not in Page(written(learned)).text
 
 
-def test_folds_are_told_one_by_one(written, learned, scores_of):
+def test_folds_are_reported_one_by_one(written, learned, scores_of):
     weak = scores_of(((1, 1, 0, 1), (0, 3, 0, 0), (0, 0, 3, 0), (2, 0, 0, 1)))
     evaluation = learned.evaluation.replace(
         per_partition={"1": learned.evaluation.test, "2": weak}, chosen={"1": (1,), "2": (1, 2)}
@@ -278,7 +278,7 @@ def test_the_surest_mistakes_come_first(written, learned):
     assert [row[3] for row in page.cells[start + 1 : start + 4]] == ["85.0%", "82.0%", "61.0%"]
 
 
-def test_hostile_names_are_shown_and_not_obeyed(written, learned):
+def test_hostile_names_are_printed_and_not_obeyed(written, learned):
     evil = "<img src=x onerror=alert(1)>$x_1$"
     facts = learned.facts.replace(failures=(ListedFailure(path=HOSTILE, kind="unreadable", reason=evil),))
     wrong = Prediction(
@@ -325,7 +325,7 @@ def test_the_least_that_a_run_can_tell_makes_a_report(written, extraction):
     assert "None: every file that was scanned has features." in page.text
 
 
-def test_trials_that_all_failed_are_told(written, learned):
+def test_trials_that_all_failed_are_reported(written, learned):
     failed = learned.outcomes[4]
 
     page = Page(written(learned.replace(outcomes=(failed,), trials=(failed.spec,), evaluation=None)))

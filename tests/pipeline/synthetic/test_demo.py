@@ -173,8 +173,8 @@ def test_a_library_of_no_files_is_refused(tmp_path):
 
 
 def test_no_warning_reaches_the_user(tmp_path):
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         write_demo_library(tmp_path, per_class=1)
 
-    assert told == []
+    assert warned == []

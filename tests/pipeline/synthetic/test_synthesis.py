@@ -64,7 +64,7 @@ def test_a_tone_above_half_the_rate_is_silence():
     assert not synthesis.additive(5_000, 0.1, sample_rate_hz=8_000, partials=[1.0]).any()
 
 
-def test_vibrato_moves_the_pitch_as_far_as_told():
+def test_vibrato_moves_the_pitch_as_far_as_given():
     y = synthesis.additive(440, 2.0, sample_rate_hz=RATE_HZ, partials=[1.0], vibrato_hz=5, vibrato_cents=40)
 
     lines = np.abs(np.fft.rfft(y))

@@ -94,8 +94,8 @@ def test_an_mp3_of_variable_bit_rate_without_a_frame_count_is_read_to_its_end(re
     expected = read(whole).samples[:, 0]
     late = len(audio.samples) - len(expected) - 1
     offset = min(range(late + 2_000), key=lambda at: np.abs(audio.samples[at : at + 2_000, 0] - expected[:2_000]).max())
-    heard = audio.samples[offset : offset + len(expected), 0]
-    assert np.abs(heard[5_000:] - expected[5_000 : len(heard)]).max() < 1e-3
+    decoded = audio.samples[offset : offset + len(expected), 0]
+    assert np.abs(decoded[5_000:] - expected[5_000 : len(decoded)]).max() < 1e-3
 
 
 def test_streams_one_behind_the_other_are_all_read(read, sound):
@@ -201,11 +201,11 @@ def ends_well(read, content: bytes) -> None:
     try:
         samples = read(content).samples
     except PermanentError as error:
-        told = str(error)
+        message = str(error)
     else:
-        told, finite = "", np.isfinite(samples).all()
+        message, finite = "", np.isfinite(samples).all()
         assert finite
-    assert "\n" not in told
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("block_bytes", [len(PICTURE), 0xFFFFFF])
@@ -271,7 +271,7 @@ def test_an_error_of_whoever_reads_is_not_taken_for_one_of_the_file(tmp_path, so
     assert not isinstance(caught.value, TransientError)
 
 
-def test_a_message_of_one_file_is_not_told_with_the_next(read, sound):
+def test_a_message_of_one_file_is_not_reported_with_the_next(read, sound):
     whole = encoded("aac.m4a", sound)
     for _ in range(2):
         with pytest.raises(UnreadableError, match=r"moov atom not found$"):

@@ -29,9 +29,9 @@ def music() -> np.ndarray:
 
 def place(samples: np.ndarray, written: np.ndarray) -> int:
     """Return by how many frames, 3,000 at most, the decoded samples lag behind the written ones: least squares."""
-    heard, piece = samples[5_000:17_000].astype(float), written[8_000:14_000]
-    energy = np.concatenate(([0.0], np.cumsum((heard**2).sum(axis=1))))
-    alike = sum(np.correlate(heard[:, channel], piece[:, channel]) for channel in range(heard.shape[1]))
+    decoded, piece = samples[5_000:17_000].astype(float), written[8_000:14_000]
+    energy = np.concatenate(([0.0], np.cumsum((decoded**2).sum(axis=1))))
+    alike = sum(np.correlate(decoded[:, channel], piece[:, channel]) for channel in range(decoded.shape[1]))
     return int(np.argmin(energy[6_000:] - energy[:-6_000] - 2 * alike)) - 3_000
 
 
@@ -56,8 +56,8 @@ def test_a_lossy_form_comes_back_close_to_what_went_in(tmp_path, music, name):
     assert abs(len(audio.samples) - len(music)) < 2_500
     lag = place(audio.samples, music)
     assert abs(lag) <= 2_048
-    heard, said = audio.samples[8_000 + lag : 50_000 + lag], music[8_000:50_000]
-    assert np.sqrt(np.mean((heard - said) ** 2)) < 0.05 * np.sqrt(np.mean(said**2))
+    decoded, expected = audio.samples[8_000 + lag : 50_000 + lag], music[8_000:50_000]
+    assert np.sqrt(np.mean((decoded - expected) ** 2)) < 0.05 * np.sqrt(np.mean(expected**2))
 
 
 @pytest.mark.parametrize("name", ["aac.m4a", "alac.m4a", "opus.webm", "second.wma", "whole.wv", "a.flac", "a.mp3"])
@@ -82,9 +82,9 @@ def test_one_bit_sound_is_read_at_an_eighth_of_its_rate(tmp_path, music):
     assert (audio.sample_rate_hz, audio.channels) == (352_800, 2)
     low = soxr.resample(audio.samples, 352_800, 44_100)[:FRAMES]
     lag = place(low, music)
-    heard, said = low[8_000 + lag : 50_000 + lag], music[8_000:50_000]
+    decoded, expected = low[8_000 + lag : 50_000 + lag], music[8_000:50_000]
     # The constant is what first-order noise shaping leaves in the audible band.
-    assert np.sqrt(np.mean((heard - said) ** 2)) < 0.05 * np.sqrt(np.mean(said**2))
+    assert np.sqrt(np.mean((decoded - expected) ** 2)) < 0.05 * np.sqrt(np.mean(expected**2))
 
 
 @pytest.mark.parametrize(("layout", "channels"), [("mono", 1), ("5.1", 6), ("7.1", 8)])

@@ -53,9 +53,9 @@ def test_every_damaged_file_ends_as_samples_or_as_a_known_failure(outcomes):
 
 def test_every_note_and_every_reason_is_one_line(outcomes):
     for line in outcomes:
-        told = line.get("note", line.get("reason", ""))
-        assert told.isprintable(), line
-        assert len(told) < 600, line
+        text = line.get("note", line.get("reason", ""))
+        assert text.isprintable(), line
+        assert len(text) < 600, line
 
 
 def test_most_damaged_files_still_yield_sound(outcomes):

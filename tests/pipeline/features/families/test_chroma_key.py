@@ -42,7 +42,7 @@ def scale(tonic, mode):
 
 
 @pytest.fixture
-def told(audio):
+def key_row(audio):
     """Return the key family's numbers of a signal, by column."""
     return lambda signal: dict(
         zip(key.spec.columns, compute(key, audio(signal, RATE_HZ)).values[0].tolist(), strict=True)
@@ -77,11 +77,11 @@ def test_the_columns_run_from_c_to_b_means_first():
 
 @KEYS
 @pytest.mark.parametrize("music", [cadence, scale])
-def test_cadences_and_scales_in_all_24_keys_are_recognised(told, music, tonic, mode):
-    found = told(music(tonic, mode))
-    assert (NAMES[int(found["tonic"])], found["mode"]) == (NAMES[tonic], mode)
-    assert 0.5 < found["strength"] <= 1
-    assert found["margin"] > 0
+def test_cadences_and_scales_in_all_24_keys_are_recognised(key_row, music, tonic, mode):
+    row = key_row(music(tonic, mode))
+    assert (NAMES[int(row["tonic"])], row["mode"]) == (NAMES[tonic], mode)
+    assert 0.5 < row["strength"] <= 1
+    assert row["margin"] > 0
 
 
 @KEYS
@@ -101,9 +101,9 @@ def test_the_key_is_that_of_correlations_formed_one_by_one(noise):
     np.testing.assert_allclose(key.key_of(strengths), [*best, fits[best], fits[best] - fits[second]])
 
 
-def test_silence_has_no_key_and_noise_a_weak_one(told, noise):
-    assert told(np.zeros(RATE_HZ)) == {"tonic": -1, "mode": -1, "strength": 0, "margin": 0}
-    assert told(noise(20 * RATE_HZ))["margin"] < told(cadence(0, 1))["margin"]
+def test_silence_has_no_key_and_noise_a_weak_one(key_row, noise):
+    assert key_row(np.zeros(RATE_HZ)) == {"tonic": -1, "mode": -1, "strength": 0, "margin": 0}
+    assert key_row(noise(20 * RATE_HZ))["margin"] < key_row(cadence(0, 1))["margin"]
 
 
 @pytest.mark.parametrize("family", [chroma, key])

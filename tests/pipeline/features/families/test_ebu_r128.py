@@ -132,11 +132,11 @@ def test_integrated_loudness_of_tech_3341_cases_1_to_5(measure, parts, expected)
 
 
 def test_steady_tones_read_alike_on_all_three_scales(measure):
-    told = measure(levels((-23, 20)))
-    assert [told[name] for name in ("integrated", "momentary_max", "short_term_max")] == pytest.approx(
+    row = measure(levels((-23, 20)))
+    assert [row[name] for name in ("integrated", "momentary_max", "short_term_max")] == pytest.approx(
         [-23] * 3, abs=0.03
     )
-    assert told["range"] == pytest.approx(0, abs=0.01)
+    assert row["range"] == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.parametrize("channels", [5, 6])
@@ -147,8 +147,8 @@ def test_case_6_of_tech_3341_weighs_surrounds_and_leaves_the_lfe_out(measure, ch
 
 
 def test_case_9_of_tech_3341_short_term_loudness_of_a_pattern_as_long_as_its_window(measure):
-    told = measure(levels(*[(-20, 1.34), (-30, 1.66)] * 5))
-    assert told["short_term_max"] == pytest.approx(-23, abs=0.1)
+    row = measure(levels(*[(-20, 1.34), (-30, 1.66)] * 5))
+    assert row["short_term_max"] == pytest.approx(-23, abs=0.1)
 
 
 @pytest.mark.parametrize("number", range(20))
@@ -166,8 +166,8 @@ def test_cases_11_and_14_of_tech_3341_maxima_at_rising_levels(measure, level_db)
 
 
 def test_case_12_of_tech_3341_momentary_loudness_of_a_pattern_as_long_as_its_window(measure):
-    told = measure(levels(*[(-20, 0.18), (-30, 0.22)] * 25))
-    assert told["momentary_max"] == pytest.approx(-23, abs=0.1)
+    row = measure(levels(*[(-20, 0.18), (-30, 0.22)] * 25))
+    assert row["momentary_max"] == pytest.approx(-23, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -193,8 +193,8 @@ def test_true_peak_of_tech_3341_cases_15_to_19(
     )
     # a sine that begins at once rings; the standard's files fade in and out
     fade = np.minimum(1, np.minimum(np.arange(rate_hz), np.arange(rate_hz)[::-1]) / (0.1 * rate_hz))
-    told = measure(np.stack([sine * fade] * 2, axis=1), rate_hz)
-    assert expected_dbtp - 0.4 <= told["true_peak"] <= expected_dbtp + 0.2
+    row = measure(np.stack([sine * fade] * 2, axis=1), rate_hz)
+    assert expected_dbtp - 0.4 <= row["true_peak"] <= expected_dbtp + 0.2
 
 
 @pytest.mark.parametrize("offset", range(4))
@@ -239,27 +239,27 @@ def test_a_full_scale_997_hz_sine_in_one_channel_reads_minus_3_01_lufs(measure, 
 def test_the_true_peak_is_no_less_than_the_sample_peak_and_finds_one_between_the_last_samples(measure):
     click = np.zeros(RATE_HZ)
     click[20_000] = -0.5
-    told = measure(click)
-    assert told["true_peak"] == told["sample_peak"] == pytest.approx(-6.02, abs=0.01)
+    row = measure(click)
+    assert row["true_peak"] == row["sample_peak"] == pytest.approx(-6.02, abs=0.01)
     click[:] = 0
     click[-2:] = 0.5  # the interpolated peak lies between these two
-    told = measure(click)
-    assert told["true_peak"] == pytest.approx(slow_true_peak(click[:, np.newaxis]), abs=1e-4)
-    assert told["true_peak"] > told["sample_peak"] + 1
+    row = measure(click)
+    assert row["true_peak"] == pytest.approx(slow_true_peak(click[:, np.newaxis]), abs=1e-4)
+    assert row["true_peak"] > row["sample_peak"] + 1
 
 
 def test_silence_reads_the_floors(measure):
-    told = measure(np.zeros((4 * RATE_HZ, 2)))
-    assert list(told.values()) == [-70, 0, -120, -120, -120, -120]
+    row = measure(np.zeros((4 * RATE_HZ, 2)))
+    assert list(row.values()) == [-70, 0, -120, -120, -120, -120]
 
 
 def test_under_400_ms_is_too_short_and_under_3_s_has_no_range(measure):
     with pytest.raises(TooShortError, match=r"0\.39 s; the gated loudness needs 0\.4 s"):
         measure(levels((-20, 0.399)))
-    told = measure(levels((-20, 0.4)))
-    assert told["integrated"] == pytest.approx(-20, abs=0.1)
-    assert told["range"] == 0
-    assert told["short_term_max"] == pytest.approx(-20 + 10 * math.log10(0.4 / 3), abs=0.1)
+    row = measure(levels((-20, 0.4)))
+    assert row["integrated"] == pytest.approx(-20, abs=0.1)
+    assert row["range"] == 0
+    assert row["short_term_max"] == pytest.approx(-20 + 10 * math.log10(0.4 / 3), abs=0.1)
 
 
 def test_a_rate_too_low_for_the_weighting_is_refused():

@@ -107,14 +107,20 @@ def test_a_level_that_beats_at_3_hz_shows_in_the_octave_from_2_hz():
 
 def test_the_repetition_of_a_beat_is_found_at_its_period():
     beat = np.tile([0.0, -20, -20, -20, -20, -20, -20, -20], 50)
-    told = dict(zip(envelope.REPETITION, envelope.repetition(beat), strict=True))
-    assert told["lag8"] == told["max"] == pytest.approx(392 / 400, abs=0.01)
-    assert told["lag1"] < 0
+    statistics = dict(zip(envelope.REPETITION, envelope.repetition(beat), strict=True))
+    assert statistics["lag8"] == statistics["max"] == pytest.approx(392 / 400, abs=0.01)
+    assert statistics["lag1"] < 0
 
 
 def test_a_steady_level_has_no_skew_and_no_kurtosis():
-    told = dict(zip(envelope.LEVELS, envelope.level_statistics(np.zeros(200), -20.0), strict=True))
-    assert told == {**dict.fromkeys(envelope.LEVELS, 0.0), "above_20": 1, "above_40": 1, "above_60": 1, "max": -20}
+    statistics = dict(zip(envelope.LEVELS, envelope.level_statistics(np.zeros(200), -20.0), strict=True))
+    assert statistics == {
+        **dict.fromkeys(envelope.LEVELS, 0.0),
+        "above_20": 1,
+        "above_40": 1,
+        "above_60": 1,
+        "max": -20,
+    }
 
 
 def test_a_clip_under_3_s_counts_as_that_clip_and_silence(audio, beats):

@@ -173,9 +173,9 @@ def test_a_quiet_block_keeps_its_linear_loudness_and_clamps_the_db_at_minus_70(a
     gated = row(-70)  # -73 LUFS: under the absolute gate
     assert gated[COLUMN["lufs_db"]] == -70
     assert gated[COLUMN["lufs_lin2"]] == gated[COLUMN["lufs_lin"]] == 0
-    heard = row(-60)
-    assert 10 * math.log10(heard[COLUMN["lufs_lin2"]]) == pytest.approx(heard[COLUMN["lufs_db"]], abs=1e-4)
-    assert heard[COLUMN["lufs_lin"]] ** 2 == pytest.approx(heard[COLUMN["lufs_lin2"]], rel=1e-5)
+    values = row(-60)
+    assert 10 * math.log10(values[COLUMN["lufs_lin2"]]) == pytest.approx(values[COLUMN["lufs_db"]], abs=1e-4)
+    assert values[COLUMN["lufs_lin"]] ** 2 == pytest.approx(values[COLUMN["lufs_lin2"]], rel=1e-5)
 
 
 def test_blocks_at_or_under_minus_80_dbfs_are_skipped_and_the_others_keep_their_times(audio, tone):

@@ -114,15 +114,15 @@ def test_rows_with_nan_or_infinite_values_are_dropped_and_counted(library):
     assert np.count_nonzero(rows.owner == 4) == 1
 
 
-def test_only_the_rows_of_the_tracks_asked_for_are_read(library):
+def test_only_the_rows_of_the_tracks_requested_are_read(library):
     two_classes(library)
     manifest = library.manifest()
-    library.source.asked.clear()
+    library.source.requested.clear()
 
     rows = load_rows(manifest, "frame_stats", library.source, [2, 0])
 
     assert sorted(set(rows.owner.tolist())) == [0, 2]
-    assert library.source.asked == [manifest.tracks[0].content_hash, manifest.tracks[2].content_hash]
+    assert library.source.requested == [manifest.tracks[0].content_hash, manifest.tracks[2].content_hash]
 
 
 def test_a_track_without_rows_stays_in_the_dataset(library):
@@ -162,7 +162,7 @@ def test_a_library_of_nothing_but_nan_is_refused(library):
         library.manifest()
 
 
-def test_rows_that_are_left_out_are_told_by_track_column_and_number(library):
+def test_rows_that_are_left_out_are_reported_by_track_column_and_number(library):
     two_classes(library)
     library.add("odd.wav", "a", [[1, np.nan, 1], [1, 1, 1], [np.inf, 0, 0]])
 

@@ -33,9 +33,9 @@ def test_a_temperature_finds_by_how_much_a_model_is_too_sure_of_itself(sharpened
 
 def test_what_was_settled_on_validation_calibrates_other_data():
     validation, test = (drawn(3000, sharpened=4.0, seed=seed) for seed in (1, 2))
-    settled = answer_rule(*validation, calibrate=True, accuracy=0.9, coverage=0.5)
+    rule = answer_rule(*validation, calibrate=True, accuracy=0.9, coverage=0.5)
 
-    before, after = reliability(*test), reliability(settled.calibrated(test[0]), test[1])
+    before, after = reliability(*test), reliability(rule.calibrated(test[0]), test[1])
 
     assert before.ece > 0.2
     assert after.ece < 0.04
@@ -52,11 +52,11 @@ def test_a_few_tracks_without_a_mistake_do_not_ask_for_certainty():
 
 def test_probabilities_of_0_and_1_can_be_calibrated():
     probabilities = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
-    settled = answer_rule(probabilities, np.array([0, 1, 1, 0]), calibrate=True, accuracy=0.9, coverage=0.0)
+    rule = answer_rule(probabilities, np.array([0, 1, 1, 0]), calibrate=True, accuracy=0.9, coverage=0.0)
 
-    calibrated = settled.calibrated(probabilities)
+    calibrated = rule.calibrated(probabilities)
 
-    assert settled.temperature > 1
+    assert rule.temperature > 1
     assert np.isfinite(calibrated).all()
     np.testing.assert_allclose(calibrated.sum(axis=1), 1)
 
@@ -132,9 +132,9 @@ def test_a_threshold_never_parts_equal_confidences():
 )
 def test_a_threshold_keeps_the_coverage_and_reaches_the_accuracy_where_any_does(graded, accuracy, coverage):
     probabilities, truth = tracks(*graded)
-    settled = AnswerRule(threshold=threshold(probabilities, truth, accuracy=accuracy, coverage=coverage))
+    rule = AnswerRule(threshold=threshold(probabilities, truth, accuracy=accuracy, coverage=coverage))
 
-    answered = ~settled.unsure(probabilities)
+    answered = ~rule.unsure(probabilities)
 
     assert answered.mean() >= coverage
     right = probabilities.argmax(axis=1) == truth

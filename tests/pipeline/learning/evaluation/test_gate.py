@@ -41,23 +41,25 @@ def test_the_two_sides_of_mcnemars_mid_p_add_up_to_one(ahead, behind):
 
 
 def test_a_challenger_that_is_clearly_better_is_promoted():
-    told = verdict(both=30, new=9, old=1)
-    assert told.state == "promoted"
-    assert "beats v0001 at the level 0.05: 97.5% against 77.5% of 40 held-out tracks, 9 right only" in told.reason
-    assert told.comparison.test == "mcnemar"
+    result = verdict(both=30, new=9, old=1)
+    assert result.state == "promoted"
+    assert "beats v0001 at the level 0.05: 97.5% against 77.5% of 40 held-out tracks, 9 right only" in result.reason
+    assert result.comparison.test == "mcnemar"
 
 
 @pytest.mark.parametrize("counts", [{"both": 40}, {"both": 30, "new": 5, "old": 3}, {"both": 20, "old": 9}])
 def test_a_challenger_that_is_no_better_or_hardly_is_kept(counts):
-    told = verdict(**counts)
-    assert told.state == "kept"
-    assert "does not beat v0001 at the level 0.05" in told.reason
+    result = verdict(**counts)
+    assert result.state == "kept"
+    assert "does not beat v0001 at the level 0.05" in result.reason
 
 
 def test_with_too_few_tracks_the_champion_stays_however_good_the_challenger_is():
-    told = verdict(new=19)
-    assert told.state == "kept"
-    assert "too few to tell: 19 held-out tracks that neither learned from; the recipe's gate asks for 20" in told.reason
+    result = verdict(new=19)
+    assert result.state == "kept"
+    assert (
+        "too few to tell: 19 held-out tracks that neither learned from; the recipe's gate asks for 20" in result.reason
+    )
     assert judge("v0002", "v0001", None, {"learned from by v0001": 7}, GatePlan()).reason.endswith(
         "(left out: 7 learned from by v0001)"
     )
@@ -71,9 +73,9 @@ def test_the_level_is_the_recipes():
 def test_tracks_of_a_group_are_drawn_together_so_one_artist_convinces_nobody():
     # 40 tracks, 12 of which only the challenger has right: all of one artist
     alone = [f"other {n // 2}" for n in range(28)] + ["artist"] * 12
-    told = verdict(groups=alone, new=12, both=28)
-    assert (told.state, told.comparison.test) == ("kept", "bootstrap")
-    assert "p of the bootstrap over 15 groups" in told.reason
+    result = verdict(groups=alone, new=12, both=28)
+    assert (result.state, result.comparison.test) == ("kept", "bootstrap")
+    assert "p of the bootstrap over 15 groups" in result.reason
     # the same gain over many artists
     spread = [f"other {n // 2}" for n in range(28)] + [f"artist {n}" for n in range(12)]
     assert verdict(groups=spread, new=12, both=28).state == "promoted"
@@ -82,9 +84,9 @@ def test_tracks_of_a_group_are_drawn_together_so_one_artist_convinces_nobody():
 
 
 def test_few_groups_are_too_few_to_draw_from():
-    told = verdict(groups=[f"artist {n % 9}" for n in range(40)], new=40)
-    assert told.state == "kept"
-    assert "in 9 groups; 10 are needed" in told.reason
+    result = verdict(groups=[f"artist {n % 9}" for n in range(40)], new=40)
+    assert result.state == "kept"
+    assert "in 9 groups; 10 are needed" in result.reason
 
 
 def test_the_bootstrap_is_repeatable_and_never_certain():

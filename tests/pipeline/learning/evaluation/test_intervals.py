@@ -11,9 +11,9 @@ from pipeline.learning.evaluation.intervals import difference_interval, share_in
 CLASSES = ("a", "b", "c")
 
 
-def intervals(truth, said, units, *, seed=0):
-    truth, said, units = (np.asarray(values, np.int64) for values in (truth, said, units))
-    return with_intervals(score(truth, said, CLASSES), truth, said, units, seed=seed)
+def intervals(truth, predicted, units, *, seed=0):
+    truth, predicted, units = (np.asarray(values, np.int64) for values in (truth, predicted, units))
+    return with_intervals(score(truth, predicted, CLASSES), truth, predicted, units, seed=seed)
 
 
 def clustered(random, *, groups, of_group, accuracy, ties):
@@ -37,9 +37,9 @@ def test_the_interval_of_clustered_answers_holds_the_true_accuracy_as_often_as_i
 
 def test_groups_that_are_right_or_wrong_together_make_the_interval_wider_than_single_tracks_do():
     random = np.random.default_rng(1)
-    truth, said, units = clustered(random, groups=40, of_group=10, accuracy=0.7, ties=5.0)
+    truth, predicted, units = clustered(random, groups=40, of_group=10, accuracy=0.7, ties=5.0)
 
-    by_group, by_track = (intervals(truth, said, which) for which in (units, np.arange(len(truth))))
+    by_group, by_track = (intervals(truth, predicted, which) for which in (units, np.arange(len(truth))))
 
     assert by_group.accuracy == by_track.accuracy
     width = [found.accuracy_interval.high - found.accuracy_interval.low for found in (by_group, by_track)]
@@ -87,9 +87,9 @@ def test_without_a_mistake_the_accuracy_has_wilsons_interval_over_groups_and_mac
 def test_macro_f1_has_an_interval_around_it_also_with_a_class_that_was_never_tested():
     random = np.random.default_rng(3)
     truth = random.integers(2, size=200)
-    said = np.where(random.random(200) < 0.8, truth, 1 - truth)
+    predicted = np.where(random.random(200) < 0.8, truth, 1 - truth)
 
-    found = intervals(truth, said, np.arange(200))
+    found = intervals(truth, predicted, np.arange(200))
 
     assert found.macro_f1_interval.low < found.macro_f1 < found.macro_f1_interval.high
     assert found.macro_f1_interval.high < 2 / 3

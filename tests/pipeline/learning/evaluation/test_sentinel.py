@@ -11,7 +11,7 @@ from pipeline.learning.study.trials import TrialSpec
 COLUMNS = 12
 
 
-def library_of(library, *, groups, tracks=1, rows=1, voice=0.0, told=True, classes=2, seed=0):
+def library_of(library, *, groups, tracks=1, rows=1, voice=0.0, grouped=True, classes=2, seed=0):
     """Fill a library: groups that have a voice of their own beside a little of their class; returns the manifest."""
     random = np.random.default_rng(seed)
     for group in range(groups):
@@ -21,11 +21,11 @@ def library_of(library, *, groups, tracks=1, rows=1, voice=0.0, told=True, class
         for track in range(tracks):
             values = own + random.standard_normal((rows, COLUMNS))
             name = f"{label}/{group:03}-{track}.wav"
-            library.add(name, f"class {label}", values, group=f"g{group}" if told else None)
+            library.add(name, f"class {label}", values, group=f"g{group}" if grouped else None)
     return library.manifest()
 
 
-def watched(library, manifest, *, family="svm", seed=0, **hyperparameters):
+def sentinel_of(library, manifest, *, family="svm", seed=0, **hyperparameters):
     spec = TrialSpec(
         run_id="run-1",
         index=0,
@@ -41,39 +41,39 @@ def watched(library, manifest, *, family="svm", seed=0, **hyperparameters):
 def test_rows_of_one_track_on_both_sides_are_seen_and_the_gap_is_named(library):
     manifest = library_of(library, groups=40, rows=8, voice=2.0)
 
-    told = watched(library, manifest)
+    sentinel = sentinel_of(library, manifest)
 
-    assert told.gap.gap > 0.15
-    assert told.gap.interval.low > 0.05
-    assert told.gap.gap == pytest.approx(told.random.accuracy - told.honest.accuracy)
-    assert told.random.interval.low < told.random.accuracy < told.random.interval.high
+    assert sentinel.gap.gap > 0.15
+    assert sentinel.gap.interval.low > 0.05
+    assert sentinel.gap.gap == pytest.approx(sentinel.random.accuracy - sentinel.honest.accuracy)
+    assert sentinel.random.interval.low < sentinel.random.accuracy < sentinel.random.interval.high
 
 
 def test_tracks_of_one_group_on_both_sides_are_seen(library):
     manifest = library_of(library, groups=40, tracks=6, voice=2.0)
 
-    assert watched(library, manifest).gap.interval.low > 0.05
+    assert sentinel_of(library, manifest).gap.interval.low > 0.05
 
 
 def test_without_a_leak_there_is_no_gap_beyond_chance(library):
     manifest = library_of(library, groups=160)
 
-    told = watched(library, manifest)
+    sentinel = sentinel_of(library, manifest)
 
-    assert told.gap.interval.low <= 0 <= told.gap.interval.high
-
-
-def test_groups_that_nobody_told_show_among_neighbours(library):
-    manifest = library_of(library, groups=24, tracks=10, voice=2.0, told=False)
-
-    told = watched(library, manifest)
-
-    assert told.units == 240
-    assert told.hidden.interval.low > 0.02
-    assert told.hidden.gap == pytest.approx(told.honest.accuracy - told.neighbours.accuracy)
+    assert sentinel.gap.interval.low <= 0 <= sentinel.gap.interval.high
 
 
-def test_every_parting_tests_the_same_rows_and_learns_from_equally_many(library, monkeypatch):
+def test_groups_without_a_name_show_among_neighbours(library):
+    manifest = library_of(library, groups=24, tracks=10, voice=2.0, grouped=False)
+
+    sentinel = sentinel_of(library, manifest)
+
+    assert sentinel.units == 240
+    assert sentinel.hidden.interval.low > 0.02
+    assert sentinel.hidden.gap == pytest.approx(sentinel.honest.accuracy - sentinel.neighbours.accuracy)
+
+
+def test_every_split_tests_the_same_rows_and_learns_from_equally_many(library, monkeypatch):
     learned = []
     from pipeline.learning.evaluation import sentinel
 
@@ -90,44 +90,44 @@ def test_every_parting_tests_the_same_rows_and_learns_from_equally_many(library,
     monkeypatch.setattr(sentinel, "model_family", Spy)
     manifest = library_of(library, groups=21, tracks=3, rows=5, voice=1.0)
 
-    told = watched(library, manifest)
+    sentinel = sentinel_of(library, manifest)
 
-    assert learned == [told.learned_from] * 12
-    assert told.tested == told.rows == 315
+    assert learned == [sentinel.learned_from] * 12
+    assert sentinel.tested == sentinel.rows == 315
 
 
 def test_a_large_library_is_sampled_by_whole_groups_of_every_class(library):
     manifest = library_of(library, groups=300, tracks=2, rows=30, classes=3)
 
-    told = watched(library, manifest, family="logistic", c=0.03)
+    sentinel = sentinel_of(library, manifest, family="logistic", c=0.03)
 
-    assert 2000 <= told.rows < 2100
-    assert told.tracks == 2 * told.units
-    assert told.untold == ()
+    assert 2000 <= sentinel.rows < 2100
+    assert sentinel.tracks == 2 * sentinel.units
+    assert sentinel.untold == ()
 
 
 def test_what_was_chosen_is_fitted_again_and_something_quick_stands_in_for_a_network(library):
     manifest = library_of(library, groups=12, rows=2)
 
-    chosen, network = (watched(library, manifest, family=family) for family in ("logistic", "dense_search"))
+    chosen, network = (sentinel_of(library, manifest, family=family) for family in ("logistic", "dense_search"))
 
     assert (chosen.family, chosen.is_winner) == ("logistic", True)
     assert (network.family, network.is_winner) == ("svm", False)
 
 
-def test_of_a_class_with_a_single_group_it_says_that_nothing_can_be_said(library):
+def test_of_a_class_with_a_single_group_it_says_that_nothing_is_known(library):
     manifest = library_of(library, groups=10, rows=6)
     library.add("lonely.wav", "lonely", np.zeros((6, COLUMNS)), group="alone")
     manifest = library.manifest()
 
-    told = watched(library, manifest)
+    sentinel = sentinel_of(library, manifest)
 
-    assert told.untold == ("lonely",)
-    assert told.tested == told.rows - 6
-    assert told.honest is not None
+    assert sentinel.untold == ("lonely",)
+    assert sentinel.tested == sentinel.rows - 6
+    assert sentinel.honest is not None
 
 
-def test_where_no_class_has_two_groups_neighbours_in_time_are_all_that_can_be_told(library):
+def test_where_no_class_has_two_groups_neighbours_in_time_are_all_that_can_be_compared(library):
     random = np.random.default_rng(0)
     for label in range(3):
         # A song that drifts: what is near in time is alike.
@@ -135,23 +135,23 @@ def test_where_no_class_has_two_groups_neighbours_in_time_are_all_that_can_be_to
         library.add(f"song {label}.wav", f"class {label}", drift + random.standard_normal((200, COLUMNS)))
     manifest = library.manifest()
 
-    told = watched(library, manifest)
+    sentinel = sentinel_of(library, manifest)
 
-    assert told.honest is told.gap is told.hidden is None
-    assert told.reason == "no class has two groups: nothing can be said of unseen ones"
-    assert told.untold == manifest.classes
-    assert told.random.accuracy >= told.neighbours.accuracy
+    assert sentinel.honest is sentinel.gap is sentinel.hidden is None
+    assert sentinel.reason == "no class has two groups: nothing can be said of unseen ones"
+    assert sentinel.untold == manifest.classes
+    assert sentinel.random.accuracy >= sentinel.neighbours.accuracy
 
 
-def test_matrices_are_told_by_their_columns_mean_and_deviation(library):
+def test_matrices_count_by_their_columns_mean_and_deviation(library):
     random = np.random.default_rng(0)
     for number in range(12):
         library.add(f"{number}.wav", "ab"[number % 2], random.normal(number % 2, 1, (3, 20, 4)))
 
-    told = watched(library, library.manifest())
+    sentinel = sentinel_of(library, library.manifest())
 
-    assert told.honest.accuracy > 0.9
-    assert not told.is_winner
+    assert sentinel.honest.accuracy > 0.9
+    assert not sentinel.is_winner
 
 
 def test_a_sentinel_that_cannot_be_fitted_says_why_and_harms_nothing(library, monkeypatch):
@@ -162,14 +162,14 @@ def test_a_sentinel_that_cannot_be_fitted_says_why_and_harms_nothing(library, mo
 
     monkeypatch.setattr(sentinel, "model_family", broken)
 
-    told = watched(library, library_of(library, groups=12))
+    sentinel = sentinel_of(library, library_of(library, groups=12))
 
-    assert told.random is told.honest is told.gap is None
-    assert told.reason == "svm could not be fitted (no svm today)"
+    assert sentinel.random is sentinel.honest is sentinel.gap is None
+    assert sentinel.reason == "svm could not be fitted (no svm today)"
 
 
 def test_it_says_the_same_for_the_same_seed(library):
     manifest = library_of(library, groups=12, rows=3)
 
-    assert watched(library, manifest, seed=5) == watched(library, manifest, seed=5)
-    assert watched(library, manifest, seed=5) != watched(library, manifest, seed=6)
+    assert sentinel_of(library, manifest, seed=5) == sentinel_of(library, manifest, seed=5)
+    assert sentinel_of(library, manifest, seed=5) != sentinel_of(library, manifest, seed=6)

@@ -60,14 +60,14 @@ def fitted(name, *, seed=0, data=None, validation="same", **changes):
 @pytest.mark.parametrize("name", model_names())
 def test_a_family_fits_and_its_model_says_the_same_after_saving_and_loading(name, tmp_path):
     fit, data = fitted(name)
-    said = fit.model.probabilities(data.x)
+    probabilities = fit.model.probabilities(data.x)
 
     fit.model.save(tmp_path)
     loaded = (load_classic if name in CLASSIC else load_network)(tmp_path)
 
-    assert said.shape == (len(data.x), CLASSES.get(name, 3))
-    np.testing.assert_allclose(said.sum(axis=1), 1, atol=1e-6)
-    np.testing.assert_allclose(loaded.probabilities(data.x), said, atol=1e-6)
+    assert probabilities.shape == (len(data.x), CLASSES.get(name, 3))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(loaded.probabilities(data.x), probabilities, atol=1e-6)
     assert fit.parameters > 0
     assert [path.suffix for path in tmp_path.iterdir()] == [".skops" if name in CLASSIC else ".keras"]
 
@@ -133,7 +133,7 @@ def test_early_stopping_keeps_the_best_epoch_and_says_which():
     assert len(fit.curves["val_loss"]) == fit.epochs + 2 < 40
 
 
-def test_without_validation_the_epochs_asked_for_are_trained():
+def test_without_validation_the_epochs_requested_are_trained():
     data = made((8,))
     fit = model_family("dense_mean").fit(
         data, None, classes=3, hyperparameters=defaults("dense_mean"), seed=0, epochs=2
@@ -181,9 +181,9 @@ def test_a_class_without_training_rows_gets_probability_zero():
     data = LabelledRows(x=data.x[data.y != 1], y=data.y[data.y != 1])
     fit, _ = fitted("svm", data=data)
 
-    said = fit.model.probabilities(data.x)
-    assert (said[:, 1] == 0).all()
-    assert (said.argmax(axis=1) == data.y).mean() > 0.95
+    probabilities = fit.model.probabilities(data.x)
+    assert (probabilities[:, 1] == 0).all()
+    assert (probabilities.argmax(axis=1) == data.y).mean() > 0.95
 
 
 def test_no_epochs_leave_a_network_as_it_was_drawn():
@@ -214,7 +214,7 @@ def test_many_steps_at_once_change_no_number():
     assert curves(1) == curves(64) == curves(4)
 
 
-def test_the_searched_network_reads_the_columns_it_is_told():
+def test_the_searched_network_reads_the_columns_it_is_given():
     fit, data = fitted("dense_search", columns="2 3 5")
     changed = data.x.copy()
     changed[:, [0, 1, 4, 6, 7]] = 1e6

@@ -19,11 +19,11 @@ def a_recipe(*choices, **search):
     return Recipe(name="made", title="Made", models=models, search=SearchPlan(**search))
 
 
-def drawn(recipe, seed=0):
+def proposed(recipe, seed=0):
     return propose_trials(recipe, run_id="run-1", seed=seed)
 
 
-def told(spec):
+def configuration(spec):
     return (spec.family, tuple(sorted(spec.hyperparameters.items())))
 
 
@@ -40,9 +40,9 @@ class Study:
         self.oracle: OracleState | None = None
         self.outcomes: list[TrialOutcome] = []
 
-    def ask(self, index, outcomes=None):
-        told = self.outcomes if outcomes is None else outcomes
-        proposal = propose(self.recipe, self.plan, self.oracle, told, index, run_id="run-1", seed=self.seed)
+    def request(self, index, outcomes=None):
+        reported = self.outcomes if outcomes is None else outcomes
+        proposal = propose(self.recipe, self.plan, self.oracle, reported, index, run_id="run-1", seed=self.seed)
         # As through the ledger.
         self.oracle = OracleState.from_wire(json.loads(json.dumps(proposal.state.to_wire())))
         assert self.oracle == proposal.state
@@ -56,7 +56,7 @@ class Study:
         """Run all trials one after the other; return the specs by index, None where there was none left."""
         specs = {}
         for index in self.plan.indices:
-            answer, specs[index] = self.ask(index)
+            answer, specs[index] = self.request(index)
             assert answer == ("proposed" if specs[index] else "exhausted")
             if specs[index] is not None:
                 self.end(specs[index])
@@ -65,21 +65,21 @@ class Study:
 
 def check_first_is_kept_and_told_once(study, *, then):
     """Check that the first trial keeps its configuration, and that whoever asks for trial `then` tells of it once."""
-    _, first = study.ask(0)
+    _, first = study.request(0)
     before = study.oracle
-    assert study.ask(0) == ("proposed", first)
+    assert study.request(0) == ("proposed", first)
     assert study.oracle == before
     study.end(first)
-    study.ask(then)
+    study.request(then)
     after = study.oracle
     assert after.reported == {0}
     assert after.version > before.version
-    assert study.ask(then, [ended(first, 0.9)])[0] == "proposed"
+    assert study.request(then, [ended(first, 0.9)])[0] == "proposed"
     assert study.oracle == after
 
 
 def test_trials_are_shared_out_in_turn_and_numbered():
-    trials = drawn(a_recipe({"family": "svm"}, {"family": "logistic"}, trials=5))
+    trials = proposed(a_recipe({"family": "svm"}, {"family": "logistic"}, trials=5))
 
     assert [trial.family for trial in trials] == ["svm", "logistic", "svm", "logistic", "svm"]
     assert [trial.index for trial in trials] == [0, 1, 2, 3, 4]
@@ -111,7 +111,7 @@ def test_a_model_without_more_configurations_leaves_its_share_to_the_others():
 def test_an_exhausted_study_has_fewer_trials():
     fixed = {"dropout": 0.3, "learning_rate": 1e-4, "epochs": 3}
 
-    trials = drawn(a_recipe({"family": "cnn_segments", "fixed": fixed}, trials=20))
+    trials = proposed(a_recipe({"family": "cnn_segments", "fixed": fixed}, trials=20))
 
     assert [trial.hyperparameters["l2"] for trial in trials] == [0.0, 0.001]
 
@@ -127,14 +127,14 @@ def test_a_space_with_nothing_to_search_gives_one_trial_and_a_note(strategy):
 
 
 def test_the_first_trial_of_a_model_is_its_default_and_none_repeats():
-    trials = drawn(a_recipe({"family": "dense_search"}, trials=12))
+    trials = proposed(a_recipe({"family": "dense_search"}, trials=12))
 
     assert trials[0].hyperparameters["layers"] == 2
-    assert len({told(trial) for trial in trials}) == 12
+    assert len({configuration(trial) for trial in trials}) == 12
 
 
-def test_only_the_units_of_layers_that_exist_are_told():
-    for trial in drawn(a_recipe({"family": "dense_search"}, trials=12)):
+def test_only_the_units_of_layers_that_exist_are_proposed():
+    for trial in proposed(a_recipe({"family": "dense_search"}, trials=12)):
         units = [name for name in trial.hyperparameters if name.startswith("units_")]
         assert len(units) == trial.hyperparameters["layers"]
         assert all(trial.hyperparameters[name] in range(2, 17, 2) for name in units)
@@ -143,37 +143,39 @@ def test_only_the_units_of_layers_that_exist_are_told():
 def test_equal_seeds_give_equal_trials_and_other_seeds_others():
     recipe = a_recipe({"family": "svm"}, {"family": "dense_search"}, trials=8)
 
-    assert drawn(recipe, seed=3) == drawn(recipe, seed=3)
-    assert [told(trial) for trial in drawn(recipe, seed=3)] != [told(trial) for trial in drawn(recipe, seed=4)]
+    assert proposed(recipe, seed=3) == proposed(recipe, seed=3)
+    assert [configuration(trial) for trial in proposed(recipe, seed=3)] != [
+        configuration(trial) for trial in proposed(recipe, seed=4)
+    ]
 
 
 def test_random_trials_are_the_same_whoever_asks_first():
     recipe = a_recipe({"family": "svm"}, trials=6)
     backwards = Study(recipe)
-    asked = {index: backwards.ask(index)[1] for index in (4, 1, 5, 0, 2, 3)}
+    specs = {index: backwards.request(index)[1] for index in (4, 1, 5, 0, 2, 3)}
 
-    assert [asked[index] for index in range(6)] == list(drawn(recipe))
+    assert [specs[index] for index in range(6)] == list(proposed(recipe))
 
 
 def test_trials_that_depend_on_outcomes_cannot_all_be_drawn_at_once():
     with pytest.raises(UsageError, match=r"search\.strategy bayesian chooses by outcomes"):
-        drawn(a_recipe({"family": "svm"}, trials=6, strategy="bayesian"))
+        proposed(a_recipe({"family": "svm"}, trials=6, strategy="bayesian"))
 
 
 @pytest.mark.parametrize("strategy", ["random", "bayesian", "hyperband"])
-def test_a_trial_keeps_its_configuration_and_an_outcome_is_told_once(strategy):
+def test_a_trial_keeps_its_configuration_and_an_outcome_is_reported_once(strategy):
     study = Study(a_recipe({"family": "dense_search", "fixed": {"epochs": 4}}, trials=6, strategy=strategy, factor=2))
     check_first_is_kept_and_told_once(study, then=1)
 
 
-def test_bayesian_search_climbs_from_what_it_was_told():
+def test_bayesian_search_climbs_from_the_outcomes_it_was_given():
     def hill(spec):
         return 1 - (spec.hyperparameters["gamma"] - 0.25) ** 2 - (spec.hyperparameters["c"] - 25) ** 2 / 1000
 
     study = Study(a_recipe({"family": "svm"}, trials=14, strategy="bayesian"), score=hill)
     specs = study.run()
 
-    assert len({told(spec) for spec in specs.values()}) == 14
+    assert len({configuration(spec) for spec in specs.values()}) == 14
     scores = [hill(spec) for spec in specs.values()]
     assert max(scores[6:]) > max(scores[:6])
     assert max(scores) > 0.97
@@ -182,12 +184,12 @@ def test_bayesian_search_climbs_from_what_it_was_told():
 def test_bayesian_search_guesses_what_runs_still_and_never_proposes_it_again():
     study = Study(a_recipe({"family": "cnn_segments"}, {"family": "svm"}, trials=14, strategy="bayesian"))
     pictures = study.plan.models[0].trials
-    specs = [study.ask(index)[1] for index in pictures[:3]]
+    specs = [study.request(index)[1] for index in pictures[:3]]
     for spec in specs:
         study.end(spec)
-    running = [study.ask(index)[1] for index in pictures[3:]]
+    running = [study.request(index)[1] for index in pictures[3:]]
 
-    assert len({told(spec) for spec in [*specs, *running]}) == 6
+    assert len({configuration(spec) for spec in [*specs, *running]}) == 6
 
 
 def test_hyperband_gives_few_epochs_to_many_and_more_to_the_best():
@@ -211,11 +213,11 @@ def test_hyperband_waits_for_trials_that_run_and_goes_on_when_they_have_ended():
     choice = {"family": "dense_search", "fixed": {"epochs": 2}}
     study = Study(a_recipe(choice, strategy="hyperband", factor=2))
     assert sweep_sizes(2, 2) == [[(2, 1), (1, 2)], [(2, 2)]]
-    running = [study.ask(index)[1] for index in range(4)]  # the second bracket need not wait
-    assert study.ask(4) == ("wait", None)
+    running = [study.request(index)[1] for index in range(4)]  # the second bracket need not wait
+    assert study.request(4) == ("wait", None)
     study.end(running[0])
     study.end(running[1])
-    answer, last = study.ask(4)
+    answer, last = study.request(4)
     assert answer == "proposed"
     assert last.origin["continues"] in (0, 1)
 
@@ -246,7 +248,7 @@ def test_a_sweep_is_as_large_as_keras_tuner_makes_it(epochs, factor):
 
 def test_fixed_values_are_in_every_trial_and_what_they_switch_off_is_gone():
     fixed = {"layers": 1, "units_1": 12, "epochs": 7, "dropout": 0.0, "l2": 0.0, "learning_rate": 0.001}
-    trials = drawn(a_recipe({"family": "dense_search", "fixed": fixed}, trials=3))
+    trials = proposed(a_recipe({"family": "dense_search", "fixed": fixed}, trials=3))
 
     assert [trial.hyperparameters for trial in trials] == [fixed | {"columns": "", "batch": 16, "patience": 2}]
 
@@ -292,9 +294,11 @@ def test_a_study_is_checked_planned_and_described_without_starting_tensorflow():
 
 def test_a_search_of_one_trial_is_the_first_of_a_longer_one_and_needs_no_keras_tuner():
     choices = [{"family": "svm"}, {"family": "forest"}, {"family": "dense_search"}, {"family": "cnn_logmel"}]
-    alone = drawn(a_recipe(*choices, trials=len(choices)))
-    longer = drawn(a_recipe(*choices, trials=2 * len(choices)))
-    assert [told(spec) for spec in alone] == [told(spec) for spec in longer if spec.index < len(choices)]
+    alone = proposed(a_recipe(*choices, trials=len(choices)))
+    longer = proposed(a_recipe(*choices, trials=2 * len(choices)))
+    assert [configuration(spec) for spec in alone] == [
+        configuration(spec) for spec in longer if spec.index < len(choices)
+    ]
     assert [spec.seed for spec in alone] == [spec.seed for spec in longer if spec.index < len(choices)]
 
     study = Study(a_recipe({"family": "svm"}, trials=1))

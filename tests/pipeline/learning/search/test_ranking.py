@@ -72,7 +72,7 @@ def test_the_speed_up_is_how_many_trials_were_worked_on_at_a_time():
     assert pace([], 2.0) is None
 
 
-def test_a_search_is_told_before_it_begins():
+def test_a_search_is_described_before_it_begins():
     recipe = Recipe(
         name="made",
         title="Made",
@@ -94,7 +94,7 @@ def test_a_search_is_told_before_it_begins():
     ]
 
 
-def test_an_old_runs_study_is_told_by_its_recipe():
+def test_an_old_runs_study_is_described_by_its_recipe():
     recipe = Recipe(
         name="made", title="Made", models=(ModelChoice(family="svm", features="mfcc_mean"),) * 2, search=SearchPlan()
     )

@@ -38,13 +38,13 @@ def test_keras_tuner_gets_the_space_that_is_described(name):
         assert [(c.name, tuple(c.values)) for c in hp.conditions] == [(c.name, c.values) for c in ours.conditions]
 
 
-def test_a_space_is_told_in_ranges_defaults_conditions_and_fixed_values():
-    told = {dimension.name: dimension for dimension in describe(space("dense_search", fixed={"epochs": 20}))}
+def test_a_space_is_described_in_ranges_defaults_conditions_and_fixed_values():
+    dimensions = {dimension.name: dimension for dimension in describe(space("dense_search", fixed={"epochs": 20}))}
 
-    assert told["layers"].values == "1 to 5, step 1"
-    assert told["units_3"].values == "2 to 16, step 2"
-    assert told["units_3"].when == "layers in 3, 4, 5"
-    assert (told["epochs"].values, told["epochs"].default) == ("20 (fixed)", 20)
+    assert dimensions["layers"].values == "1 to 5, step 1"
+    assert dimensions["units_3"].values == "2 to 16, step 2"
+    assert dimensions["units_3"].when == "layers in 3, 4, 5"
+    assert (dimensions["epochs"].values, dimensions["epochs"].default) == ("20 (fixed)", 20)
     assert describe(space("svm"))[0].values == "2 to 30, logarithmic"
 
 

@@ -63,7 +63,7 @@ def rows_of(name, samples, rate_hz=RATE_HZ):
 
 
 @pytest.fixture(scope="module")
-def heard():
+def features():
     """The rows of every sound and of every variant of the first two, by feature family."""
     names = ("frame_stats", "mfcc_mean", "mfcc_segments")
     sounds = {str(number): (sound(number), RATE_HZ) for number in range(SOUNDS)}
@@ -85,8 +85,8 @@ def named(manifest, found):
 
 
 @pytest.mark.parametrize("name", ["frame_stats", "mfcc_mean", "mfcc_segments"])
-def test_what_was_encoded_again_or_made_louder_is_found_and_nothing_else(library, heard, name):
-    manifest = stored(library, heard[name], name)
+def test_what_was_encoded_again_or_made_louder_is_found_and_nothing_else(library, features, name):
+    manifest = stored(library, features[name], name)
 
     found = near_duplicates(manifest, library.source)
 
@@ -98,14 +98,14 @@ def test_what_was_encoded_again_or_made_louder_is_found_and_nothing_else(library
 
 
 @pytest.mark.parametrize("name", ["frame_stats", "mfcc_mean", "mfcc_segments"])
-def test_different_sounds_are_never_taken_for_one(library, heard, name):
-    manifest = stored(library, heard[name], name, only=lambda which: "as" not in which)
+def test_different_sounds_are_never_taken_for_one(library, features, name):
+    manifest = stored(library, features[name], name, only=lambda which: "as" not in which)
 
     assert near_duplicates(manifest, library.source) == ()
 
 
-def test_what_sounds_the_same_is_kept_together_and_told(library, heard):
-    manifest = stored(library, heard["frame_stats"], "frame_stats")
+def test_what_sounds_the_same_is_kept_together_and_reported(library, features):
+    manifest = stored(library, features["frame_stats"], "frame_stats")
 
     for seed in range(5):
         split = make_split(manifest, SplitPlan(), seed=seed, source=library.source)
@@ -120,8 +120,8 @@ def test_what_sounds_the_same_is_kept_together_and_told(library, heard):
     assert "18 tracks sound like 2 recordings (near duplicates); kept together" in split.notes
 
 
-def test_copies_of_a_near_duplicate_belong_to_its_set(library, heard):
-    rows = heard["frame_stats"]
+def test_copies_of_a_near_duplicate_belong_to_its_set(library, features):
+    rows = features["frame_stats"]
     manifest = stored(library, rows, "frame_stats", only=lambda which: which in {"0", "0 as mp3", "5", "7", "9"})
     library.add("0 again.wav", "class 0", rows["0"], key="frame_stats-0", content="0.wav")
     manifest = build_manifest("run-1", library.scanned, library.source, manifest.families)
@@ -133,8 +133,8 @@ def test_copies_of_a_near_duplicate_belong_to_its_set(library, heard):
     assert named(manifest, [near]) == [["0 again.wav", "0 as mp3.wav", "0.wav"]]
 
 
-def test_the_search_can_be_switched_off(library, heard):
-    manifest = stored(library, heard["frame_stats"], "frame_stats")
+def test_the_search_can_be_switched_off(library, features):
+    manifest = stored(library, features["frame_stats"], "frame_stats")
 
     split = make_split(manifest, SplitPlan(near_duplicates=False), seed=0, source=library.source)
 
@@ -142,8 +142,8 @@ def test_the_search_can_be_switched_off(library, heard):
     assert split.groups == len(manifest.tracks)
 
 
-def test_a_class_that_sounds_the_same_from_end_to_end_is_split_all_the_same_and_that_is_told(library, heard):
-    rows = heard["frame_stats"]
+def test_a_class_that_sounds_the_same_from_end_to_end_is_split_all_the_same_and_that_is_reported(library, features):
+    rows = features["frame_stats"]
     manifest = stored(
         library, rows, "frame_stats", only=lambda which: which.startswith("0 as") or int(which.split()[0]) % 3
     )
@@ -152,17 +152,19 @@ def test_a_class_that_sounds_the_same_from_end_to_end_is_split_all_the_same_and_
     split = make_split(manifest, SplitPlan(), seed=0, source=library.source)
 
     assert [found.kept for found in split.duplicates] == [False, True]
-    (told,) = [note for note in split.notes if "not kept together" in note]
-    assert told.startswith(
+    (note,) = [note for note in split.notes if "not kept together" in note]
+    assert note.startswith(
         "8 tracks sound like one recording and were not kept together: a class would have had too few"
     )
 
 
-def test_a_set_that_stands_in_the_way_of_folds_is_given_up_and_told(library, heard):
+def test_a_set_that_stands_in_the_way_of_folds_is_given_up_and_reported(library, features):
     """All variants of one sound, one per fold: kept out of training, the class would have nothing to learn from."""
     for number, variant in enumerate(VARIANTS):
         for which, label in ((f"0 as {variant}", "a"), (str(number + 3), "b")):
-            library.add(f"{which}.wav", label, heard["frame_stats"][which], key="frame_stats-0", fold=str(number % 4))
+            library.add(
+                f"{which}.wav", label, features["frame_stats"][which], key="frame_stats-0", fold=str(number % 4)
+            )
     manifest = build_manifest("run-1", library.scanned, library.source, {"frame_stats": "frame_stats-0"})
 
     split = make_split(manifest, SplitPlan(), seed=0, source=library.source)
@@ -173,18 +175,18 @@ def test_a_set_that_stands_in_the_way_of_folds_is_given_up_and_told(library, hea
         make_split(manifest.replace(tracks=tuple(tied)), SplitPlan(), seed=0)
 
 
-def test_families_that_say_too_little_are_not_asked(library):
+def test_families_that_distinguish_too_little_are_not_read(library):
     for number in range(6):
         library.add(f"{number}.wav", "ab"[number % 2], np.full((4, 12), number), key="loudness-0")
     manifest = build_manifest("run-1", library.scanned, library.source, {"loudness": "loudness-0"})
-    library.source.asked.clear()
+    library.source.requested.clear()
 
     assert near_duplicates(manifest, library.source) == ()
-    assert library.source.asked == []
+    assert library.source.requested == []
 
 
-def test_tracks_without_rows_are_passed_over(library, heard):
-    manifest = stored(library, heard["mfcc_mean"] | {"30": np.zeros((0, 40))}, "mfcc_mean")
+def test_tracks_without_rows_are_passed_over(library, features):
+    manifest = stored(library, features["mfcc_mean"] | {"30": np.zeros((0, 40))}, "mfcc_mean")
 
     found = near_duplicates(manifest, library.source)
 

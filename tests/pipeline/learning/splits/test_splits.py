@@ -96,7 +96,7 @@ def test_a_grouped_split_keeps_the_shares_of_the_plan_in_every_class(manifest_of
     }
 
 
-def test_another_seed_gives_another_parting(manifest_of):
+def test_another_seed_gives_another_split(manifest_of):
     manifest = manifest_of([("ab"[number % 2], None, None, None) for number in range(40)])
 
     assert make_split(manifest, GROUPED, seed=1) == make_split(manifest, GROUPED, seed=1)
@@ -115,7 +115,7 @@ def test_groups_linked_by_a_copy_are_one_and_a_note_tells_of_the_copies(manifest
     assert split.notes == ("2 tracks are copies of 1 contents; copies were kept together",)
 
 
-def test_a_content_with_two_labels_is_told(manifest_of):
+def test_a_content_with_two_labels_is_reported(manifest_of):
     rows = [("ab"[number % 2], None, None, None) for number in range(12)]
     rows[0] = ("a", None, None, "torn")
     rows[1] = ("b", None, None, "torn")

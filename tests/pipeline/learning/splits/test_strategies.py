@@ -154,7 +154,7 @@ def test_a_group_of_the_testing_folds_is_kept_out_of_training(manifest_of):
     )
 
 
-def test_folds_that_neither_train_nor_test_are_told(manifest_of):
+def test_folds_that_neither_train_nor_test_are_reported(manifest_of):
     split = make_split(ten_folds(manifest_of), SplitPlan(train_folds=(1, 2, 3), test_folds=(9,)), seed=0)
 
     assert split.notes == ("in neither training nor test, as the recipe says: fold 4, 5, 6, 7, 8, 10",)
@@ -167,7 +167,7 @@ def test_a_label_that_is_only_in_the_test_is_refused_naming_it(manifest_of):
         make_split(manifest, SplitPlan(test_folds=(9, 10)), seed=0)
 
 
-def test_a_label_that_is_only_in_training_is_told(manifest_of):
+def test_a_label_that_is_only_in_training_is_reported(manifest_of):
     manifest = ten_folds(manifest_of, _0=("old", None, "1", None), _5=("old", None, "2", None))
 
     notes = make_split(manifest, SplitPlan(test_folds=(9, 10)), seed=0).notes
@@ -208,7 +208,7 @@ def test_rows_are_dealt_out_by_the_shares_and_stand_for_themselves(blobs):
     assert row_view(recipe, manifest, split, library.source)[:2] == (listed, dealt)
 
 
-def test_a_parting_of_rows_says_that_segments_of_a_track_stand_on_both_sides(blobs):
+def test_a_split_of_rows_says_that_segments_of_a_track_stand_on_both_sides(blobs):
     manifest = blobs(6).manifest()
 
     split = make_split(manifest, SplitPlan(strategy="rows"), seed=0)
@@ -237,9 +237,9 @@ def test_rows_of_tracks_that_have_one_are_counted_on_their_sides_and_tear_no_tra
     listed, dealt, _ = row_view(recipe, manifest, make_split(manifest, recipe.split, seed=0), library.source)
 
     (part,) = dealt.partitions
-    told = row_sides(listed, dealt)
-    assert (told.train, told.validation, told.test) == (len(part.train), len(part.validation), len(part.test))
-    assert told.torn == 0
+    sides = row_sides(listed, dealt)
+    assert (sides.train, sides.validation, sides.test) == (len(part.train), len(part.validation), len(part.test))
+    assert sides.torn == 0
 
 
 def test_every_other_split_is_left_as_it_is(blobs):
@@ -250,12 +250,12 @@ def test_every_other_split_is_left_as_it_is(blobs):
     assert row_view(rows_recipe(), manifest, split, library.source) == (manifest, split, library.source)
 
 
-def test_copies_under_a_parting_of_rows_are_told_as_torn(manifest_of):
+def test_copies_under_a_split_of_rows_are_reported_as_torn(manifest_of):
     rows = [("ab"[number % 2], None, None, "same" if number < 3 else None) for number in range(12)]
 
     split = make_split(manifest_of(rows), SplitPlan(strategy="rows"), seed=0)
 
-    assert [found.kept for found in split.duplicates] == [False]
+    assert [duplicates.kept for duplicates in split.duplicates] == [False]
     assert any("3 tracks are copies of 1 contents; their rows lie on several sides" in note for note in split.notes)
 
 

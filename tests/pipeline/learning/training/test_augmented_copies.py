@@ -56,12 +56,12 @@ def test_without_a_plan_stored_copies_are_passed_over(blobs):
     assert not any(track.copies for track in library.manifest().tracks)
 
 
-def test_rows_of_copies_come_only_when_asked_for(blobs):
+def test_rows_of_copies_come_only_when_requested(blobs):
     library = blobs(12)
     manifest, contents = with_copies(library)
-    library.source.asked.clear()
+    library.source.requested.clear()
     rows = load_rows(manifest, "frame_stats", library.source, [0, 1, 2], copies_of=[1])
-    assert contents & set(library.source.asked) == {copy.content_hash for copy in manifest.tracks[1].copies}
+    assert contents & set(library.source.requested) == {copy.content_hash for copy in manifest.tracks[1].copies}
     assert rows.select([0, 1, 2]).owner.tolist() == [0, 0, 1, 1, 2, 2]
     assert not rows.select([0, 1, 2]).is_copy.any()
     taught = rows.select([1], copies=True)
@@ -101,12 +101,12 @@ def test_no_copy_ever_leaves_its_originals_side_and_none_is_ever_tested(
     except UsageError:
         assume(False)
         raise
-    seen = _spy(monkeypatch)
+    inputs = _spy(monkeypatch)
     spec = TrialSpec(run_id="run-1", index=0, family="spied", features="frame_stats", hyperparameters={}, seed=1)
-    library.source.asked.clear()
+    library.source.requested.clear()
     outcome = run_trial(spec, recipe("svm"), manifest, split, library.source)
     assert outcome.state == "completed", outcome.reason
-    for part, (train, validation, predicted) in zip(split.partitions, seen, strict=True):
+    for part, (train, validation, predicted) in zip(split.partitions, inputs, strict=True):
         assert len(train) == sum(1 + len(manifest.tracks[position].copies) for position in part.train)
         assert (validation[:, 0] == OF_ORIGINALS).all()
         assert (predicted[:, 0] == OF_ORIGINALS).all()
@@ -119,7 +119,7 @@ def test_no_copy_ever_leaves_its_originals_side_and_none_is_ever_tested(
     if len(split.partitions) == 1:
         untaught = (*split.partitions[0].test, *split.partitions[0].validation)
         hidden = {copy.content_hash for position in untaught for copy in manifest.tracks[position].copies}
-        assert not hidden & set(library.source.asked)
+        assert not hidden & set(library.source.requested)
 
 
 def _spy(monkeypatch):
@@ -127,7 +127,7 @@ def _spy(monkeypatch):
     from pipeline.learning.models import Fit
     from pipeline.learning.training import fit as training_fit
 
-    seen = []
+    inputs = []
 
     class Model:
         def __init__(self, entry, classes):
@@ -139,11 +139,11 @@ def _spy(monkeypatch):
 
     class Family:
         def fit(self, train, validation, *, classes, **_):
-            seen.append(entry := [train.x, validation.x])
+            inputs.append(entry := [train.x, validation.x])
             return Fit(model=Model(entry, classes))
 
     monkeypatch.setattr(training_fit, "model_family", lambda _: Family())
-    return seen
+    return inputs
 
 
 @pytest.mark.parametrize("folds", [0, 3])
@@ -155,7 +155,7 @@ def test_a_study_with_copies_tests_every_original_once(blobs, recipe, tmp_path, 
     split = make_split(manifest, made.split, seed=1)
     [spec] = propose_trials(made, run_id="run-1", seed=1)
     outcome = run_trial(spec, made, manifest, split, library.source)
-    library.source.asked.clear()
+    library.source.requested.clear()
     report = finish_study(made, manifest, split, [outcome], library.source, tmp_path, created="now", seed=1)
     tested = [prediction.track_id for prediction in report.predictions]
     assert len(tested) == len(set(tested)) == sum(len(part.test) for part in split.partitions)
@@ -164,7 +164,7 @@ def test_a_study_with_copies_tests_every_original_once(blobs, recipe, tmp_path, 
         hidden = {
             copy.content_hash for position in split.partitions[0].test for copy in manifest.tracks[position].copies
         }
-        assert contents & set(library.source.asked) == contents - hidden
+        assert contents & set(library.source.requested) == contents - hidden
 
 
 def test_altered_rows_are_a_trials_own_and_recorded(blobs, recipe):

@@ -88,7 +88,7 @@ def test_whatever_a_model_raises_is_its_trials_failure(error, reason):
     assert len(outcome.reason) <= 500
 
 
-def test_tensorflows_own_lack_of_memory_is_told_in_the_same_words():
+def test_tensorflows_own_lack_of_memory_is_reported_in_the_same_words():
     class ResourceExhaustedError(Exception):
         pass
 

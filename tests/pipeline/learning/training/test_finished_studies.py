@@ -27,7 +27,7 @@ def study(recipe, tmp_path):
         made = made.replace(answer=answer or AnswerPlan(), training=training or TrainingPlan())
         manifest = library.manifest()
         split = make_split(manifest, made.split, seed=seed, source=library.source)
-        library.source.asked.clear()
+        library.source.requested.clear()
         specs = propose_trials(made, run_id="run-1", seed=seed)
         outcomes = [run_trial(spec, made, manifest, split, library.source) for spec in specs]
         report = finish_study(
@@ -139,9 +139,9 @@ def test_the_delivered_classifier_is_calibrated_as_the_report_says(blobs, study,
     rows = [
         library.source.stored[KEY, ran.manifest.tracks[p].content_hash].values for p in ran.split.partitions[0].test
     ]
-    said = classifier.probabilities({KEY: rows})
-    np.testing.assert_allclose(said, [p.probabilities for p in ran.report.predictions], atol=1e-6)
-    assert classifier.unsure(said).tolist() == [p.unsure for p in ran.report.predictions]
+    probabilities = classifier.probabilities({KEY: rows})
+    np.testing.assert_allclose(probabilities, [p.probabilities for p in ran.report.predictions], atol=1e-6)
+    assert classifier.unsure(probabilities).tolist() == [p.unsure for p in ran.report.predictions]
     answered = [p for p in ran.report.predictions if not p.unsure]
     assert (calibration.answered, calibration.n) == (len(answered), ran.report.test.n)
     assert calibration.right == sum(p.label == p.truth for p in answered)
@@ -171,7 +171,7 @@ def test_folds_are_calibrated_by_their_own_validation_alone(blobs, study):
     """What a fold's test tracks are worth to other folds' validation has no say in how they are read."""
     library = blobs(48, folds=4, apart=1.0)
     ran = study(library)
-    told = ran.report.calibration.per_partition
+    rules = ran.report.calibration.per_partition
 
     poisoned = blobs(48, folds=4, apart=1.0)
     for track in poisoned.scanned:
@@ -180,8 +180,8 @@ def test_folds_are_calibrated_by_their_own_validation_alone(blobs, study):
             poisoned.source.stored[KEY, content].values[:] *= -3
     again = study(poisoned).report.calibration.per_partition
 
-    assert again["1"] == told["1"]
-    assert again["4"] != told["4"]
+    assert again["1"] == rules["1"]
+    assert again["4"] != rules["4"]
 
 
 def test_the_sentinel_runs_after_the_choice_and_changes_no_other_number(blobs, study, monkeypatch):

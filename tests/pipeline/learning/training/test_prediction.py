@@ -51,7 +51,7 @@ def test_a_track_is_the_mean_of_its_rows_and_a_segment_is_a_row():
     np.testing.assert_allclose(over_time[0].probabilities[:, 0], [0.9, 0.5], atol=1e-6)
 
 
-def test_tracks_alone_and_with_segments_are_told_the_same():
+def test_tracks_alone_and_with_segments_are_reported_the_same():
     random = np.random.default_rng(1)
     x = [rows(*random.random(count)) for count in (3, 0, 5, 1)]
     y = [rows(*random.random(count)) for count in (1, 1, 0, 1)]
@@ -98,31 +98,42 @@ def test_a_temperature_changes_how_sure_it_is_and_not_of_what():
     np.testing.assert_allclose(cold.sum(axis=1), 1)
 
 
-def test_below_the_threshold_and_without_anything_heard_the_answer_is_unsure():
+def test_below_the_threshold_and_without_a_usable_row_the_answer_is_unsure():
     made = classifier("x", answering=AnswerRule(threshold=0.6))
     whole, usable, over_time = made.predict({"x": [rows(0.55), rows(0.65), rows()]})
-    said = [track_prediction(made, "p", whole[n], over_time[n], usable=bool(usable[n])) for n in range(3)]
-    assert [each.unsure for each in said] == [True, False, True]
-    assert [each.label for each in said] == ["a", "a", "a"]
+    predictions = [track_prediction(made, "p", whole[n], over_time[n], usable=bool(usable[n])) for n in range(3)]
+    assert [each.unsure for each in predictions] == [True, False, True]
+    assert [each.label for each in predictions] == ["a", "a", "a"]
 
 
-def test_only_so_many_classes_are_told_as_asked_the_most_probable_first():
+def test_only_so_many_classes_are_reported_as_requested_the_most_probable_first():
     made = classifier("x")
     whole, _, over_time = made.predict({"x": [rows(0.2)]})
     assert list(track_prediction(made, "p", whole[0], over_time[0], usable=True).probabilities) == ["b", "a"]
     assert list(track_prediction(made, "p", whole[0], over_time[0], usable=True, top=1).probabilities) == ["b"]
 
 
-def said(label, truth, **more) -> TrackPrediction:
+def prediction(label, truth, **more) -> TrackPrediction:
     return TrackPrediction(path="p", label=label, truth=truth, **more)
 
 
 def test_scores_leave_out_what_the_model_learned_from_and_count_unknown_labels_as_wrong():
     scoring = ScoreCounter(("a", "b"))
     assert scoring.scores() is None
-    scoring.add([said("a", "a"), said("b", "a", unsure=True), said("a", "c"), said("a", "c"), said("b", None)])
     scoring.add(
-        [said("a", "b", learned=True), TrackPrediction(path="p", truth="a", failure=Failure(kind="empty", reason=""))]
+        [
+            prediction("a", "a"),
+            prediction("b", "a", unsure=True),
+            prediction("a", "c"),
+            prediction("a", "c"),
+            prediction("b", None),
+        ]
+    )
+    scoring.add(
+        [
+            prediction("a", "b", learned=True),
+            TrackPrediction(path="p", truth="a", failure=Failure(kind="empty", reason="")),
+        ]
     )
     found = scoring.scores()
     assert (found.scores.n, found.scores.accuracy, found.unsure, found.learned) == (4, 0.25, 1, 1)

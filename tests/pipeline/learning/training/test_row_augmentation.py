@@ -45,7 +45,7 @@ def test_the_rows_handed_in_are_not_changed(pictures):
     np.testing.assert_array_equal(pictures.x, before)
 
 
-def test_noise_has_the_deviation_told_in_each_columns_own_measure(pictures):
+def test_noise_has_the_deviation_given_in_each_columns_own_measure(pictures):
     scaled = LabelledRows(x=pictures.x * np.logspace(-2, 3, 12, dtype=np.float32), y=pictures.y)
     noise = augment_rows(scaled, RowAugmentation(noise_sd=0.25), seed=1).x[40:] - scaled.x
     share = noise.std(axis=(0, 1)) / scaled.x.std(axis=(0, 1))
@@ -67,7 +67,7 @@ def test_gain_moves_a_row_along_its_line_through_the_mean(vectors):
         (RowAugmentation(column_masks=1, column_share=0.5), 1, 6),
     ],
 )
-def test_a_mask_is_one_band_of_means_no_wider_than_told(pictures, plan, axis, widest):
+def test_a_mask_is_one_band_of_means_no_wider_than_given(pictures, plan, axis, widest):
     out = augment_rows(pictures, plan, seed=1).x[40:]
     mean = pictures.x.mean(axis=(0, 1))
     widths = []

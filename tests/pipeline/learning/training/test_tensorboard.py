@@ -27,21 +27,21 @@ def events(folder):
 
 def scalars(folder):
     """Return (tag, step, value) of a folder's files."""
-    found = [(value.tag, event.step, value.simple_value) for event in events(folder) for value in event.summary.value]
-    return [(tag, step, pytest.approx(value, rel=1e-6)) for tag, step, value in found if not tag.startswith("_")]
+    rows = [(value.tag, event.step, value.simple_value) for event in events(folder) for value in event.summary.value]
+    return [(tag, step, pytest.approx(value, rel=1e-6)) for tag, step, value in rows if not tag.startswith("_")]
 
 
 def hyperparameters(folder):
     """Return what TensorBoard's HParams page shows of a folder."""
     from tensorboard.plugins.hparams import metadata
 
-    [told] = [
+    [session] = [
         metadata.parse_session_start_info_plugin_data(value.metadata.plugin_data.content)
         for event in events(folder)
         for value in event.summary.value
         if value.tag == metadata.SESSION_START_INFO_TAG
     ]
-    return {name: getattr(value, value.WhichOneof("kind")) for name, value in told.hparams.items()}
+    return {name: getattr(value, value.WhichOneof("kind")) for name, value in session.hparams.items()}
 
 
 def test_epochs_are_there_as_they_end_training_and_validation_apart(tmp_path):
@@ -96,11 +96,11 @@ def test_every_trial_has_logs_also_of_a_model_without_epochs(blobs, recipe, tmp_
     assert scalars(tmp_path) == [("validation_accuracy", 0, outcome.objective)]
     curves = outcome.fits[0].curves
     for side, prefix in (("train", ""), ("validation", "val_")):
-        told = [row for row in scalars(tmp_path / "execution-0" / "holdout" / side) if row[0] == "epoch_loss"]
-        assert told == [("epoch_loss", step, value) for step, value in enumerate(curves.get(f"{prefix}loss", ()))]
+        session = [row for row in scalars(tmp_path / "execution-0" / "holdout" / side) if row[0] == "epoch_loss"]
+        assert session == [("epoch_loss", step, value) for step, value in enumerate(curves.get(f"{prefix}loss", ()))]
 
 
-def test_logs_that_cannot_be_written_are_said_once_and_cost_no_trial(tmp_path, caplog):
+def test_logs_that_cannot_be_written_are_reported_once_and_cost_no_trial(tmp_path, caplog):
     (tmp_path / "taken").write_text("a file where a folder should be", "utf-8")
     file = EventFile(tmp_path / "taken")
     for step in range(3):

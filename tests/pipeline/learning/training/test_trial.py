@@ -24,7 +24,7 @@ class Study:
         self.manifest = library.manifest()
         self.split = make_split(self.manifest, recipe.split, seed=seed)
         self.trials = propose_trials(recipe, run_id="run-1", seed=seed)
-        self.source.asked.clear()
+        self.source.requested.clear()
 
     def run(self, spec):
         return run_trial(spec, self.recipe, self.manifest, self.split, self.source)
@@ -33,8 +33,8 @@ class Study:
         return [self.run(spec) for spec in self.trials]
 
     def finish(self, outcomes, folder, **more):
-        told = {"created": "2026-01-01T00:00:00+00:00", "seed": self.seed} | more
-        return finish_study(self.recipe, self.manifest, self.split, outcomes, self.source, folder, **told)
+        options = {"created": "2026-01-01T00:00:00+00:00", "seed": self.seed} | more
+        return finish_study(self.recipe, self.manifest, self.split, outcomes, self.source, folder, **options)
 
 
 def without_times(value):
@@ -60,7 +60,7 @@ def test_a_trial_never_asks_for_the_rows_of_test_tracks(blobs, recipe):
     study.outcomes()
 
     assert tested
-    assert tested.isdisjoint(study.source.asked)
+    assert tested.isdisjoint(study.source.requested)
 
 
 def test_rows_of_a_tested_fold_change_nothing_in_what_was_chosen_for_it(blobs, recipe):
@@ -100,7 +100,7 @@ def test_a_store_that_does_not_answer_is_no_failed_trial(blobs, recipe):
         study.run(study.trials[0])
 
 
-def test_when_every_trial_failed_the_first_reason_is_told(blobs, recipe, tmp_path):
+def test_when_every_trial_failed_the_first_reason_is_reported(blobs, recipe, tmp_path):
     study = Study(blobs(), recipe("cnn_segments"))
 
     with pytest.raises(UsageError, match="every trial failed; the first: ValueError: cnn_segments needs"):
@@ -226,13 +226,13 @@ def test_a_track_without_rows_is_tested_with_the_class_shares(blobs, recipe, tmp
     assert load_model(tmp_path).probabilities({KEY: everything}) == pytest.approx(np.tile([13, 12, 12], (2, 1)) / 37)
 
 
-def test_progress_is_told_step_by_step(blobs, recipe, tmp_path):
+def test_progress_is_reported_step_by_step(blobs, recipe, tmp_path):
     study = Study(blobs(folds=3), recipe("logistic"))
-    told = []
+    options = []
 
-    study.finish(study.outcomes(), tmp_path, progress=lambda done, total, text: told.append((done, total, text)))
+    study.finish(study.outcomes(), tmp_path, progress=lambda done, total, text: options.append((done, total, text)))
 
-    assert told == [
+    assert options == [
         (1, 4, "tested: 1"),
         (2, 4, "tested: 2"),
         (3, 4, "tested: 3"),

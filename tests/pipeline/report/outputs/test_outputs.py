@@ -47,7 +47,7 @@ def studied(library, recipe, folder, **changes) -> Study:
     evaluation = finish_study(
         recipe, manifest, split, outcomes, library.source, model, created="2026-01-01T00:00:00+00:00", seed=1
     )
-    told = {
+    result = {
         "recipe": recipe,
         "manifest": manifest,
         "split": split,
@@ -58,7 +58,7 @@ def studied(library, recipe, folder, **changes) -> Study:
         "folder": folder / "outputs",
         "decode": decode,
     }
-    return Study(**(told | changes))
+    return Study(**(result | changes))
 
 
 def charts(section):
@@ -94,15 +94,15 @@ def searched(blobs, recipe, tmp_path_factory, _shared) -> Study:
 
 
 @pytest.fixture
-def measured(searched, _shared) -> Measurements:
+def measurements(searched, _shared) -> Measurements:
     return _shared["searched"][1]
 
 
 @pytest.fixture
-def shown(searched, measured, _shared):
-    if "shown" not in _shared:
-        _shared["shown"] = {section.anchor: section for section in sections(searched, measured)}
-    return _shared["shown"]
+def by_anchor(searched, measurements, _shared):
+    if "sections" not in _shared:
+        _shared["sections"] = {section.anchor: section for section in sections(searched, measurements)}
+    return _shared["sections"]
 
 
 def test_every_output_that_a_recipe_may_name_is_there():
@@ -112,104 +112,104 @@ def test_every_output_that_a_recipe_may_name_is_there():
 def test_the_scores_of_rows_are_scikit_learns():
     random = np.random.default_rng(0)
     truth = random.integers(0, 3, 200)
-    said = random.dirichlet([1, 1, 1], 200)
-    said[np.arange(200), truth] += 0.3
-    said /= said.sum(axis=1, keepdims=True)
+    probabilities = random.dirichlet([1, 1, 1], 200)
+    probabilities[np.arange(200), truth] += 0.3
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
 
-    told = side_scores(said, truth, ("a", "b", "c"), penalty=0.25)
+    result = side_scores(probabilities, truth, ("a", "b", "c"), penalty=0.25)
 
-    label = said.argmax(axis=1)
+    label = probabilities.argmax(axis=1)
     weighted = precision_recall_fscore_support(truth, label, average="weighted")[:3]
-    np.testing.assert_allclose((told.precision, told.recall, told.f1), weighted, rtol=1e-9)
+    np.testing.assert_allclose((result.precision, result.recall, result.f1), weighted, rtol=1e-9)
     for number, scores in enumerate(precision_recall_fscore_support(truth, label)[2]):
-        assert told.per_class["abc"[number]].f1 == pytest.approx(scores)
-    assert told.cross_entropy == pytest.approx(log_loss(truth, said))
-    assert told.cost == pytest.approx(told.cross_entropy + 0.25)
-    assert told.accuracy == told.diagonal == pytest.approx((label == truth).mean())
+        assert result.per_class["abc"[number]].f1 == pytest.approx(scores)
+    assert result.cross_entropy == pytest.approx(log_loss(truth, probabilities))
+    assert result.cost == pytest.approx(result.cross_entropy + 0.25)
+    assert result.accuracy == result.diagonal == pytest.approx((label == truth).mean())
 
 
-def test_scores_of_a_class_that_is_never_there_or_never_said_are_zero():
-    told = side_scores(np.array([[0.9, 0.1, 0.0]]), np.array([0]), ("a", "b", "c"))
+def test_scores_of_a_class_that_is_never_there_or_never_predicted_are_zero():
+    result = side_scores(np.array([[0.9, 0.1, 0.0]]), np.array([0]), ("a", "b", "c"))
 
-    assert (told.per_class["b"].precision, told.per_class["b"].recall, told.per_class["c"].f1) == (0, 0, 0)
-    assert told.accuracy == 1
+    assert (result.per_class["b"].precision, result.per_class["b"].recall, result.per_class["c"].f1) == (0, 0, 0)
+    assert result.accuracy == 1
 
 
-def test_each_side_is_scored_on_its_own_rows(searched, measured):
+def test_each_side_is_scored_on_its_own_rows(searched, measurements):
     part = searched.split.partitions[0]
 
-    assert list(measured.sides) == ["training", "validation", "test"]
-    for scores, tracks in zip(measured.sides.values(), (part.train, part.validation, part.test), strict=True):
+    assert list(measurements.sides) == ["training", "validation", "test"]
+    for scores, tracks in zip(measurements.sides.values(), (part.train, part.validation, part.test), strict=True):
         assert scores.rows == 3 * len(tracks) == sum(map(sum, scores.confusion))
         assert scores.accuracy == pytest.approx(scores.diagonal)
     penalty = penalty_of(searched.trained)
     assert penalty > 0
-    assert measured.sides["test"].cost == pytest.approx(measured.sides["test"].cross_entropy + penalty)
+    assert measurements.sides["test"].cost == pytest.approx(measurements.sides["test"].cross_entropy + penalty)
 
 
-def test_the_winner_is_trained_again_from_other_weights_and_saved(searched, measured):
+def test_the_winner_is_trained_again_from_other_weights_and_saved(searched, measurements):
     again = load_network(searched.folder / "retrained")
     rows = searched.rows.select(searched.sides["test"])
 
-    assert set(measured.retrained) == set(measured.sides)
+    assert set(measurements.retrained) == set(measurements.sides)
     assert again.network.count_params() == searched.trained.network.count_params()
     assert not np.allclose(again.probabilities(rows.x), searched.trained.probabilities(rows.x))
     right = again.probabilities(rows.x).argmax(axis=1) == rows.labels(searched.manifest)
-    assert measured.retrained["test"].accuracy == pytest.approx(right.mean())
+    assert measurements.retrained["test"].accuracy == pytest.approx(right.mean())
 
 
-def test_before_training_the_network_knows_nothing(measured):
-    assert measured.untrained["test"].accuracy < measured.sides["test"].accuracy
-    assert measured.untrained["test"].cross_entropy > measured.sides["test"].cross_entropy
+def test_before_training_the_network_knows_nothing(measurements):
+    assert measurements.untrained["test"].accuracy < measurements.sides["test"].accuracy
+    assert measurements.untrained["test"].cross_entropy > measurements.sides["test"].cross_entropy
 
 
-def test_the_outputs_of_some_rows_of_the_test_are_kept_with_their_truth(searched, measured):
-    assert len(measured.softmax) == len(measured.softmax_truth) == min(100, measured.sides["test"].rows)
-    np.testing.assert_allclose(np.sum(measured.softmax, axis=1), 1, atol=1e-5)
+def test_the_outputs_of_some_rows_of_the_test_are_kept_with_their_truth(searched, measurements):
+    assert len(measurements.softmax) == len(measurements.softmax_truth) == min(100, measurements.sides["test"].rows)
+    np.testing.assert_allclose(np.sum(measurements.softmax, axis=1), 1, atol=1e-5)
 
 
-def test_the_sections_come_in_the_recipes_order(searched, shown):
-    assert list(shown) == [name.replace("_", "-") for name in searched.recipe.outputs]
+def test_the_sections_come_in_the_recipes_order(searched, by_anchor):
+    assert list(by_anchor) == [name.replace("_", "-") for name in searched.recipe.outputs]
 
 
-def test_shares_and_columns_are_those_of_all_rows(shown):
-    assert shown["label-shares"].words[0].startswith("Rows of frame_stats: an array of 180 x 6.")
-    assert table(shown["label-shares"], "Share") == tuple((f"class {n}", "20", "60", "33.3%") for n in range(3))
-    assert len(charts(shown["columns"])) == 2
+def test_shares_and_columns_are_those_of_all_rows(by_anchor):
+    assert by_anchor["label-shares"].words[0].startswith("Rows of frame_stats: an array of 180 x 6.")
+    assert table(by_anchor["label-shares"], "Share") == tuple((f"class {n}", "20", "60", "33.3%") for n in range(3))
+    assert len(charts(by_anchor["columns"])) == 2
 
 
-def test_the_tables_of_the_sides_say_what_was_measured(shown, measured):
-    test = measured.sides["test"]
+def test_the_tables_of_the_sides_say_what_was_measured(by_anchor, measurements):
+    test = measurements.sides["test"]
 
-    assert table(shown["sides"], "Scores on the rows")[2][:4] == (
+    assert table(by_anchor["sides"], "Scores on the rows")[2][:4] == (
         "test", f"{test.cost:.4f}", f"{test.cross_entropy:.4f}", f"{test.accuracy:.1%}",
     )  # fmt: skip
-    assert table(shown["sides"], "Scores of each class")[-1][0] == "weighted mean"
-    assert len(charts(shown["sides"])) == 3
-    assert len(charts(shown["softmax"])) == 1
-    assert table(shown["retrained"], "The winner")[2][3] == f"{measured.retrained['test'].accuracy:.1%}"
-    assert table(shown["untrained"], "Accuracy")[2][1] == f"{measured.untrained['test'].accuracy:.1%}"
+    assert table(by_anchor["sides"], "Scores of each class")[-1][0] == "weighted mean"
+    assert len(charts(by_anchor["sides"])) == 3
+    assert len(charts(by_anchor["softmax"])) == 1
+    assert table(by_anchor["retrained"], "The winner")[2][3] == f"{measurements.retrained['test'].accuracy:.1%}"
+    assert table(by_anchor["untrained"], "Accuracy")[2][1] == f"{measurements.untrained['test'].accuracy:.1%}"
 
 
-def test_the_network_is_drawn_with_every_layer_and_parameter(searched, shown):
+def test_the_network_is_drawn_with_every_layer_and_parameter(searched, by_anchor):
     total = searched.trained.network.count_params()
 
-    assert f"{total:,} parameters" in shown["layers"].words[0]
-    assert len(charts(shown["layers"])) == 1
-    rows = table(shown["layers"], "Summary")
+    assert f"{total:,} parameters" in by_anchor["layers"].words[0]
+    assert len(charts(by_anchor["layers"])) == 1
+    rows = table(by_anchor["layers"], "Summary")
     assert sum(int(row[3].replace(",", "")) for row in rows) == total
-    (listing,) = [block for block in shown["weights"].blocks if isinstance(block, Listing)]
+    (listing,) = [block for block in by_anchor["weights"].blocks if isinstance(block, Listing)]
     assert listing.text.count("kernel") == 2
 
 
-def test_what_was_measured_survives_its_wire_form(measured):
-    assert Measurements.from_wire(measured.to_wire()) == measured
+def test_what_was_measured_survives_its_wire_form(measurements):
+    assert Measurements.from_wire(measurements.to_wire()) == measurements
 
 
-def test_trouble_is_told_and_nothing_is_drawn(searched):
-    (told,) = sections(searched, Measurements(run_id="run-1", trouble="the loss became nan"))
+def test_trouble_is_reported_and_nothing_is_drawn(searched):
+    (result,) = sections(searched, Measurements(run_id="run-1", trouble="the loss became nan"))
 
-    assert told.words == ("Could not be made: the loss became nan.",)
+    assert result.words == ("Could not be made: the loss became nan.",)
 
 
 def test_a_refitted_model_has_learned_from_training_and_validation(blobs, recipe, tmp_path):
@@ -217,21 +217,21 @@ def test_a_refitted_model_has_learned_from_training_and_validation(blobs, recipe
     part = study.split.partitions[0]
 
     assert study.sides == {"training": tuple(sorted((*part.train, *part.validation))), "test": part.test}
-    asked = replace(study, recipe=study.recipe.replace(outputs=("sides", "layers", "weights")))
-    told = measure(asked)
-    assert told.sides["training"].rows == 2 * len(study.sides["training"])
-    assert told.sides["training"].cost == told.sides["training"].cross_entropy
+    trimmed = replace(study, recipe=study.recipe.replace(outputs=("sides", "layers", "weights")))
+    result = measure(trimmed)
+    assert result.sides["training"].rows == 2 * len(study.sides["training"])
+    assert result.sides["training"].cost == result.sides["training"].cross_entropy
     # a model that is no network has no layers to show
-    assert [section.anchor for section in sections(asked, told)] == ["sides"]
+    assert [section.anchor for section in sections(trimmed, result)] == ["sides"]
 
 
 def test_a_model_that_was_cross_validated_has_learned_from_all(blobs, recipe, tmp_path):
     study = studied(blobs(36, folds=3), recipe("logistic").replace(outputs=("sides",)), tmp_path)
-    told = measure(study)
+    result = measure(study)
 
-    assert list(told.sides) == ["training"]
-    assert told.sides["training"].rows == 72
-    assert "see the scores per fold" in " ".join(sections(study, told)[0].words)
+    assert list(result.sides) == ["training"]
+    assert result.sides["training"].rows == 72
+    assert "see the scores per fold" in " ".join(sections(study, result)[0].words)
 
 
 def test_a_boundary_is_drawn_with_that_of_the_other_activation(blobs, recipe, tmp_path):
@@ -245,18 +245,18 @@ def test_a_boundary_is_drawn_with_that_of_the_other_activation(blobs, recipe, tm
         )
     )
     study = studied(blobs(80, classes=2, rows=1, shape=(2,)), made, tmp_path)
-    told = measure(study)
-    shown = {section.anchor: section for section in sections(study, told)}
+    result = measure(study)
+    by_anchor = {section.anchor: section for section in sections(study, result)}
 
     activation = study.spec.hyperparameters["activation"]
-    (other,) = told.rivals
+    (other,) = result.rivals
     assert {activation, other} == {"tanh", "relu"}
     assert load_network(study.folder / f"rival-{other}").network.count_params() == 15
-    drawn = charts(shown["regions"])
-    assert len(drawn) == 2  # training and test points
-    assert "step 0.05" in drawn[0].caption
-    assert table(shown["regions"], f"The best network with {other}")
-    layouts = table(shown["layouts"], "Layouts")
+    pictures = charts(by_anchor["regions"])
+    assert len(pictures) == 2  # training and test points
+    assert "step 0.05" in pictures[0].caption
+    assert table(by_anchor["regions"], f"The best network with {other}")
+    layouts = table(by_anchor["layouts"], "Layouts")
     assert len(layouts) == 18
     assert layouts[16][:2] == ("2-2", "15")
     assert "tanh" in layouts[16][2]
@@ -272,29 +272,31 @@ def pictured(blobs, recipe, tmp_path) -> Study:
 
 
 def test_sounds_are_drawn_from_one_file_of_each_class(pictured):
-    shown = {section.anchor: section for section in sections(pictured, measure(pictured))}
+    by_anchor = {section.anchor: section for section in sections(pictured, measure(pictured))}
 
-    assert set(shown) == {"files", "waveforms", "spectra", "ranges", "recordings", "examples"}
-    assert [len(charts(section)) for section in shown.values()] == [1, 1, 5, 0, 3, 1]
-    assert shown["files"].words == ("30 files in 3 classes.",)
-    assert table(shown["ranges"], "The first file")[0][1:] == (
+    assert set(by_anchor) == {"files", "waveforms", "spectra", "ranges", "recordings", "examples"}
+    assert [len(charts(section)) for section in by_anchor.values()] == [1, 1, 5, 0, 3, 1]
+    assert by_anchor["files"].words == ("30 files in 3 classes.",)
+    assert table(by_anchor["ranges"], "The first file")[0][1:] == (
         "22,050", "2", "-0.500 to 0.500", "-16,384 to 16,384", "-0.200 to 0.200",
     )  # fmt: skip
-    (sound,) = [block for block in shown["recordings"].blocks if isinstance(block, Sound)]
+    (sound,) = [block for block in by_anchor["recordings"].blocks if isinstance(block, Sound)]
     samples, rate_hz = soundfile.read(io.BytesIO(base64.b64decode(sound.data)))
     assert rate_hz == RATE_HZ
     np.testing.assert_allclose(samples, decode("").samples[:, 0], atol=1e-3)
 
 
 def test_a_file_that_is_gone_costs_its_picture_and_nothing_else(pictured):
-    def gone(path):
+    def unreadable(path):
         raise MissingError(f"{path}: no such file")
 
-    shown = {section.anchor: section for section in sections(replace(pictured, decode=gone), measure(pictured))}
+    by_anchor = {
+        section.anchor: section for section in sections(replace(pictured, decode=unreadable), measure(pictured))
+    }
 
-    assert {"files", "spectra", "recordings", "examples"} <= set(shown)
-    assert "no such file" in " ".join(shown["spectra"].words)
-    assert shown["recordings"].blocks == ()
+    assert {"files", "spectra", "recordings", "examples"} <= set(by_anchor)
+    assert "no such file" in " ".join(by_anchor["spectra"].words)
+    assert by_anchor["recordings"].blocks == ()
 
 
 def test_the_loaded_model_is_tried_on_sounds_that_are_new(library, recipe, tmp_path):
@@ -308,11 +310,11 @@ def test_the_loaded_model_is_tried_on_sounds_that_are_new(library, recipe, tmp_p
     spec = study.spec.replace(features="mel_seconds")
     model = study.evaluation.model.replace(members=(spec,))
 
-    told = measure(replace(study, evaluation=study.evaluation.replace(model=model)))
+    result = measure(replace(study, evaluation=study.evaluation.replace(model=model)))
 
-    assert [sound.truth for sound in told.new_sounds] == ([*["sound"] * 7, "silence"]) * 2
-    assert {sound.label for sound in told.new_sounds if sound.truth == "silence"} == {"silence"}
-    (section,) = sections(study, told)
+    assert [sound.truth for sound in result.new_sounds] == ([*["sound"] * 7, "silence"]) * 2
+    assert {sound.label for sound in result.new_sounds if sound.truth == "silence"} == {"silence"}
+    (section,) = sections(study, result)
     assert "of 16 right" in section.words[0]
 
 

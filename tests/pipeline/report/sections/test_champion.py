@@ -13,18 +13,18 @@ def page(learned, verdict) -> str:
 
 
 def test_the_first_champion_needs_no_comparison(learned):
-    told = page(learned, Verdict(version="v0003", state="promoted", reason="the first model"))
-    assert "v0003 became the champion: the first model." in told
-    assert "rollback" not in told
+    text = page(learned, Verdict(version="v0003", state="promoted", reason="the first model"))
+    assert "v0003 became the champion: the first model." in text
+    assert "rollback" not in text
 
 
 def test_a_promotion_shows_both_on_the_same_tracks_and_the_way_back(learned):
     verdict = Verdict(version="v0003", state="promoted", reason="beats it", champion="v0002", comparison=COMPARED)
-    told = page(learned, verdict)
-    assert "v0003 became the champion in place of v0002; `chordal models rollback` brings that one back" in told
-    assert "the same 40 tracks that neither learned from" in told
-    assert "McNemar" in told
-    assert "p = 0.012 over 40 groups" in told
+    text = page(learned, verdict)
+    assert "v0003 became the champion in place of v0002; `chordal models rollback` brings that one back" in text
+    assert "the same 40 tracks that neither learned from" in text
+    assert "McNemar" in text
+    assert "p = 0.012 over 40 groups" in text
 
 
 def test_a_model_that_was_kept_back_says_why_and_who_is_the_champion(learned):
@@ -35,10 +35,10 @@ def test_a_model_that_was_kept_back_says_why_and_who_is_the_champion(learned):
         champion="v0002",
         left_out={"learned from by v0002": 1_234},
     )
-    told = page(learned, verdict)
-    assert "v0002 stays the champion, v0003 is kept: too few to tell." in told
-    assert "could not be compared on: 1,234 learned from by v0002." in told
-    assert "this model was kept back" in told
+    text = page(learned, verdict)
+    assert "v0002 stays the champion, v0003 is kept: too few to tell." in text
+    assert "could not be compared on: 1,234 learned from by v0002." in text
+    assert "this model was kept back" in text
 
 
 def test_a_run_that_nothing_was_decided_about_says_nothing(learned):

@@ -76,7 +76,7 @@ def calibration(**changes):
 
 
 @pytest.fixture
-def told(learned):
+def content(learned):
     """A whole run with everything an evaluation finds out."""
     test = learned.evaluation.test.replace(
         accuracy_interval=interval(0.61, 0.87), macro_f1_interval=interval(0.55, 0.85)
@@ -92,8 +92,8 @@ def with_evaluation(content, **changes):
     return content.replace(evaluation=content.evaluation.replace(**changes))
 
 
-def test_the_interval_stands_wherever_the_score_does(told):
-    words = text(told)
+def test_the_interval_stands_wherever_the_score_does(content):
+    words = text(content)
 
     assert "With 12 test tracks in 40 groups the accuracy lies between 61.0% and 87.0%" in words
     assert "95% interval, bootstrap over groups, 2,000 times" in words
@@ -102,25 +102,25 @@ def test_the_interval_stands_wherever_the_score_does(told):
     assert "test, tracks 75.0% 61.0% to 87.0% 74.3% 55.0% to 85.0% 12 40" in words
 
 
-def test_few_groups_make_a_rough_interval_and_none_wrong_one_by_wilson(told):
-    few = told.evaluation.test.replace(accuracy_interval=interval(0.4, 1.0, units=6))
-    perfect = told.evaluation.test.replace(accuracy_interval=interval(0.7, 1.0, method="wilson"))
+def test_few_groups_make_a_rough_interval_and_none_wrong_one_by_wilson(content):
+    few = content.evaluation.test.replace(accuracy_interval=interval(0.4, 1.0, units=6))
+    perfect = content.evaluation.test.replace(accuracy_interval=interval(0.7, 1.0, method="wilson"))
 
-    assert "So few groups make it a rough one." in text(with_evaluation(told, test=few))
-    assert "by Wilson over groups, as there was no mistake" in text(with_evaluation(told, test=perfect))
-    assert "So few groups" not in text(told)
+    assert "So few groups make it a rough one." in text(with_evaluation(content, test=few))
+    assert "by Wilson over groups, as there was no mistake" in text(with_evaluation(content, test=perfect))
+    assert "So few groups" not in text(content)
 
 
-def test_tracks_stand_beside_their_segments(told):
-    words = text(told)
+def test_tracks_stand_beside_their_segments(content):
+    words = text(content)
 
     assert "test, segments of loudness 60.0%" in words
     assert "A track is labelled by the mean of what is said of its segments" in words
-    assert "segments" not in text(with_evaluation(told, segments={})).lower().replace("mfcc_segments", "")
+    assert "segments" not in text(with_evaluation(content, segments={})).lower().replace("mfcc_segments", "")
 
 
-def test_the_leak_is_named_with_both_scores_and_the_gap(told):
-    words = text(told)
+def test_the_leak_is_named_with_both_scores_and_the_gap(content):
+    words = text(content)
 
     assert "The model that was chosen (svm) was fitted again after every choice was made" in words
     assert "the same 1,800 rows tested, 1,350 learned from each time. Nothing was chosen by it." in words
@@ -130,40 +130,40 @@ def test_the_leak_is_named_with_both_scores_and_the_gap(told):
     assert "Leakage gap +16.1 points random rows less whole groups" in words
 
 
-def test_a_gap_within_chance_is_called_so(told):
+def test_a_gap_within_chance_is_called_so(content):
     none = sentinel(gap=SentinelGap(gap=0.004, interval=interval(-0.01, 0.02)))
 
-    assert "no more than chance makes" in text(with_evaluation(told, sentinel=none))
+    assert "no more than chance makes" in text(with_evaluation(content, sentinel=none))
 
 
-def test_a_model_that_stands_in_is_called_so(told):
-    words = text(with_evaluation(told, sentinel=sentinel(is_winner=False)))
+def test_a_model_that_stands_in_is_called_so(content):
+    words = text(with_evaluation(content, sentinel=sentinel(is_winner=False)))
 
     assert "A quick model that stands in for the chosen one (svm)" in words
 
 
-def test_groups_that_nobody_told_are_suspected(told):
+def test_groups_without_a_name_are_suspected(content):
     hidden = sentinel(hidden=SentinelGap(gap=0.09, interval=interval(0.04, 0.13)))
 
-    assert "with neighbours kept together the accuracy is 9.0% lower" in text(with_evaluation(told, sentinel=hidden))
-    assert "neighbours kept together the accuracy" not in text(told)
+    assert "with neighbours kept together the accuracy is 9.0% lower" in text(with_evaluation(content, sentinel=hidden))
+    assert "neighbours kept together the accuracy" not in text(content)
 
 
-def test_what_cannot_be_said_of_unseen_tracks_is_said(told):
+def test_what_is_unknown_of_unseen_tracks_is_named(content):
     blind = sentinel(
         honest=None, gap=None, hidden=None, untold=("metal", "edm"), reason="no class has two groups: nothing"
     )
 
-    words = text(with_evaluation(told, sentinel=blind))
+    words = text(with_evaluation(content, sentinel=blind))
 
     assert "No class has two groups: nothing." in words
     assert "Of metal and edm all tracks are one group: nobody can say how the model would do on unseen ones" in words
     assert "Leakage gap \u2013 cannot be told" in words
 
 
-def test_a_parting_of_rows_is_denounced_on_the_first_screen_and_in_its_section(told):
-    split = told.split.replace(strategy="rows", notes=(NOTE,))
-    rows = with_evaluation(told, scored="rows").replace(split=split)
+def test_a_split_of_rows_is_denounced_on_the_first_screen_and_in_its_section(content):
+    split = content.split.replace(strategy="rows", notes=(NOTE,))
+    rows = with_evaluation(content, scored="rows").replace(split=split)
 
     words = text(rows)
 
@@ -175,10 +175,10 @@ def test_a_parting_of_rows_is_denounced_on_the_first_screen_and_in_its_section(t
     assert "it is not calibrated and always answers" in words
 
 
-def test_rows_that_are_each_of_a_track_of_their_own_are_not_said_to_be_torn(told):
-    split = told.split.replace(strategy="rows", notes=())
+def test_rows_that_are_each_of_a_track_of_their_own_are_not_called_torn(content):
+    split = content.split.replace(strategy="rows", notes=())
     sides = RowSides(train=40, validation=8, test=12, torn=0)
-    rows = with_evaluation(told, scored="rows", row_sides=sides).replace(split=split)
+    rows = with_evaluation(content, scored="rows", row_sides=sides).replace(split=split)
 
     words = text(rows)
 
@@ -191,8 +191,8 @@ def test_rows_that_are_each_of_a_track_of_their_own_are_not_said_to_be_torn(told
     assert "by validation accuracy over single rows" in words
 
 
-def test_calibration_is_told_before_and_after_with_its_source(told):
-    words = text(told)
+def test_calibration_is_reported_before_and_after_with_its_source(content):
+    words = text(content)
 
     assert "temperature scaling (Guo et al., 2017): one number, 1.70, fitted on 60 validation tracks" in words
     assert "the model had been too sure of itself" in words
@@ -201,11 +201,11 @@ def test_calibration_is_told_before_and_after_with_its_source(told):
     assert "Log-loss 0.600 0.400" in words
     assert "15 bins of equal width" in words
     assert "Calibration error 4.8% 14.8% before" in words
-    assert 'aria-label="Reliability diagram' in render_report(told)
+    assert 'aria-label="Reliability diagram' in render_report(content)
 
 
-def test_when_it_is_unsure_the_rule_the_coverage_and_the_accuracy_of_answers_are_told(told):
-    words = text(told)
+def test_when_it_is_unsure_the_rule_the_coverage_and_the_accuracy_of_answers_are_reported(content):
+    words = text(content)
 
     assert (
         "The threshold is the lowest at which the answers on the validation tracks reach an accuracy of 90.0%" in words
@@ -217,33 +217,33 @@ def test_when_it_is_unsure_the_rule_the_coverage_and_the_accuracy_of_answers_are
     assert "Answered 75.0% 88.9% of them right; the rest is unsure" in words
 
 
-def test_a_model_that_always_answers_is_told_as_such(told):
+def test_a_model_that_always_answers_is_reported_as_such(content):
     always = calibration(answered=12, right=9)
 
-    assert "every one of the test tracks gets an answer" in text(with_evaluation(told, calibration=always))
+    assert "every one of the test tracks gets an answer" in text(with_evaluation(content, calibration=always))
 
 
-def test_probabilities_left_alone_are_told_as_such(told):
+def test_probabilities_left_alone_are_reported_as_such(content):
     plain = calibration(delivered=AnswerRule(), per_partition={"holdout": AnswerRule()})
 
-    assert "the recipe asks for no calibration" in text(with_evaluation(told, calibration=plain))
+    assert "the recipe asks for no calibration" in text(with_evaluation(content, calibration=plain))
 
 
-def test_folds_say_what_each_was_read_with(told):
+def test_folds_say_what_each_was_read_with(content):
     folds = {"1": AnswerRule(temperature=1.25, threshold=0.5), "2": AnswerRule(temperature=0.8)}
 
-    words = text(with_evaluation(told, calibration=calibration(per_partition=folds)))
+    words = text(with_evaluation(content, calibration=calibration(per_partition=folds)))
 
     assert "1 1.250 50.0% 2 0.800 0.0%" in words
 
 
-def test_duplicates_are_listed_by_file_label_kind_and_distance(told):
-    found = (
+def test_duplicates_are_listed_by_file_label_kind_and_distance(content):
+    kinds = (
         DuplicateSet(kind="same", tracks=(0, 1)),
         DuplicateSet(kind="near", tracks=(2, 14), distance=0.0512, kept=False),
     )
 
-    words = text(told.replace(split=told.split.replace(duplicates=found)))
+    words = text(content.replace(split=content.split.replace(duplicates=kinds)))
 
     assert "chords/chords-00.wav, chords/chords-01.wav 2 chords same content 0 yes" in words
     assert "chords/chords-02.wav, drum loops/drum loops-02.wav 2 chords, drum loops near 0.051 no" in words
@@ -251,15 +251,15 @@ def test_duplicates_are_listed_by_file_label_kind_and_distance(told):
     assert "Duplicates 4 2 on several sides" in words
 
 
-def test_without_a_family_that_tells_recordings_apart_it_is_said_that_nobody_looked(told):
-    assert "Near duplicates could not be looked for: of the families only frame_stats" in text(told)
+def test_without_a_family_that_tells_recordings_apart_it_says_that_none_was_searched(content):
+    assert "Near duplicates could not be looked for: of the families only frame_stats" in text(content)
 
 
-def test_near_duplicates_say_what_they_are_and_what_they_miss(told):
-    manifest = told.manifest.replace(families={"frame_stats": "frame_stats-0"})
-    split = told.split.replace(duplicates=(DuplicateSet(kind="near", tracks=(0, 5), distance=0.1),))
+def test_near_duplicates_say_what_they_are_and_what_they_miss(content):
+    manifest = content.manifest.replace(families={"frame_stats": "frame_stats-0"})
+    split = content.split.replace(duplicates=(DuplicateSet(kind="near", tracks=(0, 5), distance=0.1),))
 
-    words = text(told.replace(manifest=manifest, split=split))
+    words = text(content.replace(manifest=manifest, split=split))
 
     assert "closer than 0.15 standard deviations in the columns of frame_stats" in words
     assert "not another performance, a part of a longer file, or a copy that lost its treble" in words
@@ -268,11 +268,11 @@ def test_near_duplicates_say_what_they_are_and_what_they_miss(told):
     assert "2 tracks that sound the same, in 1 set." in words
 
 
-def test_values_that_could_not_be_used_are_named_by_file_family_and_column(told):
+def test_values_that_could_not_be_used_are_named_by_file_family_and_column(content):
     flaw = Flaw(path="/music/demo/tones/tones-03.wav", features="timbre", columns=("c3", "c7"), rows=2, of=9)
-    manifest = told.manifest.replace(flaws=(flaw,), constant={"timbre": ("c0", "c1")})
+    manifest = content.manifest.replace(flaws=(flaw,), constant={"timbre": ("c0", "c1")})
 
-    words = text(told.replace(manifest=manifest))
+    words = text(content.replace(manifest=manifest))
 
     assert "2 rows of 1 track hold NaN or infinite values and were left out of everything" in words
     assert "tones/tones-03.wav timbre c3, c7 2 9" in words
@@ -280,8 +280,8 @@ def test_values_that_could_not_be_used_are_named_by_file_family_and_column(told)
     assert "timbre 2 c0, c1" in words
 
 
-def test_sound_values_are_told_as_such(told):
-    words = text(told)
+def test_sound_values_are_reported_as_such(content):
+    words = text(content)
 
     assert "Every row that was used is finite" in words
     assert "No column is constant." in words
@@ -295,14 +295,14 @@ def test_sound_values_are_told_as_such(told):
         ("none", "a model does well by favouring large classes"),
     ],
 )
-def test_what_is_done_about_classes_of_different_size_is_told(told, balance, words):
-    recipe = told.plan.recipe.replace(training=TrainingPlan(balance=balance))
+def test_what_is_done_about_classes_of_different_size_is_reported(content, balance, words):
+    recipe = content.plan.recipe.replace(training=TrainingPlan(balance=balance))
 
-    assert words in text(told.replace(plan=told.plan.replace(recipe=recipe)))
+    assert words in text(content.replace(plan=content.plan.replace(recipe=recipe)))
 
 
-def test_without_groups_it_is_said_what_may_lie_on_both_sides(told):
-    assert "No groups were told, so each track counts as one of its own" in text(told)
+def test_without_groups_it_warns_of_what_may_lie_on_both_sides(content):
+    assert "No groups were told, so each track counts as one of its own" in text(content)
 
 
 @pytest.mark.parametrize(
@@ -313,19 +313,19 @@ def test_without_groups_it_is_said_what_may_lie_on_both_sides(told):
         ("folds", "", "came with folds. Each of the 2 folds was the test once"),
     ],
 )
-def test_every_way_of_parting_is_told_in_words(told, strategy, of, words):
-    (part,) = told.split.partitions
+def test_every_way_of_splitting_is_described_in_words(content, strategy, of, words):
+    (part,) = content.split.partitions
     names = ("1.1", "1.2") if of else ("1", "2")
     parts = tuple(part.replace(name=name, of=of) for name in names)
 
-    assert words in text(told.replace(split=told.split.replace(strategy=strategy, partitions=parts)))
+    assert words in text(content.replace(split=content.split.replace(strategy=strategy, partitions=parts)))
 
 
-def test_folds_that_train_and_folds_that_test_are_told(told):
-    (part,) = told.split.partitions
-    split = told.split.replace(strategy="folds", partitions=(part.replace(name="9+10"),))
+def test_folds_that_train_and_folds_that_test_are_reported(content):
+    (part,) = content.split.partitions
+    split = content.split.replace(strategy="folds", partitions=(part.replace(name="9+10"),))
 
-    assert "Fold 9, 10 is the test, as the recipe says" in text(told.replace(split=split))
+    assert "Fold 9, 10 is the test, as the recipe says" in text(content.replace(split=split))
 
 
 def test_a_report_of_an_older_chordal_is_still_written(learned):
