@@ -14,7 +14,8 @@ with quick_imports():
     from workers.broker.address import BrokerAddress
     from workers.worker import start
     settings = Settings(home="/nowhere", broker=BrokerAddress.socket(Path("/nowhere/valkey.sock")))
-    start._load_worker(settings, "extract", ["extract", "store"], 1, "extract", ())
+    start._load_worker(settings, "extract", ["extract", "store"], 1, "extract")
+start.warm()
 """
 HEAVY = (
     "av",  # only for files that libsndfile cannot open

@@ -4,8 +4,6 @@ The help and the shell's completion import all of them. So a command imports in 
 h5py, Celery, Redis' client, Rich or SciPy with it.
 """
 
-import atexit
-import gc
 import importlib
 import os
 import sys
@@ -82,8 +80,6 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error is one line on standard error, and misuse has exit status 2."""
-    # At its end the interpreter would look through all that was imported for waste.
-    atexit.register(gc.freeze)
     try:
         cli.main(arguments, prog_name="chordal", standalone_mode=False)
     except click.exceptions.Exit as end:

@@ -125,9 +125,10 @@ def _embedded(home: Path) -> tuple[BrokerAddress, Child]:
 def worker(home: Path, broker: BrokerAddress, role: str, processes: int, families: Sequence[str] = ()) -> Child:
     """Return a worker for the queues of a role: extract, learn or conduct."""
     queues = ",".join({"extract": QUEUES[:2], "learn": QUEUES[2:], "conduct": (SCHEDULE,)}[role])
-    options = ["--home", str(home), "--queues", queues, "--concurrency", str(processes), "--name", role]
+    options = ["--home", str(home), "--queues", queues, "--concurrency", str(processes)]
     if families and role == "extract":
-        options = [*options, "--families", ",".join(families)]
-    child = Child(role, ["worker", *options, "--end-with-parent"], home / "logs" / f"{role}.log")
+        options += ["--families", ",".join(families)]
+    # The role stands second to last: whoever looks for a worker among the processes finds it there.
+    child = Child(role, ["worker", *options, "--name", role, "--end-with-parent"], home / "logs" / f"{role}.log")
     child.environment = {"CHORDAL_BROKER": broker.url}  # not on the command line, where every user could read it
     return child

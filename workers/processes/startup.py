@@ -1,5 +1,6 @@
 """The start of a process: what keeps imports quick."""
 
+import atexit
 import gc
 import os
 import sys
@@ -17,14 +18,18 @@ def limit_numpy_threads() -> None:
 
 
 def prepare_short_command() -> None:
-    """Let a command that only reads start quickly: it makes little but modules, of which the collector frees none."""
+    """Let a command that only reads start and end quickly.
+
+    It makes little but modules, of which the collector frees none, nor does it at the end, where it searches them all.
+    """
     limit_numpy_threads()
     gc.set_threshold(200_000)
+    atexit.register(gc.freeze)
 
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Import what a command that works long needs, without what imports cost beside.
+    """Import what a command that works long needs, without what imports cost beside; for imports alone.
 
     The garbage collector searches none of it, now or later, since none of it is ever freed; and redis-py does not find
     the OpenTelemetry that MLflow may have brought, which it would load for measurements that nobody reads.

@@ -60,22 +60,22 @@ def serve(
     if end_with_parent:
         watch_parent()
     with quick_imports():
-        worker = _load_worker(settings, role, queues, concurrency, name or "-".join(queues), families)
+        worker = _load_worker(settings, role, queues, concurrency, name or "-".join(queues))
+    if role == "extract" or "extract" in queues:
+        # Before the fork: every process of the pool then has what extraction needs, and shares its memory.
+        warm(families)
     worker.start()
     if REFUSALS:
         raise UsageError(REFUSALS[0])
 
 
-def _load_worker(
-    settings: Settings, role: Role, queues: Sequence[str], concurrency: int, name: str, families: tuple[str, ...]
-) -> Any:
+def _load_worker(settings: Settings, role: Role, queues: Sequence[str], concurrency: int, name: str) -> Any:
     """Return Celery's worker, ready to start."""
     app = configure(settings, role)
     before_tensorflow(gpus.claim)
     if role == "extract" or "extract" in queues:
-        # Before the fork: every process of the pool then has what extraction needs, and shares its memory.
-        warm(families)
         importlib.import_module("pipeline.extraction.extract")
+        importlib.import_module("pipeline.kernels.compiling")
     if set(queues) <= LEARNING:
         concurrency = gpus.trainer_count(concurrency)
     platforms._set_pdeathsig = _signal_on_parent_death
