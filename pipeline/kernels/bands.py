@@ -7,7 +7,7 @@ where the two are in different bands.
 import numpy as np
 
 from pipeline.arrays import Float32, Float64, Int64
-from pipeline.kernels.compiling import Scalar, kernel
+from pipeline.kernels.compilation import Scalar, kernel
 from pipeline.kernels.fourier import Plan, transform_columns, transform_rows, workspace
 from pipeline.kernels.vectors import LANES, UNIT, split_units
 

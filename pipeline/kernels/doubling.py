@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.arrays import Complex64, Float32, Float64
 from pipeline.kernels import fourier
-from pipeline.kernels.compiling import Scalar, kernel
+from pipeline.kernels.compilation import Scalar, kernel
 from pipeline.kernels.fourier import Plan
 from pipeline.kernels.vectors import LANES
 

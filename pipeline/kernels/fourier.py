@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.arrays import Complex64, Float32, Int64
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 from pipeline.kernels.vectors import LANES, UNIT, read_pairs, split_units, step, transpose
 
 # The longer of the two short transforms, over the root of their product, at most.

@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.arrays import Complex64, Float32, Float64, Int64
 from pipeline.kernels import bands, fourier
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 
 # Below this share the rounding of a float32 transform shows in the smaller part.
 _LEAST_SHARE = 1e-9

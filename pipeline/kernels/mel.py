@@ -6,7 +6,7 @@ from math import log10
 import numpy as np
 
 from pipeline.arrays import Float32, Float64, Int32, Int64
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 from pipeline.kernels.transform import BINS, LANES, SPARE_BINS, new_tile
 
 _RATE_HZ = 22_050

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 
 
 def mean_of_channels(samples: Float32) -> Float32:

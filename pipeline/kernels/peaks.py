@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.arrays import Bool, Float32, Float64, Int64
 from pipeline.kernels import doubling
-from pipeline.kernels.compiling import Scalar, kernel
+from pipeline.kernels.compilation import Scalar, kernel
 
 _TAPS = 32
 _BETA = 7.5

@@ -7,7 +7,7 @@ cells are the same, and so is every number.
 import numpy as np
 
 from pipeline.arrays import Float32, Float64, Int64
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 
 TAPS = 12
 """Of each phase of the interpolating filter."""

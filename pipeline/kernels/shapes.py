@@ -5,7 +5,7 @@ from math import log, sqrt
 import numpy as np
 
 from pipeline.arrays import Float32, Int64
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 
 COLUMNS = ("centroid_hz", "bandwidth_hz", "rolloff_hz", "log10_flatness", "rms")
 """Of the first columns of `spectral_shapes`; the contrast's peaks and valleys follow."""

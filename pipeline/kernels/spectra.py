@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline.arrays import Float32, Float64, Int64
 from pipeline.kernels import mel, transform
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 from pipeline.kernels.transform import BINS, LANES, power_tile
 
 _HOP = 512

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.arrays import Float32, Float64
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 
 LANES = 16
 """Frames side by side."""

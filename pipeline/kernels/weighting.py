@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from pipeline.arrays import Float32, Float64, Int64
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 from pipeline.kernels.vectors import LANES, filter_tile, transpose_rows
 
 # Samples transposed at once: they stay in the nearest cache.

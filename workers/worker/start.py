@@ -75,7 +75,7 @@ def _load_worker(settings: Settings, role: Role, queues: Sequence[str], concurre
     before_tensorflow(gpus.claim)
     if role == "extract" or "extract" in queues:
         importlib.import_module("pipeline.extraction.extract")
-        importlib.import_module("pipeline.kernels.compiling")
+        importlib.import_module("pipeline.kernels.compilation")
     if set(queues) <= LEARNING:
         concurrency = gpus.trainer_count(concurrency)
     platforms._set_pdeathsig = _signal_on_parent_death

@@ -5,7 +5,7 @@ from loaded import told_by
 
 MODULE = """
 import numpy as np
-from pipeline.kernels.compiling import kernel
+from pipeline.kernels.compilation import kernel
 
 @kernel
 def doubled(signal):
@@ -37,7 +37,7 @@ SUMMED = """
 assert kernels.summed(signal) == 20
 assert sum(kernels.summed._cache_hits.values()) == {hits}
 """
-UNHEARD = """
+NOT_LOADED = """
 assert not {"cffi.cparser", "numba.np.arraymath", "numba.np.arrayobj", "scipy.linalg"} & sys.modules.keys()
 """
 
@@ -47,22 +47,22 @@ def use(tmp_path):
     """Runs some calls in a process of its own, with kernels whose cache is kept."""
     (tmp_path / "kernels_of_a_test.py").write_text(MODULE, "utf-8")
 
-    def told(*calls):
+    def run(*calls):
         return told_by(USE.format(folder=str(tmp_path), calls="".join(calls)))
 
-    return told
+    return run
 
 
 def test_a_kernel_from_the_cache_returns_what_it_returned_when_it_was_compiled(use):
     assert use(DOUBLED.format(hits=0)) == ""
-    assert use(DOUBLED.format(hits=1), UNHEARD) == ""
+    assert use(DOUBLED.format(hits=1), NOT_LOADED) == ""
 
 
 def test_a_kernel_that_is_compiled_later_can_call_one_from_the_cache(use):
     assert use(DOUBLED.format(hits=0)) == ""
     assert use(DOUBLED.format(hits=1), SUMMED.format(hits=0)) == ""
-    assert use(SUMMED.format(hits=1), DOUBLED.format(hits=1), UNHEARD) == ""
+    assert use(SUMMED.format(hits=1), DOUBLED.format(hits=1), NOT_LOADED) == ""
 
 
 def test_no_kernel_needs_what_compiling_needs():
-    assert told_by(f"import sys\nfrom pipeline.features.warm import warm\nwarm()\n{UNHEARD}") == ""
+    assert told_by(f"import sys\nfrom pipeline.features.warm import warm\nwarm()\n{NOT_LOADED}") == ""

@@ -1,13 +1,15 @@
-"""Numba's cache of compiled kernels, which gets them without all that is only needed to compile.
+"""How the kernels are compiled, and how they come out of Numba's cache.
 
-Before it looks into its cache Numba loads its typed functions, SciPy's linear algebra and cffi among them, and compiles
+Before Numba looks into its cache it loads its typed functions, SciPy's linear algebra and cffi among them, and compiles
 its runtime; what it finds it reads in full, to build it into functions that call it. Together that takes four times as
 long as what is done here. A kernel that has to be compiled loads all of it still, and by then what it calls is whole.
 """
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
+import numba
 from numba.core import codegen
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.compiler import compile_result
@@ -15,6 +17,11 @@ from numba.core.runtime import nrt
 
 # llvmlite's, of the version that Numba brings, and which is no dependency of ours
 binding: Any = codegen.ll  # type: ignore[attr-defined]
+
+Scalar = Any
+"""A number in compiled code, of the type that Numba infers."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Library(codegen.JITCodeLibrary):
@@ -43,8 +50,8 @@ class _Result(CompileResultCacheImpl):
 
     def reduce(self, cres: Any) -> tuple[Any, ...]:
         """Leave out the environments without constants: none is looked into, but each imports the module it is of."""
-        *told, environments = cres._reduce()
-        return (*told, tuple(each for each in environments if each.consts))
+        *rest, environments = cres._reduce()
+        return (*rest, tuple(each for each in environments if each.consts))
 
     def rebuild(self, target_context: Any, payload: tuple[Any, ...]) -> Any:
         """Return a compiled kernel as it was written down."""
@@ -76,12 +83,25 @@ class KernelCache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the kernel for a signature, or None."""
-        _show_runtime()
+        _link_runtime()
         return self._load_overload(sig, target_context)
 
 
 @cache
-def _show_runtime() -> None:
+def _link_runtime() -> None:
     """Tell LLVM where Numba's runtime is; the rest of it is in the machine code of each kernel."""
     for name, address in nrt._nrt.c_helpers.items():  # type: ignore[attr-defined]
         binding.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+
+
+def kernel(function: Function) -> Function:
+    """Compile a kernel when it is first called, once per machine: the result is cached beside the module."""
+    compiled: Any = numba.njit(
+        nogil=True,
+        boundscheck=False,
+        error_model="numpy",
+        # Sums may be reordered into lanes, and no sample is NaN: the decoders refuse those.
+        fastmath={"reassoc", "contract", "nsz", "arcp", "nnan"},
+    )(function)
+    compiled._cache = KernelCache(function)
+    return cast("Function", compiled)
