@@ -37,7 +37,7 @@ def sections(summary) -> list[str]:
 
 
 def measured(chordal, summary):
-    found = RunLedger(chordal.home).measured(summary["run_id"])
+    found = RunLedger(chordal.home).measurements(summary["run_id"])
     assert found is not None
     assert found.trouble == ""
     return found

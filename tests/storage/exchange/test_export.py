@@ -11,7 +11,7 @@ from pyarrow import parquet
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
 from storage.exchange import FORMATS, export
-from storage.exchange.export import BLOCK_BYTES
+from storage.features.reader import BLOCK_BYTES
 from storage.testing.samples import SPECTRA, TONES, rows
 
 BLOCKS = [BLOCK_BYTES, 100]

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
 from storage.features.row_stream import RowStream
-from storage.filestore.format.codec import ids, pack
 from storage.filestore.format.families import rows_crc
 from storage.filestore.rows.extents import ArrayCrcs, content_crc, locate
 from storage.filestore.rows.pieces import blocks
 from storage.filestore.rows.read_ahead import ReadAhead
 from storage.filestore.store_mark import find_layout
+from storage.ids import ids, pack
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows
 
 WINDOW_ROWS = 40
@@ -30,7 +30,7 @@ def row_stream(home, numbers, *, seed=1, family=SPECTRA, window_rows=WINDOW_ROWS
 def epoch(stream, *, batch=7, number=0):
     """Return all rows of an epoch and their owners, taken batch by batch."""
     stream.start(number)
-    taken = [stream.take(begin, min(begin + batch, stream.rows)) for begin in range(0, stream.rows, batch)]
+    taken = [stream.read(begin, min(begin + batch, stream.rows)) for begin in range(0, stream.rows, batch)]
     return np.concatenate([values for values, _ in taken]), np.concatenate([owner for _, owner in taken])
 
 
@@ -98,18 +98,18 @@ def test_a_content_that_two_tracks_have_comes_once_for_each(home):
 
 def test_going_back_gives_the_same_rows_again(home):
     stream = row_stream(home, NUMBERS)
-    begun, _ = stream.take(0, 9)
+    begun, _ = stream.read(0, 9)
     epoch(stream)
-    np.testing.assert_array_equal(stream.take(0, 9)[0], begun)
+    np.testing.assert_array_equal(stream.read(0, 9)[0], begun)
 
 
 def test_compaction_and_collection_in_the_middle_of_an_epoch_change_nothing(home):
     expected, expected_owner = epoch(row_stream(home, NUMBERS))
     stream = row_stream(home, NUMBERS)
-    begun = stream.take(0, 100)
+    begun = stream.read(0, 100)
     store = commit(home, range(20, 24))
     assert store.compact().state == "compacted"
-    rest = stream.take(100, stream.rows)
+    rest = stream.read(100, stream.rows)
     np.testing.assert_array_equal(np.concatenate([begun[0], rest[0]]), expected)
     np.testing.assert_array_equal(np.concatenate([begun[1], rest[1]]), expected_owner)
 

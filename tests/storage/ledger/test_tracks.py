@@ -8,7 +8,7 @@ from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, track_id
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.run import RunPlan
 from storage import FileFeatureStore, MemoryFeatureStore, RunLedger
-from storage.ledger.tracks import Scan, TrackIds, TrackLedger
+from storage.ledger.tracks import ScanCoverage, TrackIds, TrackLedger
 from storage.rules import deletion
 from storage.testing.samples import SPECS, features, record
 
@@ -55,8 +55,8 @@ class Home:
             return []
         seen = TrackIds()
         seen.add(track.track_id for track in scanned)
-        scan = Scan(sequence=self.sequence, libraries=libraries, unreadable=frozenset(unreadable))
-        marks = list(self.tracks.gone(scan, seen, is_gone=lambda path: "kept" not in path))
+        scan = ScanCoverage(sequence=self.sequence, libraries=libraries, unreadable=frozenset(unreadable))
+        marks = list(self.tracks.deletions(scan, seen, is_gone=lambda path: "kept" not in path))
         for mark in marks:
             self.store.commit(mark, {}, {})
         self.runs.close_scan(plan.run_id, 1, left_out=len(unreadable))

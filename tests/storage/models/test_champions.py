@@ -65,7 +65,7 @@ def test_going_back_again_and_again_leads_to_the_first_champion_and_no_further(c
 def test_whoever_changes_the_champion_after_another_did_is_told(champions):
     before = champions.promote("v0001")
     champions.promote("v0002")
-    assert champions.follow(before, Champion(number=0, version="v0003", action="gate", at="")) is None
+    assert champions.append(before, Champion(number=0, version="v0003", action="gate", at="")) is None
     assert versions(champions) == ["v0001", "v0002"]
 
 
@@ -89,7 +89,7 @@ def test_racing_rollbacks_never_go_back_further_than_somebody_saw(processes, cha
 
 def test_a_verdict_is_found_also_when_whoever_promoted_died_before_it_was_written(champions):
     verdict = Verdict(version="v0001", state="promoted", reason="the first model")
-    champions.follow(None, Champion(number=0, version="v0001", action="first", verdict=verdict, at=""))
+    champions.append(None, Champion(number=0, version="v0001", action="first", verdict=verdict, at=""))
     assert champions.verdict("v0001") == verdict
     assert champions.verdict("v0002") is None
     assert champions.put_verdict(verdict)

@@ -97,7 +97,7 @@ def test_an_mlflow_that_is_away_fails_no_run_and_is_remembered(home, monkeypatch
     monkeypatch.setattr(home.ledger, "plan", lambda _: plan)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     mlflow_tracking.log_run(home, "r1")
-    tracked = home.ledger.tracked("r1")
+    tracked = home.ledger.mlflow_record("r1")
     assert tracked.address == "http://me:***@127.0.0.1:1"
     assert "does not answer" in tracked.reason
     assert "secret" not in str(tracked)
