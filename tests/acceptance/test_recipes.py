@@ -27,7 +27,7 @@ def written(folder, recipe) -> Path:
 def done(chordal, told):
     """Return the summary of a run that must have ended well."""
     assert told.status == 0, told.err + chordal.logs()
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
     return told.json
 
 

@@ -132,9 +132,9 @@ def test_a_flipped_bit_is_found_in_the_epoch_and_named(home, number, row):
     stream = row_stream(home, NUMBERS)
     path = flip_a_value(home, rows(SPECTRA, number, n=LENGTHS[number]).values[row, 2, 1])
     for _ in range(2):
-        with pytest.raises(StoreError, match=content(number)) as told:
+        with pytest.raises(StoreError, match=content(number)) as error:
             epoch(stream)
-        assert path.name in str(told.value)
+        assert path.name in str(error.value)
 
 
 def test_a_content_that_is_not_stored_is_named(home):
@@ -175,13 +175,13 @@ def test_batches_have_every_row_once_the_last_one_short_and_the_labels_of_the_tr
     batches.on_epoch_begin()
     taken = [batches[number] for number in range(len(batches))]
     assert [len(x) for x, _ in taken] == [8] * 8 + [2]
-    told = {
+    expected = {
         row.tobytes(): label
         for number in range(6)
         for row, label in zip(rows(TONES, number, n=11).values, [number % 2] * 11, strict=True)
     }
-    seen = {row.tobytes(): label for x, y in taken for row, label in zip(x, y.tolist(), strict=True)}
-    assert seen == told
+    received = {row.tobytes(): label for x, y in taken for row, label in zip(x, y.tolist(), strict=True)}
+    assert received == expected
     assert batches.classes == ("even", "odd")
 
 
@@ -193,18 +193,18 @@ def test_batches_come_in_reading_order_whatever_their_numbers_and_stay_the_same_
     for _ in range(2):
         straight.on_epoch_begin()
         mixed.on_epoch_begin()
-        for number, asked in enumerate(order):
-            np.testing.assert_array_equal(straight[number][0], mixed[asked][0])
-            np.testing.assert_array_equal(mixed[asked][0], mixed[asked][0])
+        for number, index in enumerate(order):
+            np.testing.assert_array_equal(straight[number][0], mixed[index][0])
+            np.testing.assert_array_equal(mixed[index][0], mixed[index][0])
 
 
 def test_rows_that_are_not_finite_are_left_out_and_counted(tmp_path):
     store = commit(tmp_path, [])
     for number in range(4):
-        told = rows(TONES, number, n=10)
-        told.values[number, 1] = (np.nan, np.inf, -np.inf, 3e38)[number]
-        told.values[number, 2] = 3e38
-        store.commit(record(f"/music/{number:02d}.wav", number), {TONES.key: told}, SPECS)
+        stored = rows(TONES, number, n=10)
+        stored.values[number, 1] = (np.nan, np.inf, -np.inf, 3e38)[number]
+        stored.values[number, 2] = 3e38
+        store.commit(record(f"/music/{number:02d}.wav", number), {TONES.key: stored}, SPECS)
     scan(tmp_path, {f"/music/{number:02d}.wav": ("ab"[number % 2], None) for number in range(4)})
     batches = open_features(tmp_path).batches("tones", batch=16)
     batches.on_epoch_begin()
@@ -228,9 +228,9 @@ def test_tracks_without_a_label_are_left_out_or_told(tmp_path):
 def test_a_small_network_learns_from_batches_the_same_each_time(tmp_path):
     store = commit(tmp_path, [])
     for number in range(8):
-        told = rows(TONES, number, n=50)
-        told.values[:, 0] += 4 * (number % 2)
-        store.commit(record(f"/music/{number:02d}.wav", number), {TONES.key: told}, SPECS)
+        stored = rows(TONES, number, n=50)
+        stored.values[:, 0] += 4 * (number % 2)
+        store.commit(record(f"/music/{number:02d}.wav", number), {TONES.key: stored}, SPECS)
     scan(tmp_path, {f"/music/{number:02d}.wav": ("even" if number % 2 else "odd", None) for number in range(8)})
     found = open_features(tmp_path)
     losses = []
@@ -258,18 +258,18 @@ def test_what_is_asked_for_ahead_are_the_chunks_of_the_rows(tmp_path, monkeypatc
         if number == 2:
             store.compact()
     extents = locate(find_layout(tmp_path / "store"), SPECTRA.key, ids([content(number) for number in lengths]))
-    asked = []
-    monkeypatch.setattr(os, "posix_fadvise", lambda _file, *span: asked.append(span[:2]))
+    calls = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _file, *span: calls.append(span[:2]))
 
     for at, (number, n) in enumerate(lengths.items()):
         # when the last third of a content is expected
-        asked.clear()
+        calls.clear()
         file, end = int(extents.file[at]), extents.begin[at] + n
         ReadAhead(extents).prefetch(file, np.array([end - n // 3]), np.array([end]))
 
         # then the spans hold it, and not much more
         image = extents.files[file].read_bytes()
-        held = b"".join(image[offset : offset + size if size else None] for offset, size in asked)
+        held = b"".join(image[offset : offset + size if size else None] for offset, size in calls)
         expected = rows(SPECTRA, number, n=n).values[-(n // 3) :].tobytes()
         assert expected in held
         assert len(held) <= len(expected) + 2 * (256 << 10)

@@ -15,6 +15,7 @@ from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.run import RunPlan, ShardSummary
 from storage import RunLedger
 from tests.storage import workloads
+from tests.storage.children import race
 
 
 @pytest.fixture
@@ -110,16 +111,7 @@ def test_a_shard_is_sealed_once(ledger):
 
 
 def test_of_many_processes_exactly_one_gets_each_claim(tmp_path, processes):
-    start = processes.Barrier(4)
-    pipes = [processes.Pipe(duplex=False) for _ in range(4)]
-    claimers = [
-        processes.Process(target=workloads.claim, args=(tmp_path, start, telling), daemon=True) for _, telling in pipes
-    ]
-    for process in claimers:
-        process.start()
-    won = [listening.recv() for listening, _ in pipes]
-    for process in claimers:
-        process.join()
+    claimers, won = race(processes, workloads.claim, [(tmp_path,)] * 4)
     assert sorted(number for numbers in won for number in numbers) == list(range(20))
     taker = RunLedger(tmp_path).claim_of("run", "step-0")
     assert taker is not None

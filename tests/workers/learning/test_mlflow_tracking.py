@@ -1,7 +1,7 @@
 """Runs in a real MLflow, in a file here."""
 
 import pytest
-from contests import learn, songs, store
+from model_homes import learn, songs, store
 
 from pipeline.errors import UsageError
 from pipeline.learning.study.trials import FitReport, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
