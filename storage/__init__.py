@@ -1,4 +1,4 @@
-"""The store that cannot lose a track, the run ledger and the model registry."""
+"""All that is on disk: the feature store, the ledger of runs, the registry of models."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""The home folder: made, checked and locked before anything is done in it."""
+"""The home folder: making and checking it, its lock, and its stores by name."""
 
 import fcntl
 import os
@@ -21,61 +21,58 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 
-LOOK_S = 0.5
-"""How long a look at the lock may keep it."""
+LOCK_WAIT_S = 0.5
+"""How long to wait for the lock, seconds: `lock_holder` takes it for an instant."""
 
 PROBE_BYTES = 256 * 1024
-"""What the check writes: about as much as the features of one file."""
+"""How much the check of a home writes: about as much as the features of one file."""
 
 
 class InUseError(UsageError):
-    """Somebody else works in the home."""
+    """Another process has locked the home."""
 
 
 def prepare_home(folder: str) -> "Home":
-    """Return the home in a folder, made if need be and known to be writable.
-
-    Raises `UsageError` when it cannot be.
-    """
+    """Return the home in a folder, made where it does not exist. Raises `UsageError` when it cannot be written."""
     path = Path(folder).expanduser().absolute()
-    shown = printable(str(path))
     try:
         path.mkdir(parents=True, exist_ok=True)
         (path / "logs").mkdir(exist_ok=True)
-        # Only a real write tells: a full disk and a read-only mount both pass every permission check.
+        # Only a real write shows it: a full disk and a read-only mount both pass every permission check.
         with tempfile.TemporaryFile(dir=path) as probe:
             probe.write(bytes(PROBE_BYTES))
             probe.flush()
             os.fsync(probe.fileno())
     except OSError as error:
         raise UsageError(
-            f"home {shown}: cannot be written ({error.strerror}); free some space or name another folder with --home"
+            f"home {printable(str(path))}: cannot be written ({error.strerror}); "
+            "free some space or name another folder with --home"
         ) from error
     return Home(path)
 
 
 @contextmanager
-def only_one(home: Path, *, doing: str = "", shared: bool = False) -> Iterator[None]:
-    """Hold the home's lock while a run goes on; `doing` is told to whoever asks for it meanwhile.
+def home_lock(home: Path, *, purpose: str = "", shared: bool = False) -> Iterator[None]:
+    """Hold the lock of a home's folder; `purpose` is named to other processes that try to take it.
 
-    Runs that work for a given broker share it with each other; one with a private broker has the home for itself.
-    Raises `InUseError` when another run holds it. The lock is the kernel's: it goes when its process ends.
+    Runs on a given broker hold it `shared`; one with a private broker holds it alone. Raises `InUseError` naming the
+    holder when another process holds it. The kernel releases the lock when its process ends.
     """
     with (home / LOCK).open("a+") as lock:
         try:
-            _take(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+            _acquire(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         except BlockingIOError as error:
             raise InUseError(
                 f"home {printable(str(home))}: in use by {_holder(lock)}; wait for it, stop it, or name another --home"
             ) from error
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}" + (f" ({doing})" if doing else ""))
+        lock.write(f"process {os.getpid()}" + (f" ({purpose})" if purpose else ""))
         lock.flush()
         yield
 
 
-def holder(home: Path) -> str | None:
-    """Return who holds the home's lock, or None when nobody does."""
+def lock_holder(home: Path) -> str | None:
+    """Return the process that holds a home's lock and its purpose, for people, or None when none does."""
     try:
         with (home / LOCK).open() as lock:
             try:
@@ -87,9 +84,9 @@ def holder(home: Path) -> str | None:
         return None
 
 
-def _take(lock: IO[str], kind: int) -> None:
-    """Take the lock, outwaiting whoever only looks at it. Raises `BlockingIOError`."""
-    deadline = time.monotonic() + LOOK_S
+def _acquire(lock: IO[str], kind: int) -> None:
+    """Take the lock, waiting up to `LOCK_WAIT_S` for it. Raises `BlockingIOError`."""
+    deadline = time.monotonic() + LOCK_WAIT_S
     pause = threading.Event()
     while True:
         try:
@@ -108,7 +105,7 @@ def _holder(lock: IO[str]) -> str:
 
 
 class Home:
-    """A home: its store, ledgers, models and champions, each opened when it is first needed. No broker is needed."""
+    """A home: its store, ledgers, models and champions, each opened when it is first used. No broker is needed."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -127,7 +124,7 @@ class Home:
 
     @cached_property
     def tracks(self) -> TrackLedger:
-        """What became of every file ever scanned."""
+        """The states of all files ever scanned."""
         return TrackLedger(self.store, self.ledger)
 
     @cached_property
@@ -142,5 +139,5 @@ class Home:
 
     @cached_property
     def champions(self) -> Champions:
-        """Which of them is the champion, and was."""
+        """The history of the models that are and were the champion."""
         return Champions(self.path)

@@ -37,7 +37,7 @@ trials = 2
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command printed and how it ended."""
+    """The output and the exit status of a command."""
 
     status: int
     out: str
@@ -97,7 +97,7 @@ class Chordal:
         """Return the ends of the workers' logs, for a failure's message."""
         return "\n".join(f"== {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.home.glob("logs/*.log")))
 
-    def left_running(self) -> list[psutil.Process]:
+    def live_processes(self) -> list[psutil.Process]:
         """Return live processes that were started for this home."""
         return [
             process
@@ -117,13 +117,13 @@ def chordal(tmp_path) -> Iterator[Chordal]:
         if process.poll() is None:
             process.kill()
         process.communicate()
-    for process in command.left_running():
+    for process in command.live_processes():
         process.kill()
 
 
 @pytest.fixture(scope="session")
-def one_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
-    """The one broker that this process publishes to: Celery keeps its connections and its result backend for life."""
+def session_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
+    """The broker that this process always publishes to, as Celery keeps its connections and its result backend."""
     home = tmp_path_factory.mktemp("home")
     (home / "logs").mkdir()
     with local_cluster(home, None, 0) as opened:
@@ -133,7 +133,7 @@ def one_broker(tmp_path_factory) -> Iterator[BrokerAddress]:
 
 
 @pytest.fixture
-def lasting_broker(one_broker) -> BrokerAddress:
-    """The broker that the application publishes to, emptied of what earlier tests left."""
-    one_broker.client().flushall()
-    return one_broker
+def empty_broker(session_broker) -> BrokerAddress:
+    """The broker that the application publishes to, emptied of the messages of earlier tests."""
+    session_broker.client().flushall()
+    return session_broker

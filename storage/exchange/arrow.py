@@ -3,20 +3,20 @@
 from pathlib import Path
 
 from storage.exchange.blocks import Block, Source
-from storage.features.tables import SAID, column_names, record_batch, schema_of, units_of
+from storage.features.tables import TRACK_COLUMNS, column_names, record_batch, schema_of, units_of
 
 
 class ParquetFile:
-    """A Parquet file, one row group per block; units in the columns' metadata, the spec in the schema's."""
+    """A Parquet file with a row group per block; units are in the columns' metadata, the spec in the schema's."""
 
     def __init__(self, path: Path, source: Source) -> None:
         from pyarrow import parquet
 
         self._spec = source.spec
         self._schema = schema_of(source.spec)
-        # Words repeat and numbers do not: looking for repeated numbers takes most of the time and finds none.
+        # A dictionary for the words only: building one for the numbers takes most of the time, and they do not repeat.
         self._file = parquet.ParquetWriter(
-            path, self._schema, compression="zstd", compression_level=1, use_dictionary=list(SAID)
+            path, self._schema, compression="zstd", compression_level=1, use_dictionary=list(TRACK_COLUMNS)
         )
 
     def add(self, block: Block) -> None:
@@ -31,7 +31,7 @@ class ParquetFile:
 class CsvFile:
     """A CSV file in UTF-8 with a header; a column's unit follows its name in brackets, where it has one.
 
-    Rows that are matrices are spread over a column for every number.
+    Rows that are matrices have a column for every number.
     """
 
     def __init__(self, path: Path, source: Source) -> None:
@@ -44,7 +44,7 @@ class CsvFile:
             name if unit == "1" else f"{name} [{unit}]"
             for name, unit in zip(column_names(source.spec, flat=True), units_of(source.spec, flat=True), strict=True)
         ]
-        fields = [pa.field(name, pa.string()) for name in SAID]
+        fields = [pa.field(name, pa.string()) for name in TRACK_COLUMNS]
         fields += [pa.field("start_s [s]", pa.float32()), pa.field("channel", pa.int8())]
         self._schema = pa.schema([*fields, *(pa.field(name, pa.float32()) for name in names)])
         self._file = csv.CSVWriter(path, self._schema)
@@ -54,7 +54,7 @@ class CsvFile:
         import pyarrow as pa
 
         batch = record_batch(self._narrow, self._spec, block.rows, block.tracks, block.track)
-        columns = [batch.column(name).cast(pa.string()) for name in SAID]
+        columns = [batch.column(name).cast(pa.string()) for name in TRACK_COLUMNS]
         columns += [batch.column("start_s"), batch.column("channel")]
         values = block.rows.values.reshape(len(block.rows), -1)
         columns += [pa.array(values[:, at].copy()) for at in range(values.shape[1])]

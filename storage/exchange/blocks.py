@@ -1,4 +1,4 @@
-"""What is exported: a family's rows block by block, each with its tracks, and what is known before the first one."""
+"""The rows of a family for export: block by block, each with its tracks, and the totals beforehand."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,17 +8,18 @@ import numpy as np
 
 from pipeline.arrays import Bool, Int64
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from storage.features.reader import Features, pack_contents
+from storage.features.reader import Features
 from storage.features.rows import Track
 from storage.filestore.rows.extents import Extents, locate
 from storage.filestore.rows.pieces import blocks
+from storage.ids import ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Rows that follow each other; `track` (rows,) is each row's track as a position in `tracks`.
+    """Consecutive rows; `track` (rows,) is each row's track as a position in `tracks`.
 
-    `first` is the number of the first of these tracks among all; the last one may come again in the next block.
+    `first` is the number of the first of these tracks among all; the last one may also be in the next block.
     """
 
     rows: FeatureRows
@@ -35,7 +36,7 @@ class Writer(Protocol):
         ...
 
     def close(self) -> None:
-        """Write what comes last; the file is whole now."""
+        """Write the end of the file, and close it."""
         ...
 
 
@@ -46,10 +47,10 @@ class Source:
         self.spec: FeatureSpec = features.spec(family)
         self._features = features
         labels: set[str] = set()
-        everything = locate(features.layout, self.spec.key)
-        at = everything.find(pack_contents(_noting(features.each_track(), labels)))
-        self._has: Bool = at >= 0
-        self._extents: Extents = everything.select(at[self._has])
+        extents = locate(features.layout, self.spec.key)
+        at = extents.find(ids(track.content_hash for track in _collect_labels(features.each_track(), labels)))
+        self._has_rows: Bool = at >= 0
+        self._extents: Extents = extents.select(at[self._has_rows])
         self.classes = tuple(sorted(labels))
         """The labels of all tracks, sorted; a class index is a position here."""
         self.rows = int(self._extents.rows.sum())
@@ -57,19 +58,22 @@ class Source:
 
     def blocks(self, *, block_bytes: int) -> Iterator[Block]:
         """Yield all rows, some `block_bytes` at a time. Raises `StoreError` naming what is damaged."""
-        tracks = (track for track, has in zip(self._features.each_track(), self._has, strict=True) if has)
-        held: list[Track] = []
+        tracks = (
+            track for track, has_rows in zip(self._features.each_track(), self._has_rows, strict=True) if has_rows
+        )
+        window: list[Track] = []
         first = 0
         for entry, rows in blocks(self._features.layout, self._extents, self.spec, block_bytes=block_bytes):
             low, high = int(entry[0]), int(entry[-1])
-            while first + len(held) <= high:
-                held.append(next(tracks))
-            del held[: low - first]
+            while first + len(window) <= high:
+                window.append(next(tracks))
+            del window[: low - first]
             first = low
-            yield Block(rows=rows, tracks=list(held), track=(entry - first).astype(np.int64), first=first)
+            yield Block(rows=rows, tracks=list(window), track=(entry - first).astype(np.int64), first=first)
 
 
-def _noting(tracks: Iterator[Track], labels: set[str]) -> Iterator[Track]:
+def _collect_labels(tracks: Iterator[Track], labels: set[str]) -> Iterator[Track]:
+    """Add the label of each track to a set, and yield the track."""
     for track in tracks:
         if track.label is not None:
             labels.add(track.label)

@@ -1,6 +1,7 @@
-"""NPZ in the form that the tutorial caches its features in: `Xdata` (n, ...) and `Ydata` (n, 1), and more beside them.
+"""NPZ in the form in which the tutorial caches its features: `Xdata` (n, ...) and `Ydata` (n, 1), with more arrays.
 
-A member of an archive is written in one go, so that all but the values wait in files beside it until those are done.
+A member of an archive is written without interruption, so the other arrays are kept in temporary files until the
+values are complete.
 """
 
 import tempfile
@@ -16,7 +17,7 @@ from storage.exchange.blocks import Block, Source
 
 _COPY_BYTES = 1 << 20
 _WORDS = {"track_path": "path", "track_id": "track_id", "track_label": "label", "track_group": "group"}
-"""Arrays, and what of a track they tell."""
+"""The arrays with a text for each track, and the attribute of the track that each has."""
 
 
 class NpzFile:
@@ -33,7 +34,7 @@ class NpzFile:
         self._archive = self._stack.enter_context(zipfile.ZipFile(path, "x", zipfile.ZIP_STORED))
         self._source = source
         self._class = {label: at for at, label in enumerate(source.classes)}
-        self._waiting: dict[str, IO[bytes]] = {
+        self._temporary: dict[str, IO[bytes]] = {
             name: self._stack.enter_context(tempfile.TemporaryFile(dir=path.parent))  # noqa: SIM115 - closed with it
             for name in ("Ydata", "start_s", "channel", "track", *_WORDS)
         }
@@ -48,17 +49,17 @@ class NpzFile:
     def add(self, block: Block) -> None:
         """Write the next rows."""
         self._values.write(np.ascontiguousarray(block.rows.values, "<f4").data)
-        said = np.array([self._class.get(track.label or "", -1) for track in block.tracks], "<i8")
-        self._waiting["Ydata"].write(said[block.track].tobytes())
-        self._waiting["start_s"].write(block.rows.start_s.astype("<f4").tobytes())
-        self._waiting["channel"].write(block.rows.channel.tobytes())
-        self._waiting["track"].write((block.track + block.first).astype("<i8").tobytes())
+        classes = np.array([self._class.get(track.label or "", -1) for track in block.tracks], "<i8")
+        self._temporary["Ydata"].write(classes[block.track].tobytes())
+        self._temporary["start_s"].write(block.rows.start_s.astype("<f4").tobytes())
+        self._temporary["channel"].write(block.rows.channel.tobytes())
+        self._temporary["track"].write((block.track + block.first).astype("<i8").tobytes())
         new = block.tracks[max(0, self._tracks - block.first) :]
         self._tracks += len(new)
-        for name, told in _WORDS.items():
-            words = [printable(getattr(track, told) or "") for track in new]
+        for name, attribute in _WORDS.items():
+            words = [printable(getattr(track, attribute) or "") for track in new]
             self._longest[name] = max(self._longest[name], *map(len, words), 0)
-            self._waiting[name].write("".join(f"{word}\n" for word in words).encode())
+            self._temporary[name].write("".join(f"{word}\n" for word in words).encode())
 
     def close(self) -> None:
         """Write the other members."""
@@ -69,7 +70,7 @@ class NpzFile:
         self._copy("channel", (rows,), np.dtype("i1"))
         self._copy("track", (rows,), np.dtype("<i8"))
         for name in _WORDS:
-            self._spread(name)
+            self._copy_words(name)
         self._stack.close()
 
     def _member(self, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> IO[bytes]:
@@ -79,17 +80,17 @@ class NpzFile:
         return member
 
     def _copy(self, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]") -> None:
-        waiting = self._waiting[name]
-        waiting.seek(0)
+        temporary = self._temporary[name]
+        temporary.seek(0)
         with self._member(name, shape, dtype) as member:
-            while part := waiting.read(_COPY_BYTES):
+            while part := temporary.read(_COPY_BYTES):
                 member.write(part)
 
-    def _spread(self, name: str) -> None:
-        """Write words as an array of fixed width, which needs no pickle to be read."""
-        waiting = self._waiting[name]
-        waiting.seek(0)
+    def _copy_words(self, name: str) -> None:
+        """Write words as an array of fixed width, which can be read without pickle."""
+        temporary = self._temporary[name]
+        temporary.seek(0)
         dtype = np.dtype(f"<U{self._longest[name]}")
         with self._member(name, (self._tracks,), dtype) as member:
-            for line in waiting:
+            for line in temporary:
                 member.write(np.array([line.decode()[:-1]], dtype).tobytes())

@@ -1,1 +1,1 @@
-"""Reading stored features: rows, tables, shuffled batches and summaries of a snapshot."""
+"""Reading stored features: rows, tables, shuffled batches, and a summary of what is stored."""

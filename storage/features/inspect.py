@@ -1,4 +1,4 @@
-"""What a store holds, in numbers: families, tracks, rows, bytes, files, schema, software."""
+"""A summary of a store in numbers: families, tracks, rows, bytes, files, schema, software."""
 
 import json
 from collections import Counter
@@ -9,59 +9,60 @@ import numpy as np
 from pipeline.text import printable
 from pipeline.wire import Value
 from storage import durable
-from storage.features.reader import Features, pack_contents
+from storage.features.reader import Features
 from storage.features.rows import Track
-from storage.filestore.format.codec import Ids
 from storage.filestore.format.hdf5 import open_file
 from storage.filestore.layout import SCHEMA
 from storage.filestore.rows.extents import locate
+from storage.filestore.rows.pieces import bytes_of_row
+from storage.ids import Ids, ids
 
 
 class FamilyInfo(Value, frozen=True, kw_only=True):
-    """What is stored of one family."""
+    """The summary of one family."""
 
     key: str
     name: str
     columns: int
-    """Numbers per row."""
+    """How many numbers a row has."""
     tracks: int
-    """Files that have rows of it."""
+    """How many files have rows of it."""
     contents: int
-    """Contents stored, those of augmented copies and of files that are gone included."""
+    """How many contents have rows of it, those of augmented copies and of deleted files included."""
     rows: int
-    """Rows of the tracks."""
+    """How many rows the tracks have, together."""
     bytes: int
-    """Bytes of all contents' values."""
+    """The size of the values of all contents."""
     parts: int
 
 
 class StoreInfo(Value, frozen=True, kw_only=True):
-    """What a store holds."""
+    """The summary of a store."""
 
     path: str
     schema: int
     software: dict[str, tuple[str, ...]]
-    """Versions of the software that wrote the parts, by name."""
+    """The versions of the software that wrote the parts, by name."""
     tracks: int
-    """Files, failed ones included, deleted ones not."""
+    """How many files there are, failed ones included, deleted ones not."""
     labelled: int
     grouped: int
     failed: int
     families: tuple[FamilyInfo, ...]
     parts: int
     inbox: int
-    """Segments that wait for a compaction."""
+    """How many segments are not compacted yet."""
     damaged: int
-    """Files set aside."""
+    """How many files were set aside."""
     bytes: int
-    """Bytes of all files of the store."""
+    """The size of all files of the store."""
 
 
 def inspect(features: Features) -> StoreInfo:
-    """Return what a store holds; reads its indexes, and no rows. Raises `StoreError` naming what cannot be read."""
+    """Return the summary of a store; reads indexes, no rows. Raises `StoreError` naming what cannot be read."""
     layout = features.layout
     counts: Counter[str] = Counter()
-    contents = pack_contents(_counted(track, counts) for track in features.each_track())
+    contents = ids(_count(track, counts).content_hash for track in features.each_track())
     manifest = layout.manifest(layout.generations()[-1])
     parts = Counter(entry.kind for entry in manifest.parts)
     families = tuple(_family(features, key, contents, parts[key]) for key in (spec.key for spec in features.specs))
@@ -84,7 +85,8 @@ def inspect(features: Features) -> StoreInfo:
     )
 
 
-def _counted(track: Track, counts: Counter[str]) -> Track:
+def _count(track: Track, counts: Counter[str]) -> Track:
+    """Count a track, and return it."""
     counts["tracks"] += 1
     counts["labelled"] += track.label is not None
     counts["grouped"] += track.group is not None
@@ -94,17 +96,16 @@ def _counted(track: Track, counts: Counter[str]) -> Track:
 
 def _family(features: Features, key: str, contents: Ids, parts: int) -> FamilyInfo:
     spec = features.spec(key)
-    found = locate(features.layout, key)
-    at = found.find(contents)
-    numbers = int(np.prod(spec.row_shape))
+    extents = locate(features.layout, key)
+    at = extents.find(contents)
     return FamilyInfo(
         key=key,
         name=spec.name,
-        columns=numbers,
+        columns=int(np.prod(spec.row_shape)),
         tracks=int((at >= 0).sum()),
-        contents=len(found),
-        rows=int(found.rows[at[at >= 0]].sum()),
-        bytes=4 * numbers * int(found.rows.sum()),
+        contents=len(extents),
+        rows=int(extents.rows[at[at >= 0]].sum()),
+        bytes=bytes_of_row(spec) * int(extents.rows.sum()),
         parts=parts,
     )
 
@@ -113,7 +114,7 @@ def _software(parts: list[Path]) -> dict[str, tuple[str, ...]]:
     versions: dict[str, set[str]] = {}
     for path in parts:
         with open_file(path) as file:
-            told = json.loads(bytes(file.attrs["software"]))
-        for name, version in told.items():
+            software = json.loads(bytes(file.attrs["software"]))
+        for name, version in software.items():
             versions.setdefault(name, set()).add(version)
-    return {name: tuple(sorted(found)) for name, found in sorted(versions.items())}
+    return {name: tuple(sorted(numbers)) for name, numbers in sorted(versions.items())}

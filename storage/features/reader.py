@@ -1,9 +1,9 @@
-"""A home for people who want its numbers: tracks, labels, columns with units, rows, tables, batches.
+"""Reading the features of a home: tracks, labels, columns with units, rows, tables, batches.
 
     features = open_features("chordal-home")
     table = features.table("loudness").to_pandas()
 
-What is seen is the store as it was when it was opened. Labels, groups and folds are those of the newest scans.
+The features are those of the store when it was opened. Labels, groups and folds are those of the newest scans.
 """
 
 import os
@@ -23,12 +23,12 @@ from pipeline.text import printable
 from storage import durable
 from storage.features.labels import LabelEntry, TrackLabels, read_labels
 from storage.features.rows import Track, TrackRows
-from storage.filestore.format.codec import Ids, ids, pack
 from storage.filestore.layout import Layout
 from storage.filestore.rows.extents import Extents, locate
 from storage.filestore.rows.pieces import blocks
 from storage.filestore.store import FileFeatureStore
 from storage.filestore.store_mark import find_layout
+from storage.ids import Ids, ids
 from storage.ledger.runs import RunLedger
 
 if TYPE_CHECKING:
@@ -37,19 +37,19 @@ if TYPE_CHECKING:
     from storage.features.batches import FeatureBatches
 
 BLOCK_BYTES = 8 << 20
-"""How much is read at once."""
+"""How many bytes of rows are read at once."""
 
 
 def open_features(home: str | os.PathLike[str]) -> "Features":
-    """Return the features of a home, or of a store's folder, which then has no labels.
+    """Return the features of a home, or of the folder of a store, which has no labels.
 
     Raises `UsageError` naming the folder and the reason when there is no store that can be opened.
     """
-    return Features(find_layout(store_of(home)), RunLedger(Path(home).expanduser().absolute()))
+    return Features(find_layout(store_folder(home)), RunLedger(Path(home).expanduser().absolute()))
 
 
-def store_of(home: str | os.PathLike[str]) -> Path:
-    """Return the folder of the store of a home; that of a store is its own.
+def store_folder(home: str | os.PathLike[str]) -> Path:
+    """Return the folder of the store of a home; `home` may also be the folder of a store itself.
 
     Raises `UsageError` naming the folder and the reason when there is no store that can be opened.
     """
@@ -60,7 +60,7 @@ def store_of(home: str | os.PathLike[str]) -> Path:
 
 
 class Features:
-    """The features of a home as they were at one moment; holds no open file. Made by `open_features`."""
+    """The features of a home at one moment; holds no open file. Made by `open_features`."""
 
     def __init__(self, layout: Layout, ledger: RunLedger) -> None:
         self.layout = layout
@@ -73,22 +73,24 @@ class Features:
         with durable.store_errors(self.layout.root, "be listed"):
             names = durable.names_in(self.layout.root / "families")
         sets = [self.layout.specs_in(name.removesuffix(".json")) for name in names if name.endswith(".json")]
-        found = {spec.key: spec for known in sets for spec in known}
-        return tuple(sorted(found.values(), key=lambda spec: (spec.name, spec.version, spec.key)))
+        by_key = {spec.key: spec for specs in sets for spec in specs}
+        return tuple(sorted(by_key.values(), key=lambda spec: (spec.name, spec.version, spec.key)))
 
     def spec(self, family: str) -> FeatureSpec:
         """Return the spec of a family by its name or key; of several with one name, that of the installed family.
 
-        Raises `UsageError` naming what there is.
+        Raises `UsageError` naming those stored when there is none, or no single one.
         """
-        found = [spec for spec in self.specs if family in {spec.name, spec.key}]
-        if len(found) > 1:
-            found = [spec for spec in found if spec.key == _installed(family)] or found
-        if len(found) == 1:
-            return found[0]
-        if found:
-            keys = ", ".join(spec.key for spec in found)
-            raise UsageError(f"feature family {printable(family)}: stored in {len(found)} versions; name one of {keys}")
+        matches = [spec for spec in self.specs if family in {spec.name, spec.key}]
+        if len(matches) > 1:
+            matches = [spec for spec in matches if spec.key == _installed_key(family)] or matches
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            keys = ", ".join(spec.key for spec in matches)
+            raise UsageError(
+                f"feature family {printable(family)}: stored in {len(matches)} versions; name one of {keys}"
+            )
         stored = ", ".join(dict.fromkeys(spec.name for spec in self.specs)) or "none"
         raise UsageError(f"feature family {printable(family)}: not stored here; stored are: {stored}")
 
@@ -103,15 +105,15 @@ class Features:
         return tuple(sorted({track.label for track in self.tracks if track.label is not None}))
 
     def each_track(self) -> Iterator[Track]:
-        """Yield the same as `tracks`, in the store's order and without holding them."""
-        nothing = LabelEntry()
+        """Yield the same as `tracks`, in the store's order, one in memory at a time."""
+        no_labels = LabelEntry()
         for record in self._snapshot.records():
             if record.mark != "deleted" and not record.copy_of:
-                yield _track(record, self.labels.of(record.track_id) or nothing)
+                yield _track(record, self.labels.of(record.track_id) or no_labels)
 
     @cached_property
     def labels(self) -> TrackLabels:
-        """What the newest scans say of all tracks, by track id; quick, as no record is read."""
+        """The labels, groups and folds of all tracks, by track id; fast, as no record is read."""
         return read_labels(self._ledger)
 
     def with_family(self, family: str) -> tuple[Track, ...]:
@@ -120,7 +122,7 @@ class Features:
         return tuple(track for track in self.tracks if key in self._snapshot.families_of(track.content_hash))
 
     def rows(self, family: str, tracks: Iterable[Track] | None = None) -> TrackRows:
-        """Return the rows of a family, of all tracks that have it or of some; all of them in memory.
+        """Return the rows of a family, of all tracks that have it or of some; they are all in memory.
 
         Raises `StoreError` when a track has no such rows, or naming file and content whose bytes are damaged.
         """
@@ -148,8 +150,8 @@ class Features:
         """Return the rows of a family as an Arrow table, for pandas (`.to_pandas()`), Polars and DuckDB.
 
         Columns: path, track_id, label, group, fold, start_s, channel, then the family's own with their unit in the
-        field's metadata; rows that are matrices stand in one column of fixed-size lists. The schema's metadata tells
-        the spec.
+        field's metadata; rows that are matrices are one column of fixed-size lists. The schema's metadata has the
+        spec.
         """
         from storage.features.tables import table_of
 
@@ -167,9 +169,9 @@ class Features:
     ) -> "FeatureBatches":
         """Return a Keras dataset of shuffled batches (rows, class indices) that is never in memory as a whole.
 
-        By default of all labelled tracks that have the family; `classes`, by default all labels, gives the indices.
-        `window_bytes` is what is shuffled at once and held in memory. See `FeatureBatches` and `RowStream`.
-        Raises `UsageError` when there are no rows, or a track has no label or another than those in `classes`.
+        By default it has all labelled tracks that have the family; a class index is a position in `classes`, by
+        default all labels. `window_bytes` of rows are in memory and shuffled at a time; see `RowStream`.
+        Raises `UsageError` when there are no rows, or a track has no label or one that is not in `classes`.
         """
         from pipeline.learning.models.runtime import prepare
 
@@ -181,51 +183,45 @@ class Features:
         chosen = tuple(
             [track for track in self.with_family(family) if track.label is not None] if tracks is None else tracks
         )
-        known = tuple(self.classes if classes is None else classes)
-        index = {label: at for at, label in enumerate(known)}
+        names = tuple(self.classes if classes is None else classes)
+        index = {label: at for at, label in enumerate(names)}
         for track in chosen:
             if track.label not in index:
-                told = "no label" if track.label is None else f"label {printable(track.label)}, which is not asked for"
-                raise UsageError(f"track {printable(track.path)}: has {told}; leave it out")
+                label = "no label" if track.label is None else f"label {printable(track.label)}, which is not asked for"
+                raise UsageError(f"track {printable(track.path)}: has {label}; leave it out")
         labels: Int32 = np.array([index[track.label or ""] for track in chosen], dtype=np.int32)
         stream = RowStream(self.layout, spec, _contents(chosen), seed=seed, window_bytes=window_bytes)
         if not stream.rows:
             raise UsageError(f"feature family {spec.name}: no rows in {len(chosen)} labelled tracks to make batches of")
-        return FeatureBatches(stream, labels, known, batch=batch, name=spec.name)
+        return FeatureBatches(stream, labels, names, batch=batch, name=spec.name)
 
     def _extents(self, spec: FeatureSpec, tracks: Sequence[Track]) -> Extents:
         return locate(self.layout, spec.key, _contents(tracks))
 
 
 def _contents(tracks: Sequence[Track]) -> Ids:
+    """Return the content of each track. Raises `UsageError` naming one that could not be read and has none."""
     for track in tracks:
         if not track.content_hash:
             raise UsageError(f"track {printable(track.path)}: could not be read, so it has no rows; leave it out")
-    return ids([track.content_hash for track in tracks]) if tracks else np.zeros(0, "S16")
+    return ids(track.content_hash for track in tracks)
 
 
-def pack_contents(tracks: Iterable[Track]) -> Ids:
-    """Return the contents of tracks, zeros for those that could not be read, in 16 bytes each."""
-    packed = bytearray()
-    for track in tracks:
-        packed += pack(track.content_hash)
-    return np.frombuffer(bytes(packed), "S16")
-
-
-def _installed(name: str) -> str:
+def _installed_key(name: str) -> str:
+    """Return the key of the installed family of a name, empty when there is none."""
     try:
         return registered(name).spec.key
     except UsageError:
         return ""
 
 
-def _track(record: TrackRecord, said: LabelEntry) -> Track:
+def _track(record: TrackRecord, labels: LabelEntry) -> Track:
     return Track(
         track_id=record.track_id,
         path=record.path,
-        label=said.label,
-        group=said.group,
-        fold=said.fold,
+        label=labels.label,
+        group=labels.group,
+        fold=labels.fold,
         duration_s=record.duration_s,
         sample_rate_hz=record.sample_rate_hz,
         channels=record.channels,

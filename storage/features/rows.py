@@ -11,7 +11,7 @@ from pipeline.library.tracks import Failure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """One file: what is stored of it, joined with what its owner says of it."""
+    """One file: its record, with its label, group and fold."""
 
     track_id: str
     path: str
@@ -24,7 +24,7 @@ class Track:
     content_hash: str
     note: str
     failure: Failure | None
-    """Why it has no features, when the whole file failed."""
+    """Why it has no features, when the whole file failed; otherwise None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,12 @@ class TrackRows:
     @property
     def labels(self) -> np.ndarray:
         """The label of each row, (rows,), None where its track has none."""
-        return self._said("label")
+        return self._of_track("label")
 
     @property
     def groups(self) -> np.ndarray:
         """The group of each row, (rows,), None where its track has none."""
-        return self._said("group")
+        return self._of_track("group")
 
-    def _said(self, name: str) -> np.ndarray:
+    def _of_track(self, name: str) -> np.ndarray:
         return np.array([getattr(track, name) for track in self.tracks], dtype=object)[self.track]

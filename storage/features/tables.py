@@ -1,4 +1,4 @@
-"""Rows as Arrow tables: one column for each number, its unit in the field's metadata. Imports pyarrow when called."""
+"""Rows as Arrow tables: a column per number, with its unit in the field's metadata. Imports pyarrow when called."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from storage.features.rows import Track, TrackRows
 
-SAID = ("path", "track_id", "label", "group", "fold")
-"""The columns that tell whose a row is."""
+TRACK_COLUMNS = ("path", "track_id", "label", "group", "fold")
+"""The columns of a table that come from a row's track."""
 
-_OWN = {*SAID, "start_s", "channel"}
+_TABLE_COLUMNS = {*TRACK_COLUMNS, "start_s", "channel"}
 
 _TABLE_ROWS = 1 << 16
 
@@ -28,19 +28,19 @@ def column_names(spec: FeatureSpec, *, flat: bool = False) -> list[str]:
     """Return the columns of a family's rows in a table.
 
     Rows that are matrices have one column of lists, named like the family; with `flat` a column for every number,
-    `column[position]`. A name that the table's own columns have already gets the family's before it.
+    `column[position]`. A name that the table's own columns have gets the family's name as a prefix.
     """
     if len(spec.row_shape) == 1:
         names = list(spec.columns)
     elif flat:
         names = [
-            column + "".join(f"[{at}]" for at in place)
-            for place in np.ndindex(spec.row_shape[:-1])
+            column + "".join(f"[{at}]" for at in position)
+            for position in np.ndindex(spec.row_shape[:-1])
             for column in spec.columns
         ]
     else:
         names = [spec.name]
-    return [f"{spec.name}_{name}" if name in _OWN else name for name in names]
+    return [f"{spec.name}_{name}" if name in _TABLE_COLUMNS else name for name in names]
 
 
 def units_of(spec: FeatureSpec, *, flat: bool = False) -> list[str]:
@@ -57,7 +57,7 @@ def schema_of(spec: FeatureSpec) -> "pa.Schema":
     import pyarrow as pa
 
     word = pa.dictionary(pa.int32(), pa.string())
-    fields = [pa.field(name, word) for name in SAID]
+    fields = [pa.field(name, word) for name in TRACK_COLUMNS]
     fields += [pa.field("start_s", pa.float32(), metadata={"unit": "s"}), pa.field("channel", pa.int8())]
     kind = pa.float32()
     for length in reversed(spec.row_shape if len(spec.row_shape) > 1 else ()):
@@ -70,7 +70,7 @@ def schema_of(spec: FeatureSpec) -> "pa.Schema":
 
 
 def description(spec: FeatureSpec) -> dict[str, object]:
-    """Return what a file of exported rows tells of them."""
+    """Return the metadata of a file of exported rows: the family's spec and key, and the software that wrote it."""
     return {"family": spec.to_wire(), "key": spec.key, "software": software_versions()}
 
 
@@ -81,7 +81,7 @@ def record_batch(
     import pyarrow as pa
 
     at = pa.array(track.astype(np.int32))
-    columns = [pa.array(_words(tracks, name), pa.string()).dictionary_encode().take(at) for name in SAID]
+    columns = [pa.array(_words(tracks, name), pa.string()).dictionary_encode().take(at) for name in TRACK_COLUMNS]
     columns += [pa.array(np.ascontiguousarray(rows.start_s)), pa.array(np.ascontiguousarray(rows.channel))]
     if len(spec.row_shape) == 1:
         columns += [pa.array(np.ascontiguousarray(rows.values[:, column])) for column in range(spec.row_shape[0])]
@@ -110,5 +110,5 @@ def _batches(schema: "pa.Schema", rows: "TrackRows") -> "Iterator[pa.RecordBatch
 
 
 def _words(tracks: "Sequence[Track]", name: str) -> list[str | None]:
-    found = [getattr(track, name) for track in tracks]
-    return [printable(word) for word in found] if name == "path" else found
+    words = [getattr(track, name) for track in tracks]
+    return [printable(word) for word in words] if name == "path" else words

@@ -40,7 +40,7 @@ class Listings:
         self._now_s = now_s
         self._known: dict[str, _Folder] = {}
 
-    def names_with(self, folder: str, wanted: str) -> Sequence[str]:
+    def names_with(self, folder: str, hex_id: str) -> Sequence[str]:
         """Return the sorted names in a folder that have an id; none when there is no such folder. Raises `OSError`."""
         try:
             # Opened, not only stat-ed: network file systems then ask the server.
@@ -56,9 +56,9 @@ class Listings:
                 with os.scandir(descriptor) as entries:
                     names = [entry.name for entry in entries]
                 if now_s - known.read_s <= (_TICK_S if mtime_ns % 1_000_000_000 else _COARSE_TICK_S):
-                    return sorted(name for name in names if wanted in name)
+                    return sorted(name for name in names if hex_id in name)
                 known.by_id = _by_id(names)
-            return known.by_id.get(wanted, ())
+            return known.by_id.get(hex_id, ())
         finally:
             os.close(descriptor)
 

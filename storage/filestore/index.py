@@ -8,12 +8,12 @@ import numpy as np
 from pipeline.arrays import Int32
 from pipeline.errors import StoreError
 from pipeline.text import printable
-from storage.filestore.format.codec import pack, unpack
 from storage.filestore.format.families import CONTENT, read_contents
 from storage.filestore.format.hdf5 import DamagedError, open_file
 from storage.filestore.format.records import ROW, rank_of, read_rows
 from storage.filestore.layout import Layout, Manifest, PartEntry
 from storage.filestore.sorted_entries import Place, SortedEntries, allocate, prefix_range, prefixes, take
+from storage.ids import pack, unpack
 from storage.rules import Rank, State
 
 TRACKS = "tracks"
@@ -48,10 +48,10 @@ class PartsIndex:
         at = self._tracks.find(pack(track_id))
         return rank_of(self._tracks.entries[at[-1]]) if at else None
 
-    def record(self, track_id: str, wanted: Rank | None = None) -> Place | None:
+    def record(self, track_id: str, rank: Rank | None = None) -> Place | None:
         """Return where a record of a track is: the one that counts, or the one of a rank, superseded or not."""
         for at in reversed(self._tracks.find(pack(track_id))):
-            if wanted is None or rank_of(self._tracks.entries[at]) == wanted:
+            if rank is None or rank_of(self._tracks.entries[at]) == rank:
                 return self._tracks.place(at)
         return None
 

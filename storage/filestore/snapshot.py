@@ -12,7 +12,6 @@ from pipeline.features.spec import FeatureRows
 from pipeline.library.tracks import TrackRecord
 from pipeline.text import printable
 from storage.base import Snapshot
-from storage.filestore.format.codec import ids
 from storage.filestore.format.families import FamilyTable
 from storage.filestore.format.hdf5 import VanishedError, file_errors, open_file
 from storage.filestore.format.records import ROW, RecordTable, read_rows
@@ -20,6 +19,7 @@ from storage.filestore.index import Indexes, PartsIndex
 from storage.filestore.layout import Layout, SegmentName
 from storage.filestore.segments import read_segment
 from storage.filestore.sorted_entries import Place
+from storage.ids import ids
 from storage.rules import Rank, missing_rows_error
 
 _TABLES = 16

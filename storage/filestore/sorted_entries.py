@@ -12,8 +12,8 @@ from typing import Any, Self
 import numpy as np
 
 from pipeline.arrays import Bool, Int32, Int64
-from storage.filestore.format.codec import Ids
 from storage.filestore.layout import PartEntry
+from storage.ids import Ids
 
 _HALVES = np.dtype([("first", ">u8"), ("rest", ">u8")])
 """An id as two numbers."""

@@ -1,1 +1,1 @@
-"""The ledger of a home: runs and their shards, trials and outcomes, and what became of every file."""
+"""The ledger of a home: runs with their shards, trials and outcomes, and the state of every file."""

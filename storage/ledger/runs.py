@@ -1,26 +1,26 @@
-"""What a run was asked to do and how far it is: immutable documents below `runs/` in the home.
+"""The runs of a home: immutable documents below `runs/`, from which a run's plan and progress are read.
 
-    runs/<run_id>/plan.json             the orders
-    runs/<run_id>/shards/00000.json     the tracks of each shard, written while the producer walks the library
-    runs/<run_id>/scan.json             how many shards there are, written when the walk is over
-    runs/<run_id>/sealed/00000.json     what became of each shard
-    runs/<run_id>/claims/<name>.json    who may take a step that must be taken once
+    runs/<run_id>/plan.json             what the run is to do
+    runs/<run_id>/shards/00000.json     the tracks of each shard, written during the scan
+    runs/<run_id>/scan.json             how many shards there are, written when the scan has ended
+    runs/<run_id>/sealed/00000.json     the summary of each shard whose files are all settled
+    runs/<run_id>/claims/<name>.json    the process that took a step which must be taken once
     runs/<run_id>/dataset.json, split.json, report.json, failure.json
-    runs/<run_id>/study.json            how many trials there are, and which model each tries
-    runs/<run_id>/oracle/<model>/00001.json  what the search of a model was, version by version
-    runs/<run_id>/trials/0000.json      the configuration of each trial that was handed out
-    runs/<run_id>/starts/0000-01.json   every time a trial was begun, and where
-    runs/<run_id>/executions/0000-00.json    how each execution of a trial ended
-    runs/<run_id>/outcomes/0000.json    how each trial ended
-    runs/<run_id>/measured.json         what the outputs of the recipe measured; outputs/ has the files they keep
-    runs/<run_id>/tracked.json          the MLflow that was told of the run
-    runs/<run_id>/labels.npz            the tracks' labels once more, quick to read; see `labelling`
-    runs/<run_id>/logs/                 whatever processes write; TensorBoard's below `tensorboard/`
+    runs/<run_id>/study.json            how many trials there are, and the model of each
+    runs/<run_id>/oracle/<model>/00001.json  the state of a model's search, version by version
+    runs/<run_id>/trials/0000.json      the configuration of each trial that was proposed
+    runs/<run_id>/starts/0000-01.json   each attempt at a trial: when, and by which process
+    runs/<run_id>/executions/0000-00.json    the result of each execution of a trial
+    runs/<run_id>/outcomes/0000.json    the outcome of each trial
+    runs/<run_id>/measured.json         the measurements of the recipe's outputs; outputs/ has their files
+    runs/<run_id>/tracked.json          the MLflow run that the run was sent to
+    runs/<run_id>/labels.npz            a cache of the tracks' labels; see `features.labels`
+    runs/<run_id>/logs/                 the logs of processes; those for TensorBoard below `tensorboard/`
 
-Runs of before there were oracles have all their trials in one `trials.json`, and no study, starts or executions.
+Runs of versions without oracles have all their trials in one `trials.json`, and no study, starts or executions.
 
-Everything is written once: a redelivered task that writes the same again changes nothing and is told so. The ledger
-owns what a run is; the broker only carries hints about it.
+Each document is written once: a redelivered task that writes the same again changes nothing, and the method returns
+False. The ledger is the truth about a run; the broker only has hints.
 """
 
 import os
@@ -47,7 +47,7 @@ from storage.ledger.trials import TrialLedger
 
 
 class Claim(Value, frozen=True, kw_only=True):
-    """Who took a step that must be taken once, and when."""
+    """The process that took a step which must be taken once."""
 
     name: str
     host: str
@@ -56,54 +56,61 @@ class Claim(Value, frozen=True, kw_only=True):
     """ISO 8601, UTC."""
 
 
-class Tracked(Value, frozen=True, kw_only=True):
-    """An MLflow that was told of a run, or why it was not."""
+class MlflowRecord(Value, frozen=True, kw_only=True):
+    """The MLflow run that a run was sent to, or the reason why it could not be sent."""
 
     address: str
-    """Without a password."""
+    """The tracking server's, without a password."""
     experiment: str = ""
     run: str = ""
-    """The run's id there."""
+    """The id of the MLflow run."""
     reason: str = ""
-    """Why it was not told; empty when it was."""
+    """Why it could not be sent; empty when it was."""
 
 
-class _Tracks(Value, frozen=True, kw_only=True):
+class Shard(Value, frozen=True, kw_only=True):
+    """The content of a document in `shards/`."""
+
     tracks: tuple[ScannedTrack, ...]
 
 
-class _Scan(Value, frozen=True, kw_only=True):
+class ScanEnd(Value, frozen=True, kw_only=True):
+    """The content of `scan.json`."""
+
     shards: int
     left_out: int = 0
+    """How many paths could not be read, or were not meant to be."""
 
 
-class _RunFailure(Value, frozen=True, kw_only=True):
+class RunFailure(Value, frozen=True, kw_only=True):
+    """The content of `failure.json`."""
+
     reason: str
 
 
 class RunLedger(TrialLedger):
-    """The runs of one home, with their trials; safe from threads and processes, holds nothing open.
+    """The runs of one home, with their trials; safe from threads and processes, holds no open file.
 
-    Every method raises `StoreError` naming the file when it cannot be written or read; those that return a bool
-    return False when the same was written before, and leave what is there alone.
+    Every method raises `StoreError` naming the file when it cannot be written or read. Those that write and return a
+    bool return False when the document exists, and leave it unchanged.
     """
 
     def __init__(self, home: Path) -> None:
         super().__init__(Documents(home / "runs"))
 
     def path(self, run_id: str) -> Path:
-        """Return the folder of a run. Raises `UsageError` for an id that cannot be one."""
+        """Return the folder of a run. Raises `UsageError` for an invalid id."""
         return self._documents.path(f"{run_id}/plan").parent
 
     def logs(self, run_id: str) -> Path:
-        """Return the folder for the logs of a run, made when it is not there."""
+        """Return the folder for the logs of a run, made where it does not exist."""
         folder = self.path(run_id) / "logs"
         with durable.store_errors(folder, "be made"):
             durable.make_folder(folder)
         return folder
 
     def create(self, plan: RunPlan) -> bool:
-        """Write the orders of a new run; False when the same were written before.
+        """Write the plan of a new run; False when the same was written before.
 
         Raises `UsageError` when the id belongs to another run.
         """
@@ -115,7 +122,7 @@ class RunLedger(TrialLedger):
         return False
 
     def plan(self, run_id: str) -> RunPlan:
-        """Return the orders of a run. Raises `UsageError` when there is no such run."""
+        """Return the plan of a run. Raises `UsageError` when there is no such run."""
         plan = self._documents.find(f"{run_id}/plan", RunPlan)
         if plan is None:
             known = ", ".join(self.run_ids()[-3:]) or "none yet"
@@ -123,64 +130,64 @@ class RunLedger(TrialLedger):
         return plan
 
     def run_ids(self, purpose: Purpose | None = None) -> list[str]:
-        """Return the ids of all runs, or of those for some purpose, newest last.
+        """Return the ids of all runs, or of those for a purpose, newest last.
 
-        By their sequences, as a clock may have been set back.
+        By sequence and not by time, as a clock may have been set back.
         """
         with durable.store_errors(self._documents.root, "be listed"):
             names = [name for name in durable.names_in(self._documents.root) if not name.startswith(".")]
         plans = [self._documents.find(f"{name}/plan", RunPlan) for name in names]
-        wanted = [plan for plan in plans if plan is not None and purpose in {None, plan.purpose}]
-        return [plan.run_id for plan in sorted(wanted, key=lambda plan: (plan.sequence, plan.created, plan.run_id))]
+        chosen = [plan for plan in plans if plan is not None and purpose in {None, plan.purpose}]
+        return [plan.run_id for plan in sorted(chosen, key=lambda plan: (plan.sequence, plan.created, plan.run_id))]
 
     def next_sequence(self) -> int:
-        """Return a sequence above those of all runs: the time in milliseconds, unless a clock was set back."""
+        """Return a sequence above those of all runs: Unix milliseconds, unless a clock was set back."""
         newest = [self.plan(run_id).sequence + 1 for run_id in self.run_ids()[-1:]]
         return max([time.time_ns() // 1_000_000, *newest])
 
-    def forget(self, run_id: str) -> None:
-        """Remove all there is of a run that nobody needs any more."""
+    def remove(self, run_id: str) -> None:
+        """Remove all files of a run; does nothing when there is none."""
         folder = self.path(run_id)
-        leaving = self._documents.root / ".forgotten"
+        trash = self._documents.root / ".forgotten"
         with durable.store_errors(folder, "be removed"):
-            durable.make_folder(leaving)
+            durable.make_folder(trash)
             with suppress(FileNotFoundError):
-                # Under another name first: half a run would look like one that goes on.
-                folder.rename(durable.temporary_path(leaving))
-            shutil.rmtree(leaving, ignore_errors=True)
+                # Renamed first, as a run of which some documents are missing would look like an active one.
+                folder.rename(durable.temporary_path(trash))
+            shutil.rmtree(trash, ignore_errors=True)
 
     def write_shard(self, run_id: str, shard: int, tracks: Sequence[ScannedTrack]) -> bool:
         """Write the tracks of a shard."""
-        return self._documents.publish(f"{run_id}/shards/{shard:05d}", _Tracks(tracks=tuple(tracks)))
+        return self._documents.publish(f"{run_id}/shards/{shard:05d}", Shard(tracks=tuple(tracks)))
 
     def shard(self, run_id: str, shard: int) -> tuple[ScannedTrack, ...]:
         """Return the tracks of a shard. Raises `StoreError` when it was not written."""
-        return self._documents.read(f"{run_id}/shards/{shard:05d}", _Tracks).tracks
+        return self._documents.read(f"{run_id}/shards/{shard:05d}", Shard).tracks
 
     def shards(self, run_id: str) -> list[int]:
         """Return the numbers of the shards written so far, ascending."""
         return self._numbers(f"{run_id}/shards")
 
     def close_scan(self, run_id: str, shards: int, *, left_out: int = 0) -> bool:
-        """Say that the walk is over, how many shards it wrote, and how many paths it could not look at."""
-        return self._documents.publish(f"{run_id}/scan", _Scan(shards=shards, left_out=left_out))
+        """Write that the scan has ended, how many shards it wrote, and how many paths it left out."""
+        return self._documents.publish(f"{run_id}/scan", ScanEnd(shards=shards, left_out=left_out))
 
-    def scanned_all(self, run_id: str) -> bool:
-        """Return whether the walk is over and saw all there is in the run's libraries."""
-        scan = self._documents.find(f"{run_id}/scan", _Scan)
+    def scan_is_complete(self, run_id: str) -> bool:
+        """Return whether the scan has ended and left nothing in the run's libraries out."""
+        scan = self._documents.find(f"{run_id}/scan", ScanEnd)
         return scan is not None and not scan.left_out
 
     def shard_count(self, run_id: str) -> int | None:
-        """Return how many shards the run has, or None while the producer still walks."""
-        scan = self._documents.find(f"{run_id}/scan", _Scan)
+        """Return how many shards the run has, or None while the scan goes on."""
+        scan = self._documents.find(f"{run_id}/scan", ScanEnd)
         return scan.shards if scan is not None else None
 
     def seal(self, run_id: str, summary: ShardSummary) -> bool:
-        """Say what became of the files of a shard; the first to say so is believed."""
+        """Seal a shard: write the summary of its files once all are settled; the first summary stays."""
         return self._documents.publish(f"{run_id}/sealed/{summary.shard:05d}", summary)
 
-    def sealed(self, run_id: str) -> dict[int, ShardSummary]:
-        """Return what became of each sealed shard, by number."""
+    def summaries(self, run_id: str) -> dict[int, ShardSummary]:
+        """Return the summary of each sealed shard, by number."""
         names = self._documents.names(f"{run_id}/sealed")
         summaries = (self._documents.read(name, ShardSummary) for name in names)
         return {summary.shard: summary for summary in summaries}
@@ -194,70 +201,70 @@ class RunLedger(TrialLedger):
         claim = Claim(name=name, host=socket.gethostname(), pid=os.getpid(), taken=now())
         return self._documents.publish(f"{run_id}/claims/{name}", claim)
 
-    def claimed(self, run_id: str, name: str) -> Claim | None:
-        """Return who took a step, or None when nobody did."""
+    def claim_of(self, run_id: str, name: str) -> Claim | None:
+        """Return the claim of a step, or None when it was not taken."""
         return self._documents.find(f"{run_id}/claims/{name}", Claim)
 
     def put_manifest(self, manifest: DatasetManifest) -> bool:
-        """Write what the run learns from."""
+        """Write the dataset that the run learns from."""
         return self._documents.publish(f"{manifest.run_id}/dataset", manifest)
 
     def manifest(self, run_id: str) -> DatasetManifest | None:
-        """Return what the run learns from, or None when that is not settled."""
+        """Return the dataset that the run learns from, or None before it is written."""
         return self._documents.find(f"{run_id}/dataset", DatasetManifest)
 
     def put_split(self, run_id: str, split: Split) -> bool:
-        """Write how the run's tracks are parted."""
+        """Write the split of the run's tracks."""
         return self._documents.publish(f"{run_id}/split", split)
 
     def split(self, run_id: str) -> Split | None:
-        """Return how the run's tracks are parted, or None when that is not settled."""
+        """Return the split of the run's tracks, or None before it is written."""
         return self._documents.find(f"{run_id}/split", Split)
 
     def put_report(self, report: EvaluationReport) -> bool:
-        """Write how the winner does."""
+        """Write the evaluation of the final model."""
         return self._documents.publish(f"{report.run_id}/report", report)
 
     def report(self, run_id: str) -> EvaluationReport | None:
-        """Return how the winner does, or None when that is not known."""
+        """Return the evaluation of the final model, or None before it is written."""
         return self._documents.find(f"{run_id}/report", EvaluationReport)
 
     def has_report(self, run_id: str) -> bool:
-        """Return whether it is known how the winner does, without reading all its predictions."""
+        """Return whether the evaluation of the final model is written, without reading all its predictions."""
         return self._documents.exists(f"{run_id}/report")
 
-    def put_measured(self, measured: Measurements) -> bool:
-        """Write what the outputs of the run's recipe measured."""
-        return self._documents.publish(f"{measured.run_id}/measured", measured)
+    def put_measurements(self, measurements: Measurements) -> bool:
+        """Write the measurements of the recipe's outputs."""
+        return self._documents.publish(f"{measurements.run_id}/measured", measurements)
 
-    def measured(self, run_id: str) -> Measurements | None:
-        """Return what the outputs of the run's recipe measured, or None when nothing was."""
+    def measurements(self, run_id: str) -> Measurements | None:
+        """Return the measurements of the recipe's outputs, or None when there are none."""
         return self._documents.find(f"{run_id}/measured", Measurements)
 
-    def put_tracked(self, run_id: str, told: Tracked) -> None:
-        """Say which MLflow was told of a run; the last word counts."""
-        self._documents.replace(f"{run_id}/tracked", told)
+    def put_mlflow_record(self, run_id: str, record: MlflowRecord) -> None:
+        """Write which MLflow run the run was sent to, in place of an earlier record."""
+        self._documents.replace(f"{run_id}/tracked", record)
 
-    def tracked(self, run_id: str) -> Tracked | None:
-        """Return which MLflow was told of a run, or None when none should be."""
-        return self._documents.find(f"{run_id}/tracked", Tracked)
+    def mlflow_record(self, run_id: str) -> MlflowRecord | None:
+        """Return which MLflow run the run was sent to, or None when it never was to be sent."""
+        return self._documents.find(f"{run_id}/tracked", MlflowRecord)
 
     def fail(self, run_id: str, reason: str) -> bool:
-        """Say why the run cannot go on; the first reason stays."""
-        return self._documents.publish(f"{run_id}/failure", _RunFailure(reason=reason))
+        """Write why the run cannot go on; the first reason stays."""
+        return self._documents.publish(f"{run_id}/failure", RunFailure(reason=reason))
 
     def failure(self, run_id: str) -> str | None:
         """Return why the run cannot go on, or None while it can."""
-        failure = self._documents.find(f"{run_id}/failure", _RunFailure)
+        failure = self._documents.find(f"{run_id}/failure", RunFailure)
         return failure.reason if failure is not None else None
 
-    def keep(self, run_id: str, name: str, data: bytes) -> None:
-        """Keep a copy of what can be made again from a run's documents; not where the home cannot be written."""
+    def write_cache(self, run_id: str, name: str, data: bytes) -> None:
+        """Write a file that can be made again from a run's documents; does nothing where the home is read-only."""
         with suppress(OSError):
             self._documents.replace_file(self.path(run_id) / name, data)
 
-    def kept(self, run_id: str, name: str) -> bytes | None:
-        """Return what was kept, or None; it is not known to be whole."""
+    def read_cache(self, run_id: str, name: str) -> bytes | None:
+        """Return the content of a cache, unchecked, or None when it cannot be read."""
         try:
             return (self.path(run_id) / name).read_bytes()
         except OSError:

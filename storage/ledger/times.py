@@ -1,4 +1,4 @@
-"""When the stages of a run ended, told by when their last documents were written."""
+"""When the stages of a run ended: by the modification times of their last documents."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ from storage.ledger.runs import RunLedger
 
 
 def stage_ends(ledger: RunLedger, run_id: str) -> dict[str, float]:
-    """Return when a run was planned and when each stage ended so far, Unix seconds, in the order of the stages.
+    """Return when a run was planned and when each stage so far ended, Unix seconds, in the order of the stages.
 
     Keys: `plan`, `scan`, `extract` (the last shard was sealed), `trials` (the last outcome was written), `final`.
     """
@@ -24,8 +24,8 @@ def stage_ends(ledger: RunLedger, run_id: str) -> dict[str, float]:
 
 
 def trials_wall_s(ledger: RunLedger, run_id: str) -> float | None:
-    """Return the seconds from the start of a run's first trial to the end of its last; None where that is not known."""
+    """Return the seconds from the start of a run's first trial to the end of its last; None before one has ended."""
     folder = ledger.path(run_id)
-    began = [path.stat().st_mtime for path in (folder / "starts").glob("*.json")]
-    ended = [path.stat().st_mtime for path in (folder / "outcomes").glob("*.json")]
-    return max(ended) - min(began) if began and ended else None
+    starts = [path.stat().st_mtime for path in (folder / "starts").glob("*.json")]
+    ends = [path.stat().st_mtime for path in (folder / "outcomes").glob("*.json")]
+    return max(ends) - min(starts) if starts and ends else None

@@ -1,17 +1,17 @@
-"""What became of every file ever scanned, told from the home's storage alone: the feature store and the runs.
+"""The state of every file ever scanned, derived from the feature store and the runs.
 
 A track, which is a path, is in exactly one state:
 
-- `pending`: scanned, and something the newest run wants of it is not stored: it was never extracted, came back after it
-  was deleted, changed after it failed, lacks a family that was asked for since, or its failure was taken back.
-- `extracted`: all of it is stored, or known to be impossible for this file, such as a family that needs more sound.
-- `failed`: the newest attempt failed; its record tells kind, reason, attempts and host.
-- `superseded`: extracted, but the newest scan saw another file there, by size or time: what is stored is of its older
-  content, and counts until the file is extracted again.
-- `deleted`: a scan that went through its library found it gone.
+- `pending`: scanned, and something that the newest run needs of it is not stored: it was never extracted, came back
+  after it was deleted, changed after it failed, lacks a family that was added since, or its failure was cancelled.
+- `extracted`: all of it is stored, or cannot be extracted from this file, such as a family that needs more sound.
+- `failed`: the newest attempt failed; its record has kind, reason, attempts and host.
+- `superseded`: extracted, but the newest scan found another file there, by size or time: the features stored are of
+  its older content, and are used until the file is extracted again.
+- `deleted`: a complete scan of its library did not find it.
 
-Which file a track is now is told by the newest scan that saw it; what is stored of it by its record of highest rank.
-Augmented copies of a file are no tracks; they fail and go with it.
+The newest scan that found a track says which file it is now; its record of highest rank says what is stored of it.
+Augmented copies of a file are no tracks; they fail and are deleted with it.
 """
 
 import os
@@ -28,6 +28,7 @@ from pipeline.library.tracks import Failure, ScannedTrack, TrackRecord, track_id
 from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 from storage.base import FeatureStore, Snapshot
+from storage.ids import ids, pack, positions
 from storage.ledger.runs import RunLedger
 from storage.rules import deletion, is_complete, retry
 
@@ -44,48 +45,44 @@ class LedgerEntry(Value, frozen=True, kw_only=True):
     path: str
     state: TrackState
     content_hash: str = ""
-    """Of the content whose features count, where there are any."""
+    """Of the content whose features are used; empty when there are none."""
     failure: Failure | None = None
-    """Why a failed track failed."""
+    """Why a failed track failed; None in any other state."""
 
 
 class TrackIds:
-    """A growing set of track ids that takes 16 bytes for each, however many there are."""
+    """A growing set of track ids that takes 16 bytes for each."""
 
     def __init__(self) -> None:
-        self._known = np.zeros(0, "S16")
+        self._sorted = np.zeros(0, "S16")
         self._new = bytearray()
 
     def add(self, track_ids: Iterable[str]) -> None:
-        """Take ids in; cheapest by hundreds."""
-        for each in track_ids:
-            self._new += bytes.fromhex(each)
+        """Add ids; `missing` is fast when many are added between its calls."""
+        for hex_id in track_ids:
+            self._new += pack(hex_id)
 
     def missing(self, track_ids: Collection[str]) -> list[bool]:
         """Return of each id whether it is not in the set."""
         if self._new:
-            known = np.sort(np.concatenate([self._known, np.frombuffer(bytes(self._new), "S16")]))
+            merged = np.sort(np.concatenate([self._sorted, np.frombuffer(bytes(self._new), "S16")]))
             # Not np.union1d, which imports numpy.ma.
-            self._known = known[np.append(known[1:] != known[:-1], np.True_)]
+            self._sorted = merged[np.append(merged[1:] != merged[:-1], np.True_)]
             self._new.clear()
-        asked = np.frombuffer(bytes.fromhex("".join(track_ids)), "S16")
-        at = np.searchsorted(self._known, asked)
-        found = at < len(self._known)
-        found[found] = self._known[at[found]] == asked[found]
-        missing: list[bool] = (~found).tolist()
+        missing: list[bool] = (positions(self._sorted, ids(track_ids)) < 0).tolist()
         return missing
 
 
-class Scan(Value, frozen=True, kw_only=True):
-    """What a finished walk through libraries saw, as far as it decides which tracks are gone."""
+class ScanCoverage(Value, frozen=True, kw_only=True):
+    """What a finished scan covered: decides whether a track that it did not find is deleted."""
 
     sequence: int
     libraries: tuple[str, ...]
     unreadable: frozenset[str] = frozenset()
-    """Folders and files that could not be looked at; what lies below is not gone for all anybody knows."""
+    """Folders and files that could not be read; what is in them may exist."""
 
     def covers(self, path: str) -> bool:
-        """Return whether the walk would have seen a file, were it there."""
+        """Return whether the scan would have found a file if it existed."""
         if not any(path.startswith(root.rstrip(os.sep) + os.sep) for root in self.libraries):
             return False
         while path not in self.unreadable:
@@ -97,7 +94,7 @@ class Scan(Value, frozen=True, kw_only=True):
 
 
 class TrackLedger:
-    """The states of the tracks of one home; reads what is there now each time it is asked, and holds nothing."""
+    """The states of the tracks of one home; each method reads the current store and runs, and nothing is cached."""
 
     def __init__(self, store: FeatureStore, runs: RunLedger) -> None:
         self._store = store
@@ -106,50 +103,51 @@ class TrackLedger:
     def entries(self) -> Iterator[LedgerEntry]:
         """Yield the state of every track ever scanned, once, in no particular order."""
         snapshot = self._store.snapshot()
-        told = TrackIds()
+        done = TrackIds()
         for plan in self._newest_scans():
             keys = _family_keys(plan)
             for shard in self._runs.shards(plan.run_id):
-                tracks = self._runs.shard(plan.run_id, shard)
-                for track in _unknown(told, tracks):
+                for track in _add_missing(done, self._runs.shard(plan.run_id, shard)):
                     yield _entry(snapshot, snapshot.record(track.track_id), track, plan.sequence, keys)
         for records in batches(snapshot.records(), _RECORDS_AT_ONCE):
             originals = [record for record in records if not record.copy_of]
-            missing = told.missing([record.track_id for record in originals])
-            for record, unscanned in zip(originals, missing, strict=True):
-                if unscanned:
+            missing = done.missing([record.track_id for record in originals])
+            for record, is_missing in zip(originals, missing, strict=True):
+                if is_missing:
                     yield _entry(snapshot, record)
 
     def counts(self) -> dict[TrackState, int]:
         """Return how many tracks are in each state."""
-        found = Counter(entry.state for entry in self.entries())
-        return {state: found[state] for state in STATES}
+        counts = Counter(entry.state for entry in self.entries())
+        return {state: counts[state] for state in STATES}
 
-    def gone(self, scan: Scan, seen: TrackIds, *, is_gone: Callable[[str], bool]) -> Iterator[TrackRecord]:
-        """Yield the marks of the tracks that a scan did not see any more, and of their augmented copies.
+    def deletions(
+        self, scan: ScanCoverage, found: TrackIds, *, is_gone: Callable[[str], bool]
+    ) -> Iterator[TrackRecord]:
+        """Yield the deletion marks of the tracks that a scan did not find any more, and of their augmented copies.
 
-        `seen` has the tracks it saw; `is_gone` looks once more whether there is no file at a path, as there may be
-        one that came during the walk, or is seen under another name now.
+        `found` has the tracks that it found; `is_gone` checks once more that there is no file at a path, as one may
+        have been added during the scan, or may be found under another name now.
         """
         snapshot = self._store.snapshot()
         for records in batches(snapshot.records(), _RECORDS_AT_ONCE):
-            held = [each for each in records if each.mark != "deleted" and each.sequence < scan.sequence]
-            for record, missing in zip(held, seen.missing([track_id(each.path) for each in held]), strict=True):
+            older = [each for each in records if each.mark != "deleted" and each.sequence < scan.sequence]
+            for record, missing in zip(older, found.missing([track_id(each.path) for each in older]), strict=True):
                 if missing and scan.covers(record.path) and is_gone(record.path):
                     yield deletion(record, scan.sequence)
-        told = TrackIds()
+        done = TrackIds()
         for plan in self._newest_scans(before=scan.sequence):
             for shard in self._runs.shards(plan.run_id):
-                for track in _unknown(told, _unseen(seen, self._runs.shard(plan.run_id, shard))):
+                for track in _add_missing(done, _missing(found, self._runs.shard(plan.run_id, shard))):
                     never_extracted = scan.covers(track.path) and snapshot.record(track.track_id) is None
                     if never_extracted and is_gone(track.path):
-                        yield deletion(_bare(track), scan.sequence)
+                        yield deletion(_record_of(track), scan.sequence)
 
     def retry(self, kinds: Collection[FailureKind] = ()) -> int:
-        """Take the failures of some kinds back, or all; return of how many tracks. The next run extracts them again.
+        """Cancel the failures of some kinds, or all; return of how many tracks. The next run extracts them again.
 
-        No run may be at work, as what it extracts would not count. A family that a file cannot have is no failure of
-        the track: it would be as impossible again.
+        No run may be active, as what it extracts would rank below the marks. A family that cannot be extracted from a
+        file is no failure of the track.
         """
         tracks = 0
         for record in self._store.snapshot().records():
@@ -159,10 +157,9 @@ class TrackLedger:
         return tracks
 
     def _newest_scans(self, *, before: int | None = None) -> Iterator[RunPlan]:
-        """Yield the runs whose scans may tell something, newest first.
+        """Yield the runs whose scans are needed, newest first.
 
-        A scan that went through its libraries has marked what was no longer there, so older ones of the same
-        libraries tell nothing new.
+        A complete scan has marked the tracks that it did not find, so older scans of the same libraries are not needed.
         """
         covered: list[str] = []
         plans = [self._runs.plan(run_id) for run_id in self._runs.run_ids()]
@@ -172,7 +169,7 @@ class TrackLedger:
             if all(_below(library, covered) for library in plan.libraries):
                 continue
             yield plan
-            if self._runs.scanned_all(plan.run_id):
+            if self._runs.scan_is_complete(plan.run_id):
                 covered += plan.libraries
 
 
@@ -186,8 +183,8 @@ def state_of(
 ) -> TrackState:
     """Return the state of a track.
 
-    `scanned` is the file as the newest scan, of `sequence`, saw it, and `keys` the families wanted of it; `stored` are
-    those stored for the record's content.
+    `scanned` is the file as the newest scan, of `sequence`, found it, and `keys` are the families needed of it;
+    `stored` are those stored for the record's content.
     """
     if record is None or record.mark == "retry":
         return "pending"
@@ -208,7 +205,7 @@ def _entry(
     sequence: int = -1,
     keys: frozenset[str] = frozenset(),
 ) -> LedgerEntry:
-    known = record if record is not None else _bare(scanned) if scanned is not None else None
+    known = record if record is not None else _record_of(scanned) if scanned is not None else None
     assert known is not None, "a track was scanned or is stored"  # noqa: S101 - narrows the type
     stored = snapshot.families_of(record.content_hash) if record is not None and keys else frozenset[str]()
     state = state_of(record, scanned=scanned, sequence=sequence, keys=keys, stored=stored)
@@ -222,33 +219,34 @@ def _entry(
 
 
 def _family_keys(plan: RunPlan) -> frozenset[str]:
-    """Return the store keys of what a run wants of every file: nothing when it does not extract."""
+    """Return the store keys of the families that a run needs of every file: none when it does not extract."""
     keys = set()
     for name in plan.recipe.families if plan.extract else ():
         try:
             keys.add(family(name).spec.key)
         except UsageError:
-            continue  # a family of one's own that is not installed here: nothing can be said about it
+            continue  # a plug-in's family that is not installed here has no key to look for
     return frozenset(keys)
 
 
-def _bare(track: ScannedTrack) -> TrackRecord:
-    """Return what is known of a track that was only scanned, as a record."""
+def _record_of(track: ScannedTrack) -> TrackRecord:
+    """Return a record of a track that was only scanned."""
     return TrackRecord(track_id=track.track_id, path=track.path, stamp=track.stamp, sequence=0, content_hash="")
 
 
 def _below(library: str, covered: Iterable[str]) -> bool:
-    """Return whether a folder is one of some, or lies in one."""
+    """Return whether a folder is one of `covered`, or is in one of them."""
     return any(library == root or library.startswith(root.rstrip(os.sep) + os.sep) for root in covered)
 
 
-def _unseen(seen: TrackIds, tracks: Collection[ScannedTrack]) -> list[ScannedTrack]:
-    missing = seen.missing([track.track_id for track in tracks])
-    return [track for track, unseen in zip(tracks, missing, strict=True) if unseen]
+def _missing(track_ids: TrackIds, tracks: Collection[ScannedTrack]) -> list[ScannedTrack]:
+    """Return the tracks that are not in a set."""
+    missing = track_ids.missing([track.track_id for track in tracks])
+    return [track for track, is_missing in zip(tracks, missing, strict=True) if is_missing]
 
 
-def _unknown(told: TrackIds, tracks: Collection[ScannedTrack]) -> list[ScannedTrack]:
-    """Return the tracks that are not in a set yet, and put them in."""
-    found = list({track.track_id: track for track in _unseen(told, tracks)}.values())
-    told.add(track.track_id for track in found)
-    return found
+def _add_missing(track_ids: TrackIds, tracks: Collection[ScannedTrack]) -> list[ScannedTrack]:
+    """Add tracks to a set; return those that were not in it, each once."""
+    new = list({track.track_id: track for track in _missing(track_ids, tracks)}.values())
+    track_ids.add(track.track_id for track in new)
+    return new

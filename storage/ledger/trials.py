@@ -1,7 +1,8 @@
-"""The trials of a run in its ledger: what is tried, who began it, how each execution and each trial ended.
+"""The trials of a run in its ledger: configurations, attempts, executions, outcomes, and the state of the search.
 
-Oracles are kept version by version: whoever asked one publishes the version that follows the one it read, and of all
-who did that at once exactly one succeeds. No lock is held, and a process that dies leaves whole versions.
+The state of an oracle is stored version by version: a process that changed it publishes the version after the one it
+read, and of several that do so at once exactly one succeeds. No lock is held, and a process that dies leaves only
+whole versions.
 """
 
 import os
@@ -16,7 +17,7 @@ from storage.documents import Documents
 
 
 class TrialStart(Value, frozen=True, kw_only=True):
-    """One attempt at a trial: who began it, and when."""
+    """One attempt at a trial: the process that began it, and when."""
 
     trial: int
     attempt: int
@@ -27,12 +28,14 @@ class TrialStart(Value, frozen=True, kw_only=True):
     """ISO 8601, UTC."""
 
 
-class _Trials(Value, frozen=True, kw_only=True):
+class TrialList(Value, frozen=True, kw_only=True):
+    """The content of `trials.json`, which runs of versions without oracles have."""
+
     specs: tuple[TrialSpec, ...]
 
 
 class TrialLedger:
-    """The trials of the runs of one home; what it returns and raises is told at `RunLedger`."""
+    """The trials of the runs of one home; returns and raises as `RunLedger` does."""
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
@@ -42,45 +45,45 @@ class TrialLedger:
         return self._documents.publish(f"{run_id}/study", study)
 
     def study(self, run_id: str) -> StudyPlan | None:
-        """Return how many trials the run has and what they try, or None when that is not settled."""
+        """Return how many trials the run has and what they try, or None before it is written."""
         study = self._documents.find(f"{run_id}/study", StudyPlan)
-        if study is None and (old := self._documents.find(f"{run_id}/trials", _Trials)) is not None:
+        if study is None and (old := self._documents.find(f"{run_id}/trials", TrialList)) is not None:
             return _study_of(old.specs)
         return study
 
     def put_oracle(self, run_id: str, model: str, state: OracleState) -> bool:
-        """Write the next version of a model's oracle; False when somebody else has written that one."""
+        """Write the next version of a model's oracle; False when another process has written that version."""
         return self._documents.publish(f"{run_id}/oracle/{model}/{state.version:05d}", state)
 
     def oracle(self, run_id: str, model: str) -> OracleState | None:
-        """Return the newest version of a model's oracle, or None when nobody asked it yet."""
+        """Return the newest version of a model's oracle, or None before the first."""
         folder = f"{run_id}/oracle/{model}"
         newest = max(self._numbers(folder), default=0)
-        # A network share may list a folder as it was some seconds ago; a name it did not list is looked up anew.
+        # A network share may list a folder as it was some seconds ago, but looks a single name up anew.
         while self._documents.exists(f"{folder}/{newest + 1:05d}"):
             newest += 1
         return self._documents.read(f"{folder}/{newest:05d}", OracleState) if newest else None
 
     def put_trial(self, spec: TrialSpec) -> bool:
-        """Write the configuration of a trial that was handed out."""
+        """Write the configuration of a trial that the oracle proposed."""
         return self._documents.publish(f"{spec.run_id}/trials/{spec.index:04d}", spec)
 
     def trial(self, run_id: str, index: int) -> TrialSpec | None:
-        """Return the configuration of a trial, or None when it was not handed out."""
+        """Return the configuration of a trial, or None before it was proposed."""
         spec = self._documents.find(f"{run_id}/trials/{index:04d}", TrialSpec)
-        if spec is None and (old := self._documents.find(f"{run_id}/trials", _Trials)) is not None:
+        if spec is None and (old := self._documents.find(f"{run_id}/trials", TrialList)) is not None:
             return next((each for each in old.specs if each.index == index), None)
         return spec
 
     def trials(self, run_id: str) -> tuple[TrialSpec, ...]:
-        """Return the configurations that were handed out, by index; those of a study that adapts come one by one."""
-        old = self._documents.find(f"{run_id}/trials", _Trials)
+        """Return the configurations proposed so far, by index."""
+        old = self._documents.find(f"{run_id}/trials", TrialList)
         if old is not None:
             return old.specs
         return tuple(self._documents.read(name, TrialSpec) for name in self._documents.names(f"{run_id}/trials"))
 
     def start_trial(self, run_id: str, index: int) -> int:
-        """Note that a trial is begun here and now; return which attempt that is, the first is 1."""
+        """Write that this process begins a trial now; return the number of the attempt, from 1."""
         attempt = 1 + len(self.starts(run_id, index))
         while True:
             start = TrialStart(trial=index, attempt=attempt, host=socket.gethostname(), pid=os.getpid(), began=now())
@@ -89,46 +92,46 @@ class TrialLedger:
             attempt += 1
 
     def starts(self, run_id: str, index: int) -> list[TrialStart]:
-        """Return the attempts at a trial, the first one first."""
-        names = [
-            n for n in self._documents.names(f"{run_id}/starts") if n.rpartition("/")[2].startswith(f"{index:04d}-")
-        ]
-        return [self._documents.read(name, TrialStart) for name in names]
+        """Return the attempts at a trial, by number."""
+        return [self._documents.read(name, TrialStart) for name in self._names_of(f"{run_id}/starts", index)]
 
     def put_execution(self, run_id: str, execution: Execution) -> bool:
-        """Write how an execution of a trial ended."""
+        """Write the result of an execution of a trial."""
         return self._documents.publish(f"{run_id}/executions/{execution.trial:04d}-{execution.number:02d}", execution)
 
     def executions(self, run_id: str, index: int) -> list[Execution]:
         """Return the executions of a trial that have ended, by number."""
-        found = self._documents.names(f"{run_id}/executions")
-        names = [name for name in found if name.rpartition("/")[2].startswith(f"{index:04d}-")]
-        return [self._documents.read(name, Execution) for name in names]
+        return [self._documents.read(name, Execution) for name in self._names_of(f"{run_id}/executions", index)]
 
     def put_outcome(self, outcome: TrialOutcome) -> bool:
-        """Write how a trial ended."""
+        """Write the outcome of a trial."""
         return self._documents.publish(f"{outcome.spec.run_id}/outcomes/{outcome.spec.index:04d}", outcome)
 
     def outcome(self, run_id: str, index: int) -> TrialOutcome | None:
-        """Return how a trial ended, or None when it has not."""
+        """Return the outcome of a trial, or None before it has ended."""
         return self._documents.find(f"{run_id}/outcomes/{index:04d}", TrialOutcome)
 
     def outcomes(self, run_id: str) -> list[TrialOutcome]:
-        """Return how the trials that have ended did, by index."""
+        """Return the outcomes of the trials that have ended, by index."""
         names = self._documents.names(f"{run_id}/outcomes")
-        found = [self._documents.read(name, TrialOutcome) for name in names]
-        return sorted(found, key=lambda outcome: outcome.spec.index)
+        outcomes = [self._documents.read(name, TrialOutcome) for name in names]
+        return sorted(outcomes, key=lambda outcome: outcome.spec.index)
 
     def ended_trials(self, run_id: str) -> list[int]:
         """Return the indices of the trials that have ended, ascending, without reading their outcomes."""
         return self._numbers(f"{run_id}/outcomes")
+
+    def _names_of(self, folder: str, index: int) -> list[str]:
+        """Return the sorted names of the documents of one trial in a folder, whose names begin with its index."""
+        names = self._documents.names(folder)
+        return [name for name in names if name.rpartition("/")[2].startswith(f"{index:04d}-")]
 
     def _numbers(self, folder: str) -> list[int]:
         return sorted(int(name.rpartition("/")[2]) for name in self._documents.names(folder))
 
 
 def _study_of(specs: Sequence[TrialSpec]) -> StudyPlan:
-    """Return the study that a run of before there were oracles had: all its trials were drawn at random, at once."""
+    """Return the study of a run of a version without oracles, which drew all trials at random, at once."""
     models = list(dict.fromkeys((spec.family, spec.features) for spec in specs))
     return StudyPlan(
         strategy="random",

@@ -1,1 +1,1 @@
-"""Registered models, and which of them is the champion."""
+"""The registered models, and which of them is the champion."""

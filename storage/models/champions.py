@@ -1,16 +1,15 @@
-"""Which model of a home is the champion, and was: a history that is only ever added to.
+"""Which model of a home is and was the champion: an append-only history.
 
-models/champion/000001.json     the first champion, 000002.json the next; the one of the highest number counts
+models/champion/000001.json     the first champion, 000002.json the next; the highest number is the current one
 models/verdicts/v0002.json      whether a model became the champion when it was made, and why
 
-An entry is published under the next number, which one process can do: of two that change the champion at once one is
-first, and the other sees what it changed to before it says anything. Nothing is ever overwritten, so a reader sees
-one champion or the next, and going back is another entry.
+An entry is published under the next number, which only one process can do: of two that change the champion at once the
+second fails, and reads the new champion before it tries again. Nothing is overwritten, so a reader reads the old
+champion or the new one, and a rollback is another entry.
 """
 
 import getpass
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -33,20 +32,20 @@ class Champion(Value, frozen=True, kw_only=True):
     """1, 2, ..."""
     version: str
     action: Action
-    """`first`: the first model of the home; `gate`: it beat the one before; the others: somebody said so."""
+    """`first`: the first model of the home; `gate`: it beat the one before; the others: by a user's command."""
     reason: str = ""
     back: int | None = None
-    """The entry that a rollback from here leads to; None for none."""
+    """The number of the entry that a rollback leads to; None for none."""
     by: str = ""
-    """Who said so: a user on a host, or the run that the model came from."""
+    """A user on a host, or the run that made the model."""
     at: str
     """ISO 8601, UTC."""
     verdict: Verdict | None = None
-    """What the gate found, where it was the gate."""
+    """The verdict of the gate; None for other actions."""
 
 
 class Champions:
-    """The champions of one home; safe from threads, processes and hosts, holds nothing open."""
+    """The champions of one home; safe from threads, processes and hosts, holds no open file."""
 
     def __init__(self, home: Path) -> None:
         self._documents = Documents(home / "models")
@@ -60,28 +59,28 @@ class Champions:
         """Return every entry, oldest first."""
         return [self._documents.read(name, Champion) for name in self._documents.names(_FOLDER)]
 
-    def follow(self, before: Champion | None, entry: Champion) -> Champion | None:
-        """Make a model the champion after `before`; None when another one did so first, and nothing was changed.
+    def append(self, before: Champion | None, entry: Champion) -> Champion | None:
+        """Make a model the champion after `before`; None, and no change, when `before` is not the current one.
 
         The entry's number, `back` (of anything but a rollback), `by` and `at` are filled in here.
         """
         back = entry.back if entry.action == "rollback" else before.number if before is not None else None
         written = entry.replace(
-            number=before.number + 1 if before is not None else 1, back=back, by=entry.by or _who(), at=now()
+            number=before.number + 1 if before is not None else 1, back=back, by=entry.by or _user_and_host(), at=now()
         )
         return written if self._documents.publish(f"{_FOLDER}/{written.number:06d}", written) else None
 
     def promote(self, version: str, *, reason: str = "") -> Champion:
-        """Make a version the champion because somebody says so; the one that is it already stays as it is."""
+        """Make a version the champion by a user's command; return the current entry when it is the champion already."""
         while True:
             before = self.current()
             if before is not None and before.version == version:
                 return before
             entry = Champion(number=0, version=version, action="promote", reason=reason, at="")
-            if (written := self.follow(before, entry)) is not None:
+            if (written := self.append(before, entry)) is not None:
                 return written
 
-    def before(self) -> Champion:
+    def rollback_target(self) -> Champion:
         """Return the entry that a rollback leads to now. Raises `UsageError` when there is none."""
         current = self.current()
         if current is None:
@@ -91,15 +90,15 @@ class Champions:
         return self._documents.read(f"{_FOLDER}/{current.back:06d}", Champion)
 
     def rollback(self, *, reason: str = "") -> Champion:
-        """Make the champion before this one the champion again; again, the one before that.
+        """Make the champion before this one the champion again; a second rollback leads to the one before that.
 
-        Raises `UsageError` when there is none before, or when the champion was changed just now: then whoever asked
-        has seen another one than there is.
+        Raises `UsageError` when there is none before, or when another process changed the champion meanwhile, as then
+        the user meant another one.
         """
         current = self.current()
-        target = self.before()
+        target = self.rollback_target()
         entry = Champion(number=0, version=target.version, action="rollback", reason=reason, back=target.back, at="")
-        written = self.follow(current, entry)
+        written = self.append(current, entry)
         if written is None:
             now = self.current()
             raise UsageError(
@@ -109,28 +108,25 @@ class Champions:
         return written
 
     def put_verdict(self, verdict: Verdict) -> bool:
-        """Say whether a model became the champion; the first to say so is believed."""
+        """Write whether a model became the champion, and why; the first verdict stays."""
         return self._documents.publish(f"verdicts/{verdict.version}", verdict)
 
     def verdict(self, version: str) -> Verdict | None:
-        """Return whether a model became the champion when it was made, or None when nobody decided.
+        """Return whether a model became the champion when it was made, and why; None when that was not decided.
 
-        Raises `UsageError` for what cannot be a version.
+        Raises `UsageError` for an invalid version.
         """
-        found = self._documents.find(f"verdicts/{version}", Verdict)
-        if found is not None:
-            return found
-        # Whoever promoted it may have died before it said so.
-        entries = (entry for entry in self._of(version) if entry.verdict is not None)
+        verdict = self._documents.find(f"verdicts/{version}", Verdict)
+        if verdict is not None:
+            return verdict
+        # A process that promoted it may have died before it wrote the verdict.
+        entries = (entry for entry in self.history() if entry.version == version and entry.verdict is not None)
         return next((entry.verdict for entry in entries), None)
 
-    def _of(self, version: str) -> Iterator[Champion]:
-        return (entry for entry in self.history() if entry.version == version)
 
-
-def _who() -> str:
+def _user_and_host() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):
-        user = "somebody"  # a container with a user that has no name
+        user = "somebody"  # a container whose user has no name
     return printable(f"{user} on {socket.gethostname()}")

@@ -1,12 +1,12 @@
-"""The trained models of a home, numbered in the order in which their runs asked for a number.
+"""The registered models of a home, numbered in the order in which their runs reserved a number.
 
-models/reserved/v0001.json      which run the number belongs to
-models/v0001/                   the model's files and model.json; appears in one step, complete
+models/reserved/v0001.json      the run that the number belongs to
+models/v0001/                   the model's files and model.json; renamed into place when complete
 models/v0001/plan.json, dataset.json, split.json, evaluation.json
-                                what it takes to repeat it and to hold another one against it
+                                what is needed to repeat the training and to compare the model with another
 models/.tmp/                    models being copied
 
-`champions` tells which of them is the champion. No file is ever loaded that its description does not vouch for.
+`champions` has which of them is the champion. A file is loaded only if model.json has its hash.
 """
 
 import re
@@ -26,12 +26,14 @@ from storage.documents import Documents, encode
 _VERSION = re.compile(r"v(\d{4,})")
 
 
-class _Reservation(Value, frozen=True, kw_only=True):
+class Reservation(Value, frozen=True, kw_only=True):
+    """The content of a document in `reserved/`."""
+
     run_id: str
 
 
 class ModelRegistry:
-    """The models of one home; safe from threads and processes, holds nothing open."""
+    """The models of one home; safe from threads and processes, holds no open file."""
 
     def __init__(self, home: Path) -> None:
         self._root = home / "models"
@@ -42,9 +44,9 @@ class ModelRegistry:
     ) -> ModelVersion:
         """Copy the files of a run's model into the registry and return it with its version and path.
 
-        `draft` has no version yet; `documents` are put beside the model's files by name: a value is written, a file,
-        which nobody may change any more, is linked where it can be. A run has one model: registering it again, at once
-        or later, returns the first.
+        `draft` has no version yet; `documents` are written beside the model's files by name: a value as a document, a
+        file, which must never change, as a hard link where that is possible. A run has one model: registering it
+        again, at once or later, returns the first.
         Raises `UsageError` when `source` is no folder, `StoreError` when it cannot be copied; nothing is then
         registered and it may be tried again.
         """
@@ -65,60 +67,60 @@ class ModelRegistry:
         return [self.get(name) for _, name in numbered]
 
     def get(self, version: str) -> ModelVersion:
-        """Return a model; its path is where it lies now, should the home have moved.
+        """Return a model, with its current path, as the home may have been moved.
 
         Raises `UsageError` when there is no such version.
         """
-        found = None
+        model = None
         if _VERSION.fullmatch(version):
-            found = self._documents.find(f"{version}/model", ModelVersion)
-        if found is None:
-            known = ", ".join(model.version for model in self.versions()[-3:]) or "none yet"
-            raise UsageError(f"model {printable(version)}: no such version; the latest are: {known}")
-        return found.replace(path=str((self._root / version).absolute()))
+            model = self._documents.find(f"{version}/model", ModelVersion)
+        if model is None:
+            latest = ", ".join(model.version for model in self.versions()[-3:]) or "none yet"
+            raise UsageError(f"model {printable(version)}: no such version; the latest are: {latest}")
+        return model.replace(path=str((self._root / version).absolute()))
 
     def check(self, model: ModelVersion) -> None:
-        """Raise `UsageError` naming the file of a model that is gone or is not what was registered."""
-        for name, told in model.files.items():
+        """Raise `UsageError` naming the first file of a model that is missing or has another hash than registered."""
+        for name, registered in model.files.items():
             path = self._root / model.version / name
             try:
-                found = content_hash(str(path))
+                current = content_hash(str(path))
             except PermanentError as error:
                 raise UsageError(f"model {model.version}: {error}; restore it from a copy, or train again") from error
-            if found != told:
+            if current != registered:
                 raise UsageError(
-                    f"model {model.version}: {printable(str(path))} is not what was registered (SHA-256 {found[:12]}, "
-                    f"not {told[:12]}); restore it from a copy, or train again"
+                    f"model {model.version}: {printable(str(path))} is not what was registered "
+                    f"(SHA-256 {current[:12]}, not {registered[:12]}); restore it from a copy, or train again"
                 )
 
     def study(self, version: str) -> tuple[DatasetManifest, Split] | None:
-        """Return what a model learned from and how that was parted; None for one of before that was kept."""
+        """Return the dataset and the split that a model learned from; None for one of a version without these files."""
         manifest = self._documents.find(f"{version}/dataset", DatasetManifest)
         if manifest is None:
             return None
         return manifest, self._documents.read(f"{version}/split", Split)
 
     def evaluation(self, version: str) -> EvaluationReport | None:
-        """Return how a model did when it was made; None for one of before that was kept."""
+        """Return a model's evaluation when it was trained; None for one of a version without this file."""
         return self._documents.find(f"{version}/evaluation", EvaluationReport)
 
     def _reserve(self, run_id: str) -> str:
-        """Return the version that belongs to a run, the next free number when it has none.
+        """Return the version that is reserved for a run; reserve the next free number when it has none.
 
-        A number is taken only after all below it were seen to belong to others, so a run can never get two.
+        A number is reserved only after all lower ones were found to belong to other runs, so no run can get two.
         """
         while True:
-            taken = self._documents.names("reserved")
-            for name in taken:
-                if self._documents.read(name, _Reservation).run_id == run_id:
+            names = self._documents.names("reserved")
+            for name in names:
+                if self._documents.read(name, Reservation).run_id == run_id:
                     return name.rpartition("/")[2]
-            highest = max((int(name.rpartition("/v")[2]) for name in taken), default=0)
+            highest = max((int(name.rpartition("/v")[2]) for name in names), default=0)
             version = f"v{highest + 1:04d}"
-            if self._documents.publish(f"reserved/{version}", _Reservation(run_id=run_id)):
+            if self._documents.publish(f"reserved/{version}", Reservation(run_id=run_id)):
                 return version
 
     def _copy(self, model: ModelVersion, source: Path, target: Path, documents: Mapping[str, Path | Value]) -> None:
-        """Copy a folder and its description under a temporary name, flush all of it and give it its name."""
+        """Copy a folder and its model.json under a temporary name, flush all of it and rename it into place."""
         folder = durable.temporary_path(self._root / ".tmp")
         durable.make_folder(folder.parent)
         try:
@@ -131,14 +133,14 @@ class ModelRegistry:
                 if path.is_file()
             }
             for name, document in documents.items():
-                _put(document, folder / f"{name}.json")
+                _write(document, folder / f"{name}.json")
             durable.write_whole(description, encode(model.replace(files=files)))
             for path in (*folder.rglob("*"), folder):
                 durable.sync_path(path)
             try:
                 folder.rename(target)
             except OSError:
-                # A folder cannot take the name of one with files in it: the same run was registered at once.
+                # A folder cannot replace one with files in it: another process registered the same run meanwhile.
                 if not (target / "model.json").exists():
                     raise
             durable.sync_path(self._root)
@@ -148,11 +150,11 @@ class ModelRegistry:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _put(document: Path | Value, target: Path) -> None:
+def _write(document: Path | Value, target: Path) -> None:
     if isinstance(document, Value):
         durable.write_whole(target, encode(document))
         return
     try:
         target.hardlink_to(document)
-    except OSError:  # another file system, or one without links
+    except OSError:  # another file system, or one without hard links
         shutil.copyfile(document, target)

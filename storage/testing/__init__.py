@@ -1,1 +1,1 @@
-"""What a store's own tests need; ships with the package so that a new store can be held to the same promises."""
+"""The tests that every feature store must pass; part of the package, so that other stores can be tested too."""

@@ -1,5 +1,5 @@
 # ruff: noqa: D102, S101  the tests' names say what they check, and pytest explains plain asserts
-"""What every feature store must do.
+"""The tests that every feature store must pass.
 
 Subclass `FeatureStoreConformance` in a test module and give it a pytest fixture `store` that returns a new, empty one.
 """
@@ -17,12 +17,12 @@ _CRASHED = Failure(kind="crashed", reason="the process died", attempts=3, host="
 
 
 class FeatureStoreConformance:
-    """The promises of `storage.base`, as tests that pytest collects from a subclass."""
+    """The guarantees of `storage.base`, as tests that pytest collects from a subclass."""
 
     def test_what_was_committed_is_read_back_bit_for_bit(self, store: FeatureStore) -> None:
-        told = record("/music/a.wav", 1)
-        assert store.commit(told, features(1), SPECS) is True
-        assert store.record(told.track_id) == told
+        written = record("/music/a.wav", 1)
+        assert store.commit(written, features(1), SPECS) is True
+        assert store.record(written.track_id) == written
         assert store.families_of(content(1)) == set(SPECS)
         for family in (TONES, SPECTRA):
             (found,) = store.snapshot().rows(family.key, [content(1)])
@@ -62,12 +62,12 @@ class FeatureStoreConformance:
 
     def test_a_success_replaces_a_failure_of_the_same_scan_and_stays(self, store: FeatureStore) -> None:
         failed = record("/a", None, failure=_CRASHED)
-        told = record("/a", 1)
+        written = record("/a", 1)
         assert store.commit(failed, {}, {}) is True
         assert store.record(failed.track_id) == failed
-        assert store.commit(told, features(1), SPECS) is True
+        assert store.commit(written, features(1), SPECS) is True
         assert store.commit(failed, {}, {}) is False
-        assert store.record(told.track_id) == told
+        assert store.record(written.track_id) == written
 
     def test_a_failure_of_a_newer_scan_counts_and_the_old_features_stay(self, store: FeatureStore) -> None:
         store.commit(record("/a", 1), features(1), SPECS)
@@ -77,30 +77,30 @@ class FeatureStoreConformance:
         assert store.families_of(content(1)) == set(SPECS)
 
     def test_a_deletion_stands_until_a_newer_scan_sees_the_file_again(self, store: FeatureStore) -> None:
-        told = record("/a", 1)
-        store.commit(told, features(1), SPECS)
-        gone = deletion(told, 5)
+        written = record("/a", 1)
+        store.commit(written, features(1), SPECS)
+        gone = deletion(written, 5)
         for expected in (True, False):
             assert store.commit(gone, {}, {}) is expected
-        for late in (told, record("/a", 2, sequence=4)):
+        for late in (written, record("/a", 2, sequence=4)):
             store.commit(late, {}, {})
-            assert store.record(told.track_id) == gone
+            assert store.record(written.track_id) == gone
         store.compact()
         assert list(store.snapshot().records()) == [gone]
         assert not gone.extracted
         back = record("/a", 1, sequence=6)
         assert store.commit(back, {}, {}) is True
-        assert store.record(told.track_id) == back
+        assert store.record(written.track_id) == back
         assert same_rows(store.snapshot().rows(TONES.key, [content(1)])[0], rows(TONES, 1)), "nothing is computed again"
 
     def test_a_deleted_file_still_tells_what_decoding_it_would_tell(self, store: FeatureStore) -> None:
-        told = record("/a", 1)
-        store.commit(told, features(1), SPECS)
-        store.commit(deletion(told, 2), {}, {})
+        written = record("/a", 1)
+        store.commit(written, features(1), SPECS)
+        store.commit(deletion(written, 2), {}, {})
         for _ in range(2):
             found = store.record_of_content(content(1))
             assert found is not None, "a file that was moved is not decoded again"
-            assert found.duration_s == told.duration_s
+            assert found.duration_s == written.duration_s
             store.compact()
 
     def test_a_failure_that_was_taken_back_is_no_failure_until_the_next_attempt(self, store: FeatureStore) -> None:
@@ -122,7 +122,7 @@ class FeatureStoreConformance:
         snapshot = store.snapshot()
         assert len(snapshot) == 2
         (found,) = snapshot.rows(TONES.key, [content(1)])
-        assert same_rows(found, rows(TONES, 1)), "whoever stored a content first is believed"
+        assert same_rows(found, rows(TONES, 1)), "the first rows of a content stay"
 
     def test_a_family_can_be_added_later_and_the_record_stays(self, store: FeatureStore) -> None:
         first = record("/a", 1)
@@ -133,29 +133,29 @@ class FeatureStoreConformance:
         assert store.record(first.track_id) == first
 
     def test_odd_paths_notes_and_numbers_survive(self, store: FeatureStore) -> None:
-        told = record("/m/\udcff \n'\" ü \U0001f3b5.wav", 1).replace(note="\udcfe", duration_s=0.1 + 0.2)
-        told = told.replace(family_failures={SPECTRA.key: Failure(kind="too_short", reason="0.1 s", attempts=2)})
-        store.commit(told, {TONES.key: rows(TONES, 1)}, SPECS)
+        written = record("/m/\udcff \n'\" ü \U0001f3b5.wav", 1).replace(note="\udcfe", duration_s=0.1 + 0.2)
+        written = written.replace(family_failures={SPECTRA.key: Failure(kind="too_short", reason="0.1 s", attempts=2)})
+        store.commit(written, {TONES.key: rows(TONES, 1)}, SPECS)
         store.compact()
-        assert store.record(told.track_id) == told
-        assert list(store.snapshot().records()) == [told]
+        assert store.record(written.track_id) == written
+        assert list(store.snapshot().records()) == [written]
 
     def test_every_field_of_a_record_survives(self, store: FeatureStore) -> None:
         full = full_record("/a")
-        for told in (full, full.replace(sequence=2, mark=None), full.replace(sequence=3, failure=None)):
-            store.commit(told, {}, {})
+        for written in (full, full.replace(sequence=2, mark=None), full.replace(sequence=3, failure=None)):
+            store.commit(written, {}, {})
             for _ in range(2):
-                assert store.record(told.track_id) == told
+                assert store.record(written.track_id) == written
                 store.compact()
 
     def test_a_content_is_described_by_any_track_that_has_it(self, store: FeatureStore) -> None:
         assert store.record_of_content(content(1)) is None
         store.commit(record("/failed", 1, failure=_CRASHED), {}, {})
         assert store.record_of_content(content(1)) is None
-        told = record("/a", 1)
-        store.commit(told, features(1), SPECS)
+        written = record("/a", 1)
+        store.commit(written, features(1), SPECS)
         for _ in range(2):
-            assert store.record_of_content(content(1)) == told
+            assert store.record_of_content(content(1)) == written
             store.compact()
         store.commit(record("/a", 2, sequence=2), features(2), SPECS)
         assert store.record_of_content(content(1)) is None, "no track has that content any more"
@@ -171,14 +171,14 @@ class FeatureStoreConformance:
             assert same_rows(snapshot.rows(SPECTRA.key, [content(1)])[0], rows(SPECTRA, 1, n=0))
             store.compact()
 
-    def test_rows_come_in_the_order_asked_with_repeats(self, store: FeatureStore) -> None:
+    def test_rows_come_in_the_order_of_the_contents_with_repeats(self, store: FeatureStore) -> None:
         for number in range(12):
             store.commit(record(f"/{number}", number), features(number, n=1 + number % 3), SPECS)
             if number == 7:
                 store.compact()
-        asked = [5, 11, 0, 5, 8, 3, 2, 1, 4]
-        found = store.snapshot().rows(SPECTRA.key, [content(number) for number in asked])
-        for number, one in zip(asked, found, strict=True):
+        numbers = [5, 11, 0, 5, 8, 3, 2, 1, 4]
+        found = store.snapshot().rows(SPECTRA.key, [content(number) for number in numbers])
+        for number, one in zip(numbers, found, strict=True):
             assert same_rows(one, rows(SPECTRA, number, n=1 + number % 3))
         assert store.snapshot().rows(SPECTRA.key, []) == []
 
@@ -198,8 +198,8 @@ class FeatureStoreConformance:
         store.compact()
         store.commit(record("/1", 52, sequence=2), features(52), SPECS)
         store.compact()
-        told = {found.path: found for found in before.records()}
-        assert told == {f"/{number}": record(f"/{number}", number) for number in range(6)}
+        by_path = {found.path: found for found in before.records()}
+        assert by_path == {f"/{number}": record(f"/{number}", number) for number in range(6)}
         assert len(before) == 6
         assert before.record(track_id("/0")) == record("/0", 0)
         assert before.families_of(content(51)) == frozenset()
@@ -228,7 +228,7 @@ class FeatureStoreConformance:
         good = features(1)
         failed = record("/a", 1, failure=_CRASHED)
         wide = {TONES.key: rows(spec("tones", row_shape=(4,)), 1)}
-        for told, brought, specs in (
+        for written, brought, specs in (
             (failed, good, SPECS),
             (record("/a", None), good, SPECS),
             (deletion(record("/a", 1), 2), good, SPECS),
@@ -239,5 +239,5 @@ class FeatureStoreConformance:
             (record("/a", 1).replace(content_hash="xyz"), good, SPECS),
         ):
             with pytest.raises(UsageError):
-                store.commit(told, brought, specs)
+                store.commit(written, brought, specs)
         assert len(store.snapshot()) == 0

@@ -1,4 +1,4 @@
-"""Small records, specs and rows that are told apart by a number."""
+"""Small records, specs and rows that differ by a number."""
 
 import hashlib
 from collections.abc import Mapping
@@ -66,7 +66,7 @@ def record(path: str, number: int | None, *, sequence: int = 1, failure: Failure
 
 def full_record(path: str) -> TrackRecord:
     """Return a record in which no field has its default, whatever fields a record has by now."""
-    told = record(path, 1).replace(
+    full = record(path, 1).replace(
         failure=Failure(kind="crashed", reason="the process died", attempts=3, host="studio"),
         family_failures={SPECTRA.key: Failure(kind="too_short", reason="0.1 s", attempts=2)},
         reused=True,
@@ -76,10 +76,12 @@ def full_record(path: str) -> TrackRecord:
     plain = TrackRecord(
         track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""
     ).to_wire()
-    bare = [name for name, value in told.to_wire().items() if value == plain[name]]
-    if bare:
-        raise AssertionError(f"give {', '.join(bare)} a value here, so that the stores are asked to keep it")
-    return told
+    defaults = [name for name, value in full.to_wire().items() if value == plain[name]]
+    if defaults:
+        raise AssertionError(
+            f"give {', '.join(defaults)} a value in this function, so that every store is tested to keep it"
+        )
+    return full
 
 
 def same_rows(one: FeatureRows, other: FeatureRows) -> bool:

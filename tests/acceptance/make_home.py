@@ -112,7 +112,7 @@ def command(folder: Path) -> Iterator[Chordal]:
     try:
         yield chordal
     finally:
-        for process in chordal.left_running():
+        for process in chordal.live_processes():
             process.kill()
 
 

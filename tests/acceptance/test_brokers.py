@@ -34,14 +34,14 @@ def test_a_run_over_tls_with_a_password(chordal, tmp_path):
     made = brokers.certificate(tmp_path / "tls")
     if made is None:
         pytest.skip("needs openssl to make a certificate")
-    with brokers.valkey(tmp_path / "server", wanting="secret") as plain, brokers.tls_before(plain, *made) as port:
+    with brokers.valkey(tmp_path / "server", auth="secret") as plain, brokers.tls_proxy(plain, *made) as port:
         runs_whole(chordal, tmp_path, f"rediss://:secret@127.0.0.1:{port}/0?ssl_ca_certs={made[0]}")
 
 
 def test_a_run_over_sentinels(chordal, tmp_path):
     with (
-        brokers.valkey(tmp_path / "server", wanting="secret") as server,
-        brokers.sentinel(tmp_path / "sentinel", master_port=server, wanting="secret") as port,
+        brokers.valkey(tmp_path / "server", auth="secret") as server,
+        brokers.sentinel(tmp_path / "sentinel", master_port=server, auth="secret") as port,
     ):
         silent = brokers.free_port()
         url = f"sentinel://:secret@127.0.0.1:{port};sentinel://127.0.0.1:{silent}/0?master_name=music"
@@ -71,7 +71,7 @@ def test_a_worker_killed_over_rabbitmq_costs_no_file(chordal, tmp_path):
         url = f"amqp://guest:guest@127.0.0.1:{port}//;redis://127.0.0.1:{store}/0"
         running = chordal.start("extract", library, "--recipe", chordal.recipe, "--workers", "2", CHORDAL_BROKER=url)
         eventually(lambda: any((chordal.home / "store" / "inbox").rglob("*.h5")))
-        found = [p for p in chordal.left_running() if p.info["cmdline"][-2:] == ["extract", "--end-with-parent"]]
+        found = [p for p in chordal.live_processes() if p.info["cmdline"][-2:] == ["extract", "--end-with-parent"]]
         min(found, key=lambda process: process.create_time()).kill()
         out, err = running.communicate(timeout=240)
         assert running.returncode == 0, err + chordal.logs()

@@ -52,7 +52,7 @@ def test_a_run_starts_workers_on_the_users_broker_when_asked_to(chordal, tmp_pat
     told = chordal("extract", library, "--recipe", chordal.recipe, "--broker", server, "--workers", "1", "--json")
     assert told.status == 0, told.err + chordal.logs()
     assert told.json["tracks"]["extracted"] == total
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
 
 
 def test_a_stopped_run_takes_its_tasks_back(chordal, tmp_path, server):

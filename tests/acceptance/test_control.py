@@ -33,7 +33,7 @@ def live(chordal, *arguments: str):
 
 def worker(chordal, role: str) -> psutil.Process:
     """Return the main process of a run's worker."""
-    found = [p for p in chordal.left_running() if p.info["cmdline"][-2:] == [role, "--end-with-parent"]]
+    found = [p for p in chordal.live_processes() if p.info["cmdline"][-2:] == [role, "--end-with-parent"]]
     [main] = [each for each in found if each.parent() not in found]
     return main
 
@@ -64,7 +64,7 @@ def ends_whole(chordal, running) -> None:
     out, err = running.communicate(timeout=240)
     assert running.returncode == 0, err + chordal.logs()
     assert chordal("status", "--json").json["tracks"] == {"extracted": 3 * PER_CLASS, "unchanged": 0, "failed": 0}, out
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
 
 
 def test_a_pause_holds_through_the_death_of_worker_and_broker_until_it_is_lifted(chordal, library):
@@ -83,7 +83,7 @@ def test_a_pause_holds_through_the_death_of_worker_and_broker_until_it_is_lifted
     log = chordal.home / "logs" / "extract.log"
     worker(chordal, "extract").kill()
     eventually(lambda: log.read_text().count("takes nothing new: paused") == 2)
-    [server] = [process for process in chordal.left_running() if "valkey" in process.name()]
+    [server] = [process for process in chordal.live_processes() if "valkey" in process.name()]
     server.kill()
 
     # then nothing goes on until it is resumed, and then everything does
@@ -156,7 +156,7 @@ def test_a_cancelled_run_keeps_what_is_done_and_a_later_one_does_the_rest(chorda
     run_id = chordal("status", "--json").json["run_id"]
     assert err.splitlines()[-1].startswith(f"chordal: run {run_id}: cancelled")
     assert chordal("status", "--json").json["stage"] == "cancelled"
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
 
     assert chordal("throttle", "--files-per-minute", "none").status == 0
     again = chordal("extract", library, "--recipe", chordal.recipe, "--json")
@@ -226,7 +226,7 @@ def test_one_ctrl_c_finishes_the_file_at_hand(chordal, at_hand):
     at_hand.interrupt()
     assert at_hand.ended() == 130
     assert "press Ctrl-C again to stop at once" in " ".join(at_hand.shown.split())
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
     assert len(list((chordal.home / "store").rglob("inbox/**/*.h5"))) == 1
 
 
@@ -235,7 +235,7 @@ def test_a_second_ctrl_c_stops_at_once(chordal, at_hand):
     eventually(lambda: "press Ctrl-C again" in at_hand.shown)
     at_hand.interrupt()
     assert at_hand.ended() == 130
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
 
 
 def test_an_urgent_run_overtakes_a_bulk_one_on_the_same_broker(chordal, library, tmp_path):

@@ -184,7 +184,7 @@ def test_two_hosts_with_a_network_between_them(chordal, library, tmp_path):
         for command in commands:
             if subprocess.run(command, check=False, capture_output=True).returncode:
                 pytest.skip("no network namespaces here")
-        with brokers.valkey(tmp_path / "server", bind=f"127.0.0.1 {net}.1", wanting="secret") as port:
+        with brokers.valkey(tmp_path / "server", bind=f"127.0.0.1 {net}.1", auth="secret") as port:
             url = f"redis://:secret@{net}.1:{port}/0"
             # on that host the library is mounted elsewhere, and its own place is covered
             script = f'mount --bind "{library}" "{here}" && mount -t tmpfs none "{library}" && exec "$@"'

@@ -64,7 +64,7 @@ class Clock:
             maintenance.tidy(self._context)
 
 
-def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_champion(chordal, tmp_path, lasting_broker):
+def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_champion(chordal, tmp_path, empty_broker):
     library = tmp_path / "library"
     recipe = tmp_path / "nightly.toml"
     recipe.write_text(RECIPE, "utf-8")
@@ -79,7 +79,7 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
         nightly="0 3 * * *", since=since, libraries=(str(library),), recipe=str(recipe), reconcile_s=1e9
     )
     nights.put_schedule(schedule)
-    with local_cluster(chordal.home, lasting_broker, 1) as running:
+    with local_cluster(chordal.home, empty_broker, 1) as running:
         configure(Settings(home=str(chordal.home), broker=running.broker), "client")
         context = current()
         clock = Clock(context, nights)

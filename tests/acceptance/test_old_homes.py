@@ -104,7 +104,7 @@ def test_a_run_that_was_killed_is_finished_by_the_same_command(old, told):
     now = answer(old, *RUN)
     same(only(COMPARED, now), only(COMPARED, told["killed"]["run"]))
     assert old_homes.settled(old.home) == library_of(old)
-    assert old.left_running() == []
+    assert old.live_processes() == []
 
 
 @on_linux
@@ -113,7 +113,7 @@ def test_a_run_that_was_killed_is_taken_up_by_a_service(old, told):
     now = old_homes.take_up(old)
     same(only(STATES, now), only(STATES, told["killed"]["taken up"]))
     assert old_homes.settled(old.home) == library_of(old)
-    assert old.left_running() == []
+    assert old.live_processes() == []
 
 
 def library_of(old) -> list[str]:
@@ -144,7 +144,7 @@ def flowed(tmp_path_factory):
     try:
         return old_homes.flow(chordal)
     finally:
-        for process in chordal.left_running():
+        for process in chordal.live_processes():
             process.kill()
 
 

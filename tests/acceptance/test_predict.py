@@ -88,7 +88,7 @@ def test_a_library_that_is_stored_is_read_and_nothing_is_started(chordal, librar
         assert [segment["start_s"] for segment in each["timeline"]] == [0.0]
         assert each["learned"] in {True, False}
     assert store_of(chordal.home) == before
-    assert not (chordal.home / "broker").exists() or chordal.left_running() == []
+    assert not (chordal.home / "broker").exists() or chordal.live_processes() == []
 
 
 def test_new_files_are_extracted_once_and_a_failure_has_its_reason(chordal, new):
@@ -102,7 +102,7 @@ def test_new_files_are_extracted_once_and_a_failure_has_its_reason(chordal, new)
     again = chordal("predict", new, "--json")
     assert again.json["extracted"] == 0
     assert again.json["tracks"] == result.json["tracks"]
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
 
 
 def test_predicted_files_are_learned_from_by_nobody_and_say_nothing_about_the_library(chordal, new, champion_home):
@@ -148,7 +148,7 @@ def test_a_worker_that_is_killed_in_the_middle_costs_no_answer(chordal, tmp_path
     running = chordal.start("predict", many, "--json")
     inbox = chordal.home / "store" / "inbox"
     eventually(lambda: any(inbox.rglob("*.h5")), within_s=120)
-    found = [p for p in chordal.left_running() if p.info["cmdline"][-2:] == ["extract", "--end-with-parent"]]
+    found = [p for p in chordal.live_processes() if p.info["cmdline"][-2:] == ["extract", "--end-with-parent"]]
     assert found
     found[0].kill()
     out, err = running.communicate(timeout=240)
@@ -156,7 +156,7 @@ def test_a_worker_that_is_killed_in_the_middle_costs_no_answer(chordal, tmp_path
     result = json.loads(out)
     assert len(result["tracks"]) == total
     assert all(each["label"] for each in result["tracks"])
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
 
 
 def test_three_lines_of_python_do_the_same(chordal, new):

@@ -27,7 +27,7 @@ def written(folder, recipe) -> Path:
 def done(chordal, told):
     """Return the summary of a run that must have ended well."""
     assert told.status == 0, told.err + chordal.logs()
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
     return told.json
 
 
@@ -37,7 +37,7 @@ def sections(summary) -> list[str]:
 
 
 def measured(chordal, summary):
-    found = RunLedger(chordal.home).measured(summary["run_id"])
+    found = RunLedger(chordal.home).measurements(summary["run_id"])
     assert found is not None
     assert found.trouble == ""
     return found

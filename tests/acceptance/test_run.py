@@ -52,7 +52,7 @@ def test_a_library_with_broken_files_ends_in_a_model_and_a_report(chordal, tmp_p
             continue
         assert failures.get(name, GOOD) == outcome, name
     # and nothing is left running
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
 
 
 def test_a_second_run_extracts_only_what_is_new_or_changed(chordal, tmp_path):
@@ -115,7 +115,7 @@ def test_a_stopped_run_leaves_no_process_and_goes_on_later(chordal, tmp_path, nu
     _, err = running.communicate(timeout=120)
     assert running.returncode == 130, err
     assert err.splitlines()[-1].startswith("chordal: stopped;")
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
     result = chordal("extract", library, "--recipe", chordal.recipe, "--json")
     tracks = result.json["tracks"]
     assert (tracks["scanned"], tracks["failed"]) == (total, 0)
@@ -130,7 +130,7 @@ def test_a_killed_command_takes_everything_down_with_it(chordal, tmp_path):
     eventually(lambda: any((chordal.home / "store" / "inbox").rglob("*.h5")))
     running.kill()
     running.communicate()
-    eventually(lambda: chordal.left_running() == [])
+    eventually(lambda: chordal.live_processes() == [])
 
 
 def test_a_second_run_in_the_same_home_is_told_who_has_it(chordal, tmp_path):

@@ -104,7 +104,7 @@ def test_a_service_catches_up_a_missed_night_and_serves_runs_until_it_is_taken_d
     # and nothing is left when it is taken down
     assert chordal("down").out == "down\n"
     assert "service" not in chordal("status", "--json").json
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
     again = chordal("down")
     assert again.status == 2
     assert "no service is up here" in again.err
@@ -115,7 +115,7 @@ def test_a_service_that_was_killed_leaves_nothing_behind_and_heals_before_that(c
 
     # a child that dies is started again
     def metrics() -> list[psutil.Process]:
-        return [process for process in chordal.left_running() if "metrics" in process.info["cmdline"]]
+        return [process for process in chordal.live_processes() if "metrics" in process.info["cmdline"]]
 
     [child] = metrics()
     child.kill()
@@ -124,7 +124,7 @@ def test_a_service_that_was_killed_leaves_nothing_behind_and_heals_before_that(c
 
     # and when the supervisor is killed the others end by themselves
     os.kill(service["process"], signal.SIGKILL)
-    eventually(lambda: chordal.left_running() == [])
+    eventually(lambda: chordal.live_processes() == [])
     result = chordal("down")
     assert result.status == 0
     assert "had died" in result.out
@@ -197,7 +197,7 @@ def test_a_taken_port_is_reported_before_anything_is_started(chordal):
         result = chordal("up", "--flower-port", str(taken.getsockname()[1]))
     assert result.status == 2
     assert "--flower-port" in result.err
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
 
 
 @pytest.mark.parametrize(

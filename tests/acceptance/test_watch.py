@@ -54,7 +54,7 @@ class Watch:
         self.process.stdout.close()
         self.process.stderr.close()
         assert "stopped watching" in self.lines[-1]
-        assert self._chordal.left_running() == []
+        assert self._chordal.live_processes() == []
 
 
 @pytest.fixture

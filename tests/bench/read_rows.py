@@ -62,7 +62,7 @@ def shuffled(folder, number):
     def work():
         stream = RowStream(layout, spec, contents, seed=number, window_bytes=32 << 20)
         rows = sum(
-            len(stream.take(begin, min(begin + BATCH, stream.rows))[0]) for begin in range(0, stream.rows, BATCH)
+            len(stream.read(begin, min(begin + BATCH, stream.rows))[0]) for begin in range(0, stream.rows, BATCH)
         )
         _check(rows)
 

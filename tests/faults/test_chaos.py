@@ -27,7 +27,7 @@ RATE_HZ = 8_000
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + FILES // 2)]
 
 KILLS = {"pool process": 12, "worker": 3, "broker": 3, "command": 2}
-"""How often what is killed among 2,000 files; their order is drawn."""
+"""How often each kind of process is killed during 2,000 files; the order is drawn."""
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def victim(chordal, kind: str, chance: random.Random) -> psutil.Process | None:
     return kills.worker(chordal, "extract") if kind == "worker" else kills.server(chordal)
 
 
-def going_on(chordal, running: subprocess.Popen) -> bool:
-    """Let a second pass, and as much more as it takes for a file to be stored; tell whether the command goes on."""
+def is_active_after_a_file(chordal, running: subprocess.Popen) -> bool:
+    """Wait for a second, and then until another file is stored; return whether the command still runs."""
     with suppress(subprocess.TimeoutExpired):
         running.wait(EVERY_S)
     before = segments(chordal)
@@ -59,7 +59,7 @@ def going_on(chordal, running: subprocess.Popen) -> bool:
 
 
 def segments(chordal) -> set[str]:
-    """Return the names of what is stored and not merged yet."""
+    """Return the names of the segments in the store's inbox."""
     return {path.name for path in (chordal.home / "store" / "inbox").rglob("*.h5")}
 
 
@@ -69,32 +69,32 @@ def test_whatever_is_killed_the_store_is_that_of_an_undisturbed_run(chordal, lib
     words = [sys.executable, plain_loop.__file__, library, tmp_path / "calm" / "store", "cheap"]
     path = os.pathsep.join([installed["PYTHONPATH"], str(ROOT)])
     subprocess.run(words, env={**chordal.environment(), "PYTHONPATH": path}, check=True)
-    expected = kills.stored(tmp_path / "calm")
+    expected = kills.store_contents(tmp_path / "calm")
     assert len(expected) == FILES
 
     # when one process or another of a run is killed over and over, and the command started again when it was that
     chordal.recipe.write_text(re.sub("mfcc_[a-z]+", "cheap", chordal.recipe.read_text("utf-8")), "utf-8")
     command = ("extract", library, "--recipe", chordal.recipe, "--json")
     chance = random.Random(SEED)
-    wanted = [kind for kind, count in KILLS.items() for _ in range(max(1, count * FILES // 2_000))]
-    chance.shuffle(wanted)
+    victims = [kind for kind, count in KILLS.items() for _ in range(max(1, count * FILES // 2_000))]
+    chance.shuffle(victims)
     killed: list[str] = []
     running = chordal.start(*command, **installed)
-    while wanted and going_on(chordal, running):
-        if wanted[-1] == "command":
+    while victims and is_active_after_a_file(chordal, running):
+        if victims[-1] == "command":
             running.kill()
             running.communicate()
             running = chordal.start(*command, **installed)
-        elif (process := victim(chordal, wanted[-1], chance)) is not None:
+        elif (process := victim(chordal, victims[-1], chance)) is not None:
             process.kill()
         else:
             continue
-        killed.append(wanted.pop())
+        killed.append(victims.pop())
     out, err = running.communicate(timeout=600)
 
     # then it ends well, and its store is the same, track for track and row for row
     assert running.returncode == 0, f"{killed}\n{out}\n{err}\n{chordal.logs()}"
-    assert kills.stored(chordal.home) == expected
+    assert kills.store_contents(chordal.home) == expected
     assert len(killed) >= 3, killed
     assert chordal("failures", "--json").json["failures"] == []
-    eventually(lambda: chordal.left_running() == [])
+    eventually(lambda: chordal.live_processes() == [])

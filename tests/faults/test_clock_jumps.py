@@ -4,9 +4,9 @@ import brokers
 import kills
 import psutil
 import pytest
+from blocked_run import BlockedRun, end
 from clocks import Clock
 from conditions import eventually
-from held import Held, end
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
@@ -14,12 +14,12 @@ FILES = 5
 
 
 @pytest.fixture
-def held(chordal, tmp_path):
-    """A run of files that are held."""
+def blocked_run(chordal, tmp_path):
+    """A run whose files are blocked in extraction."""
     with brokers.valkey(tmp_path / "server") as port:
-        found = Held(chordal, tmp_path, port, files=FILES)
-        yield found
-        found.client.close()
+        run = BlockedRun(chordal, tmp_path, port, files=FILES)
+        yield run
+        run.client.close()
 
 
 def kill_one_process(worker) -> None:
@@ -29,46 +29,48 @@ def kill_one_process(worker) -> None:
 
 
 @pytest.mark.parametrize("hours", [5, -5])
-def test_a_host_whose_clock_is_wrong_by_hours_works_with_one_whose_clock_is_right(chordal, held, tmp_path, hours):
-    # given a worker of either, each with a file in hand
+def test_a_host_whose_clock_is_wrong_by_hours_works_with_one_whose_clock_is_right(
+    chordal, blocked_run, tmp_path, hours
+):
+    # given a worker with either clock, each extracting a file
     clock = Clock(tmp_path / "clock")
     clock.jump(hours=hours)
-    wrong, right = held.worker("wrong", first_on_path=clock.path), held.worker("right")
-    running = held.extract()
-    eventually(lambda: held.started == 2)
+    wrong, right = blocked_run.worker("wrong", first_on_path=clock.path), blocked_run.worker("right")
+    running = blocked_run.extract()
+    eventually(lambda: blocked_run.starts == 2)
 
     # when either loses its process, and its task is told to wait by its own clock
     kill_one_process(wrong)
     kill_one_process(right)
-    eventually(lambda: held.started == 4)
-    held.let_go()
+    eventually(lambda: blocked_run.starts == 4)
+    blocked_run.release()
 
-    # then neither waits for hours, nor hands out what the other works on
-    assert held.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
-    assert held.started == FILES + 2
-    assert len(kills.stored(chordal.home)) == FILES
+    # then neither waits for hours, nor redelivers a file that the other extracts
+    assert blocked_run.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
+    assert blocked_run.starts == FILES + 2
+    assert len(kills.store_contents(chordal.home)) == FILES
     end(wrong)
     end(right)
 
 
-def test_a_clock_that_jumps_during_a_run_neither_stops_it_nor_fails_a_file(chordal, held, tmp_path):
+def test_a_clock_that_jumps_during_a_run_neither_stops_it_nor_fails_a_file(chordal, blocked_run, tmp_path):
     # given a host with a run in the middle
     clock = Clock(tmp_path / "clock")
-    worker = held.worker("only", first_on_path=clock.path)
-    running = held.extract(first_on_path=clock.path)
-    eventually(lambda: held.started == 1)
+    worker = blocked_run.worker("only", first_on_path=clock.path)
+    running = blocked_run.extract(first_on_path=clock.path)
+    eventually(lambda: blocked_run.starts == 1)
 
     # when its clock is set ahead by days, and back by as many, and a task is tried again before and after
     for number, hours in enumerate((50, -50), start=2):
         kill_one_process(worker)
         clock.jump(hours=hours)
-        eventually(lambda number=number: held.started == number)
-    held.let_go()
+        eventually(lambda number=number: blocked_run.starts == number)
+    blocked_run.release()
 
     # then the run ends whole, and so does the next one
-    assert held.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
-    assert held.started == FILES + 2
-    (held.library / "0.wav").write_bytes((held.library / "1.wav").read_bytes()[:-100])
-    again = held.extract(first_on_path=clock.path)
-    assert held.tracks(again) == {"scanned": FILES, "extracted": 1, "unchanged": FILES - 1, "failed": 0}
+    assert blocked_run.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
+    assert blocked_run.starts == FILES + 2
+    (blocked_run.library / "0.wav").write_bytes((blocked_run.library / "1.wav").read_bytes()[:-100])
+    again = blocked_run.extract(first_on_path=clock.path)
+    assert blocked_run.tracks(again) == {"scanned": FILES, "extracted": 1, "unchanged": FILES - 1, "failed": 0}
     end(worker)

@@ -30,36 +30,36 @@ def ends_whole(chordal, running) -> str:
     tracks = chordal("status", "--json").json["tracks"]
     assert tracks["failed"] == 0
     assert tracks["extracted"] + tracks["unchanged"] == 3 * PER_CLASS, out
-    assert len(kills.stored(chordal.home)) == 3 * PER_CLASS
+    assert len(kills.store_contents(chordal.home)) == 3 * PER_CLASS
     assert "Traceback" not in err
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []
     return err
 
 
 def test_a_killed_pool_process_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: kills.extracting(chordal))
+    eventually(lambda: kills.is_extracting(chordal))
     kills.pool(chordal, "extract")[0].kill()
     ends_whole(chordal, running)
 
 
 def test_a_killed_worker_is_started_again(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: kills.extracting(chordal))
+    eventually(lambda: kills.is_extracting(chordal))
     kills.worker(chordal, "extract").kill()
     assert "the extract process died and was started again" in ends_whole(chordal, running)
 
 
 def test_a_killed_broker_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: kills.extracting(chordal))
+    eventually(lambda: kills.is_extracting(chordal))
     kills.server(chordal).kill()
     ends_whole(chordal, running)
 
 
 def test_a_worker_killed_together_with_the_broker_costs_no_file(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: kills.extracting(chordal))
+    eventually(lambda: kills.is_extracting(chordal))
     server, worker = kills.server(chordal), kills.worker(chordal, "extract")
     # What the worker holds is in what the broker wrote down, and comes back with it.
     server.kill()
@@ -69,7 +69,7 @@ def test_a_worker_killed_together_with_the_broker_costs_no_file(chordal, library
 
 def test_a_broker_whose_guard_was_killed_is_not_left_beside_the_next_one(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: kills.extracting(chordal))
+    eventually(lambda: kills.is_extracting(chordal))
     before = kills.server(chordal)
     before.parent().kill()
     eventually(lambda: not before.is_running())
@@ -82,12 +82,12 @@ def test_what_a_killed_command_left_behind_is_finished_by_the_next_one_at_once(c
     if deep:
         chordal.home = chordal.home.joinpath(*("level" * 10 for _ in range(2)))
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
-    eventually(lambda: kills.extracting(chordal))
+    eventually(lambda: kills.is_extracting(chordal))
 
     # when the command is killed, and started again while its processes are still there
     running.kill()
     running.communicate()
-    assert chordal.left_running()
+    assert chordal.live_processes()
     again = chordal.start("extract", library, "--recipe", chordal.recipe)
 
     # then the second one does the rest
@@ -109,7 +109,7 @@ def test_a_file_that_kills_its_worker_each_time_ends_as_a_failure(chordal, tmp_p
 
     def someone_died_of_it() -> bool:
         nonlocal kills
-        for process in chordal.left_running():
+        for process in chordal.live_processes():
             for victim in process.children():
                 if any(file.path == str(poison) for file in victim.open_files()):
                     victim.kill()
@@ -141,12 +141,12 @@ def test_a_full_disk_ends_the_run_in_one_line_and_loses_nothing(chordal, library
     chordal.home = disk / "home"
     try:
         chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "logmel"), "utf-8")
-        told = chordal("extract", library, "--recipe", chordal.recipe)
-        assert told.status == 2, told.err
-        assert "Traceback" not in told.err
-        last = told.err.splitlines()[-1]
+        result = chordal("extract", library, "--recipe", chordal.recipe)
+        assert result.status == 2, result.err
+        assert "Traceback" not in result.err
+        last = result.err.splitlines()[-1]
         assert "No space left on device" in last
-        assert chordal.left_running() == []
+        assert chordal.live_processes() == []
         # when there is more room, the same command goes on
         subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
         again = chordal("extract", library, "--recipe", chordal.recipe, "--json")

@@ -8,8 +8,8 @@ import kills
 import psutil
 import pytest
 import redis
+from blocked_run import BlockedRun, end
 from conditions import eventually
-from held import Held, end
 from sounds import write_classes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
@@ -21,50 +21,50 @@ TRIALS = 6
 @pytest.fixture
 def server(tmp_path):
     """A server that writes nothing down."""
-    found = brokers.Valkey(tmp_path / "server", appendonly="no")
-    found.start()
-    yield found
-    found.kill()
+    valkey = brokers.Valkey(tmp_path / "server", appendonly="no")
+    valkey.start()
+    yield valkey
+    valkey.kill()
 
 
 @pytest.fixture
-def held(chordal, server, tmp_path):
-    """A run of files that are held, on that server."""
-    found = Held(chordal, tmp_path, server.port, files=FILES)
-    yield found
-    found.client.close()
+def blocked_run(chordal, server, tmp_path):
+    """A run whose files are blocked in extraction, on that server."""
+    run = BlockedRun(chordal, tmp_path, server.port, files=FILES)
+    yield run
+    run.client.close()
 
 
-def test_a_broker_that_forgot_everything_in_the_middle_of_a_shard_costs_no_file(chordal, held, server):
-    # given a shard with files in hand and others that wait
-    worker = held.worker("only", processes=2)
-    running = held.extract()
-    eventually(lambda: held.started == 2)
+def test_a_broker_that_forgot_everything_in_the_middle_of_a_shard_costs_no_file(chordal, blocked_run, server):
+    # given a shard with files that are being extracted and others in a queue
+    worker = blocked_run.worker("only", processes=2)
+    running = blocked_run.extract()
+    eventually(lambda: blocked_run.starts == 2)
 
-    # when the broker is killed and comes back with nothing, and those in hand are finished only then
+    # when the broker is killed and comes back empty, and those that are being extracted are finished only then
     server.kill()
     server.start()
-    held.let_go()
+    blocked_run.release()
 
     # then the others are published again, and nothing is extracted twice
-    assert held.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
-    assert held.started == FILES
-    assert len(kills.stored(chordal.home)) == FILES
+    assert blocked_run.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
+    assert blocked_run.starts == FILES
+    assert len(kills.store_contents(chordal.home)) == FILES
     end(worker)
 
 
-def test_a_run_that_a_broker_forgot_goes_on_while_others_keep_it_busy(held, server):
-    worker = held.worker("only", processes=1)
-    running = held.extract()
-    eventually(lambda: held.started == 1)
+def test_a_run_that_a_broker_forgot_goes_on_while_others_keep_it_busy(blocked_run, server):
+    worker = blocked_run.worker("only", processes=1)
+    running = blocked_run.extract()
+    eventually(lambda: blocked_run.starts == 1)
     server.kill()
     server.start()
     # another run's task that nobody here works on
-    body = held.client.lpush("tune", json.dumps({"body": "", "headers": {}, "properties": {}}))
+    body = blocked_run.client.lpush("tune", json.dumps({"body": "", "headers": {}, "properties": {}}))
     assert body == 1
-    held.let_go()
-    assert held.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
-    assert held.client.llen("tune") == 1
+    blocked_run.release()
+    assert blocked_run.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
+    assert blocked_run.client.llen("tune") == 1
     end(worker)
 
 
@@ -103,4 +103,4 @@ def test_a_broker_killed_in_the_middle_of_the_learning_chord_costs_no_trial(chor
             assert client.hlen("unacked-learn") == 0
     finally:
         mine.kill()
-    eventually(lambda: chordal.left_running() == [])
+    eventually(lambda: chordal.live_processes() == [])

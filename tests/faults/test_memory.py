@@ -10,7 +10,7 @@ from sounds import sound, write_classes
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 
 RATES = {"takes all": 8_000, "stores not": 11_025, "killed": 16_000, "killed once": 32_000}
-"""What a file does to whoever opens it is told by its rate."""
+"""The rate of a file decides what it does to the process that opens it."""
 
 START = """
 import pathlib, resource
@@ -47,16 +47,16 @@ def test_processes_that_run_out_of_memory_cost_no_other_file(chordal, tmp_path):
     chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "hungry"), "utf-8")
 
     # when
-    told = chordal("extract", library, "--recipe", chordal.recipe, "--json", PYTHONPATH=installed)
+    result = chordal("extract", library, "--recipe", chordal.recipe, "--json", PYTHONPATH=installed)
 
     # then each ends as what it was, and all others are there
-    assert told.status == 0, told.err + chordal.logs()
-    assert told.json["tracks"] == {"scanned": total + 4, "extracted": total + 1, "unchanged": 0, "failed": 3}
+    assert result.status == 0, result.err + chordal.logs()
+    assert result.json["tracks"] == {"scanned": total + 4, "extracted": total + 1, "unchanged": 0, "failed": 3}
     failures = {row["path"].rpartition("/")[2]: row for row in chordal("failures", "--json").json["failures"]}
     assert {name: (row["kind"], row["attempts"]) for name, row in failures.items()} == {
         "takes all.wav": ("crashed", 3),
         "stores not.wav": ("crashed", 3),
         "killed.wav": ("crashed", 3),
     }
-    assert "process died" not in told.err, "no worker's main process ends for it"
-    assert chordal.left_running() == []
+    assert "process died" not in result.err, "no worker's main process ends for it"
+    assert chordal.live_processes() == []

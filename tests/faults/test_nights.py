@@ -14,11 +14,11 @@ def test_a_night_whose_conductor_is_killed_is_taken_up_as_the_same_run(chordal, 
     # given a night whose hour passed, in the middle of its files
     library = tmp_path / "library"
     total = write_classes(library, per_class=12, seconds=8.0)
-    asked = chordal("schedule", "set", "--library", library, "--recipe", chordal.recipe, "--reconcile", "1")
-    assert asked.status == 0, asked.err
+    result = chordal("schedule", "set", "--library", library, "--recipe", chordal.recipe, "--reconcile", "1")
+    assert result.status == 0, result.err
     move_since(chordal.home, to="2020-01-01T00:00:00+00:00")
     assert chordal("up", "--workers", "1", "--no-flower", "--no-metrics").status == 0
-    eventually(lambda: kills.extracting(chordal), within_s=120)
+    eventually(lambda: kills.is_extracting(chordal), within_s=120)
 
     # when
     conductor, [at_the_run] = kills.worker(chordal, "conduct"), kills.pool(chordal, "conduct")
@@ -33,6 +33,6 @@ def test_a_night_whose_conductor_is_killed_is_taken_up_as_the_same_run(chordal, 
     assert night["tracks"] == {"extracted": total, "unchanged": 0, "failed": 0}
     assert [plan.parent.name for plan in (chordal.home / "runs").glob("*/plan.json")] == [night["run_id"]]
     assert night["model"] == "v0001"
-    assert len(kills.stored(chordal.home)) == total
+    assert len(kills.store_contents(chordal.home)) == total
     assert chordal("down").status == 0
-    assert chordal.left_running() == []
+    assert chordal.live_processes() == []

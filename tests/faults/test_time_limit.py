@@ -55,13 +55,13 @@ def test_a_file_over_the_hard_time_limit_ends_as_a_timeout_and_the_others_stand(
         try:
             # when it is extracted
             options = ["--broker", running.broker.url, "--recipe", chordal.recipe]
-            told = chordal("extract", library, *options, within_s=100, PYTHONPATH=plugin)
+            result = chordal("extract", library, *options, within_s=100, PYTHONPATH=plugin)
         finally:
             worker.terminate()
             eventually(lambda: worker.poll() is not None)
 
     # then it has the kind of failure it had, after one attempt
-    assert told.status == 0, told.err + chordal.logs()
+    assert result.status == 0, result.err + chordal.logs()
     [failure] = chordal("failures", "--json").json["failures"]
     assert (failure["path"], failure["kind"], failure["attempts"]) == (str(endless), "timeout", 1)
     assert failure["reason"] == "not done after 10 s"

@@ -4,7 +4,7 @@ import multiprocessing
 
 import pytest
 
-pytest.register_assert_rewrite("storage.testing.conformance")
+pytest.register_assert_rewrite("storage.testing.conformance", "tests.storage.checks")
 
 from storage import FileFeatureStore  # noqa: E402  asserts are rewritten only in what is imported later
 

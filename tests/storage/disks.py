@@ -17,7 +17,7 @@ CHANGING = ("fsync", "link", "mkdir", "open", "rename", "replace", "unlink")
 
 
 @contextmanager
-def watched(monkeypatch, before: Callable[[str, tuple], None], *, after=lambda *_: None) -> Iterator[None]:
+def watch_changes(monkeypatch, before: Callable[[str, tuple], None], *, after=lambda *_: None) -> Iterator[None]:
     """Call `before` with the name and the arguments of each change, before it is made, and `after` when it was."""
 
     def wrap(name):
@@ -111,11 +111,11 @@ class PowerCut:
                 continue
             self._seen.add(looks)
             shutil.rmtree(into, ignore_errors=True)
-            for path, told in files.items():
-                if told is None:
+            for path, content in files.items():
+                if content is None:
                     path.mkdir(parents=True)
                 else:
-                    path.write_bytes(told)
+                    path.write_bytes(content)
             yield into
 
     def _rebuild(self, folder: str, into: Path, names: str, data: str, chance, files) -> None:

@@ -27,12 +27,12 @@ def archive(request, tmp_path):
 
 
 def check(snapshot):
-    told = {found.path: found for found in snapshot.records()}
-    assert told.keys() == {*(f"/{number}" for number in range(11)), "/copy", "/failed", "/\udcff full"}
-    assert told["/0"] == record("/0", 20, sequence=2)
-    assert all(told[f"/{number}"] == record(f"/{number}", number) for number in range(1, 11))
-    assert (told["/failed"].failure.kind, told["/failed"].failure.host) == ("unreadable", "studio")
-    assert told["/\udcff full"].family_failures
+    by_path = {found.path: found for found in snapshot.records()}
+    assert by_path.keys() == {*(f"/{number}" for number in range(11)), "/copy", "/failed", "/\udcff full"}
+    assert by_path["/0"] == record("/0", 20, sequence=2)
+    assert all(by_path[f"/{number}"] == record(f"/{number}", number) for number in range(1, 11))
+    assert (by_path["/failed"].failure.kind, by_path["/failed"].failure.host) == ("unreadable", "studio")
+    assert by_path["/\udcff full"].family_failures
     for key, family in SPECS.items():
         numbers = [*range(11), 20]
         for number, found in zip(numbers, snapshot.rows(key, [content(n) for n in numbers]), strict=True):

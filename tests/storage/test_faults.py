@@ -12,7 +12,8 @@ from pipeline.errors import StoreError
 from storage import FileFeatureStore, durable
 from storage.rules import deletion
 from storage.testing.samples import SPECS, TONES, content, features, record, rows, same_rows
-from tests.storage.disks import PowerCut, watched
+from tests.storage.checks import check_whole
+from tests.storage.disks import PowerCut, watch_changes
 
 linux = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks up open files in /proc")
 
@@ -22,24 +23,8 @@ def fill(store, numbers):
         store.commit(record(f"/{number}", number), features(number), SPECS)
 
 
-def check_whole(home, numbers, *, gone=()):
-    """Check that some tracks are stored, and that whatever is stored can be read."""
-    store = FileFeatureStore.open(home)
-    snapshot = store.snapshot()
-    told = {found.path: found for found in snapshot.records()}
-    assert len(told) == len(snapshot)
-    assert {f"/{number}" for number in numbers} <= told.keys()
-    assert all(told[f"/{number}"].mark == "deleted" for number in gone)
-    there = sorted(int(path[1:]) for path in told)
-    for key, family in SPECS.items():
-        found = snapshot.rows(key, [content(number) for number in there])
-        assert all(same_rows(one, rows(family, number)) for number, one in zip(there, found, strict=True))
-    assert store.verify().damages == ()
-    return store
-
-
 class Work:
-    """Commits, a deletion, compactions and a collection, told step by step what was acknowledged."""
+    """Commits, a deletion, compactions and a collection, step by step, with what was acknowledged so far."""
 
     def __init__(self, home):
         self.store = FileFeatureStore.open(home)
@@ -69,7 +54,7 @@ GRACE_S = 3600.0
 
 
 @pytest.fixture
-def begun(home):
+def half_compacted(home):
     """A store with something in parts and in the inbox."""
     store = FileFeatureStore.open(home)
     fill(store, range(3))
@@ -79,41 +64,41 @@ def begun(home):
 
 
 @pytest.fixture
-def disk(begun):
-    watched = PowerCut(begun)
-    yield watched
-    watched.close()
+def disk(half_compacted):
+    cut = PowerCut(half_compacted)
+    yield cut
+    cut.close()
 
 
 @linux
-def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged(begun, disk, tmp_path, monkeypatch):
-    work = Work(begun)
+def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged(half_compacted, disk, tmp_path, monkeypatch):
+    work = Work(half_compacted)
     chance = random.Random(11)
     moments = images = 0
 
     def cut(_name, _arguments):
         nonlocal moments, images
         moments += 1
-        told, gone = list(work.acknowledged), list(work.gone)
+        acknowledged, gone = list(work.acknowledged), list(work.gone)
         monkeypatch_now.undo()
         try:
             for image in disk.images(tmp_path / "after the cut", chance):
                 images += 1
-                store = check_whole(image, [*range(4), *told], gone=gone)
+                store = check_whole(image, [*range(4), *acknowledged], gone=gone)
                 if images % 8 == 0:
                     store.commit(record("/99", 99), features(99), SPECS)
                     store.compact()
-                    check_whole(image, [*range(4), *told, 99], gone=gone)
+                    check_whole(image, [*range(4), *acknowledged, 99], gone=gone)
         finally:
             monkeypatch_now.redo()
 
     monkeypatch_now = Paused(cut, disk.flushed)
-    with watched(monkeypatch, monkeypatch_now.before, after=monkeypatch_now.after):
+    with watch_changes(monkeypatch, monkeypatch_now.before, after=monkeypatch_now.after):
         for step in work.steps():
             step()
     assert moments > 50
     assert images > 25
-    check_whole(begun, [*range(4), *work.acknowledged], gone=work.gone)
+    check_whole(half_compacted, [*range(4), *work.acknowledged], gone=work.gone)
 
 
 class Paused:
@@ -139,39 +124,39 @@ class Paused:
 
 
 @linux
-def test_the_simulated_power_cut_finds_a_rename_that_was_not_flushed(begun, disk, tmp_path, monkeypatch):
-    with watched(monkeypatch, lambda *_: None, after=disk.flushed):
+def test_the_simulated_power_cut_finds_a_rename_that_was_not_flushed(half_compacted, disk, tmp_path, monkeypatch):
+    with watch_changes(monkeypatch, lambda *_: None, after=disk.flushed):
         monkeypatch.setattr(durable, "sync_path", lambda _: None)
-        fill(FileFeatureStore.open(begun), [20])
+        fill(FileFeatureStore.open(half_compacted), [20])
     images = disk.images(tmp_path / "after the cut", random.Random(1))
     with pytest.raises(AssertionError):
         check_whole(next(images), [*range(4), 20])
 
 
 @linux
-def test_the_simulated_power_cut_finds_data_that_was_not_flushed(begun, disk, tmp_path, monkeypatch):
-    with watched(monkeypatch, lambda *_: None, after=disk.flushed):
+def test_the_simulated_power_cut_finds_data_that_was_not_flushed(half_compacted, disk, tmp_path, monkeypatch):
+    with watch_changes(monkeypatch, lambda *_: None, after=disk.flushed):
         monkeypatch.setattr(durable, "sync", lambda _: None)
-        fill(FileFeatureStore.open(begun), [20])
+        fill(FileFeatureStore.open(half_compacted), [20])
     images = disk.images(tmp_path / "after the cut", random.Random(1))
     with pytest.raises(StoreError, match="damaged"):
         check_whole(next(images), [*range(4), 20])
 
 
-def changes_made(begun, monkeypatch):
+def changes_made(half_compacted, monkeypatch):
     """Do all the work once and return how many changes of the disk it takes."""
     made = []
-    with watched(monkeypatch, lambda *change: made.append(change)):
-        for step in Work(begun).steps():
+    with watch_changes(monkeypatch, lambda *change: made.append(change)):
+        for step in Work(half_compacted).steps():
             step()
     return len(made)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS])
-def test_an_error_at_any_step_is_one_clear_failure_and_leaves_the_store_whole(begun, monkeypatch, number):
-    steps = changes_made(begun, monkeypatch)
+def test_an_error_at_any_step_is_one_clear_failure_and_leaves_the_store_whole(half_compacted, monkeypatch, number):
+    steps = changes_made(half_compacted, monkeypatch)
     assert steps > 40
-    work = Work(begun)
+    work = Work(half_compacted)
     chance = random.Random(number)
     for failing in sorted(chance.sample(range(steps), 14)):
         calls = 0
@@ -185,7 +170,7 @@ def test_an_error_at_any_step_is_one_clear_failure_and_leaves_the_store_whole(be
 
         offset, met = 1000 * (failing + 1), ""
         failures = []
-        with watched(monkeypatch, fail):
+        with watch_changes(monkeypatch, fail):
             for step in (
                 lambda offset=offset: work.commit(offset),
                 lambda offset=offset: work.commit(offset + 1),
@@ -197,24 +182,24 @@ def test_an_error_at_any_step_is_one_clear_failure_and_leaves_the_store_whole(be
                 except StoreError as error:
                     failures.append(str(error))
         assert len(failures) <= 1
-        for told in failures:
-            assert "\n" not in told
-            assert str(begun) in told
-            assert os.strerror(number) in told
-        left = list((begun / "tmp").iterdir())
+        for failure in failures:
+            assert "\n" not in failure
+            assert str(half_compacted) in failure
+            assert os.strerror(number) in failure
+        left = list((half_compacted / "tmp").iterdir())
         assert not left or met == "unlink", "nothing half-written stays, unless it could not be removed"
         for path in left:
             path.unlink()
-        check_whole(begun, [*range(4), *work.acknowledged])
+        check_whole(half_compacted, [*range(4), *work.acknowledged])
         work.commit(offset)
         work.commit(offset + 1)
     work.store.compact()
-    check_whole(begun, [*range(4), *work.acknowledged])
+    check_whole(half_compacted, [*range(4), *work.acknowledged])
 
 
 @pytest.mark.parametrize("moment", ["unlink", "fsync"])
-def test_a_manifest_that_was_published_though_that_failed_keeps_its_parts(begun, monkeypatch, moment):
-    fill(FileFeatureStore.open(begun), [5, 6])
+def test_a_manifest_that_was_published_though_that_failed_keeps_its_parts(half_compacted, monkeypatch, moment):
+    fill(FileFeatureStore.open(half_compacted), [5, 6])
     published = []
 
     def note(name, arguments):
@@ -226,17 +211,17 @@ def test_a_manifest_that_was_published_though_that_failed_keeps_its_parts(begun,
         if name == "link" and "manifest" in str(arguments[1]):
             published.append(arguments)
 
-    store = FileFeatureStore.existing(begun)
-    with watched(monkeypatch, note, after=linked), pytest.raises(StoreError):
+    store = FileFeatureStore.existing(half_compacted)
+    with watch_changes(monkeypatch, note, after=linked), pytest.raises(StoreError):
         store.compact()
     assert not published
-    check_whole(begun, [*range(4), 5, 6])
+    check_whole(half_compacted, [*range(4), 5, 6])
     store.compact()
     store.gc(grace_s=GRACE_S)
-    check_whole(begun, [*range(4), 5, 6])
+    check_whole(half_compacted, [*range(4), 5, 6])
 
 
-def test_a_hard_link_whose_reply_was_lost_counts_as_made(begun, monkeypatch):
+def test_a_hard_link_whose_reply_was_lost_counts_as_made(half_compacted, monkeypatch):
     real = os.link
     lost = []
 
@@ -246,17 +231,17 @@ def test_a_hard_link_whose_reply_was_lost_counts_as_made(begun, monkeypatch):
         raise FileExistsError(errno.EEXIST, "File exists", str(arguments[1]))  # the request was sent twice
 
     monkeypatch.setattr(os, "link", link)
-    store = FileFeatureStore.existing(begun)
+    store = FileFeatureStore.existing(half_compacted)
     report = store.compact()
     monkeypatch.undo()
     assert (report.state, report.segments) == ("compacted", 1)
     assert lost
-    check_whole(begun, range(4))
+    check_whole(half_compacted, range(4))
 
 
-def test_a_hard_link_that_another_host_made_first_is_not_ours(begun, monkeypatch):
+def test_a_hard_link_that_another_host_made_first_is_not_ours(half_compacted, monkeypatch):
     real = os.link
-    rival = FileFeatureStore.open(begun)
+    rival = FileFeatureStore.open(half_compacted)
 
     def link(*arguments, **options):
         monkeypatch.setattr(os, "link", real)
@@ -265,12 +250,12 @@ def test_a_hard_link_that_another_host_made_first_is_not_ours(begun, monkeypatch
         return real(*arguments, **options)
 
     monkeypatch.setattr(os, "link", link)
-    FileFeatureStore.existing(begun).compact()
-    check_whole(begun, [*range(4), 50])
+    FileFeatureStore.existing(half_compacted).compact()
+    check_whole(half_compacted, [*range(4), 50])
 
 
-def test_names_that_a_stale_handle_still_leads_to_are_looked_up_again(begun, monkeypatch):
-    store = FileFeatureStore.existing(begun)
+def test_names_that_a_stale_handle_still_leads_to_are_looked_up_again(half_compacted, monkeypatch):
+    store = FileFeatureStore.existing(half_compacted)
     snapshot = store.snapshot()
     store.compact()
     real = os.open
@@ -304,29 +289,29 @@ def test_a_store_works_where_files_cannot_be_locked(home, monkeypatch):
     check_whole(home, range(4))
 
 
-def test_nothing_is_locked_while_it_is_read_or_written(begun, tmp_path):
+def test_nothing_is_locked_while_it_is_read_or_written(half_compacted, tmp_path):
     import fcntl
 
-    store = FileFeatureStore.open(begun)
+    store = FileFeatureStore.open(half_compacted)
     held = []
-    for path in (path for path in begun.rglob("*") if path.is_file()):
+    for path in (path for path in half_compacted.rglob("*") if path.is_file()):
         file = path.open("rb+")
         fcntl.flock(file, fcntl.LOCK_EX)
         held.append(file)
     try:
         fill(store, [30])
         store.compact()
-        check_whole(begun, [*range(4), 30])
+        check_whole(half_compacted, [*range(4), 30])
     finally:
         for file in held:
             file.close()
 
 
-def test_a_segment_that_is_there_already_is_replaced_by_the_same(begun):
-    store = FileFeatureStore.open(begun)
-    rival = FileFeatureStore.open(begun)
+def test_a_segment_that_is_there_already_is_replaced_by_the_same(half_compacted):
+    store = FileFeatureStore.open(half_compacted)
+    rival = FileFeatureStore.open(half_compacted)
     real = store._layout.segments_of_track
     store._layout.segments_of_track = lambda track_id: (fill(rival, [40]), real("0" * 32))[1]  # sees nothing yet
     store._layout.segments_of_content = lambda _: []
     assert store.commit(record("/40", 40), features(40), SPECS) is True
-    check_whole(begun, [*range(4), 40])
+    check_whole(half_compacted, [*range(4), 40])

@@ -9,50 +9,32 @@ from multiprocessing.connection import wait
 from storage import FileFeatureStore
 from storage.testing.samples import SPECS, TONES, content, features, record, rows, same_rows
 from tests.storage import workloads
+from tests.storage.children import received, start
 
 
-def start(processes, target, *arguments):
-    """Start a process that tells what it did; return it and the end that listens."""
-    listening, telling = processes.Pipe(duplex=False)
-    process = processes.Process(target=target, args=(*arguments, telling), daemon=True)
-    process.start()
-    telling.close()
-    return process, listening
-
-
-def everything(listening):
-    """Return what a process told until it ended."""
-    told = []
-    while True:
-        try:
-            told.append(listening.recv())
-        except EOFError:
-            return told
-
-
-def check_whole(store, numbers):
+def check_readable(store, numbers):
     """Check that every number is stored, and that whatever is there can be read."""
     snapshot = store.snapshot()
-    there = {found.path: found for found in snapshot.records()}
-    assert len(there) == len(snapshot)
-    assert set(numbers) <= {int(path[1:]) for path in there}
-    told = sorted(int(path[1:]) for path in there)
-    for number, found in zip(told, snapshot.rows(TONES.key, [content(n) for n in told]), strict=True):
-        assert there[f"/{number}"] == record(f"/{number}", number)
+    by_path = {found.path: found for found in snapshot.records()}
+    assert len(by_path) == len(snapshot)
+    assert set(numbers) <= {int(path[1:]) for path in by_path}
+    stored = sorted(int(path[1:]) for path in by_path)
+    for number, found in zip(stored, snapshot.rows(TONES.key, [content(n) for n in stored]), strict=True):
+        assert by_path[f"/{number}"] == record(f"/{number}", number)
         assert same_rows(found, rows(TONES, number))
     assert not list((store.path / "damaged").iterdir())
 
 
 def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(home, processes):
     FileFeatureStore.open(home)
-    over = processes.Event()
-    compactors = [processes.Process(target=workloads.compact_until, args=(home, over), daemon=True) for _ in range(2)]
+    ended = processes.Event()
+    compactors = [processes.Process(target=workloads.compact_until, args=(home, ended), daemon=True) for _ in range(2)]
     for process in compactors:
         process.start()
     writers = [start(processes, workloads.write, home, numbers) for numbers in (range(60), range(40, 100))]
     store = FileFeatureStore.open(home)
     acknowledged = set()
-    open_ends = [listening for _, listening in writers]
+    open_ends = [receiver for _, receiver in writers]
     while open_ends:
         for ready in wait(open_ends):
             try:
@@ -60,15 +42,15 @@ def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(home, 
             except EOFError:
                 open_ends.remove(ready)
         if len(acknowledged) % 10 == 0:
-            check_whole(store, set(acknowledged))
-    over.set()
+            check_readable(store, set(acknowledged))
+    ended.set()
     for process in [*compactors, *(process for process, _ in writers)]:
         process.join(60)
         assert process.exitcode == 0
     assert acknowledged == set(range(100))
-    check_whole(store, acknowledged)
+    check_readable(store, acknowledged)
     store.compact()
-    check_whole(FileFeatureStore.open(home), acknowledged)
+    check_readable(FileFeatureStore.open(home), acknowledged)
 
 
 def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothing(home, processes):
@@ -77,39 +59,39 @@ def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothi
     FileFeatureStore.open(home)
     chance = random.Random(7)
     acknowledged = []
-    crew = {}
+    running = {}
 
-    def hire(role):
+    def start_role(role):
         workload = workloads.compact_for_ever if role == "compactor" else workloads.write_for_ever
-        begin = 1_000_000 * len(hired)
-        hired.append(role)
-        crew[role] = start(processes, workload, home, begin)
+        begin = 1_000_000 * len(roles)
+        roles.append(role)
+        running[role] = start(processes, workload, home, begin)
 
-    hired = []
+    roles = []
     for role in ("writer", "other writer", "compactor"):
-        hire(role)
+        start_role(role)
     for kill in range(kills):
-        role = chance.choice(sorted(crew))
-        process, listening = crew[role]
+        role = chance.choice(sorted(running))
+        process, receiver = running[role]
         # A random moment, counted in what was done and in a fraction of that, as the kill meets the process at work.
-        acknowledged += [listening.recv() for _ in range(1 + chance.randrange(6 if "writer" in role else 2))]
-        listening.poll(chance.random() * 0.02)
+        acknowledged += [receiver.recv() for _ in range(1 + chance.randrange(6 if "writer" in role else 2))]
+        receiver.poll(chance.random() * 0.02)
         process.kill()
-        acknowledged += everything(listening)
+        acknowledged += received(receiver)
         process.join()
         if kill % 20 == 10:
-            check_whole(FileFeatureStore.open(home), {number for number in acknowledged if number is not None})
-        hire(role)
-    for process, listening in crew.values():
+            check_readable(FileFeatureStore.open(home), {number for number in acknowledged if number is not None})
+        start_role(role)
+    for process, receiver in running.values():
         process.kill()
-        acknowledged += everything(listening)
+        acknowledged += received(receiver)
         process.join()
     numbers = {number for number in acknowledged if number is not None}
     assert len(numbers) > kills
     store = FileFeatureStore.open(home)
-    check_whole(store, numbers)
+    check_readable(store, numbers)
     store.compact()
-    check_whole(store, numbers)
+    check_readable(store, numbers)
     report = store.verify()
     assert report.damages == ()
     assert report.segments == 0
@@ -120,24 +102,24 @@ def test_a_kill_at_every_step_of_commit_and_compaction_loses_nothing(home, proce
     store = FileFeatureStore.open(home)
     acknowledged = []
     for step in itertools.count():
-        process, listening = start(processes, workloads.die_at, home, step)
-        told = everything(listening)
+        process, receiver = start(processes, workloads.die_at, home, step)
+        messages = received(receiver)
         process.join()
-        acknowledged += [number for number in told if number != "survived"]
-        check_whole(store, acknowledged)
-        if "survived" in told:
+        acknowledged += [number for number in messages if number != "survived"]
+        check_readable(store, acknowledged)
+        if "survived" in messages:
             break
         assert process.exitcode == -signal.SIGKILL
     assert step > 40
     store.compact()
-    check_whole(store, acknowledged)
+    check_readable(store, acknowledged)
 
 
 def test_a_full_disk_leaves_no_half_file_and_a_usable_store(home, processes):
-    process, listening = start(processes, workloads.write_on_a_small_disk, home, 3_000)
-    (told,) = everything(listening)
+    process, receiver = start(processes, workloads.write_on_a_small_disk, home, 3_000)
+    (result,) = received(receiver)
     process.join()
-    reasons, left, again, state, tracks = told
+    reasons, left, again, state, tracks = result
     assert process.exitcode == 0
     assert len(reasons) == 2
     assert all(str(home) in reason and "File too large" in reason for reason in reasons)

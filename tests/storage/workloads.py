@@ -1,4 +1,4 @@
-"""What the processes of the tests do; imported by them, so nothing here knows pytest."""
+"""The work of the child processes of tests; they import this module, so it does not import pytest."""
 
 import itertools
 import os
@@ -12,40 +12,40 @@ from storage import Champions, FileFeatureStore, ModelRegistry, RunLedger, durab
 from storage.testing.samples import SPECS, features, record
 
 
-def write(home: Path, numbers: range, acknowledged) -> None:
-    """Commit one track per number and acknowledge each that was stored, in order."""
+def write(home: Path, numbers: range, results) -> None:
+    """Commit one track per number and send each number that was stored, in order."""
     store = FileFeatureStore.open(home)
     for number in numbers:
         store.commit(record(f"/{number}", number), features(number), SPECS)
-        acknowledged.send(number)
-    acknowledged.close()
+        results.send(number)
+    results.close()
 
 
-def compact_until(home: Path, over) -> None:
-    """Compact again and again until told that it is over."""
+def compact_until(home: Path, ended) -> None:
+    """Compact again and again until an event is set."""
     store = FileFeatureStore.open(home)
-    while not over.is_set():
+    while not ended.is_set():
         store.compact()
 
 
-def write_for_ever(home: Path, begin: int, acknowledged) -> None:
-    """Commit until killed; acknowledge what was stored."""
+def write_for_ever(home: Path, begin: int, results) -> None:
+    """Commit until killed; send each number that was stored."""
     store = FileFeatureStore.open(home)
     for number in itertools.count(begin):
         store.commit(record(f"/{number}", number), features(number), SPECS)
-        acknowledged.send(number)
+        results.send(number)
 
 
-def compact_for_ever(home: Path, _begin: int, acknowledged) -> None:
-    """Compact and collect until killed; tell after each that it was done."""
+def compact_for_ever(home: Path, _begin: int, results) -> None:
+    """Compact and collect until killed; send None after each pass."""
     store = FileFeatureStore.open(home)
     while True:
         store.compact()
         store.gc()
-        acknowledged.send(None)
+        results.send(None)
 
 
-def write_on_a_small_disk(home: Path, limit_bytes: int, told) -> None:
+def write_on_a_small_disk(home: Path, limit_bytes: int, results) -> None:
     """Meet a file that cannot grow as on a full disk, then find room again."""
     # Python ignores SIGXFSZ already; said here so that the test does not rest on it.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -62,51 +62,51 @@ def write_on_a_small_disk(home: Path, limit_bytes: int, told) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, free)
     left = sorted(path.name for path in (home / "tmp").iterdir())
     again = store.commit(record("/big", 2), features(2, n=20_000), SPECS)
-    told.send((reasons, left, again, store.compact().state, len(store.snapshot())))
+    results.send((reasons, left, again, store.compact().state, len(store.snapshot())))
 
 
-def open_as_nobody(home: Path, told) -> None:
-    """Open a store without root's right to write anywhere; tell what that gave."""
+def open_as_nobody(home: Path, results) -> None:
+    """Open a store without root's right to write anywhere; send the result."""
     if os.geteuid() == 0:
         os.setegid(65534)
         os.seteuid(65534)
     try:
         FileFeatureStore.open(home)
-        told.send("opened")
+        results.send("opened")
     except UsageError as error:
-        told.send(str(error))
+        results.send(str(error))
 
 
-def claim(home: Path, start, told) -> None:
-    """Wait for the others, then try to take every step; tell which were ours."""
+def claim(home: Path, start, results) -> None:
+    """Wait for the others, then claim every step; send those that this process got."""
     ledger = RunLedger(home)
     start.wait()
-    told.send([number for number in range(20) if ledger.claim("run", f"step-{number}")])
+    results.send([number for number in range(20) if ledger.claim("run", f"step-{number}")])
 
 
-def register(home: Path, draft, source: Path, start, told) -> None:
-    """Wait for the others, then register a model; tell its version."""
+def register(home: Path, draft, source: Path, start, results) -> None:
+    """Wait for the others, then register a model; send its version."""
     registry = ModelRegistry(home)
     start.wait()
     try:
-        told.send(registry.register(draft, source).version)
+        results.send(registry.register(draft, source).version)
     except (StoreError, UsageError) as error:
-        told.send(repr(error))
+        results.send(repr(error))
 
 
-def promote(home: Path, version: str, start, told) -> None:
-    """Wait for the others, then make a version the champion; tell the number of the entry."""
+def promote(home: Path, version: str, start, results) -> None:
+    """Wait for the others, then make a version the champion; send the number of the entry."""
     start.wait()
-    told.send(Champions(home).promote(version).number)
+    results.send(Champions(home).promote(version).number)
 
 
-def roll_back(home: Path, start, told) -> None:
-    """Wait for the others, then go back to the champion before; tell which that is."""
+def roll_back(home: Path, start, results) -> None:
+    """Wait for the others, then go back to the champion before; send its version."""
     start.wait()
     try:
-        told.send(Champions(home).rollback().version)
+        results.send(Champions(home).rollback().version)
     except UsageError as error:
-        told.send(str(error))
+        results.send(str(error))
 
 
 def write_half(path: Path, *pieces: bytes | memoryview) -> None:
@@ -115,7 +115,7 @@ def write_half(path: Path, *pieces: bytes | memoryview) -> None:
     path.write_bytes(data[: len(data) // 2])
 
 
-def die_at(home: Path, step: int, acknowledged) -> None:
+def die_at(home: Path, step: int, results) -> None:
     """Commit and compact; be killed before system call number `step`, or in the middle of it where it writes."""
     steps = itertools.count()
 
@@ -135,37 +135,37 @@ def die_at(home: Path, step: int, acknowledged) -> None:
     begin = 10 * step
     for number in range(begin, begin + 4):
         store.commit(record(f"/{number}", number), features(number), SPECS)
-        acknowledged.send(number)
+        results.send(number)
         if number % 2:
             store.compact()
-    acknowledged.send("survived")
+    results.send("survived")
 
 
-def wait_and_work(home: Path, number: int, going, told) -> None:
-    """Wait for a sign, then commit two tracks and compact; tell the numbers that were stored, and errors in words."""
+def wait_and_work(home: Path, number: int, begin_signal, results) -> None:
+    """Wait for a message, then commit two tracks and compact; send the numbers that were stored, and error messages."""
     store = FileFeatureStore.open(home)
-    # What is read or made for the first time is done with before anybody looks.
+    # What is imported or compiled at its first use, is so before the system calls are traced.
     features(number)
-    told.send("ready")
-    going.recv()
+    results.send("ready")
+    begin_signal.recv()
     for each in (number, number + 1):
-        with _telling(told):
+        with _send_errors(results):
             store.commit(record(f"/{each}", each), features(each), SPECS)
-            _tell(told, each)
-    with _telling(told):
+            _send(results, each)
+    with _send_errors(results):
         store.compact()
 
 
 @contextmanager
-def _telling(told):
+def _send_errors(results):
     try:
         yield
     except StoreError as error:
-        _tell(told, str(error))
+        _send(results, str(error))
 
 
-def _tell(told, what):
+def _send(results, what):
     with suppress(OSError):  # the one write that fails may be this one
-        told.send(what)
+        results.send(what)
         return
-    told.send(what)
+    results.send(what)

@@ -1,4 +1,4 @@
-"""Brokers of one's own for tests: Valkey with any options, Sentinels, TLS before it, RabbitMQ where it is installed."""
+"""Private brokers for tests: Valkey with any options, Sentinels, a TLS proxy, RabbitMQ where it is installed."""
 
 import os
 import shutil
@@ -34,17 +34,17 @@ def free_port() -> int:
 
 
 class Valkey:
-    """A server with options such as `maxmemory="3mb"`, wanting a password or not; killed, it starts again."""
+    """A server with options such as `maxmemory="3mb"`; `auth` is its password. It can be killed and started again."""
 
-    def __init__(self, folder: Path, *, wanting: str = "", **options: str) -> None:
+    def __init__(self, folder: Path, *, auth: str = "", **options: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
-        given = {"port": str(self.port), "bind": "127.0.0.1", "save": "", **options}
-        if wanting:
-            given["requirepass"] = wanting
-        self._words = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
+        settings = {"port": str(self.port), "bind": "127.0.0.1", "save": "", **options}
+        if auth:
+            settings["requirepass"] = auth
+        self._words = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
         self._folder = folder
-        self._wanting = wanting
+        self._password = auth
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -53,20 +53,20 @@ class Valkey:
             self._process = subprocess.Popen(
                 [get_binary_path(), *self._words], cwd=self._folder, stdout=log, stderr=log
             )
-        with redis.Redis(port=self.port, password=self._wanting or None) as client:
+        with redis.Redis(port=self.port, password=self._password or None) as client:
             eventually(client.ping, ignoring=(redis.RedisError,))
 
     def kill(self) -> None:
-        """Kill it; what it did not write down is lost."""
+        """Kill it; what it did not write to its disk is lost."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
 
 @contextmanager
-def valkey(folder: Path, *, wanting: str = "", **options: str) -> Iterator[int]:
-    """Run a server, wanting a password or not; yield its port."""
-    server = Valkey(folder, wanting=wanting, **options)
+def valkey(folder: Path, *, auth: str = "", **options: str) -> Iterator[int]:
+    """Run a server, with the password `auth` if there is one; yield its port."""
+    server = Valkey(folder, auth=auth, **options)
     try:
         server.start()
         yield server.port
@@ -75,12 +75,12 @@ def valkey(folder: Path, *, wanting: str = "", **options: str) -> Iterator[int]:
 
 
 @contextmanager
-def sentinel(folder: Path, *, master_port: int, wanting: str = "") -> Iterator[int]:
+def sentinel(folder: Path, *, master_port: int, auth: str = "") -> Iterator[int]:
     """Run a Sentinel that calls the server at a port `music`; yield its port."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     lines = [f"port {port}", "bind 127.0.0.1", f"sentinel monitor music 127.0.0.1 {master_port} 1"]
-    lines += [f"sentinel auth-pass music {wanting}"] if wanting else []
+    lines += [f"sentinel auth-pass music {auth}"] if auth else []
     configuration = folder / "sentinel.conf"
     configuration.write_text("\n".join(lines) + "\n", "ascii")
     with (folder / "log").open("wb") as log:
@@ -112,8 +112,8 @@ def certificate(folder: Path) -> tuple[Path, Path] | None:
 
 
 @contextmanager
-def tls_before(port: int, made: Path, key: Path) -> Iterator[int]:
-    """Speak TLS on a port of its own and hand everything on to another one, as stunnel does."""
+def tls_proxy(port: int, made: Path, key: Path) -> Iterator[int]:
+    """Run a TLS proxy before a port, as stunnel is; yield the proxy's port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(made, key)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -123,7 +123,7 @@ def tls_before(port: int, made: Path, key: Path) -> Iterator[int]:
     def serve(plain: socket.socket) -> None:
         try:
             inside = context.wrap_socket(plain, server_side=True)
-        except OSError:  # SSLError is one: whoever called does not trust us, or speaks no TLS
+        except OSError:  # SSLError is one: the client does not trust the certificate, or uses no TLS
             plain.close()
             return
         outside = socket.create_connection(("127.0.0.1", port))

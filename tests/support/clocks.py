@@ -1,4 +1,4 @@
-"""A clock that a test sets: Python's time of day, in every process that imports from a folder before any other."""
+"""A clock that a test sets: Python's time of day, in every process that has a folder first on its import path."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ now_s, now_ns = time.time, time.time_ns
 
 def shift_s():
     try:
-        with open({told!r}) as file:
+        with open({shift!r}) as file:
             return int(file.read() or 0)
     except FileNotFoundError:
         return 0
@@ -36,7 +36,7 @@ class Shifted(real, metaclass=Meta):
 
 time.time = lambda: now_s() + shift_s()
 time.time_ns = lambda: now_ns() + shift_s() * 10**9
-# It wants to know the very class.
+# It compares types by identity.
 msgspec.toml._datetime = types.SimpleNamespace(**vars(datetime))
 datetime.datetime = Shifted
 """
@@ -48,9 +48,9 @@ class Clock:
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.path = str(folder)
-        self._told = folder / "shift"
-        (folder / "sitecustomize.py").write_text(SITE.format(told=str(self._told)), "utf-8")
+        self._shift = folder / "shift"
+        (folder / "sitecustomize.py").write_text(SITE.format(shift=str(self._shift)), "utf-8")
 
     def jump(self, *, hours: int) -> None:
-        """Let it show so many hours more than there are, or fewer, from now on."""
-        self._told.write_text(str(hours * 3600), "ascii")
+        """Set the clock some hours ahead of the time, or behind it, from now on."""
+        self._shift.write_text(str(hours * 3600), "ascii")

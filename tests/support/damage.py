@@ -98,12 +98,12 @@ def variant(seed: int, files: Files) -> tuple[str, bytes]:
     return f"{name}: {', '.join(done)}{extension}", bytes(data)
 
 
-def _tell(**what: object) -> None:
+def _report(**what: object) -> None:
     print(json.dumps(what), flush=True)
 
 
 def _bound_memory() -> None:
-    """Refuse the process what only a lying header would ask for; elsewhere the caller looks at its peak."""
+    """Limit the memory to what a corrupt header would exceed; not on other systems, where the test reads the peak."""
     if sys.platform.startswith("linux"):
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY_BYTES,) * 2)
@@ -130,15 +130,15 @@ def main(folder: Path, first: int, last: int) -> None:
         what, content = variant(seed, files)
         path = folder.parent / f"variant{Path(what).suffix}"
         path.write_bytes(content)
-        _tell(seed=seed, what=what)
+        _report(seed=seed, what=what)
         try:
             with open_audio(str(path), max_duration_s=BOUND_S) as reader:
                 frames = sum(len(block) for block in reader.blocks())
-            _tell(seed=seed, frames=frames, note=reader.note)
+            _report(seed=seed, frames=frames, note=reader.note)
         except PermanentError as error:
-            _tell(seed=seed, kind=error.kind, reason=str(error))
+            _report(seed=seed, kind=error.kind, reason=str(error))
         path.unlink()
-    _tell(grown_bytes=_peak_bytes() - before)
+    _report(grown_bytes=_peak_bytes() - before)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A home made of samples: a store with a few tracks, and the run that tells their labels."""
+"""Homes made of samples: a store with a few tracks, and a scanned run with their labels."""
 
 from pathlib import Path
 
@@ -31,8 +31,8 @@ def scan(home: Path, labels: dict[str, tuple[str | None, str | None]], *, number
     ledger.create(plan)
     tracks = []
     for path, (label, group) in labels.items():
-        told = record(path, 0)
-        tracks.append(ScannedTrack(track_id=told.track_id, path=path, stamp=told.stamp, label=label, group=group))
+        sample = record(path, 0)
+        tracks.append(ScannedTrack(track_id=sample.track_id, path=path, stamp=sample.stamp, label=label, group=group))
     ledger.write_shard(plan.run_id, 0, tracks)
     ledger.close_scan(plan.run_id, 1)
 
@@ -93,10 +93,10 @@ def study_home(
         extract=False,
     )
     ledger.create(plan)
-    found = []
+    scanned = []
     for path, (label, group) in labels.items():
-        told = record(path, 0)
-        found.append(ScannedTrack(track_id=told.track_id, path=path, stamp=told.stamp, label=label, group=group))
-    ledger.write_shard(run_id, 0, found)
+        sample = record(path, 0)
+        scanned.append(ScannedTrack(track_id=sample.track_id, path=path, stamp=sample.stamp, label=label, group=group))
+    ledger.write_shard(run_id, 0, scanned)
     ledger.close_scan(run_id, 1)
     return plan

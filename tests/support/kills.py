@@ -12,14 +12,14 @@ from storage import FileFeatureStore
 
 def worker(chordal: Any, role: str) -> psutil.Process | None:
     """Return the main process of a worker that a command started, or None when there is none."""
-    found = [p for p in chordal.left_running() if p.info["cmdline"][-2:] == [role, "--end-with-parent"]]
+    workers = [p for p in chordal.live_processes() if p.info["cmdline"][-2:] == [role, "--end-with-parent"]]
     with suppress(psutil.NoSuchProcess):
-        return next((each for each in found if each.parent() not in found), None)
+        return next((each for each in workers if each.parent() not in workers), None)
     return None
 
 
 def pool(chordal: Any, role: str) -> list[psutil.Process]:
-    """Return the processes in which a worker works."""
+    """Return the pool processes of a worker."""
     main = worker(chordal, role)
     with suppress(psutil.NoSuchProcess):
         return main.children() if main is not None else []
@@ -28,25 +28,25 @@ def pool(chordal: Any, role: str) -> list[psutil.Process]:
 
 def server(chordal: Any) -> psutil.Process | None:
     """Return the embedded broker that a command started, or None when there is none."""
-    return next((p for p in chordal.left_running() if "valkey-server" in p.info["cmdline"][0]), None)
+    return next((p for p in chordal.live_processes() if "valkey-server" in p.info["cmdline"][0]), None)
 
 
-def extracting(chordal: Any) -> bool:
-    """Tell whether some files are done and not merged yet: the run is in the middle of a shard."""
+def is_extracting(chordal: Any) -> bool:
+    """Return whether some files are done and not merged yet: the run is in the middle of a shard."""
     return any((chordal.home / "store" / "inbox").rglob("*.h5"))
 
 
-def stored(home: Path) -> dict[str, Any]:
-    """Return what the store has of each path: its record but for who did it and when, and the CRC of its rows."""
+def store_contents(home: Path) -> dict[str, Any]:
+    """Return, by path, the record in the store without its sequence, and the CRC-32 of its rows."""
     snapshot = FileFeatureStore.existing(home / "store").snapshot()
-    found: dict[str, Any] = {}
+    contents: dict[str, Any] = {}
     for record in snapshot.records():
-        assert record.path not in found, f"{record.path} is there twice"
+        assert record.path not in contents, f"{record.path} is there twice"
         rows = {
             key: [zlib.crc32(array.tobytes()) for array in (rows.values, rows.start_s, rows.channel)]
             for key in sorted(snapshot.families_of(record.content_hash))
             for rows in snapshot.rows(key, [record.content_hash])
         }
-        found[record.path] = (record.replace(sequence=0), rows)
-    assert len(found) == len(snapshot)
-    return found
+        contents[record.path] = (record.replace(sequence=0), rows)
+    assert len(contents) == len(snapshot)
+    return contents

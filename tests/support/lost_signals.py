@@ -1,8 +1,8 @@
-"""A signal whose exception gets lost: it lands in a finaliser, where Python drops exceptions."""
+"""A signal whose exception is lost, as it is raised in a finaliser, where Python drops exceptions."""
 
 
-def finalised(signal: str) -> str:
-    """Return the beginning of a program: once a `Finalised` is gone, a signal has come whose exception is lost."""
+def lost_signal(signal: str) -> str:
+    """Return the beginning of a program: deleting a `Finalised` sends a signal whose exception is lost."""
     return f"""
 import os, signal
 

@@ -1,4 +1,4 @@
-"""Every odd file of a real collection, and what must become of it."""
+"""Every kind of odd file in a real collection, and the outcome that each must have."""
 
 import os
 from pathlib import Path

@@ -264,10 +264,10 @@ def read(home: Path) -> dict[str, Any]:
 
 def kill_everything(chordal: Any, running: Any) -> None:
     """Kill a command and all that it started, as a power cut would."""
-    for process in [running, *chordal.left_running()]:
+    for process in [running, *chordal.live_processes()]:
         process.kill()
     running.communicate()
-    eventually(lambda: not chordal.left_running())
+    eventually(lambda: not chordal.live_processes())
 
 
 def settled(home: Path) -> list[str]:

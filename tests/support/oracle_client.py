@@ -1,4 +1,4 @@
-"""Processes that ask the oracles of several studies for trials and tell them outcomes, killed at any moment.
+"""Processes that take trials from the oracles of several studies and report outcomes, killed at any moment.
 
 `python oracle_client.py HOME KILLS RUN...` ends when all trials of all runs have ended. KerasTuner is imported once,
 before the processes are forked; nothing is computed by TensorFlow.
@@ -21,7 +21,7 @@ PROCESSES = 2
 
 
 def score(spec) -> float:
-    """Return what a configuration achieves, the same whoever fits it."""
+    """Return the score of a configuration, always the same."""
     return random.Random(json.dumps(spec.hyperparameters, sort_keys=True)).random()
 
 

@@ -1,7 +1,7 @@
-"""The extraction of a library as a plain loop, without a queue: what any run over it has to end in.
+"""The extraction of a library as a plain loop, without a queue: any run over it must have the same result.
 
-Run as `python plain_loop.py LIBRARY STORE FAMILY`, since a family that is installed for a test is
-found by new processes.
+Run as `python plain_loop.py LIBRARY STORE FAMILY`, as a family that is installed for a test is found by new processes
+only.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Feature families of other distributions, as a user would install them, for what no family of chordal's own does."""
+"""Feature families of other distributions, as a user would install them, that do what none of chordal's own does."""
 
 from pathlib import Path
 

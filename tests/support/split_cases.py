@@ -1,4 +1,4 @@
-"""Partings of drawn tracks: what the tests of every split strategy draw, and ask of each partition."""
+"""Splits of drawn tracks: the strategies that the tests of all split strategies share, and their assertions."""
 
 from collections import Counter
 
@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from pipeline.errors import UsageError
 from pipeline.learning.splits import make_split
 
-generous = settings(
+drawn_settings = settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
 
 
-def drawn_rows(*, groups):
-    """Return what draws tracks: label, one of some groups or none, fold, and a content or none of its own."""
+def track_rows_of(*, groups):
+    """Return a strategy of tracks: label, one of some groups or none, fold, and one of some contents or none."""
     return st.lists(
         st.tuples(
             st.sampled_from(["a", "b", "c"]),
@@ -42,13 +42,13 @@ def assert_disjoint(partition):
 
 def assert_nothing_straddles(manifest, partition):
     """Neither a group nor a content is on two sides."""
-    seen = {}
+    side_of = {}
     for side, positions in sides(partition).items():
         for position in positions:
             track = manifest.tracks[position]
             for key in (("content", track.content_hash), ("group", track.group)):
                 if key[1] is not None:
-                    assert seen.setdefault(key, side) == side
+                    assert side_of.setdefault(key, side) == side
 
 
 def split_or_skip(manifest, plan, seed):

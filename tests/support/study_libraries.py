@@ -23,7 +23,7 @@ def digest(text: str) -> str:
 
 @dataclass(kw_only=True)
 class MemorySource:
-    """A row source that remembers which contents it was asked for."""
+    """A row source that records the contents whose rows were read."""
 
     stored: dict[tuple[str, str], FeatureRows] = field(default_factory=dict)
     records: dict[str, TrackRecord] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 import pytest
 from homes import small_home
-from loaded import loaded_by, told_by
+from programs import loaded_modules, program_error
 
 LOAD = """
 import warnings
@@ -70,22 +70,22 @@ sys.exit("\\n".join(sorted(loaded() - before)) or 0)
 
 
 def test_a_worker_loads_nothing_before_the_fork_that_extraction_does_not_need():
-    assert loaded_by(LOAD, HEAVY) == ""
+    assert loaded_modules(LOAD, HEAVY) == ""
 
 
 def test_a_warm_worker_has_every_kernel_that_a_file_may_need():
-    assert told_by(f"{LOAD}{MORE}") == ""
+    assert program_error(f"{LOAD}{MORE}") == ""
 
 
 def test_a_command_that_waits_for_workers_loads_nothing_that_only_they_need():
-    assert loaded_by(COMMAND, {*HEAVY, "llvmlite", "numba", "scipy"} - {"rich"}) == ""
+    assert loaded_modules(COMMAND, {*HEAVY, "llvmlite", "numba", "scipy"} - {"rich"}) == ""
 
 
 @pytest.mark.parametrize(
     "words", [["--help"], ["completion", "bash"], ["scan", "--help"], ["worker", "--help"]], ids=" ".join
 )
 def test_help_and_completion_load_no_library_but_those_of_the_command_line(words):
-    assert loaded_by(LIGHT.format(words=words), LIBRARIES) == ""
+    assert loaded_modules(LIGHT.format(words=words), LIBRARIES) == ""
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_help_and_completion_load_no_library_but_those_of_the_command_line(words
 def test_a_command_that_reads_a_home_loads_what_it_reads_with(tmp_path, command, needs):
     small_home(tmp_path)
     words = [command, *(["--home", str(tmp_path)] if command != "recipes" else [])]
-    assert loaded_by(LIGHT.format(words=words), LIBRARIES - needs) == ""
+    assert loaded_modules(LIGHT.format(words=words), LIBRARIES - needs) == ""
 
 
 def test_the_guard_of_the_embedded_broker_loads_nothing_else_of_chordals():
     others = {*LIBRARIES, "click", "msgspec", "pathlib", "pipeline", "workers.cli"}
-    assert loaded_by("import workers.broker.guard", others) == ""
+    assert loaded_modules("import workers.broker.guard", others) == ""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pipeline.library.tracks import track_id
 from pipeline.plans.run import RunPlan
 from storage.home import Home
-from storage.ledger.tracks import Scan, TrackIds
+from storage.ledger.tracks import ScanCoverage, TrackIds
 from storage.rules import deletion
 
 
@@ -42,8 +42,8 @@ def mark_gone(home: Home, plan: RunPlan, found: TrackIds, unreadable: frozenset[
     """Mark the tracks of the plan's libraries that the walk did not find any more; return how many."""
     if len(home.ledger.run_ids()) == 1 and not home.has_store:
         return 0  # the first scan of a home: nothing was there before, and reading the store would make one
-    marks = home.tracks.gone(
-        Scan(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), found, is_gone=_is_gone
+    marks = home.tracks.deletions(
+        ScanCoverage(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), found, is_gone=_is_gone
     )
     tracks = 0
     for mark in marks:

@@ -13,7 +13,7 @@ def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
     The results of the chord do not count: a body may run early or twice, and neither may count a file wrongly.
     """
     if shard in context.ledger.sealed_shards(run_id):
-        return context.ledger.sealed(run_id)[shard]
+        return context.ledger.summaries(run_id)[shard]
     plan = context.ledger.plan(run_id)
     keys = family_keys(plan)
     tracks = context.ledger.shard(run_id, shard)

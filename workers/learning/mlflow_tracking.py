@@ -22,7 +22,7 @@ from pipeline.learning.study.trials import TrialOutcome
 from pipeline.plans.recipe_toml import recipe_toml
 from pipeline.text import printable
 from storage.home import Home
-from storage.ledger.runs import Tracked
+from storage.ledger.runs import MlflowRecord
 from workers.learning.metrics import parameters, scores
 
 log = logging.getLogger(__name__)
@@ -68,14 +68,14 @@ def log_run(home: Home, run_id: str) -> None:
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001 - a tracker's client may raise anything, and the run's results are safe
-        tracked = Tracked(
+        tracked = MlflowRecord(
             address=without_password(address), reason=" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
         )
         log.warning("run %s was not logged to MLflow %s: %s", run_id, tracked.address, tracked.reason)
-    home.ledger.put_tracked(run_id, tracked)
+    home.ledger.put_mlflow_record(run_id, tracked)
 
 
-def track(home: Home, run_id: str, address: str) -> Tracked:
+def track(home: Home, run_id: str, address: str) -> MlflowRecord:
     """Log a run that has learned to an MLflow, unless it was logged before, and return where it is there.
 
     Raises `UsageError` when MLflow is not installed, the address is none of one, or the run has not learned.
@@ -139,7 +139,7 @@ class _RunLogger:
         self._evaluation = evaluation
         self._address = address
 
-    def log(self) -> Tracked:
+    def log(self) -> MlflowRecord:
         """Log all of the run, and return where it is."""
         experiment = self._experiment()
         known = self._client.search_runs([experiment], filter_string=f"tags.`{RUN_TAG}` = '{self._run_id}'")
@@ -162,8 +162,8 @@ class _RunLogger:
     def _model(self) -> Any:
         return self._evaluation.model
 
-    def _tracked(self, run: str, experiment: str) -> Tracked:
-        return Tracked(address=without_password(self._address), experiment=experiment, run=run)
+    def _tracked(self, run: str, experiment: str) -> MlflowRecord:
+        return MlflowRecord(address=without_password(self._address), experiment=experiment, run=run)
 
     def _experiment(self) -> str:
         name = f"chordal/{self._plan.recipe.name}"

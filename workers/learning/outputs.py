@@ -22,7 +22,7 @@ _UNLABELLED = 8
 
 def measure(home: Home, run_id: str) -> None:
     """Measure the outputs that the run's recipe names and write them to the ledger; a second call does nothing."""
-    if not home.ledger.plan(run_id).recipe.outputs or home.ledger.measured(run_id) is not None:
+    if not home.ledger.plan(run_id).recipe.outputs or home.ledger.measurements(run_id) is not None:
         return
     from pipeline.report.outputs import Measurements
     from pipeline.report.outputs import measure as measurements_of
@@ -36,12 +36,12 @@ def measure(home: Home, run_id: str) -> None:
         except (ValueError, MemoryError) as error:  # as of a trial: the run has its model and its report all the same
             reason = " ".join(str(error).split())[:500] or type(error).__name__
             measured = Measurements(run_id=run_id, trouble=reason)
-        home.ledger.put_measured(measured)
+        home.ledger.put_measurements(measured)
 
 
 def sections(home: Home, run_id: str) -> "tuple[Section, ...]":
     """Return the sections of the outputs that the run's recipe names; none for a run that has not learned."""
-    measured = home.ledger.measured(run_id)
+    measured = home.ledger.measurements(run_id)
     if measured is None:
         return ()
     from pipeline.report.outputs import sections as sections_of

@@ -83,7 +83,7 @@ def decide(home: Home, run_id: str) -> Verdict:
                 verdict=verdict,
                 at="",
             )
-            if champions.follow(before, entry) is None:
+            if champions.append(before, entry) is None:
                 continue
         champions.put_verdict(verdict)
         return verdict

@@ -27,7 +27,7 @@ from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.chunks import check_length
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.text import printable
-from storage.home import Home, only_one, prepare_home
+from storage.home import Home, home_lock, prepare_home
 from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.extraction.settled import is_settled
@@ -158,7 +158,7 @@ def _extract_missing(
     if broker is not None:
         health.require_for_run(broker)
     prepare_home(str(home.path))
-    with only_one(home.path, shared=broker is not None, doing="predicting"):
+    with home_lock(home.path, shared=broker is not None, purpose="predicting"):
         _forget_old_runs(home)
         run = RunRequest(
             command=request.command,
@@ -203,4 +203,4 @@ def _missing(
 def _forget_old_runs(home: Home) -> None:
     """Forget all but the newest runs of predictions: none is ever continued, and there may be thousands."""
     for run_id in home.ledger.run_ids("predict")[:-KEPT_RUNS]:
-        home.ledger.forget(run_id)
+        home.ledger.remove(run_id)

@@ -44,7 +44,7 @@ def withdraw_tasks(counters: Counters, queues: Queues, run_id: str) -> None:
 
 def is_cancelled(home: Home, run_id: str) -> bool:
     """Tell whether somebody cancelled a run."""
-    return home.ledger.claimed(run_id, CANCELLED) is not None
+    return home.ledger.claim_of(run_id, CANCELLED) is not None
 
 
 def require_not_cancelled(home: Home, run_id: str) -> None:

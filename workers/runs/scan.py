@@ -167,5 +167,5 @@ def _forget_when_refused(ledger: RunLedger, run_id: str) -> Iterator[None]:
         yield
     except UsageError:
         with suppress(StoreError):  # the mistake is what has to be reported
-            ledger.forget(run_id)
+            ledger.remove(run_id)
         raise

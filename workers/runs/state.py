@@ -73,7 +73,7 @@ class RunState:
             has_report=has_report,
             has_page=has_report and (ledger.path(run_id) / "report.html").exists(),
             failure=ledger.failure(run_id),
-            cancelled=ledger.claimed(run_id, CANCELLED) is not None,
+            cancelled=ledger.claim_of(run_id, CANCELLED) is not None,
         )
 
     @property
@@ -118,7 +118,7 @@ class RunState:
     @cached_property
     def stopped(self) -> bool:
         """Whether the run's command ended before the run did."""
-        return self.home.ledger.claimed(self.plan.run_id, STOPPED) is not None
+        return self.home.ledger.claim_of(self.plan.run_id, STOPPED) is not None
 
     @cached_property
     def shards_written(self) -> int:
@@ -144,7 +144,7 @@ class RunState:
         """
         ledger, plan = self.home.ledger, self.plan
         if plan.extract:
-            sealed = ledger.sealed(plan.run_id).values()
+            sealed = ledger.summaries(plan.run_id).values()
             return {
                 name: sum(getattr(summary, name) for summary in sealed) for name in ("extracted", "unchanged", "failed")
             }

@@ -18,7 +18,7 @@ from redis.lock import Lock
 
 from pipeline.errors import ChordalError
 from pipeline.wire import Value
-from storage.home import holder
+from storage.home import lock_holder
 from workers.app.celery import app, configure
 from workers.app.context import current, queues_of
 from workers.app.settings import SCHEDULE, Settings
@@ -116,7 +116,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
                     self._memory,
                     home_busy=bool(active_runs(self._context)),
                     # Not by a time after which an order expires: the worker's clock may be another host's.
-                    worker_busy=holder(self._context.path / LOCK_FOLDER) is not None
+                    worker_busy=lock_holder(self._context.path / LOCK_FOLDER) is not None
                     or bool(self._queues.depths((SCHEDULE,))[SCHEDULE]),
                     now=datetime.now(UTC),
                     now_s=time.monotonic(),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pipeline.errors import ChordalError
-from storage.home import Home, only_one
+from storage.home import Home, home_lock
 from workers.app.context import Context
 from workers.broker.health import BROKER_ERRORS
 from workers.runs.active import active_runs
@@ -28,7 +28,7 @@ def schedule_lock(home: Home, doing: str) -> Iterator[None]:
     """
     folder = home.path / LOCK_FOLDER
     folder.mkdir(exist_ok=True)
-    with only_one(folder, doing=doing), only_one(home.path, doing=doing, shared=True):
+    with home_lock(folder, purpose=doing), home_lock(home.path, purpose=doing, shared=True):
         yield
 
 

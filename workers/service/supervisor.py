@@ -16,7 +16,7 @@ from pipeline.clock import now
 from pipeline.errors import ChordalError, UsageError
 from pipeline.text import printable
 from pipeline.wire import Value
-from storage.home import only_one
+from storage.home import home_lock
 from workers.app.celery import app, configure
 from workers.app.context import queues_of
 from workers.app.settings import Settings
@@ -84,7 +84,7 @@ def supervise(home: Path, options: Options) -> None:
     signals.listen()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         starting = stack.enter_context(ExitStack())
-        starting.enter_context(only_one(home, doing="starting the service"))
+        starting.enter_context(home_lock(home, purpose="starting the service"))
         stack.enter_context(_only_service(home))
         _shorten_logs(home / "logs")
         running = stack.enter_context(local_cluster(home, options.broker, options.workers))

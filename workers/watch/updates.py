@@ -14,7 +14,7 @@ from itertools import chain
 from pipeline.errors import ChordalError
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
-from storage.home import Home, InUseError, only_one
+from storage.home import Home, InUseError, home_lock
 from workers.app import task_results
 from workers.broker.health import BROKER_ERRORS
 from workers.extraction import removals, settled
@@ -120,7 +120,7 @@ class HomeUpdates:
         with ExitStack() as stack:
             while self._request.broker is not None:
                 try:
-                    stack.enter_context(only_one(self._home.path, shared=True, doing="watching"))
+                    stack.enter_context(home_lock(self._home.path, shared=True, purpose="watching"))
                     break
                 except InUseError:
                     signals.check()

@@ -11,7 +11,7 @@ from pipeline.library.labels import parse_sources
 from pipeline.library.scan import scan, stamp_of
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.text import printable
-from storage.home import Home, only_one
+from storage.home import Home, home_lock
 from workers.broker import health
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
@@ -43,7 +43,7 @@ def watch(home: Home, request: WatchRequest, view: View) -> WatchSummary:
         how = observer.open()
         # With a private broker the home is this command's; with one of the user's it is taken for each batch, so that
         # nightly runs have their turn.
-        lock = only_one(home.path, doing="watching") if broker is None else nullcontext()
+        lock = home_lock(home.path, purpose="watching") if broker is None else nullcontext()
         with lock, local_cluster(home.path, broker, request.run.workers) as cluster:
             view.line(f"watching {', '.join(map(printable, libraries))} {how}; Ctrl-C ends it")
             watcher = LibraryWatcher(home, request, view, observer, cluster)

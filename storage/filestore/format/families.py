@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from storage.filestore.format.codec import crc, hex_ids, ids, offsets, pack
+from storage.filestore.format.codec import crc, offsets
 from storage.filestore.format.hdf5 import (
     DamagedError,
     Dataset,
@@ -24,6 +24,7 @@ from storage.filestore.format.hdf5 import (
     write,
     write_attribute,
 )
+from storage.ids import hex_ids, ids, pack
 
 CONTENT = np.dtype([("content_hash", "S16"), ("crc32", "<u4")])
 """An entry of a family's index: a content, and the CRC-32 of its rows."""

@@ -13,8 +13,9 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.library.tracks import FileStamp, TrackRecord
-from storage.filestore.format.codec import crc, hex_ids, offsets, pack, unpack
+from storage.filestore.format.codec import crc, offsets
 from storage.filestore.format.hdf5 import DamagedError, group, int_attribute, make_group, read, write, write_attribute
+from storage.ids import hex_ids, pack, unpack
 from storage.rules import Rank, State, state
 
 ROW = np.dtype(

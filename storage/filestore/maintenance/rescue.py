@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import h5py
 
 from pipeline.features.spec import FeatureRows
-from storage.filestore.format.codec import unpack
 from storage.filestore.format.families import rows_crc
 from storage.filestore.format.hdf5 import DamagedError
 from storage.filestore.format.records import RecordTable
+from storage.ids import unpack
 
 
 class RescueTable:

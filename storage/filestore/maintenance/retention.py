@@ -20,7 +20,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from storage.filestore.format.codec import Ids, positions
 from storage.filestore.format.families import FamilyTable, read_contents
 from storage.filestore.format.hdf5 import open_file
 from storage.filestore.format.records import RecordTable
@@ -28,6 +27,7 @@ from storage.filestore.index import TRACKS, Indexes, PartsIndex
 from storage.filestore.layout import Layout, Manifest, PartEntry, SegmentName
 from storage.filestore.parts import PartsWriter
 from storage.filestore.snapshot import FileSnapshot
+from storage.ids import Ids, positions
 from storage.rules import State
 
 

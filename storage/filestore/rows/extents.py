@@ -19,10 +19,11 @@ from pipeline.arrays import Float32, Int32, Int64
 from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureRows
 from pipeline.text import printable
-from storage.filestore.format.codec import Ids, crc, positions, unpack
+from storage.filestore.format.codec import crc
 from storage.filestore.format.families import read_contents
 from storage.filestore.format.hdf5 import DamagedError, VanishedError, open_file
 from storage.filestore.layout import Layout
+from storage.ids import Ids, positions, unpack
 from storage.rules import missing_rows_error
 
 _ATTEMPTS = 5

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from loaded import loaded_by
+from programs import loaded_modules
 
 from pipeline.errors import TooShortError, UsageError
 from pipeline.features.registry import families, family
@@ -25,12 +25,12 @@ def test_the_dictionary_handed_out_is_the_callers_own():
 
 def test_importing_the_registry_loads_no_heavy_library():
     heavy = ["librosa", "matplotlib", "scipy.signal", "numba", "pyloudnorm", "sklearn", "keras", "tensorflow"]
-    assert loaded_by("import pipeline.extraction.extract", heavy) == ""
+    assert loaded_modules("import pipeline.extraction.extract", heavy) == ""
 
 
 def test_computing_every_family_loads_no_heavy_library():
     heavy = ["librosa", "matplotlib", "scipy.signal", "pyloudnorm", "sklearn", "keras", "tensorflow"]
-    assert loaded_by("from pipeline.features.warm import warm; warm()", heavy) == ""
+    assert loaded_modules("from pipeline.features.warm import warm; warm()", heavy) == ""
 
 
 @ALL

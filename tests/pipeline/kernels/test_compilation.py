@@ -1,7 +1,7 @@
 """What comes out of the cache of the kernels does what it did when it was compiled, alone and inside another one."""
 
 import pytest
-from loaded import told_by
+from programs import program_error
 
 MODULE = """
 import numpy as np
@@ -48,7 +48,7 @@ def use(tmp_path):
     (tmp_path / "kernels_of_a_test.py").write_text(MODULE, "utf-8")
 
     def run(*calls):
-        return told_by(USE.format(folder=str(tmp_path), calls="".join(calls)))
+        return program_error(USE.format(folder=str(tmp_path), calls="".join(calls)))
 
     return run
 
@@ -65,4 +65,4 @@ def test_a_kernel_that_is_compiled_later_can_call_one_from_the_cache(use):
 
 
 def test_no_kernel_needs_what_compiling_needs():
-    assert told_by(f"import sys\nfrom pipeline.features.warm import warm\nwarm()\n{NOT_LOADED}") == ""
+    assert program_error(f"import sys\nfrom pipeline.features.warm import warm\nwarm()\n{NOT_LOADED}") == ""

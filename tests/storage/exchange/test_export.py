@@ -11,7 +11,7 @@ from pyarrow import parquet
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
 from storage.exchange import FORMATS, export
-from storage.exchange.export import BLOCK_BYTES
+from storage.features.reader import BLOCK_BYTES
 from storage.testing.samples import SPECTRA, TONES, rows
 
 BLOCKS = [BLOCK_BYTES, 100]
@@ -36,8 +36,8 @@ def in_store_order(home, family):
 @pytest.mark.parametrize("block_bytes", BLOCKS)
 @pytest.mark.parametrize("family", [TONES, SPECTRA], ids=lambda family: family.name)
 def test_parquet_has_every_row_with_labels_groups_and_units(home, tmp_path, family, block_bytes):
-    told = export(open_features(home), family.name, tmp_path / "a.parquet", form="parquet", block_bytes=block_bytes)
-    assert (told.tracks, told.rows, told.family) == (7, 35, family.key)
+    report = export(open_features(home), family.name, tmp_path / "a.parquet", form="parquet", block_bytes=block_bytes)
+    assert (report.tracks, report.rows, report.family) == (7, 35, family.key)
     table = parquet.read_table(tmp_path / "a.parquet")
     numbers, expected = in_store_order(home, family)
     labels = {f"/music/{n:02d}.wav": "odd" if n % 2 else "even" for n in range(6)}
@@ -150,9 +150,9 @@ def test_a_family_without_rows_makes_an_empty_file(tmp_path, form):
     home = tmp_path / "home"
     commit(home, [0, 1], rows=0)
     scan(home, {"/music/00.wav": ("even", None)})
-    told = export(open_features(home), "tones", tmp_path / "a", form=form)
-    assert (told.tracks, told.rows) == (2, 0)
-    assert told.size_bytes > 0
+    report = export(open_features(home), "tones", tmp_path / "a", form=form)
+    assert (report.tracks, report.rows) == (2, 0)
+    assert report.size_bytes > 0
 
 
 def test_a_folder_that_is_missing_an_unknown_format_and_an_unknown_family_are_told(home, tmp_path):

@@ -135,10 +135,10 @@ def test_rows_that_are_matrices_are_rows_of_their_family(tmp_path, root):
 )
 def test_a_file_of_another_form_is_told_in_a_line(tmp_path, arrays, reason):
     path = write(tmp_path, **arrays)
-    with pytest.raises(UsageError, match=reason) as told:
+    with pytest.raises(UsageError, match=reason) as refusal:
         read_npz(path, loudness.spec)
-    assert str(path) in str(told.value)
-    assert "\n" not in str(told.value)
+    assert str(path) in str(refusal.value)
+    assert "\n" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive", b"PK\x03\x04 cut off", b"\x93NUMPY\x01\x00"])

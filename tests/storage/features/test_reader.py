@@ -40,8 +40,8 @@ def test_labels_come_as_columns_in_the_order_of_the_track_ids(tmp_path):
     labels = open_features(tmp_path).labels
     by_id = {track_id(f"/music/{n:02d}.wav"): ("odd" if n % 2 else "even", f"artist {n // 2}") for n in range(6)}
     assert labels.track_ids == sorted(by_id)
-    told = list(zip(labels.column("label").tolist(), labels.column("group").tolist(), strict=True))
-    assert told == [by_id[each] for each in labels.track_ids]
+    labels_and_groups = list(zip(labels.column("label").tolist(), labels.column("group").tolist(), strict=True))
+    assert labels_and_groups == [by_id[each] for each in labels.track_ids]
     assert labels.column("fold").tolist() == [None] * 6
 
 
@@ -102,30 +102,30 @@ def test_rows_are_those_that_were_stored_track_by_track(tmp_path):
     small_home(tmp_path)
     found = open_features(tmp_path)
     for family in (TONES, SPECTRA):
-        told = found.rows(family.name)
+        stored = found.rows(family.name)
         expected = [rows(family, number) for number in range(6)]
-        np.testing.assert_array_equal(told.values, np.concatenate([each.values for each in expected]))
-        np.testing.assert_array_equal(told.start_s, np.concatenate([each.start_s for each in expected]))
-        np.testing.assert_array_equal(told.channel, np.concatenate([each.channel for each in expected]))
-        assert told.track.tolist() == np.repeat(range(6), 5).tolist()
-        assert told.labels.tolist() == (["even"] * 5 + ["odd"] * 5) * 3
-        assert told.groups.tolist() == np.repeat(["artist 0", "artist 1", "artist 2"], 10).tolist()
+        np.testing.assert_array_equal(stored.values, np.concatenate([each.values for each in expected]))
+        np.testing.assert_array_equal(stored.start_s, np.concatenate([each.start_s for each in expected]))
+        np.testing.assert_array_equal(stored.channel, np.concatenate([each.channel for each in expected]))
+        assert stored.track.tolist() == np.repeat(range(6), 5).tolist()
+        assert stored.labels.tolist() == (["even"] * 5 + ["odd"] * 5) * 3
+        assert stored.groups.tolist() == np.repeat(["artist 0", "artist 1", "artist 2"], 10).tolist()
 
 
 def test_rows_of_some_tracks_come_in_the_order_asked(tmp_path):
     small_home(tmp_path)
     found = open_features(tmp_path)
-    told = found.rows(TONES.key, [found.tracks[4], found.tracks[1], found.tracks[4]])
+    stored = found.rows(TONES.key, [found.tracks[4], found.tracks[1], found.tracks[4]])
     expected = [rows(TONES, number).values for number in (4, 1, 4)]
-    np.testing.assert_array_equal(told.values, np.concatenate(expected))
+    np.testing.assert_array_equal(stored.values, np.concatenate(expected))
     assert len(found.rows("tones", [])) == 0
 
 
 def test_a_table_has_a_column_for_every_number_with_its_unit(tmp_path):
     small_home(tmp_path)
     table = open_features(tmp_path).table("tones")
-    said = ["path", "track_id", "label", "group", "fold", "start_s", "channel"]
-    assert table.column_names == [*said, *TONES.columns]
+    common = ["path", "track_id", "label", "group", "fold", "start_s", "channel"]
+    assert table.column_names == [*common, *TONES.columns]
     assert table.num_rows == 30
     assert [table.schema.field(name).metadata[b"unit"] for name in TONES.columns] == [b"dB"] * 3
     assert json.loads(table.schema.metadata[b"chordal"])["key"] == TONES.key
@@ -145,8 +145,8 @@ def test_a_table_of_matrices_has_a_column_of_fixed_size_lists(tmp_path):
 def test_a_familys_column_does_not_hide_one_of_the_table(tmp_path):
     odd = spec("odd").replace(columns=("label", "c1", "channel"))
     store = small_home(tmp_path)
-    told = record("/music/00.wav", 0)
-    store.commit(told, {odd.key: rows(odd, 0)}, {odd.key: odd})
+    known = record("/music/00.wav", 0)
+    store.commit(known, {odd.key: rows(odd, 0)}, {odd.key: odd})
     table = open_features(tmp_path).table("odd")
     assert table.column_names[-3:] == ["odd_label", "c1", "odd_channel"]
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from pipeline.errors import StoreError, UsageError
 from storage import open_features
 from storage.features.row_stream import RowStream
-from storage.filestore.format.codec import ids, pack
 from storage.filestore.format.families import rows_crc
 from storage.filestore.rows.extents import ArrayCrcs, content_crc, locate
 from storage.filestore.rows.pieces import blocks
 from storage.filestore.rows.read_ahead import ReadAhead
 from storage.filestore.store_mark import find_layout
+from storage.ids import ids, pack
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows
 
 WINDOW_ROWS = 40
@@ -30,7 +30,7 @@ def row_stream(home, numbers, *, seed=1, family=SPECTRA, window_rows=WINDOW_ROWS
 def epoch(stream, *, batch=7, number=0):
     """Return all rows of an epoch and their owners, taken batch by batch."""
     stream.start(number)
-    taken = [stream.take(begin, min(begin + batch, stream.rows)) for begin in range(0, stream.rows, batch)]
+    taken = [stream.read(begin, min(begin + batch, stream.rows)) for begin in range(0, stream.rows, batch)]
     return np.concatenate([values for values, _ in taken]), np.concatenate([owner for _, owner in taken])
 
 
@@ -98,18 +98,18 @@ def test_a_content_that_two_tracks_have_comes_once_for_each(home):
 
 def test_going_back_gives_the_same_rows_again(home):
     stream = row_stream(home, NUMBERS)
-    begun, _ = stream.take(0, 9)
+    begun, _ = stream.read(0, 9)
     epoch(stream)
-    np.testing.assert_array_equal(stream.take(0, 9)[0], begun)
+    np.testing.assert_array_equal(stream.read(0, 9)[0], begun)
 
 
 def test_compaction_and_collection_in_the_middle_of_an_epoch_change_nothing(home):
     expected, expected_owner = epoch(row_stream(home, NUMBERS))
     stream = row_stream(home, NUMBERS)
-    begun = stream.take(0, 100)
+    begun = stream.read(0, 100)
     store = commit(home, range(20, 24))
     assert store.compact().state == "compacted"
-    rest = stream.take(100, stream.rows)
+    rest = stream.read(100, stream.rows)
     np.testing.assert_array_equal(np.concatenate([begun[0], rest[0]]), expected)
     np.testing.assert_array_equal(np.concatenate([begun[1], rest[1]]), expected_owner)
 
@@ -132,9 +132,9 @@ def test_a_flipped_bit_is_found_in_the_epoch_and_named(home, number, row):
     stream = row_stream(home, NUMBERS)
     path = flip_a_value(home, rows(SPECTRA, number, n=LENGTHS[number]).values[row, 2, 1])
     for _ in range(2):
-        with pytest.raises(StoreError, match=content(number)) as told:
+        with pytest.raises(StoreError, match=content(number)) as error:
             epoch(stream)
-        assert path.name in str(told.value)
+        assert path.name in str(error.value)
 
 
 def test_a_content_that_is_not_stored_is_named(home):
@@ -175,13 +175,13 @@ def test_batches_have_every_row_once_the_last_one_short_and_the_labels_of_the_tr
     batches.on_epoch_begin()
     taken = [batches[number] for number in range(len(batches))]
     assert [len(x) for x, _ in taken] == [8] * 8 + [2]
-    told = {
+    expected = {
         row.tobytes(): label
         for number in range(6)
         for row, label in zip(rows(TONES, number, n=11).values, [number % 2] * 11, strict=True)
     }
-    seen = {row.tobytes(): label for x, y in taken for row, label in zip(x, y.tolist(), strict=True)}
-    assert seen == told
+    received = {row.tobytes(): label for x, y in taken for row, label in zip(x, y.tolist(), strict=True)}
+    assert received == expected
     assert batches.classes == ("even", "odd")
 
 
@@ -193,18 +193,18 @@ def test_batches_come_in_reading_order_whatever_their_numbers_and_stay_the_same_
     for _ in range(2):
         straight.on_epoch_begin()
         mixed.on_epoch_begin()
-        for number, asked in enumerate(order):
-            np.testing.assert_array_equal(straight[number][0], mixed[asked][0])
-            np.testing.assert_array_equal(mixed[asked][0], mixed[asked][0])
+        for number, index in enumerate(order):
+            np.testing.assert_array_equal(straight[number][0], mixed[index][0])
+            np.testing.assert_array_equal(mixed[index][0], mixed[index][0])
 
 
 def test_rows_that_are_not_finite_are_left_out_and_counted(tmp_path):
     store = commit(tmp_path, [])
     for number in range(4):
-        told = rows(TONES, number, n=10)
-        told.values[number, 1] = (np.nan, np.inf, -np.inf, 3e38)[number]
-        told.values[number, 2] = 3e38
-        store.commit(record(f"/music/{number:02d}.wav", number), {TONES.key: told}, SPECS)
+        stored = rows(TONES, number, n=10)
+        stored.values[number, 1] = (np.nan, np.inf, -np.inf, 3e38)[number]
+        stored.values[number, 2] = 3e38
+        store.commit(record(f"/music/{number:02d}.wav", number), {TONES.key: stored}, SPECS)
     scan(tmp_path, {f"/music/{number:02d}.wav": ("ab"[number % 2], None) for number in range(4)})
     batches = open_features(tmp_path).batches("tones", batch=16)
     batches.on_epoch_begin()
@@ -228,9 +228,9 @@ def test_tracks_without_a_label_are_left_out_or_told(tmp_path):
 def test_a_small_network_learns_from_batches_the_same_each_time(tmp_path):
     store = commit(tmp_path, [])
     for number in range(8):
-        told = rows(TONES, number, n=50)
-        told.values[:, 0] += 4 * (number % 2)
-        store.commit(record(f"/music/{number:02d}.wav", number), {TONES.key: told}, SPECS)
+        stored = rows(TONES, number, n=50)
+        stored.values[:, 0] += 4 * (number % 2)
+        store.commit(record(f"/music/{number:02d}.wav", number), {TONES.key: stored}, SPECS)
     scan(tmp_path, {f"/music/{number:02d}.wav": ("even" if number % 2 else "odd", None) for number in range(8)})
     found = open_features(tmp_path)
     losses = []
@@ -258,18 +258,18 @@ def test_what_is_asked_for_ahead_are_the_chunks_of_the_rows(tmp_path, monkeypatc
         if number == 2:
             store.compact()
     extents = locate(find_layout(tmp_path / "store"), SPECTRA.key, ids([content(number) for number in lengths]))
-    asked = []
-    monkeypatch.setattr(os, "posix_fadvise", lambda _file, *span: asked.append(span[:2]))
+    calls = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _file, *span: calls.append(span[:2]))
 
     for at, (number, n) in enumerate(lengths.items()):
         # when the last third of a content is expected
-        asked.clear()
+        calls.clear()
         file, end = int(extents.file[at]), extents.begin[at] + n
         ReadAhead(extents).prefetch(file, np.array([end - n // 3]), np.array([end]))
 
         # then the spans hold it, and not much more
         image = extents.files[file].read_bytes()
-        held = b"".join(image[offset : offset + size if size else None] for offset, size in asked)
+        held = b"".join(image[offset : offset + size if size else None] for offset, size in calls)
         expected = rows(SPECTRA, number, n=n).values[-(n // 3) :].tobytes()
         assert expected in held
         assert len(held) <= len(expected) + 2 * (256 << 10)

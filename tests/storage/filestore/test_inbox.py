@@ -26,53 +26,53 @@ def put(folder, name, *, mtime_ns):
 def test_the_names_that_tell_an_id_are_found(listings, tmp_path):
     for name in (f"{ONE}.1.{TWO}.h5", f"{TWO}.1.{TWO}.h5", ".DS_Store"):
         (tmp_path / "00" / name).touch()
-    told, clock = listings
+    inbox, clock = listings
     for _ in range(3):
-        assert told.names_with("00", ONE) == [f"{ONE}.1.{TWO}.h5"]
-        assert len(told.names_with("00", TWO)) == 2
-        assert list(told.names_with("ff", ONE)) == []
+        assert inbox.names_with("00", ONE) == [f"{ONE}.1.{TWO}.h5"]
+        assert len(inbox.names_with("00", TWO)) == 2
+        assert list(inbox.names_with("ff", ONE)) == []
         clock[0] += 10
 
 
 def test_what_is_added_within_a_tick_of_the_last_change_is_seen(listings, tmp_path):
-    told, clock = listings
+    inbox, clock = listings
     now_ns = 1_700_000_000_123_456_789
     put(tmp_path / "00", f"{ONE}.1.h5", mtime_ns=now_ns)
-    assert len(told.names_with("00", ONE)) == 1
+    assert len(inbox.names_with("00", ONE)) == 1
     put(tmp_path / "00", f"{ONE}.2.h5", mtime_ns=now_ns)
-    assert len(told.names_with("00", ONE)) == 2
+    assert len(inbox.names_with("00", ONE)) == 2
     clock[0] += 1
-    assert len(told.names_with("00", ONE)) == 2
+    assert len(inbox.names_with("00", ONE)) == 2
 
 
 def test_what_is_added_or_removed_later_is_seen(listings, tmp_path):
-    told, clock = listings
+    inbox, clock = listings
     put(tmp_path / "00", f"{ONE}.1.h5", mtime_ns=1_700_000_000_123_456_789)
     for _ in range(3):
-        assert len(told.names_with("00", ONE)) == 1
+        assert len(inbox.names_with("00", ONE)) == 1
         clock[0] += 1
     put(tmp_path / "00", f"{ONE}.2.h5", mtime_ns=1_700_000_000_127_456_789)
-    assert len(told.names_with("00", ONE)) == 2
+    assert len(inbox.names_with("00", ONE)) == 2
     clock[0] += 1
     (tmp_path / "00" / f"{ONE}.1.h5").unlink()
-    assert told.names_with("00", ONE) == [f"{ONE}.2.h5"]
+    assert inbox.names_with("00", ONE) == [f"{ONE}.2.h5"]
 
 
 def test_a_settled_folder_is_not_listed_again_and_one_with_whole_seconds_settles_later(listings, tmp_path, monkeypatch):
-    told, clock = listings
+    inbox, clock = listings
     listed = []
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda place: listed.append(place) or scandir(place))
     for mtime_ns, after_a_second in ((1_700_000_000_123_456_789, 0), (1_700_000_100_000_000_000, 1)):
         put(tmp_path / "00", f"{ONE}.{mtime_ns}.h5", mtime_ns=mtime_ns)
-        told.names_with("00", ONE)
+        inbox.names_with("00", ONE)
         clock[0] += 1
-        told.names_with("00", ONE)
+        inbox.names_with("00", ONE)
         listed.clear()
-        told.names_with("00", ONE)
+        inbox.names_with("00", ONE)
         assert len(listed) == after_a_second
         clock[0] += 100
-        told.names_with("00", ONE)
+        inbox.names_with("00", ONE)
         listed.clear()
-        told.names_with("00", ONE)
+        inbox.names_with("00", ONE)
         assert not listed

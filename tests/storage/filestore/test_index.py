@@ -9,7 +9,7 @@ from storage.rules import deletion
 from storage.testing.samples import SPECS, content, features, record
 
 
-def said(index, paths, numbers):
+def answers(index, paths, numbers):
     """Return all that an index says of some tracks and contents."""
     tracks = [record(path, 0).track_id for path in paths]
     contents = [content(number) for number in numbers]
@@ -18,9 +18,9 @@ def said(index, paths, numbers):
         "current": index.current_rows(),
         "ranks": [index.rank(track) for track in tracks],
         "records": [index.record(track) for track in tracks],
-        "families": [index.families_of(told) for told in contents],
-        "tracks": [index.tracks_of(told) for told in contents],
-        "rows": [index.rows(key, told) for key in SPECS for told in contents],
+        "families": [index.families_of(content_hash) for content_hash in contents],
+        "tracks": [index.tracks_of(content_hash) for content_hash in contents],
+        "rows": [index.rows(key, content_hash) for key in SPECS for content_hash in contents],
     }
 
 
@@ -43,7 +43,7 @@ def test_an_index_that_follows_the_store_says_what_a_new_one_says(store, home):
         before = following.newest().manifest.parts
         merge_all(layout, Indexes(layout), part_entries=8)
         fresh, followed = Indexes(layout).newest(), following.newest()
-        assert said(followed, paths, numbers) == said(fresh, paths, numbers)
+        assert answers(followed, paths, numbers) == answers(fresh, paths, numbers)
         kept = {part.name for part in before} & {part.name for part in followed.manifest.parts}
         renewed += bool(kept) and len(kept) < len(before)
     assert renewed > 3, "some manifests kept a part and dropped another"

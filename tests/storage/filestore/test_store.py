@@ -80,10 +80,10 @@ def test_an_unwritable_home_is_refused_with_the_mend(tmp_path, processes):
     listening, telling = processes.Pipe(duplex=False)
     process = processes.Process(target=workloads.open_as_nobody, args=(tmp_path / "store", telling), daemon=True)
     process.start()
-    told = listening.recv()
+    refusal = listening.recv()
     process.join()
     tmp_path.chmod(0o700)
-    assert re.search("Permission denied.*give a folder that can be written", told)
+    assert re.search("Permission denied.*give a folder that can be written", refusal)
 
 
 def test_the_name_of_a_segment_tells_what_is_in_it(store, home):
@@ -128,20 +128,24 @@ def test_a_part_says_what_it_holds_to_people_with_other_tools(store, home):
 
 
 def test_every_flipped_bit_in_a_segment_is_found_or_without_effect(store, home):
-    told = record("/a", 1).replace(note="a note")
-    store.commit(told, features(1), SPECS)
+    written = record("/a", 1).replace(note="a note")
+    store.commit(written, features(1), SPECS)
     (segment,) = files(home / "inbox")
     whole = segment.read_bytes()
     chance = random.Random(3)
-    looks = (lambda: store.record(told.track_id) == told, lambda: same(store, SPECTRA), lambda: same(store, TONES))
+    checks = (
+        lambda: store.record(written.track_id) == written,
+        lambda: same(store, SPECTRA),
+        lambda: same(store, TONES),
+    )
     errors = []
     for bit in chance.sample(range(8 * len(whole)), 200):
         flipped = bytearray(whole)
         flipped[bit // 8] ^= 1 << bit % 8
         segment.write_bytes(flipped)
-        for look in looks:
+        for check in checks:
             try:
-                assert look()
+                assert check()
             except StoreError as error:
                 errors.append(str(error))
     assert len(errors) > 50
@@ -164,7 +168,7 @@ def test_a_flipped_bit_in_the_values_of_a_part_is_named(store, home):
     snapshot = store.snapshot()
     with pytest.raises(StoreError) as damaged:
         snapshot.rows(TONES.key, [content(number) for number in range(4)])
-    assert all(told in str(damaged.value) for told in (part.name, TONES.key, content(2)))
+    assert all(part_of_message in str(damaged.value) for part_of_message in (part.name, TONES.key, content(2)))
     assert same_rows(snapshot.rows(TONES.key, [content(3)])[0], rows(TONES, 3))
 
 
@@ -288,8 +292,8 @@ def test_a_compactor_that_slept_past_the_collection_unlinks_nothing(store, home,
 
     monkeypatch.setattr(Layout, "publish_manifest", publish_days_later)
     store.compact()
-    told = {found.path for found in FileFeatureStore.open(home).snapshot().records()}
-    assert told == {"/0", "/1", "/2", "/10", "/11"}
+    paths = {found.path for found in FileFeatureStore.open(home).snapshot().records()}
+    assert paths == {"/0", "/1", "/2", "/10", "/11"}
 
 
 def test_an_unreadable_manifest_is_named(store, home):

@@ -15,6 +15,7 @@ from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.run import RunPlan, ShardSummary
 from storage import RunLedger
 from tests.storage import workloads
+from tests.storage.children import race
 
 
 @pytest.fixture
@@ -105,26 +106,17 @@ def test_a_shard_is_sealed_once(ledger):
     assert ledger.seal("run", first) is True
     assert ledger.seal("run", ShardSummary(shard=3, unchanged=10)) is False
     ledger.seal("run", ShardSummary(shard=0))
-    assert ledger.sealed("run") == {0: ShardSummary(shard=0), 3: first}
+    assert ledger.summaries("run") == {0: ShardSummary(shard=0), 3: first}
     assert ledger.sealed_shards("run") == [0, 3]
 
 
 def test_of_many_processes_exactly_one_gets_each_claim(tmp_path, processes):
-    start = processes.Barrier(4)
-    pipes = [processes.Pipe(duplex=False) for _ in range(4)]
-    claimers = [
-        processes.Process(target=workloads.claim, args=(tmp_path, start, telling), daemon=True) for _, telling in pipes
-    ]
-    for process in claimers:
-        process.start()
-    won = [listening.recv() for listening, _ in pipes]
-    for process in claimers:
-        process.join()
+    claimers, won = race(processes, workloads.claim, [(tmp_path,)] * 4)
     assert sorted(number for numbers in won for number in numbers) == list(range(20))
-    taker = RunLedger(tmp_path).claimed("run", "step-0")
+    taker = RunLedger(tmp_path).claim_of("run", "step-0")
     assert taker is not None
     assert taker.pid in {process.pid for process in claimers}
-    assert RunLedger(tmp_path).claimed("run", "other") is None
+    assert RunLedger(tmp_path).claim_of("run", "other") is None
 
 
 def test_what_learning_settles_is_read_back(ledger):
@@ -271,10 +263,10 @@ def test_a_run_has_a_folder_for_logs(ledger):
 def test_a_run_that_is_forgotten_is_gone_and_its_id_is_free(ledger):
     ledger.create(plan("r1"))
     ledger.claim("r1", "learning")
-    ledger.forget("r1")
+    ledger.remove("r1")
     assert ledger.run_ids() == []
     assert not ledger.path("r1").exists()
-    ledger.forget("r1")
+    ledger.remove("r1")
     assert ledger.create(plan("r1"))
     assert ledger.claim("r1", "learning")
 

@@ -1,4 +1,4 @@
-"""Every track ever scanned is in exactly one state, told from the home's storage alone."""
+"""Every track ever scanned is in exactly one state, derived from the home's storage alone."""
 
 import json
 
@@ -8,7 +8,7 @@ from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, track_id
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.run import RunPlan
 from storage import FileFeatureStore, MemoryFeatureStore, RunLedger
-from storage.ledger.tracks import Scan, TrackIds, TrackLedger
+from storage.ledger.tracks import ScanCoverage, TrackIds, TrackLedger
 from storage.rules import deletion
 from storage.testing.samples import SPECS, features, record
 
@@ -53,26 +53,26 @@ class Home:
         self.runs.write_shard(plan.run_id, 0, scanned)
         if not close:
             return []
-        seen = TrackIds()
-        seen.add(track.track_id for track in scanned)
-        scan = Scan(sequence=self.sequence, libraries=libraries, unreadable=frozenset(unreadable))
-        marks = list(self.tracks.gone(scan, seen, is_gone=lambda path: "kept" not in path))
+        found = TrackIds()
+        found.add(track.track_id for track in scanned)
+        scan = ScanCoverage(sequence=self.sequence, libraries=libraries, unreadable=frozenset(unreadable))
+        marks = list(self.tracks.deletions(scan, found, is_gone=lambda path: "kept" not in path))
         for mark in marks:
             self.store.commit(mark, {}, {})
         self.runs.close_scan(plan.run_id, 1, left_out=len(unreadable))
         return sorted(mark.path for mark in marks)
 
     def extract(self, path, number, *, failure=None):
-        told = record(path, number, failure=failure).replace(sequence=self.sequence)
-        self.store.commit(told, {} if failure else features(number), SPECS)
-        return told
+        extracted = record(path, number, failure=failure).replace(sequence=self.sequence)
+        self.store.commit(extracted, {} if failure else features(number), SPECS)
+        return extracted
 
     def states(self):
         entries = list(self.tracks.entries())
-        told = {entry.path: entry.state for entry in entries}
-        assert len(told) == len(entries), "each track once"
-        assert sum(self.tracks.counts().values()) == len(told)
-        return told
+        states = {entry.path: entry.state for entry in entries}
+        assert len(states) == len(entries), "each track once"
+        assert sum(self.tracks.counts().values()) == len(states)
+        return states
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -111,14 +111,14 @@ def test_a_family_asked_for_later_makes_a_track_pending(home):
 
 def test_a_file_that_a_later_scan_finds_gone_is_deleted_until_it_is_seen_again(home):
     home.scan("/m/a", "/m/b", "/m/never extracted", "/m/failed")
-    told = home.extract("/m/a", 1)
+    extracted = home.extract("/m/a", 1)
     home.extract("/m/b", 2)
     home.extract("/m/failed", None, failure=EMPTY)
     assert home.scan("/m/b") == ["/m/a", "/m/failed", "/m/never extracted"]
     gone = {"/m/a": "deleted", "/m/failed": "deleted", "/m/never extracted": "deleted"}
     assert home.states() == {"/m/b": "extracted", **gone}
     assert home.scan("/m/b") == [], "marked once"
-    home.store.commit(told, features(1), SPECS)
+    home.store.commit(extracted, features(1), SPECS)
     assert home.states()["/m/a"] == "deleted", "a late redelivery does not bring it back"
     home.scan("/m/a", "/m/b")
     assert home.states() == {**gone, "/m/b": "extracted", "/m/a": "pending"}
@@ -207,8 +207,8 @@ def test_a_set_of_ids_tells_what_is_missing_from_it():
     assert ids.missing([track_id("/a")]) == [True]
     ids.add([track_id("/a"), "0" * 32, "f" * 30 + "00"])
     ids.add([track_id("/b"), track_id("/a")])
-    asked = [track_id("/a"), track_id("/c"), "0" * 32, "f" * 30 + "00", "f" * 32, track_id("/b")]
-    assert ids.missing(asked) == [False, True, False, False, True, False]
+    wanted_ids = [track_id("/a"), track_id("/c"), "0" * 32, "f" * 30 + "00", "f" * 32, track_id("/b")]
+    assert ids.missing(wanted_ids) == [False, True, False, False, True, False]
 
 
 def test_the_ledger_can_be_told_as_json(home):

@@ -6,6 +6,7 @@ from pipeline.errors import UsageError
 from pipeline.learning.evaluation.gate import Verdict
 from storage.models.champions import Champion, Champions
 from tests.storage import workloads
+from tests.storage.children import race
 
 
 @pytest.fixture
@@ -15,17 +16,6 @@ def champions(tmp_path):
 
 def versions(champions):
     return [entry.version for entry in champions.history()]
-
-
-def race(processes, work, arguments):
-    """Run one process for each tuple of arguments at once; return what they told."""
-    start = processes.Barrier(len(arguments))
-    told = []
-    for each in arguments:
-        listening, telling = processes.Pipe(duplex=False)
-        processes.Process(target=work, args=(*each, start, telling), daemon=True).start()
-        told.append(listening)
-    return [listening.recv() for listening in told]
 
 
 def test_a_home_without_a_model_has_no_champion(champions):
@@ -65,13 +55,13 @@ def test_going_back_again_and_again_leads_to_the_first_champion_and_no_further(c
 def test_whoever_changes_the_champion_after_another_did_is_told(champions):
     before = champions.promote("v0001")
     champions.promote("v0002")
-    assert champions.follow(before, Champion(number=0, version="v0003", action="gate", at="")) is None
+    assert champions.append(before, Champion(number=0, version="v0003", action="gate", at="")) is None
     assert versions(champions) == ["v0001", "v0002"]
 
 
 def test_racing_promotions_are_all_in_the_history_and_one_of_them_is_the_champion(processes, champions, tmp_path):
     racers = [(tmp_path, f"v{number:04d}") for number in range(1, 6)]
-    numbers = race(processes, workloads.promote, racers)
+    _, numbers = race(processes, workloads.promote, racers)
     assert sorted(numbers) == [1, 2, 3, 4, 5]
     assert sorted(versions(champions)) == [version for _, version in racers]
     assert [entry.back for entry in champions.history()] == [None, 1, 2, 3, 4]
@@ -80,16 +70,16 @@ def test_racing_promotions_are_all_in_the_history_and_one_of_them_is_the_champio
 def test_racing_rollbacks_never_go_back_further_than_somebody_saw(processes, champions, tmp_path):
     for version in ("v0001", "v0002", "v0003", "v0004"):
         champions.promote(version)
-    told = race(processes, workloads.roll_back, [(tmp_path,)] * 4)
-    went = [each for each in told if each.startswith("v")]
-    # each that went back saw the champion it left; the others were told that there is another one by now
-    assert all("say it again" in each or "first champion" in each for each in told if each not in went)
+    _, messages = race(processes, workloads.roll_back, [(tmp_path,)] * 4)
+    went = [each for each in messages if each.startswith("v")]
+    # each that went back read the champion it left; the others failed as there is another one by now
+    assert all("say it again" in each or "first champion" in each for each in messages if each not in went)
     assert versions(champions)[4:] == ["v0003", "v0002", "v0001"][: len(went)]
 
 
 def test_a_verdict_is_found_also_when_whoever_promoted_died_before_it_was_written(champions):
     verdict = Verdict(version="v0001", state="promoted", reason="the first model")
-    champions.follow(None, Champion(number=0, version="v0001", action="first", verdict=verdict, at=""))
+    champions.append(None, Champion(number=0, version="v0001", action="first", verdict=verdict, at=""))
     assert champions.verdict("v0001") == verdict
     assert champions.verdict("v0002") is None
     assert champions.put_verdict(verdict)

@@ -9,6 +9,7 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.learning.study.results import ModelVersion
 from storage import ModelRegistry
 from tests.storage import workloads
+from tests.storage.children import race
 
 
 @pytest.fixture
@@ -78,14 +79,7 @@ def test_a_home_that_moved_tells_the_new_path(registry, source, tmp_path):
 
 def test_racing_registrars_get_one_version_per_run(processes, tmp_path, source):
     runs = ["one", "one", "two", "three"]
-    start = processes.Barrier(len(runs))
-    told = []
-    for run_id in runs:
-        listening, telling = processes.Pipe(duplex=False)
-        arguments = (tmp_path / "home", draft(run_id), source, start, telling)
-        processes.Process(target=workloads.register, args=arguments, daemon=True).start()
-        told.append(listening)
-    versions = [listening.recv() for listening in told]
+    _, versions = race(processes, workloads.register, [(tmp_path / "home", draft(run_id), source) for run_id in runs])
     assert versions[0] == versions[1]
     assert sorted(set(versions)) == ["v0001", "v0002", "v0003"]
     models = ModelRegistry(tmp_path / "home").versions()

@@ -4,6 +4,6 @@ import pytest
 
 
 @pytest.fixture
-def client(lasting_broker):
+def client(empty_broker):
     """A client of an empty broker that the application publishes to."""
-    return lasting_broker.client()
+    return empty_broker.client()

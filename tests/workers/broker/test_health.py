@@ -27,12 +27,12 @@ def refusal(url: str) -> str:
 
 
 def test_a_broker_with_the_right_password_is_fit(tmp_path):
-    with brokers.valkey(tmp_path, wanting="secret") as port:
+    with brokers.valkey(tmp_path, auth="secret") as port:
         health.require(BrokerAddress.parse(f"redis://:secret@127.0.0.1:{port}/0"))
 
 
 def test_a_wrong_password_is_reported_and_not_printed(tmp_path):
-    with brokers.valkey(tmp_path, wanting="right") as port:
+    with brokers.valkey(tmp_path, auth="right") as port:
         line = refusal(f"redis://:secret@127.0.0.1:{port}/0")
         assert f"redis://:***@127.0.0.1:{port}/0: the password or user is wrong" in line
         assert "wants a password" in refusal(f"redis://127.0.0.1:{port}/0")
@@ -99,7 +99,7 @@ def made(tmp_path):
 
 
 def test_tls_is_verified(tmp_path, made):
-    with brokers.valkey(tmp_path / "server", wanting="secret") as plain, brokers.tls_before(plain, *made) as port:
+    with brokers.valkey(tmp_path / "server", auth="secret") as plain, brokers.tls_proxy(plain, *made) as port:
         health.require(BrokerAddress.parse(f"rediss://:secret@127.0.0.1:{port}/0?ssl_ca_certs={made[0]}"))
         assert "certificate is not trusted" in refusal(f"rediss://:secret@127.0.0.1:{port}/0")
         health.require(BrokerAddress.parse(f"rediss://:secret@127.0.0.1:{port}/0?ssl_cert_reqs=none"))
@@ -109,8 +109,8 @@ def test_tls_is_verified(tmp_path, made):
 
 def test_sentinels_name_the_server(tmp_path):
     with (
-        brokers.valkey(tmp_path / "server", wanting="secret") as server,
-        brokers.sentinel(tmp_path / "sentinel", master_port=server, wanting="secret") as port,
+        brokers.valkey(tmp_path / "server", auth="secret") as server,
+        brokers.sentinel(tmp_path / "sentinel", master_port=server, auth="secret") as port,
     ):
         silent = brokers.free_port()
         where = f"sentinel://:secret@127.0.0.1:{silent};sentinel://127.0.0.1:{port}/1?master_name"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from contests import CLASSES, SPEC, learn, songs, store
+from model_homes import CLASSES, SPEC, learn, songs, store
 
 from storage.home import Home
 from workers.cli import main

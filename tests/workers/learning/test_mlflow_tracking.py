@@ -1,7 +1,7 @@
 """Runs in a real MLflow, in a file here."""
 
 import pytest
-from contests import learn, songs, store
+from model_homes import learn, songs, store
 
 from pipeline.errors import UsageError
 from pipeline.learning.study.trials import FitReport, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
@@ -97,7 +97,7 @@ def test_an_mlflow_that_is_away_fails_no_run_and_is_remembered(home, monkeypatch
     monkeypatch.setattr(home.ledger, "plan", lambda _: plan)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     mlflow_tracking.log_run(home, "r1")
-    tracked = home.ledger.tracked("r1")
+    tracked = home.ledger.mlflow_record("r1")
     assert tracked.address == "http://me:***@127.0.0.1:1"
     assert "does not answer" in tracked.reason
     assert "secret" not in str(tracked)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from contests import CLASSES, SPEC, learn, songs, store
+from model_homes import CLASSES, SPEC, learn, songs, store
 
 from pipeline.errors import UsageError
 from pipeline.learning.training.held_out import TrainingExposure
@@ -39,7 +39,7 @@ def test_the_first_model_is_the_champion(home):
 
 def test_a_challenger_that_is_right_where_the_champion_is_wrong_takes_its_place(home):
     # given a champion that is fooled by 10 of the 30 songs that the challenger was tested on and has right
-    held_out = songs(30, first=40, fooled=10)
+    held_out = songs(30, first=40, misleading=10)
     store(home.path, [*songs(40), *held_out])
     first_champion(home, songs(30), songs(10, first=30))
     learn(home.path, "r2", songs(40), held_out)
@@ -80,7 +80,7 @@ def test_neither_are_others_of_the_groups_it_learned_from(home):
     def artist(number):
         return f"artist {number % 20}"
 
-    held_out = songs(30, first=40, fooled=10, group=artist)
+    held_out = songs(30, first=40, misleading=10, group=artist)
     store(home.path, [*songs(40), *held_out])
     first_champion(home, songs(10, group=artist), songs(10, first=30, group=artist))
     learn(home.path, "r2", songs(40, group=artist), held_out)
@@ -90,7 +90,7 @@ def test_neither_are_others_of_the_groups_it_learned_from(home):
 
 
 def test_copies_of_a_track_count_once(home):
-    held_out = songs(30, first=40, fooled=10)
+    held_out = songs(30, first=40, misleading=10)
     twice = [*held_out, *held_out[-10:]]
     store(home.path, [*songs(40), *held_out])
     first_champion(home, songs(30), songs(10, first=30))
@@ -156,7 +156,7 @@ def test_a_champion_whose_weights_are_damaged_is_replaced(home):
 
 
 def test_the_gate_is_the_recipes(home):
-    held_out = songs(8, first=40, fooled=5)
+    held_out = songs(8, first=40, misleading=5)
     store(home.path, [*songs(40), *held_out])
     first_champion(home, songs(30), songs(10, first=30))
     learn(home.path, "r2", songs(40), held_out, gate=GatePlan(tracks=8))
@@ -192,7 +192,7 @@ def test_who_was_promoted_and_died_before_its_verdict_stays_promoted_once(home, 
 
 
 def test_when_the_champion_changes_meanwhile_the_challenger_is_compared_with_the_new_one(home, monkeypatch):
-    held_out = songs(30, first=40, fooled=10)
+    held_out = songs(30, first=40, misleading=10)
     store(home.path, [*songs(40), *held_out])
     first_champion(home, songs(30), songs(10, first=30))
     learn(home.path, "r2", songs(40), held_out)

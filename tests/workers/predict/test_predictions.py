@@ -5,8 +5,8 @@ import json
 import os
 
 import pytest
-from contests import SPEC, Song, learn, rows_of, songs
-from loaded import told_by
+from model_homes import SPEC, Song, learn, rows_of, songs
+from programs import program_error
 
 from pipeline.errors import UsageError
 from pipeline.learning.models.classifier import CARD_NAME
@@ -202,4 +202,4 @@ def test_a_command_that_asks_a_network_shows_nothing_of_what_tensorflow_prints(m
         "from pipeline.learning.models.runtime import fresh_keras; "
         "from workers.processes.environment import quiet_tensorflow"
     )
-    assert told_by(f"{imports}; quiet_tensorflow(); fresh_keras(1)") == ""
+    assert program_error(f"{imports}; quiet_tensorflow(); fresh_keras(1)") == ""

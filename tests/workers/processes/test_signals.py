@@ -3,10 +3,10 @@ import subprocess
 import sys
 
 from conditions import eventually
-from lost_signals import finalised
+from lost_signals import lost_signal
 
 SWALLOWING = f"""
-{finalised("SIGINT")}
+{lost_signal("SIGINT")}
 from workers.processes import signals
 
 signals.listen()

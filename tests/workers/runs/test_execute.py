@@ -44,4 +44,4 @@ def test_a_run_that_cannot_be_taken_up_now_may_be_later(tmp_path, plan):
     ledger.create(plan)
     with pytest.raises(BrokerError, match="is it running"), View(quiet=True) as view:
         execute.adopt(tmp_path, plan.run_id, view, broker=NOWHERE)
-    assert ledger.claimed(plan.run_id, STOPPED) is None
+    assert ledger.claim_of(plan.run_id, STOPPED) is None

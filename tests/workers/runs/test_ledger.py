@@ -13,7 +13,7 @@ from sounds import RATE_HZ, sound, write_classes
 from pipeline.library.scan import stamp_of
 from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
 from pipeline.plans.recipe import parse_recipe
-from storage.home import Home, only_one
+from storage.home import Home, home_lock
 from workers.cli import main
 from workers.extraction import orders as extraction_orders
 from workers.extraction.settled import is_file_settled
@@ -204,7 +204,7 @@ def test_retry_refuses_what_it_cannot_do_in_one_line(home, library, capsys):
     scan(home, library)
     assert home.store
     assert "'broken' is not one of 'unreadable'" in refused("--kind", "broken")
-    with only_one(home.path):
+    with home_lock(home.path):
         assert "in use by process" in refused()
 
 

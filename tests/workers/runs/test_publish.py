@@ -21,15 +21,15 @@ from workers.runs.publish import Publisher
 
 
 @pytest.fixture
-def client(lasting_broker):
+def client(empty_broker):
     """A client of an empty broker that the application publishes to."""
-    return lasting_broker.client()
+    return empty_broker.client()
 
 
 @pytest.fixture
-def home(tmp_path, lasting_broker, client, plan) -> Context:
+def home(tmp_path, empty_broker, client, plan) -> Context:
     """A home with a run that learns."""
-    home = Context(Settings(home=str(tmp_path), broker=lasting_broker))
+    home = Context(Settings(home=str(tmp_path), broker=empty_broker))
     home.ledger.create(plan)
     return home
 

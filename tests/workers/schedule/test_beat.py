@@ -2,12 +2,12 @@ import subprocess
 import sys
 
 import pytest
-from lost_signals import finalised
+from lost_signals import lost_signal
 
 from workers.schedule.nights import Nights, Schedule
 
 SWALLOWING = f"""
-{finalised("SIGTERM")}
+{lost_signal("SIGTERM")}
 import sys
 from workers.broker.address import BrokerAddress
 from workers.schedule.beat import HomeScheduler, beat

@@ -89,10 +89,10 @@ def retry(kinds: tuple[FailureKind, ...], home_path: str, *, as_json: bool) -> N
         chordal extract MUSIC_FOLDER
     A file that was changed is tried again without this.
     """
-    from storage.home import only_one
+    from storage.home import home_lock
 
     home = existing_home(home_path)
-    with only_one(home.path):
+    with home_lock(home.path):
         tracks = home.tracks.retry(kinds)
     if as_json:
         options.emit({"retried": tracks})

@@ -118,7 +118,7 @@ def promote(version: str, reason: str, home_path: str, *, as_json: bool) -> None
 def rollback(reason: str, home_path: str, *, as_json: bool) -> None:
     """Make the champion before this one the champion again; once more, the one before that."""
     home = existing_home(home_path)
-    _check_usable(home, home.champions.before().version)
+    _check_usable(home, home.champions.rollback_target().version)
     _show_champion(home, home.champions.rollback(reason=printable(reason)), as_json=as_json)
 
 
@@ -188,7 +188,7 @@ def _show_champion(home: "Home", champion: "Champion", *, as_json: bool) -> None
         options.emit({"champion": champion.version, **champion.to_wire()})
         return
     before = (
-        f"; `chordal models rollback` goes back to {home.champions.before().version}"
+        f"; `chordal models rollback` goes back to {home.champions.rollback_target().version}"
         if champion.back is not None
         else ""
     )

@@ -50,9 +50,9 @@ def _store(home_path: str) -> "FileFeatureStore":
 
 def _store_folder(home_path: str) -> Path:
     """Return the folder of the store of an existing home. Raises `UsageError` when there is none."""
-    from storage.features.reader import store_of
+    from storage.features.reader import store_folder
 
-    return store_of(home_path)
+    return store_folder(home_path)
 
 
 @store.command()
@@ -205,14 +205,14 @@ def import_npz(file: str, family: str, home_path: str, *, as_json: bool) -> None
     train --recipe rostock-genre`, or `chordal train FILE`, learns from them.
     """
     from pipeline.plans.recipe import load_recipe
-    from storage.home import only_one, prepare_home
+    from storage.home import home_lock, prepare_home
     from workers.runs import import_npz as runs_import_npz
 
     signals.listen()
     path = Path(file).expanduser().absolute()
     runs_import_npz.check_file(path, family)
     home = prepare_home(home_path)
-    with only_one(home.path):
+    with home_lock(home.path):
         command = ("chordal", *sys.argv[1:])
         result = runs_import_npz.import_npz(home, path, family, load_recipe("rostock-genre"), command)
     if as_json:

@@ -105,7 +105,7 @@ def _run_command(
         limit_numpy_threads()
     with quick_imports():
         from pipeline.library import imported
-        from storage.home import only_one
+        from storage.home import home_lock
         from workers.cli.runs.summary import show_summary
         from workers.runs.progress import View
         from workers.runs.recipes import with_library
@@ -120,7 +120,7 @@ def _run_command(
         imported.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
         request = request.replace(labels=imported.LABELS)
     quiet = given["as_json"]
-    with only_one(home.path, shared=request.broker is not None), View(quiet=quiet) as view:
+    with home_lock(home.path, shared=request.broker is not None), View(quiet=quiet) as view:
         if service is not None:
             view.line(f"the service of this home (process {service.process.pid}) does the work")
         elif request.broker is None and state.find(home.path) is not None:

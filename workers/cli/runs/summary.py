@@ -132,7 +132,7 @@ def _champion(home: Home, version: str) -> dict[str, Any]:
 
 def _tracked(home: Home, run_id: str) -> dict[str, Any]:
     """Return the MLflow run that records a run; nothing where none should."""
-    tracked = home.ledger.tracked(run_id)
+    tracked = home.ledger.mlflow_record(run_id)
     return {"mlflow": tracked.to_wire()} if tracked is not None else {}
 
 

@@ -34,7 +34,7 @@ def track(run_id: str | None, mlflow: str | None, home_path: str, *, as_json: bo
     if not address:
         raise UsageError("mlflow: no address given; name one with --mlflow or CHORDAL_MLFLOW")
     tracked = mlflow_tracking.track(home, run_id, address)
-    home.ledger.put_tracked(run_id, tracked)
+    home.ledger.put_mlflow_record(run_id, tracked)
     if as_json:
         options.emit({"run_id": run_id, **tracked.to_wire()})
     else:

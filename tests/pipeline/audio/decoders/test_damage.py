@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from encoded import ape, encoded, with_libav
+from encoders import ape, encode, with_libav
 
 from pipeline.audio.decode import decode, open_audio
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, TransientError, UnreadableError
@@ -38,21 +38,21 @@ def read(tmp_path):
 
 @pytest.mark.parametrize("name", ["aac.mka", "opus.webm", "second.wma", "whole.wv", "whole.tta", "flac.mka", "pcm.avi"])
 def test_a_truncated_file_decodes_as_far_as_it_goes_and_says_how_far(read, sound, name):
-    whole = encoded(name, sound)
+    whole = encode(name, sound)
     audio = read(whole[: len(whole) // 2])
     assert 1.5 < audio.duration_s < 3.0
     assert audio.note.startswith(f"decoded {audio.duration_s:.2f} s")
 
 
 def test_a_film_without_its_table_is_unreadable_for_that_reason(read, sound):
-    whole = encoded("aac.m4a", sound)
+    whole = encode("aac.m4a", sound)
     with pytest.raises(UnreadableError, match="FFmpeg says: moov atom not found"):
         read(whole[: len(whole) // 2])
 
 
 @pytest.mark.parametrize("name", ["aac.m4a", "adts.aac", "dolby.ac3", "whole.wv", "second.wma"])
 def test_damage_in_the_middle_costs_only_what_it_hits(read, sound, name):
-    damaged = bytearray(encoded(name, sound))
+    damaged = bytearray(encode(name, sound))
     middle = len(damaged) // 2
     damaged[middle : middle + 2_000] = bytes(2_000)
     audio = read(bytes(damaged))
@@ -60,7 +60,7 @@ def test_damage_in_the_middle_costs_only_what_it_hits(read, sound, name):
 
 
 def test_a_damaged_frame_of_a_flac_costs_only_that_frame(read, sound):
-    whole = encoded("a.flac", sound)
+    whole = encode("a.flac", sound)
     damaged = bytearray(whole)
     middle = len(damaged) // 2
     damaged[middle : middle + 100] = bytes(100)
@@ -99,14 +99,14 @@ def test_an_mp3_of_variable_bit_rate_without_a_frame_count_is_read_to_its_end(re
 
 
 def test_streams_one_behind_the_other_are_all_read(read, sound):
-    assert read(encoded("a.ogg", sound) * 2).duration_s == pytest.approx(10.0, abs=0.05)
-    assert read(encoded("a.flac", sound) * 2).duration_s == 10.0
-    assert read(encoded("a.mp3", sound) * 2).duration_s == pytest.approx(10.0, abs=0.1)
+    assert read(encode("a.ogg", sound) * 2).duration_s == pytest.approx(10.0, abs=0.05)
+    assert read(encode("a.flac", sound) * 2).duration_s == 10.0
+    assert read(encode("a.mp3", sound) * 2).duration_s == pytest.approx(10.0, abs=0.1)
 
 
 def test_a_flac_of_unknown_or_understated_length_is_read_to_its_end(read, sound):
     for count in (0, 1_000):
-        raw = bytearray(encoded("a.flac", sound))
+        raw = bytearray(encode("a.flac", sound))
         raw[21] &= 0xF0  # the 36-bit sample count of STREAMINFO
         raw[22:26] = struct.pack(">I", count)
         audio = read(bytes(raw))
@@ -114,7 +114,7 @@ def test_a_flac_of_unknown_or_understated_length_is_read_to_its_end(read, sound)
 
 
 def test_a_recording_whose_length_was_never_written_is_read_to_its_end(read, sound):
-    raw = bytearray(encoded("a.wav", sound))
+    raw = bytearray(encode("a.wav", sound))
     at = raw.find(b"data")
     raw[4:8] = raw[at + 4 : at + 8] = bytes(4)
     assert read(bytes(raw)).duration_s == 5.0
@@ -122,24 +122,24 @@ def test_a_recording_whose_length_was_never_written_is_read_to_its_end(read, sou
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.aiff", "aac.m4a", "second.wma", "whole.wv"])
 def test_junk_at_the_start_is_left_out(read, sound, name):
-    audio = read(bytes(3_001) + encoded(name, sound))
+    audio = read(bytes(3_001) + encode(name, sound))
     assert audio.duration_s > 4.5
     assert audio.note == f"decoded {audio.duration_s:.2f} s: 3,001 bytes before the sound left out"
 
 
 def test_junk_before_an_mp3_is_left_out(read, sound):
-    assert read(bytes(3_001) + encoded("a.mp3", sound)).duration_s == pytest.approx(5.0, abs=0.1)
+    assert read(bytes(3_001) + encode("a.mp3", sound)).duration_s == pytest.approx(5.0, abs=0.1)
 
 
 @pytest.mark.parametrize("length", [b"\x7f\x7f\x7f\x7f", b"\0\0\0\0", b"\xff\xff\xff\xff"])
 def test_an_id3_tag_of_a_wrong_length_hides_nothing(read, sound, length):
     tag = b"ID3\x03\0\0" + length + b"APIC\x0f\xff\xff\xff\0\0" + bytes(100)
-    assert read(tag + encoded("a.mp3", sound)).duration_s == pytest.approx(5.0, abs=0.1)
+    assert read(tag + encode("a.mp3", sound)).duration_s == pytest.approx(5.0, abs=0.1)
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.mp3", "aac.m4a", "whole.wv"])
 def test_tags_at_the_end_are_no_damage(read, sound, name):
-    audio = read(encoded(name, sound) + b"APETAGEX" + struct.pack("<IIII", 2000, 32, 0, 0) + bytes(8))
+    audio = read(encode(name, sound) + b"APETAGEX" + struct.pack("<IIII", 2000, 32, 0, 0) + bytes(8))
     assert audio.duration_s == pytest.approx(5.0, abs=0.1)
     assert audio.note == ""
 
@@ -148,7 +148,7 @@ def test_tags_at_the_end_are_no_damage(read, sound, name):
 @pytest.mark.parametrize("pretended", ["x.wav", "x.mp3", "x.ogg", "x.m4a", "x"])
 def test_the_extension_means_nothing(read, sound, name, pretended):
     if pretended != name:
-        assert read(encoded(name, sound[:30_000]), pretended).duration_s > 0.5
+        assert read(encode(name, sound[:30_000]), pretended).duration_s > 0.5
 
 
 def test_of_a_film_the_sound_is_read(read, sound):
@@ -185,7 +185,7 @@ def test_a_film_without_sound_is_empty(read):
 
 
 def test_no_file_makes_another_one_be_opened(read, tmp_path, sound):
-    (tmp_path / "other.ts").write_bytes(encoded("aac.ts", sound))
+    (tmp_path / "other.ts").write_bytes(encode("aac.ts", sound))
     playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nother.ts\n#EXT-X-ENDLIST\n"
     listing = f"ffconcat version 1.0\nfile {tmp_path / 'other.ts'}\n"
     for content in (playlist, listing):
@@ -210,7 +210,7 @@ def ends_well(read, content: bytes) -> None:
 
 @pytest.mark.parametrize("block_bytes", [len(PICTURE), 0xFFFFFF])
 def test_a_picture_of_four_gigabytes_in_a_flac_costs_nothing(read, sound, block_bytes):
-    whole = encoded("a.flac", sound)
+    whole = encode("a.flac", sound)
     content = whole[:42] + bytes([6]) + struct.pack(">I", block_bytes)[1:] + PICTURE + whole[42:]
     tracemalloc.start()
     try:
@@ -223,7 +223,7 @@ def test_a_picture_of_four_gigabytes_in_a_flac_costs_nothing(read, sound, block_
 @pytest.mark.parametrize("atom", [b"stsz", b"stts", b"stsc", b"stco", b"mdat", b"moov", b"ilst", b"mvhd", b"mdhd"])
 @pytest.mark.parametrize("size", [0, 1, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_an_atom_of_a_wrong_size_ends_as_samples_or_as_one_line(read, sound, atom, size):
-    raw = bytearray(encoded("aac.m4a", sound[:30_000]))
+    raw = bytearray(encode("aac.m4a", sound[:30_000]))
     at = raw.find(atom)
     raw[at - 4 : at] = struct.pack(">I", size)
     ends_well(read, bytes(raw))
@@ -238,12 +238,12 @@ def test_a_packet_that_declares_a_hundred_million_samples_is_not_decoded(read):
 def test_the_bound_holds_for_every_decoder(read, sound):
     for name in ("a.wav", "aac.m4a", "whole.wv"):
         with pytest.raises(TooLargeError, match="longer than the bound of 2 s"):
-            read(encoded(name, sound), max_duration_s=2.0)
+            read(encode(name, sound), max_duration_s=2.0)
 
 
 @pytest.mark.parametrize("name", ["a.flac", "aac.mka"])
 def test_a_read_that_the_system_refuses_is_worth_another_attempt(tmp_path, monkeypatch, sound, name):
-    whole = encoded(name, np.tile(sound, (3, 1)))
+    whole = encode(name, np.tile(sound, (3, 1)))
     path = tmp_path / name
     path.write_bytes(whole[: len(whole) // 2] if name == "a.flac" else whole)
     with open_audio(str(path), max_duration_s=BOUND_S) as reader:
@@ -259,7 +259,7 @@ def test_a_read_that_the_system_refuses_is_worth_another_attempt(tmp_path, monke
 
 
 def test_an_error_of_whoever_reads_is_not_taken_for_one_of_the_file(tmp_path, sound):
-    (tmp_path / "a.wav").write_bytes(encoded("a.wav", sound))
+    (tmp_path / "a.wav").write_bytes(encode("a.wav", sound))
 
     def reading():
         with open_audio(str(tmp_path / "a.wav"), max_duration_s=BOUND_S) as reader:
@@ -272,7 +272,7 @@ def test_an_error_of_whoever_reads_is_not_taken_for_one_of_the_file(tmp_path, so
 
 
 def test_a_message_of_one_file_is_not_reported_with_the_next(read, sound):
-    whole = encoded("aac.m4a", sound)
+    whole = encode("aac.m4a", sound)
     for _ in range(2):
         with pytest.raises(UnreadableError, match=r"moov atom not found$"):
             read(whole[: len(whole) // 2])

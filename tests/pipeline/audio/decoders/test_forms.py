@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soxr
-from encoded import FORMS, SNDFILE_FORMS, dsf, encoded, with_libav
+from encoders import FORMS, SNDFILE_FORMS, dsf, encode, with_libav
 
 from pipeline.audio.decode import decode, open_audio
 
@@ -42,7 +42,7 @@ def read(tmp_path, name, content):
 
 @pytest.mark.parametrize("name", sorted(LOSSLESS))
 def test_a_lossless_form_comes_back_sample_by_sample(tmp_path, music, name):
-    audio = read(tmp_path, name, encoded(name, music))
+    audio = read(tmp_path, name, encode(name, music))
     assert (audio.sample_rate_hz, audio.note) == (44_100, "")
     assert audio.samples.shape == music.shape
     assert np.abs(audio.samples - music).max() < 2**-15 * 1.01
@@ -50,7 +50,7 @@ def test_a_lossless_form_comes_back_sample_by_sample(tmp_path, music, name):
 
 @pytest.mark.parametrize("name", sorted((FORMS.keys() | SNDFILE_FORMS.keys()) - LOSSLESS))
 def test_a_lossy_form_comes_back_close_to_what_went_in(tmp_path, music, name):
-    audio = read(tmp_path, name, encoded(name, music))
+    audio = read(tmp_path, name, encode(name, music))
     assert audio.note == ""
     assert audio.channels == 2
     assert abs(len(audio.samples) - len(music)) < 2_500
@@ -63,7 +63,7 @@ def test_a_lossy_form_comes_back_close_to_what_went_in(tmp_path, music, name):
 @pytest.mark.parametrize("name", ["aac.m4a", "alac.m4a", "opus.webm", "second.wma", "whole.wv", "a.flac", "a.mp3"])
 def test_the_blocks_are_the_whole_file_in_one_reused_buffer(tmp_path, music, name):
     path = tmp_path / name
-    path.write_bytes(encoded(name, np.tile(music, (4, 1))))
+    path.write_bytes(encode(name, np.tile(music, (4, 1))))
     with open_audio(str(path), max_duration_s=BOUND_S) as reader:
         buffers, blocks = set(), []
         for block in reader.blocks():

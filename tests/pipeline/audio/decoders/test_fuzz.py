@@ -10,7 +10,7 @@ from pathlib import Path
 import damage
 import numpy as np
 import pytest
-from encoded import FORMS, SNDFILE_FORMS, dsf, encoded
+from encoders import FORMS, SNDFILE_FORMS, dsf, encode
 
 SEEDS = 800
 DEADLINE_S = 120.0
@@ -27,7 +27,7 @@ def outcomes(tmp_path_factory) -> list[dict]:
     sound = np.stack([0.3 * np.sin(2 * np.pi * 440 * time_s), 0.2 * np.sin(5_000 * time_s**2)], axis=1)
     sound += np.random.default_rng(0).normal(0, 0.01, sound.shape)
     for name in (*FORMS, *SNDFILE_FORMS):
-        (folder / name).write_bytes(encoded(name, sound))
+        (folder / name).write_bytes(encode(name, sound))
     (folder / "a.dsf").write_bytes(dsf(sound[:6_000]))
     root = Path(damage.__file__).resolve().parents[2]
     done = subprocess.run(

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from loaded import loaded_by
+from programs import loaded_modules
 
 from pipeline.errors import UsageError
 from pipeline.learning.search.oracles import sweep_sizes
@@ -289,7 +289,7 @@ def test_a_study_is_checked_planned_and_described_without_starting_tensorflow():
         "[describe_search(summarise(load_recipe(name))) for name in recipe_names()]\n"
     )
 
-    assert loaded_by(program, {"tensorflow", "keras", "keras_tuner", "sklearn"}) == ""
+    assert loaded_modules(program, {"tensorflow", "keras", "keras_tuner", "sklearn"}) == ""
 
 
 def test_a_search_of_one_trial_is_the_first_of_a_longer_one_and_needs_no_keras_tuner():
@@ -312,7 +312,7 @@ def test_a_search_of_one_trial_is_the_first_of_a_longer_one_and_needs_no_keras_t
         "recipe = Recipe(name='made', title='Made', models=models, search=SearchPlan(trials=1))\n"
         "assert len(propose_trials(recipe, run_id='r', seed=0)) == 1\n"
     )
-    assert loaded_by(program, {"tensorflow", "keras_tuner"}) == ""
+    assert loaded_modules(program, {"tensorflow", "keras_tuner"}) == ""
 
 
 def test_a_feature_family_that_does_not_exist_is_refused_before_anything_begins():

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from split_cases import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
+from split_cases import assert_disjoint, assert_nothing_straddles, drawn_settings, sides, split_or_skip, track_rows_of
 
 from pipeline.errors import UsageError
 from pipeline.learning.splits import make_split
@@ -14,10 +14,10 @@ from pipeline.plans.recipe import SplitPlan
 GROUPED = SplitPlan(strategy="grouped")
 FOLDS = SplitPlan(strategy="folds")
 
-track_rows = drawn_rows(groups=12)
+track_rows = track_rows_of(groups=12)
 
 
-@generous
+@drawn_settings
 @given(rows=track_rows, seed=st.integers(0, 9))
 def test_no_group_or_content_ever_straddles_a_grouped_split(manifest_of, rows, seed):
     manifest = manifest_of(rows)
@@ -32,7 +32,7 @@ def test_no_group_or_content_ever_straddles_a_grouped_split(manifest_of, rows, s
     assert make_split(manifest, GROUPED, seed=seed) == split
 
 
-@generous
+@drawn_settings
 @given(rows=track_rows)
 def test_no_group_or_content_ever_straddles_a_fold(manifest_of, rows):
     manifest = manifest_of(rows)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from split_cases import assert_disjoint, assert_nothing_straddles, drawn_rows, generous, sides, split_or_skip
+from split_cases import assert_disjoint, assert_nothing_straddles, drawn_settings, sides, split_or_skip, track_rows_of
 
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import Split
@@ -14,7 +14,7 @@ from pipeline.learning.splits import make_split
 from pipeline.learning.splits.rows import NOTE, owners, row_sides, row_view
 from pipeline.plans.recipe import ModelChoice, Recipe, SplitPlan
 
-track_rows = drawn_rows(groups=14)
+track_rows = track_rows_of(groups=14)
 
 
 def assert_learned(manifest, split):
@@ -25,7 +25,7 @@ def assert_learned(manifest, split):
         assert partition.test
 
 
-@generous
+@drawn_settings
 @given(rows=track_rows, k=st.integers(2, 5), seed=st.integers(0, 9))
 def test_k_folds_test_every_track_once_in_whole_groups_and_learn_every_class(manifest_of, rows, k, seed):
     manifest = manifest_of(rows)
@@ -42,7 +42,7 @@ def test_k_folds_test_every_track_once_in_whole_groups_and_learn_every_class(man
     assert make_split(manifest, plan, seed=seed) == split
 
 
-@generous
+@drawn_settings
 @given(rows=track_rows, k=st.integers(2, 4), inner=st.integers(2, 3), seed=st.integers(0, 9))
 def test_nested_folds_validate_every_track_that_is_not_tested_once(manifest_of, rows, k, inner, seed):
     manifest = manifest_of(rows)

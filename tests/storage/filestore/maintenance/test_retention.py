@@ -66,7 +66,7 @@ def test_features_of_deleted_files_are_dropped_after_the_time_to_come_back_and_t
         assert stored(store, range(10)) == list(range(10)), "they may come back"
     clock.ahead_s = UNUSED_S + 1
     assert store.compact().dropped == 0
-    assert stored(store, range(10)) == list(range(5, 10)), "nobody is told of them any more"
+    assert stored(store, range(10)) == list(range(5, 10)), "they are not found any more"
     clock.ahead_s += GRACE_S + 1
     assert store.compact().dropped == 2 * 5
     store.gc()
@@ -176,7 +176,7 @@ def test_a_snapshot_that_is_held_can_be_read_however_long_it_takes(store, clock,
             store.gc()
         found = snapshot.rows(TONES.key, [content(number) for number in range(5)])
         assert all(same_rows(one, rows(TONES, number)) for number, one in enumerate(found))
-        assert {told.path for told in snapshot.records()} == {f"/{number}" for number in range(5)}
+        assert {each.path for each in snapshot.records()} == {f"/{number}" for number in range(5)}
         held = parts(home)
     assert list((home / "pins").iterdir()) == []
     assert store.gc().manifests > 0

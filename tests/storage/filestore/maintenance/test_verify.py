@@ -18,7 +18,7 @@ def files(folder):
 
 
 @pytest.fixture
-def filled(store):
+def mixed_store(store):
     """A store with parts, and segments in the inbox."""
     for number in range(6):
         store.commit(record(f"/{number}", number), features(number), SPECS)
@@ -39,20 +39,20 @@ def part(home, kind):
     return found
 
 
-def find(path, wanted):
-    return path.read_bytes().index(wanted)
+def find(path, needle):
+    return path.read_bytes().index(needle)
 
 
 def heal(store):
     """Do what the next run does: extract what is not stored. Return of which tracks something was missing."""
     healed = []
     for number in range(8):
-        told = record(f"/{number}", number)
-        known = store.record(told.track_id)
+        expected = record(f"/{number}", number)
+        known = store.record(expected.track_id)
         missing = set(SPECS) - store.families_of(content(number))
         if known is None or missing:
             healed.append(number)
-            store.commit(told, features(number), SPECS)
+            store.commit(expected, features(number), SPECS)
     return healed
 
 
@@ -67,19 +67,19 @@ def check_whole(home):
             assert same_rows(found, rows(family, number))
 
 
-def test_a_sound_store_is_told_what_was_read_and_left_as_it_is(filled, home):
+def test_a_sound_store_is_told_what_was_read_and_left_as_it_is(mixed_store, home):
     before = {path: path.read_bytes() for path in files(home)}
-    report = filled.verify()
+    report = mixed_store.verify()
     assert report.damages == ()
     assert (report.segments, report.parts, report.records, report.contents) == (2, 3, 8, 16)
     assert report.documents == 3, "one set of families, two manifests"
     assert report.size_bytes == sum(path.stat().st_size for path in files(home) if path.name != "store.json")
-    assert filled.repair() == report
+    assert mixed_store.repair() == report
     assert {path: path.read_bytes() for path in files(home)} == before
 
 
 @pytest.mark.parametrize("kind", ["tones", "spectra", "tracks", "segment", "manifest", "families"])
-def test_every_flipped_bit_is_found_and_its_file_named(filled, home, kind):
+def test_every_flipped_bit_is_found_and_its_file_named(mixed_store, home, kind):
     path = {
         "segment": files(home / "inbox")[0],
         "manifest": home / "manifest" / "00000001.json",
@@ -89,100 +89,100 @@ def test_every_flipped_bit_is_found_and_its_file_named(filled, home, kind):
     chance = random.Random(5)
     for at in [0, len(whole) - 1, *chance.sample(range(len(whole)), 25)]:
         flip(path, at, chance.randrange(8))
-        named = {damage.file for damage in filled.verify().damages}
+        named = {damage.file for damage in mixed_store.verify().damages}
         assert str(path.relative_to(home)) in named, f"byte {at} of {len(whole)}"
         path.write_bytes(whole)
-    assert filled.verify().damages == ()
+    assert mixed_store.verify().damages == ()
 
 
-def test_a_flipped_bit_in_a_part_is_named_with_its_content_and_family_and_the_others_are_saved(filled, home):
+def test_a_flipped_bit_in_a_part_is_named_with_its_content_and_family_and_the_others_are_saved(mixed_store, home):
     path = part(home, "tones")
     flip(path, find(path, rows(TONES, 2).values.tobytes()) + 5)
-    report = filled.verify()
+    report = mixed_store.verify()
     (damage,) = report.damages
     assert (damage.file, damage.content_hash, damage.family) == (f"parts/{path.name}", content(2), TONES.key)
     assert str(damage) == f"parts/{path.name}: rows fail their CRC-32 (content {content(2)}, family {TONES.key})"
-    told = filled.repair().repairs
-    assert told == (f"parts/{path.name}: 5 contents saved into a new part, 1 lost and to be extracted again",)
-    assert filled.families_of(content(2)) == {SPECTRA.key}
-    assert heal(filled) == [2]
+    repairs = mixed_store.repair().repairs
+    assert repairs == (f"parts/{path.name}: 5 contents saved into a new part, 1 lost and to be extracted again",)
+    assert mixed_store.families_of(content(2)) == {SPECTRA.key}
+    assert heal(mixed_store) == [2]
     check_whole(home)
 
 
-def test_a_flipped_bit_in_a_record_is_named_with_its_track_and_the_others_are_saved(filled, home):
+def test_a_flipped_bit_in_a_record_is_named_with_its_track_and_the_others_are_saved(mixed_store, home):
     path = part(home, "tracks")
     flip(path, find(path, bytes.fromhex(track_id("/3"))) + 45)
-    damages = filled.verify().damages
+    damages = mixed_store.verify().damages
     assert {damage.file for damage in damages} == {f"parts/{path.name}"}
     assert track_id("/3") in {damage.track_id for damage in damages}
     with pytest.raises(StoreError, match=path.name):
         FileFeatureStore.open(home).snapshot()
-    report = filled.repair()
+    report = mixed_store.repair()
     assert report.repairs == (f"parts/{path.name}: 5 records saved into a new part, 1 lost and to be extracted again",)
     assert heal(FileFeatureStore.open(home)) == [3]
     check_whole(home)
 
 
-def test_a_bit_where_no_rows_are_is_named_and_the_part_written_anew(filled, home):
+def test_a_bit_where_no_rows_are_is_named_and_the_part_written_anew(mixed_store, home):
     path = part(home, "tones")
     flip(path, find(path, rows(TONES, 5).values.tobytes()) + 5000)
-    (damage,) = filled.verify().damages
+    (damage,) = mixed_store.verify().damages
     assert (damage.file, damage.reason) == (f"parts/{path.name}", "bytes that are no rows fail their CRC-32")
-    assert "6 contents saved into a new part, 0 lost" in filled.repair().repairs[0]
-    assert heal(filled) == []
+    assert "6 contents saved into a new part, 0 lost" in mixed_store.repair().repairs[0]
+    assert heal(mixed_store) == []
     check_whole(home)
 
 
-def test_a_part_whose_index_is_damaged_gives_up_what_its_rows_say_is_true(filled, home):
+def test_a_part_whose_index_is_damaged_gives_up_what_its_rows_say_is_true(mixed_store, home):
     path = part(home, "spectra")
     flip(path, find(path, bytes.fromhex(content(4))) + 3)
-    assert filled.verify().damages
+    assert mixed_store.verify().damages
     with pytest.raises(StoreError, match=path.name):
         FileFeatureStore.open(home).snapshot()
-    assert "5 contents saved into a new part, 1 lost" in filled.repair().repairs[0]
-    assert heal(filled) == [4]
+    assert "5 contents saved into a new part, 1 lost" in mixed_store.repair().repairs[0]
+    assert heal(mixed_store) == [4]
     check_whole(home)
 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "cut"])
-def test_a_part_that_is_lost_costs_what_was_in_it_and_nothing_else(filled, home, how):
+def test_a_part_that_is_lost_costs_what_was_in_it_and_nothing_else(mixed_store, home, how):
     path = part(home, "tones")
     if how == "gone":
         path.unlink()
     else:
         path.write_bytes(b"" if how == "empty" else path.read_bytes()[:5000])
-    (damage,) = filled.verify().damages
+    (damage,) = mixed_store.verify().damages
     assert (damage.file, damage.family) == (f"parts/{path.name}", TONES.key)
-    assert "0 contents saved into a new part, 6 lost" in filled.repair().repairs[0]
+    assert "0 contents saved into a new part, 6 lost" in mixed_store.repair().repairs[0]
     assert heal(FileFeatureStore.open(home)) == list(range(6))
     check_whole(home)
 
 
-def test_a_damaged_segment_is_named_with_its_track_and_set_aside(filled, home):
+def test_a_damaged_segment_is_named_with_its_track_and_set_aside(mixed_store, home):
     path = next(path for path in files(home / "inbox") if path.name.startswith(track_id("/6")))
     flip(path, find(path, rows(TONES, 6).values.tobytes()))
-    (damage,) = filled.verify().damages
+    (damage,) = mixed_store.verify().damages
     assert (damage.track_id, damage.content_hash) == (track_id("/6"), content(6))
     assert damage.file == str(path.relative_to(home))
-    assert "will be extracted again" in filled.repair().repairs[0]
+    assert "will be extracted again" in mixed_store.repair().repairs[0]
     assert (home / "damaged" / path.name).exists()
-    assert heal(filled) == [6]
+    assert heal(mixed_store) == [6]
     check_whole(home)
 
 
 @pytest.mark.parametrize("content_of_it", [b"", b"{", None])
-def test_a_damaged_manifest_is_made_anew_from_the_parts(filled, home, content_of_it):
+def test_a_damaged_manifest_is_made_anew_from_the_parts(mixed_store, home, content_of_it):
     path = home / "manifest" / "00000001.json"
     if content_of_it is None:
-        told = json.loads(path.read_text())
-        told["parts"].pop()
-        path.write_text(json.dumps(told))
+        wire = json.loads(path.read_text())
+        wire["parts"].pop()
+        path.write_text(json.dumps(wire))
     else:
         path.write_bytes(content_of_it)
     with pytest.raises(StoreError, match=r"00000001\.json"):
         FileFeatureStore.open(home).snapshot()
-    assert [damage.file for damage in filled.verify().damages] == ["manifest/00000001.json"]
-    repairs = filled.repair().repairs
+    assert [damage.file for damage in mixed_store.verify().damages] == ["manifest/00000001.json"]
+    repairs = mixed_store.repair().repairs
     assert repairs == (
         "manifest: made anew from the 3 parts that are there",
         "manifest/00000001.json: set aside",
@@ -191,23 +191,23 @@ def test_a_damaged_manifest_is_made_anew_from_the_parts(filled, home, content_of
     check_whole(home)
 
 
-def test_a_lost_document_about_families_is_made_anew_from_what_the_files_say(filled, home):
+def test_a_lost_document_about_families_is_made_anew_from_what_the_files_say(mixed_store, home):
     (path,) = files(home / "families")
     path.write_bytes(path.read_bytes().replace(b"dB", b"dA"))
-    before = filled.verify().damages
+    before = mixed_store.verify().damages
     assert f"families/{path.name}" in {damage.file for damage in before}
     report = FileFeatureStore.open(home).repair()
     assert report.beyond_repair == ()
     assert heal(FileFeatureStore.open(home)) == []
     check_whole(home)
     shutil.rmtree(home / "families")
-    assert filled.verify().damages
+    assert mixed_store.verify().damages
     FileFeatureStore.open(home).repair()
     assert heal(FileFeatureStore.open(home)) == []
     check_whole(home)
 
 
-def test_what_one_repair_left_another_goes_on_with(filled, home, monkeypatch):
+def test_what_one_repair_left_another_goes_on_with(mixed_store, home, monkeypatch):
     tones, spectra = part(home, "tones"), part(home, "spectra")
     flip(tones, find(tones, rows(TONES, 1).values.tobytes()))
     flip(spectra, find(spectra, rows(SPECTRA, 5).values.tobytes()))
@@ -218,23 +218,23 @@ def test_what_one_repair_left_another_goes_on_with(filled, home, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Layout, "publish_manifest", die)
         with pytest.raises(KeyboardInterrupt):
-            filled.repair()
-    assert len(filled.verify().damages) == 2
-    filled.repair()
-    assert heal(filled) == [1, 5]
+            mixed_store.repair()
+    assert len(mixed_store.verify().damages) == 2
+    mixed_store.repair()
+    assert heal(mixed_store) == [1, 5]
     check_whole(home)
 
 
-def test_a_store_that_others_compact_meanwhile_is_found_sound(filled, home, monkeypatch):
+def test_a_store_that_others_compact_meanwhile_is_found_sound(mixed_store, home, monkeypatch):
     segments = Layout.segments
 
     def and_then_compacted(layout):
-        told = list(segments(layout))
+        names = list(segments(layout))
         monkeypatch.setattr(Layout, "segments", segments)
         FileFeatureStore.open(home).compact()
-        return iter(told)
+        return iter(names)
 
     monkeypatch.setattr(Layout, "segments", and_then_compacted)
-    report = filled.verify()
+    report = mixed_store.verify()
     assert report.damages == ()
     assert report.records == 8

@@ -67,8 +67,8 @@ SNDFILE_FORMS: dict[str, tuple[str, str]] = {
 _DTYPES = {"s16": np.int16, "s32": np.int32, "flt": np.float32, "dbl": np.float64}
 
 
-def encoded(name: str, samples: np.ndarray) -> bytes:
-    """Return a file with some samples, (frames, channels), -1 to 1, in the form of that name."""
+def encode(name: str, samples: np.ndarray) -> bytes:
+    """Return the bytes of a file with some samples, (frames, channels), -1 to 1, in the form of that name."""
     if name in SNDFILE_FORMS:
         form, subtype = SNDFILE_FORMS[name]
         file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""A home with models in it, made without training: what they learned from and said is constructed."""
+"""Homes with registered models that were not trained: their datasets, splits and predictions are constructed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ SPEC = family("mfcc_mean").spec
 
 
 class Song(NamedTuple):
-    """A track, and the class that its features sound like, which any model here answers."""
+    """A track, and the class that its features sound like, which any of these models predicts."""
 
     number: int
     truth: str
@@ -50,15 +50,15 @@ class Song(NamedTuple):
         )
 
 
-def songs(count: int, *, first: int = 0, fooled: int = 0, group=lambda number: None) -> list[Song]:
-    """Return songs of two classes; the last `fooled` of them sound like the other class."""
-    made = []
+def songs(count: int, *, first: int = 0, misleading: int = 0, group=lambda number: None) -> list[Song]:
+    """Return songs of two classes; the last `misleading` of them sound like the other class."""
+    result = []
     for at in range(count):
         number = first + at
         truth = CLASSES[number % 2]
-        heard = truth if at < count - fooled else CLASSES[1 - number % 2]
-        made.append(Song(number, truth, heard, group(number)))
-    return made
+        sound = truth if at < count - misleading else CLASSES[1 - number % 2]
+        result.append(Song(number, truth, sound, group(number)))
+    return result
 
 
 def rows_of(song: Song, key: int = 0) -> FeatureRows:
@@ -67,22 +67,22 @@ def rows_of(song: Song, key: int = 0) -> FeatureRows:
     return FeatureRows(values=values, start_s=np.zeros(1, np.float32), channel=np.full(1, -1, np.int8))
 
 
-def store(home: Path, made: Sequence[Song]) -> None:
+def store(home_path: Path, tracks: Sequence[Song]) -> None:
     """Put the features of songs into a home's store."""
-    FileFeatureStore.open(home / "store")
+    FileFeatureStore.open(home_path / "store")
     stamp = FileStamp(size_bytes=1, mtime_ns=1)
     records = (
         TrackRecord(
             track_id=song.track.track_id, path=song.path, stamp=stamp, sequence=1, content_hash=song.content,
             duration_s=3.0, sample_rate_hz=22_050, channels=1,
         )
-        for song in made
+        for song in tracks
     )  # fmt: skip
-    bulk_load(open_layout(home / "store"), SPEC, zip(records, map(rows_of, made), strict=True))
+    bulk_load(open_layout(home_path / "store"), SPEC, zip(records, map(rows_of, tracks), strict=True))
 
 
 def partitions(train: Sequence[Song], test: Sequence[Song], folds: int) -> tuple[list[Song], tuple[Partition, ...]]:
-    """Return the tracks of a study and how they are parted: held out, or in folds of all of them."""
+    """Return the tracks of a study and their partitions: a held-out test, or folds of all of them."""
     every = [*train, *test]
     if not folds:
         learned = tuple(range(len(train)))
@@ -97,7 +97,7 @@ def partitions(train: Sequence[Song], test: Sequence[Song], folds: int) -> tuple
 
 
 def learn(
-    home: Path,
+    home_path: Path,
     run_id: str,
     train: Sequence[Song],
     test: Sequence[Song],
@@ -108,11 +108,11 @@ def learn(
     features: str = SPEC.key,
     gate: GatePlan | None = None,
 ) -> ModelVersion:
-    """Write a finished run and register its model, which said the truth of its test songs but for those numbers.
+    """Write a finished run and register its model, whose predictions of its test songs are right but for `wrong`.
 
-    The model itself answers what a song sounds like.
+    The model itself predicts what a song sounds like.
     """
-    doors = Home(home)
+    home = Home(home_path)
     recipe = load_recipe("quick")
     number = int(run_id.removeprefix("r"))
     plan = RunPlan(
@@ -120,7 +120,7 @@ def learn(
         recipe=recipe.replace(gate=gate or GatePlan()), labels="folder", groups=None, folds=None, seed=1,
         sequence=number, created=f"2026-01-{number:02d}T00:00:00+00:00",
     )  # fmt: skip
-    doors.ledger.create(plan)
+    home.ledger.create(plan)
     every, parts = partitions(train, test, folds)
     manifest = DatasetManifest(
         run_id=run_id, families={"mfcc_mean": SPEC.key}, classes=classes, tracks=tuple(song.track for song in every)
@@ -132,18 +132,18 @@ def learn(
     for part in parts:
         for at in part.test:
             song = every[at]
-            said = song.truth if song.number not in wrong else CLASSES[1 - CLASSES.index(song.truth)]
-            chances = tuple(0.9 if name == said else 0.1 for name in classes)
+            answer = song.truth if song.number not in wrong else CLASSES[1 - CLASSES.index(song.truth)]
+            chances = tuple(0.9 if name == answer else 0.1 for name in classes)
             predictions.append(
                 Prediction(
-                    track_id=song.track.track_id, path=song.path, label=said, truth=song.truth, partition=part.name,
+                    track_id=song.track.track_id, path=song.path, label=answer, truth=song.truth, partition=part.name,
                     probabilities=chances,
                 )
             )  # fmt: skip
     known = {name: at for at, name in enumerate(dict.fromkeys((*CLASSES, *classes)))}
-    truth, said = (np.array([known[getattr(each, name)] for each in predictions]) for name in ("truth", "label"))
-    scores = score(truth, said, classes)
-    folder = home / f"made-{run_id}" / "member-0"
+    truth, answer = (np.array([known[getattr(each, name)] for each in predictions]) for name in ("truth", "label"))
+    scores = score(truth, answer, classes)
+    folder = home_path / f"made-{run_id}" / "member-0"
     folder.mkdir(parents=True)
     x = np.concatenate([rows_of(song).values for song in songs(20, first=9_000)])
     y = np.array([CLASSES.index(song.sounds_like) for song in songs(20, first=9_000)])
@@ -168,13 +168,16 @@ def learn(
             versions={"chordal": "0.1.0"},
         ),
     )  # fmt: skip
-    doors.ledger.put_manifest(manifest)
-    doors.ledger.put_split(run_id, split)
-    where = doors.ledger.path(run_id)
-    model = doors.registry.register(
+    home.ledger.put_manifest(manifest)
+    home.ledger.put_split(run_id, split)
+    run_folder = home.ledger.path(run_id)
+    model = home.registry.register(
         report.model,
         folder.parent,
-        documents={**{name: where / f"{name}.json" for name in ("plan", "dataset", "split")}, "evaluation": report},
+        documents={
+            **{name: run_folder / f"{name}.json" for name in ("plan", "dataset", "split")},
+            "evaluation": report,
+        },
     )
-    doors.ledger.put_report(report.replace(model=model))
+    home.ledger.put_report(report.replace(model=model))
     return model

@@ -1,4 +1,4 @@
-"""A run whose files stay with their workers for as long as a test wants, on a broker that the test can look into."""
+"""A run whose files are blocked in extraction until a test releases them, on a broker that the test can read."""
 
 import json
 import os
@@ -24,8 +24,8 @@ while not pathlib.Path({folder!r}, "go").exists():
 """
 
 
-class Held:
-    """A library each of whose files is held by whoever extracts it until `let_go`; workers and command on a broker."""
+class BlockedRun:
+    """A library whose files are each blocked in extraction until `release`; starts workers and the command."""
 
     def __init__(self, chordal: Any, folder: Path, port: int, *, files: int) -> None:
         self.chordal = chordal
@@ -36,9 +36,9 @@ class Held:
             soundfile.write(self.library / f"{number}.wav", sound(number, seconds=0.2), RATE_HZ)
         self.client = redis.Redis(port=port, decode_responses=True)
         self._folder = folder
-        installed = plugins.install(folder / "installed", "held", start=START.format(folder=str(folder)))
+        installed = plugins.install(folder / "installed", "blocked", start=START.format(folder=str(folder)))
         self._environment = {"CHORDAL_BROKER": f"redis://127.0.0.1:{port}/0", "PYTHONPATH": installed}
-        chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "held"), "utf-8")
+        chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "blocked"), "utf-8")
 
     def worker(self, name: str, *, processes: int = 1, first_on_path: str = "") -> subprocess.Popen[str]:
         """Start a worker for files; `first_on_path` is a folder that it imports from before any other."""
@@ -55,36 +55,36 @@ class Held:
         return started
 
     @property
-    def started(self) -> int:
+    def starts(self) -> int:
         """How often a file was opened so far."""
         log = self._folder / "started"
         return len(log.read_text("ascii").splitlines()) if log.exists() else 0
 
-    def waiting(self) -> list[Any]:
-        """Return the messages of files that wait."""
+    def queued(self) -> list[Any]:
+        """Return the messages of files that are in a queue."""
         keys = [queue_key("extract", step) for step in STEPS]
         return [json.loads(each) for key in keys for each in self.client.lrange(key, 0, -1)]
 
-    def in_hand(self) -> list[Any]:
-        """Return the messages that are with workers, as the broker keeps them."""
+    def unacknowledged(self) -> list[Any]:
+        """Return the messages that workers have received and not acknowledged."""
         return [json.loads(each)[0] for each in self.client.hvals("unacked")]
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Let all files be extracted."""
         (self._folder / "go").touch()
 
     def tracks(self, command: subprocess.Popen[str], *, within_s: float = 120) -> dict[str, int]:
-        """Wait for the end of the command and return what it says became of the files."""
+        """Wait for the end of the command and return the numbers of tracks that it prints."""
         out, err = command.communicate(timeout=within_s)
         assert command.returncode == 0, err
         tracks: dict[str, int] = json.loads(out)["tracks"]
         return tracks
 
     def progress(self) -> dict[str, str]:
-        """Return what the broker counted of the newest run."""
+        """Return the broker's counters of the newest run."""
         run_id = max(path.name for path in (self.chordal.home / "runs").iterdir() if not path.name.startswith("."))
-        found: dict[str, str] = self.client.hgetall(f"chordal:{run_id}:progress")
-        return found
+        progress: dict[str, str] = self.client.hgetall(f"chordal:{run_id}:progress")
+        return progress
 
 
 def kill(worker: subprocess.Popen[str]) -> None:
