@@ -1,8 +1,8 @@
 """Every error chordal raises on purpose.
 
     ChordalError
-    ├── UsageError            what was asked cannot be done: one line, exit status 2
-    ├── CancelledError        somebody ended the run: exit status 130
+    ├── UsageError            an impossible request: one line, exit status 2
+    ├── CancelledError        the run was cancelled: exit status 130
     ├── PermanentError        a file that can never yield features: recorded, the run goes on
     │   ├── UnreadableError   no decoder can make sound of it
     │   ├── EmptyAudioError   no samples at all
@@ -19,7 +19,7 @@ Each takes exactly one message, so that it survives Celery's JSON result backend
 from typing import ClassVar, Literal
 
 FailureKind = Literal["unreadable", "empty", "too_short", "unsupported", "too_large", "timeout", "crashed", "missing"]
-"""Why a file has no features; `timeout` and `crashed` are told by the worker's parent, not by an exception."""
+"""Why a file has no features; `timeout` and `crashed` come from the worker's parent, not from an exception."""
 
 
 class ChordalError(Exception):
@@ -27,11 +27,11 @@ class ChordalError(Exception):
 
 
 class UsageError(ChordalError, ValueError):
-    """What was asked cannot be done; the message names the thing, the reason and the mend."""
+    """An impossible request; the message names the thing, the reason and the mend."""
 
 
 class CancelledError(ChordalError):
-    """Somebody ended the run; what was done is kept."""
+    """The run was cancelled; what was done is kept."""
 
 
 class PermanentError(ChordalError):

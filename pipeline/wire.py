@@ -1,4 +1,4 @@
-"""The base of every value that crosses a door: frozen, slotted, keyword-only, checked when it is read back."""
+"""The base of every value that is stored or sent: frozen, slotted, keyword-only, checked when it is read back."""
 
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> Self:
-        """Return the value a wire form stands for.
+        """Return the value of a wire form.
 
         Raises `UsageError` naming the field that is missing, unknown or of the wrong type.
         """

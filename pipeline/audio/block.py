@@ -1,4 +1,4 @@
-"""A block of a file's sound, and what the families of a track share of it."""
+"""A block of a file's sound, and the analysis of it that the families of a track share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,10 +43,10 @@ class SharedState(Protocol):
 
 
 class AudioBlock:
-    """The next piece of a file, and what the families of the track share of it, computed when first asked for.
+    """The next piece of a file, and the analysis of it that the families of the track share, computed on first use.
 
-    Valid, with all its arrays, until the next block is made: the decoder may use its buffer again. A family that asks
-    for one of these asks in every block, from the first on; nobody pays for what no family asks for.
+    Valid, with all its arrays, until the next block is made: the decoder may use its buffer again. A family that reads
+    one of these reads it in every block, from the first on; what no family reads is not computed.
     The last block of a stream holds no samples, and whatever the ones before it left unfinished.
     """
 
@@ -59,9 +59,9 @@ class AudioBlock:
         self._computed: dict[Callable[[AudioBlock], Any], Any] = {}
 
     def once(self, function: Callable[["AudioBlock"], Result]) -> Result:
-        """Return what a function says of this block, computed once for all families that ask.
+        """Return a function of this block, computed once for all families.
 
-        Nobody may change what it returns.
+        The result must not be changed.
         """
         if function not in self._computed:
             self._computed[function] = function(self)

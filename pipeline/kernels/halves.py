@@ -6,7 +6,7 @@ from pipeline.arrays import Complex64, Float32, Float64, Int64
 from pipeline.kernels import bands, fourier
 from pipeline.kernels.compilation import kernel
 
-# Below this share the rounding of a float32 transform shows in the smaller part.
+# Below this share the rounding of a float32 transform is visible in the smaller part.
 _LEAST_SHARE = 1e-9
 
 

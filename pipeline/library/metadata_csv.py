@@ -71,7 +71,7 @@ def read_metadata(source: str, *, libraries: Sequence[str] = ()) -> MetadataTabl
     """Return the table of a CSV file: comma, semicolon or tab between, UTF-8 (with or without a mark) or UTF-16.
 
     It needs a column `path` (or file, filename, slice_file_name); label (or class), group and fold are taken where
-    they are. Relative paths are looked up beside the CSV file and in each library. Raises `UsageError` for a missing
+    they are. Relative paths are resolved beside the CSV file and in each library. Raises `UsageError` for a missing
     file or column, a row without its path, or two rows that contradict each other.
     """
     subject = f"CSV file {printable(source)}"

@@ -1,1 +1,1 @@
-"""What a run is asked to do, as frozen values: recipes, runs, augmentation, made libraries, the gate."""
+"""The plans of runs, as frozen values: recipes, runs, augmentation, synthetic libraries, the gate."""

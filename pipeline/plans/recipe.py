@@ -10,6 +10,8 @@ from pipeline.errors import UsageError
 from pipeline.plans.augmentation import AugmentPlan, RowAugmentation
 from pipeline.plans.gate import GatePlan
 from pipeline.plans.library import LibraryPlan
+from pipeline.plans.search import SearchPlan
+from pipeline.plans.split import SplitPlan
 from pipeline.text import printable
 from pipeline.wire import Value
 
@@ -37,32 +39,6 @@ OutputName = Literal[
 """The optional sections of a report; see `pipeline.report.outputs`."""
 
 
-class SplitPlan(Value, frozen=True, kw_only=True):
-    """How tracks are split into training, validation and test.
-
-    `auto` is `folds` where folds are known, else `grouped`: whole groups, stratified by label; a track without a
-    group is a group of its own. `folds` tests every predefined fold once, or trains on some and tests on others;
-    `kfold` makes k folds of whole groups; `nested` chooses anew for each of them, by inner folds. `rows` splits
-    single rows, whatever track they are of: for repeating published work, and every report warns of it.
-    """
-
-    strategy: Literal["auto", "folds", "grouped", "kfold", "nested", "rows"] = "auto"
-    test: float = 0.25
-    """Share of the tracks (or rows) held out for the test; unused with folds."""
-    validation: float = 0.2
-    """Share of the rest that selects between trials; with predefined folds that are each tested once, another fold
-    does; with `nested`, the inner folds do."""
-    k: int = 5
-    """Folds of `kfold`, outer folds of `nested`."""
-    inner: int = 3
-    """Inner folds of `nested`."""
-    train_folds: tuple[str | int, ...] = ()
-    """Predefined folds that train, the others (or `test_folds`) testing; empty: every fold is tested once."""
-    test_folds: tuple[str | int, ...] = ()
-    near_duplicates: bool = True
-    """Whether tracks that sound the same are looked for and kept together."""
-
-
 class TrainingPlan(Value, frozen=True, kw_only=True):
     """How models are fitted, whatever their family."""
 
@@ -80,31 +56,6 @@ class AnswerPlan(Value, frozen=True, kw_only=True):
     """What the answers should reach: the lowest threshold is taken at which they do on the validation tracks."""
     coverage: float = 0.5
     """Least share of the validation tracks that get an answer, whatever their accuracy; 1 answers always."""
-
-
-Strategy = Literal["random", "bayesian", "hyperband"]
-
-
-class SearchPlan(Value, frozen=True, kw_only=True):
-    """How configurations are chosen, how many are tried, shared out over the models in turn, and how often each."""
-
-    strategy: Strategy = "random"
-    """`bayesian` learns from the trials that have ended; `hyperband` gives many configurations few epochs and the best
-    of them more. A model without epochs is searched at random in a study by `hyperband`."""
-    trials: int = 8
-    """A model searched by `hyperband` takes the trials of one whole sweep instead of its share."""
-    executions: int = 1
-    """How often each configuration is fitted, each time from another seed; a trial's score is the mean."""
-    retries: int = 1
-    """How often a fit that fails, or a trial that hangs, is retried before the failure is recorded."""
-    factor: int = 3
-    """Of `hyperband`: one of so many configurations goes on, with so many times the epochs."""
-    limit_s: int | None = None
-    """Seconds after which a trial, all its fits together, is ended by force; None leaves that to the workers' limit."""
-    refit: bool = True
-    """Fit the chosen configuration again on training and validation tracks before the test."""
-    ensemble: int = 1
-    """How many of the best trials vote (mean of their probabilities)."""
 
 
 class Span(Value, frozen=True, kw_only=True):
@@ -236,7 +187,7 @@ def _check(recipe: Recipe, source: str) -> None:
             model.augment.check(f"recipe {source}: models.augment")
     if recipe.augment is not None:
         recipe.augment.check(f"recipe {source}: augment")
-    _check_search(recipe.search, source)
+    recipe.search.check(f"recipe {source}: search")
     recipe.gate.check(f"recipe {source}: gate")
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
@@ -244,33 +195,11 @@ def _check(recipe: Recipe, source: str) -> None:
             "give each model at least one trial"
         )
     _check_quick_and_then(recipe, source)
-    _check_split(recipe, source)
+    recipe.split.check(f"recipe {source}: split")
+    _check_strategy(recipe, source)
     for key, share in (("accuracy", recipe.answer.accuracy), ("coverage", recipe.answer.coverage)):
         if not 0 <= share <= 1:
             raise UsageError(f"recipe {source}: answer.{key} is {share}; give a share from 0 to 1")
-
-
-def _check_split(recipe: Recipe, source: str) -> None:
-    """Raise `UsageError` for impossible splits."""
-    plan = recipe.split
-    for key, share in (("test", plan.test), ("validation", plan.validation)):
-        if not 0 < share < 1:
-            raise UsageError(f"recipe {source}: split.{key} is {share}; give a share between 0 and 1")
-    for key, folds in (("k", plan.k), ("inner", plan.inner)):
-        if folds < 2:
-            raise UsageError(f"recipe {source}: split.{key} is {folds}; give at least 2 folds")
-    named = {str(fold) for fold in plan.train_folds}
-    if both := named & {str(fold) for fold in plan.test_folds}:
-        raise UsageError(
-            f"recipe {source}: split: fold {', '.join(map(printable, sorted(both)))} is in train_folds and in "
-            "test_folds; a fold cannot do both"
-        )
-    if (plan.train_folds or plan.test_folds) and plan.strategy not in {"auto", "folds"}:
-        raise UsageError(
-            f"recipe {source}: split.train_folds and test_folds are predefined folds; "
-            f'with strategy "{plan.strategy}" there are none: leave them out, or set strategy = "folds"'
-        )
-    _check_strategy(recipe, source)
 
 
 def _check_strategy(recipe: Recipe, source: str) -> None:
@@ -292,18 +221,6 @@ def _check_strategy(recipe: Recipe, source: str) -> None:
                 f'recipe {source}: split.strategy "rows" cannot say on which side an altered copy of a whole track '
                 "belongs; leave [augment] out, or part whole tracks"
             )
-
-
-def _check_search(search: SearchPlan, source: str) -> None:
-    """Raise `UsageError` for impossible numbers of the search."""
-    for key, number, least in (
-        ("executions", search.executions, 1),
-        ("retries", search.retries, 0),
-        ("factor", search.factor, 2),
-        ("limit_s", 1 if search.limit_s is None else search.limit_s, 1),
-    ):
-        if number < least:
-            raise UsageError(f"recipe {source}: search.{key} is {number}; give a whole number from {least} up")
 
 
 def _check_quick_and_then(recipe: Recipe, source: str) -> None:

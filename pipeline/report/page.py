@@ -16,14 +16,13 @@ from pipeline.report.sections.run import (
 )
 from pipeline.report.sections.scores import (
     confusion_picture,
-    curves_section,
     majority_share,
     mistakes_section,
     scores_section,
-    trials_section,
 )
 from pipeline.report.sections.search import search_section
 from pipeline.report.sections.split import split_section
+from pipeline.report.sections.trials import curves_section, trials_section
 from pipeline.report.sections.trust import duplicates_section, leakage_section
 from pipeline.report.sections.unusable import unusable_section
 from pipeline.report.view import Chart, Page, Section, Tile

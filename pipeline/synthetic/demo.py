@@ -53,7 +53,7 @@ ENCODINGS = (
     Encoding(container="ogg", subtype="VORBIS", sample_rate_hz=44_100, channels=2),
     Encoding(container="mp3", subtype="MPEG_LAYER_III", sample_rate_hz=22_050, channels=2),
 )
-"""Taken in turn by the files of every class, so the format says nothing about the label."""
+"""Used in turn by the files of every class, so the format does not depend on the label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,9 @@ from pipeline.features.spec import FeatureRows
 from pipeline.learning.dataset.load import build_manifest
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack
 from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
-from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan, SplitPlan
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.search import SearchPlan
+from pipeline.plans.split import SplitPlan
 
 KEY = "frame_stats-000000000000"
 FAMILIES = {"frame_stats": KEY}

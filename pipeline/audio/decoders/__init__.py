@@ -1,1 +1,1 @@
-"""The libraries that make samples of a file, each behind the same small door (`base.Source`)."""
+"""The libraries that decode files, each behind the same small interface (`base.Source`)."""

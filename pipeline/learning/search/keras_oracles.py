@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.plans.recipe import Scalar, Strategy
+from pipeline.plans.recipe import Scalar
+from pipeline.plans.search import Strategy
 
 
 def release(oracle: Any) -> None:

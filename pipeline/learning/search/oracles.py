@@ -16,7 +16,7 @@ from pipeline.learning.search.keras_oracles import oracle_classes, quiet_keras_t
 from pipeline.learning.search.spaces import Parameter, default_configuration, to_keras_tuner
 from pipeline.learning.study.oracle_state import OracleState, OracleTrial
 from pipeline.learning.study.trials import TrialOutcome
-from pipeline.plans.recipe import Strategy
+from pipeline.plans.search import Strategy
 from pipeline.wire import Value
 
 OBJECTIVE = "validation_accuracy"

@@ -10,7 +10,8 @@ from pipeline.learning.search.oracles import Answer, Search, advance, sweep_size
 from pipeline.learning.search.spaces import configurations, space_of
 from pipeline.learning.study.oracle_state import OracleState
 from pipeline.learning.study.trials import PlannedModel, StudyPlan, TrialOutcome, TrialSpec
-from pipeline.plans.recipe import ModelChoice, Recipe, Strategy
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.search import Strategy
 
 EPOCHS = "epochs"
 """The hyper-parameter that Hyperband rations."""

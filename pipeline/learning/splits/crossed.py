@@ -8,7 +8,7 @@ from pipeline.learning.dataset.manifests import DatasetManifest, Partition
 from pipeline.learning.splits.assignment import even_parts
 from pipeline.learning.splits.holdout import check_units, split_validation, validation_notes
 from pipeline.learning.splits.units import positions, unit_table
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 from pipeline.text import printable
 
 

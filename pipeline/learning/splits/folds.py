@@ -7,7 +7,7 @@ from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition
 from pipeline.learning.splits.holdout import split_validation, validation_notes
 from pipeline.learning.splits.units import positions
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 from pipeline.text import printable
 
 

@@ -10,7 +10,7 @@ from pipeline.learning.dataset.load import label_indices
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition
 from pipeline.learning.splits.assignment import assign_units, missing_classes, size_error
 from pipeline.learning.splits.units import positions, unit_table
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 from pipeline.text import printable
 
 # In case of ties units go to training first, then to the test.

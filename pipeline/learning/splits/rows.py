@@ -17,7 +17,8 @@ from pipeline.learning.dataset.load import RowSource, load_rows
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition, Split
 from pipeline.learning.splits.units import units_of_split
 from pipeline.library.tracks import TrackRecord
-from pipeline.plans.recipe import Recipe, SplitPlan
+from pipeline.plans.recipe import Recipe
+from pipeline.plans.split import SplitPlan
 
 NOTE = (
     "single rows were dealt out at random, class by class, as the recipe asks: segments of one track stand on both "

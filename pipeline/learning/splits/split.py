@@ -13,7 +13,7 @@ from pipeline.learning.splits.folds import by_fold
 from pipeline.learning.splits.holdout import by_group
 from pipeline.learning.splits.rows import by_row
 from pipeline.learning.splits.units import unit_table, units_of
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 from pipeline.text import printable
 
 Partitions = tuple[tuple[Partition, ...], list[str]]

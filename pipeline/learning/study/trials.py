@@ -3,7 +3,8 @@
 from typing import Literal
 
 from pipeline.plans.augmentation import RowAugmentation
-from pipeline.plans.recipe import Balance, Scalar, Strategy
+from pipeline.plans.recipe import Balance, Scalar
+from pipeline.plans.search import Strategy
 from pipeline.wire import Value
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import TransientError, UsageError
 from pipeline.learning.study.trials import Execution, FitReport, TrialOutcome, TrialSpec
-from pipeline.plans.recipe import SearchPlan
+from pipeline.plans.search import SearchPlan
 
 FitFunction = Callable[[TrialSpec, int], tuple[FitReport, ...]]
 """Fits a configuration, its seed set, on every partition; the number is that of the execution."""

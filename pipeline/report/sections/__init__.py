@@ -1,1 +1,1 @@
-"""The sections of a report, a module each: from a run's values to what the page shows."""
+"""The sections of a report, a module each: from a run's values to parts of the page."""

@@ -4,8 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.plans.augmentation import AugmentPlan, RowAugmentation
-from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan, SplitPlan, parse_recipe
+from pipeline.plans.recipe import ModelChoice, Recipe, parse_recipe
 from pipeline.plans.recipe_toml import recipe_toml
+from pipeline.plans.search import SearchPlan
+from pipeline.plans.split import SplitPlan
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SCALARS = st.one_of(st.booleans(), st.integers(-(2**31), 2**31), st.floats(allow_nan=False), TEXT)

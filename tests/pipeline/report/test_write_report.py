@@ -11,7 +11,8 @@ from pipeline.learning.search.plan import plan_study
 from pipeline.learning.study.results import Prediction
 from pipeline.learning.study.trials import Execution, PlannedModel, StudyPlan
 from pipeline.plans.augmentation import AugmentPlan, Variation
-from pipeline.plans.recipe import ModelChoice, SearchPlan
+from pipeline.plans.recipe import ModelChoice
+from pipeline.plans.search import SearchPlan
 from pipeline.report import ListedFailure, ReportContent, TrackFacts, write_report
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}

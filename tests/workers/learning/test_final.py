@@ -4,7 +4,8 @@ import pytest
 from homes import study_home
 
 from pipeline.errors import StoreError, UsageError
-from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.search import SearchPlan
 from workers.app.context import Context
 from workers.app.settings import Settings
 from workers.learning import final, study, trial

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.learning.search.plan import plan_study
 from pipeline.learning.study.oracle_state import OracleState
-from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.search import SearchPlan
 from storage.home import Home
 from workers.learning import oracle, study
 

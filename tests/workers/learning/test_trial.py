@@ -10,7 +10,8 @@ from homes import study_home
 from pipeline.errors import StoreError
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.learning.training.executions import execution_seed
-from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.search import SearchPlan
 from workers.app.context import Context
 from workers.app.settings import Settings
 from workers.broker.address import BrokerAddress

@@ -4,8 +4,9 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.library.scan_summary import ScanSummary, check_labels
-from pipeline.plans.recipe import ModelChoice, Recipe, SplitPlan
+from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.run import RunPlan
+from pipeline.plans.split import SplitPlan
 
 
 def check(tmp_path, labels, **split):

@@ -11,7 +11,8 @@ from pipeline.learning.search.plan import check_models, plan_study, propose, pro
 from pipeline.learning.search.spaces import describe, space_of
 from pipeline.learning.study.oracle_state import OracleState
 from pipeline.learning.study.trials import TrialOutcome
-from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.search import SearchPlan
 
 
 def a_recipe(*choices, **search):
@@ -306,7 +307,8 @@ def test_a_search_of_one_trial_is_the_first_of_a_longer_one_and_needs_no_keras_t
     assert [trial.status for trial in study.oracle.trials.values()] == ["COMPLETED"]
 
     program = (
-        "from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan\n"
+        "from pipeline.plans.recipe import ModelChoice, Recipe\n"
+        "from pipeline.plans.search import SearchPlan\n"
         "from pipeline.learning.search.plan import propose_trials\n"
         "models = (ModelChoice(features='frame_stats', family='svm'),)\n"
         "recipe = Recipe(name='made', title='Made', models=models, search=SearchPlan(trials=1))\n"

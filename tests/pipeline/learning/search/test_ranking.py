@@ -7,7 +7,8 @@ import pytest
 from pipeline.learning.search.plan import plan_study
 from pipeline.learning.search.ranking import describe_search, pace, rank, summarise
 from pipeline.learning.study.trials import Execution, FitReport, TrialOutcome, TrialSpec
-from pipeline.plans.recipe import ModelChoice, Recipe, SearchPlan
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.search import SearchPlan
 
 
 def spec(index, **more):

@@ -15,7 +15,7 @@ from pipeline.learning.dataset.load import build_manifest
 from pipeline.learning.splits import make_split, units_of_split
 from pipeline.learning.splits.duplicates import near_duplicates, same_contents
 from pipeline.learning.splits.fingerprints import FINGERPRINTS
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 
 RATE_HZ = 44_100
 SOUNDS = 24

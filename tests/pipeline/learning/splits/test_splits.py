@@ -9,7 +9,7 @@ from split_cases import assert_disjoint, assert_nothing_straddles, drawn_setting
 
 from pipeline.errors import UsageError
 from pipeline.learning.splits import make_split
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 
 GROUPED = SplitPlan(strategy="grouped")
 FOLDS = SplitPlan(strategy="folds")

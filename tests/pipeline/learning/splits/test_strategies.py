@@ -12,7 +12,8 @@ from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import Split
 from pipeline.learning.splits import make_split
 from pipeline.learning.splits.rows import NOTE, owners, row_sides, row_view
-from pipeline.plans.recipe import ModelChoice, Recipe, SplitPlan
+from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.split import SplitPlan
 
 track_rows = track_rows_of(groups=14)
 

@@ -15,7 +15,7 @@ from pipeline.learning.study.trials import TrialSpec
 from pipeline.learning.training.final import finish_study
 from pipeline.learning.training.trial import run_trial
 from pipeline.plans.augmentation import AugmentPlan, RowAugmentation, variations
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 
 KEY = "frame_stats-000000000000"
 FAMILIES = {"frame_stats": KEY}

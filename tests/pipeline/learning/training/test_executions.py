@@ -6,7 +6,7 @@ import pytest
 from pipeline.errors import StoreError, UsageError
 from pipeline.learning.study.trials import Execution, FitReport, TrialSpec
 from pipeline.learning.training.executions import execute, execution_seed
-from pipeline.plans.recipe import SearchPlan
+from pipeline.plans.search import SearchPlan
 
 SPEC = TrialSpec(run_id="run-1", index=3, family="svm", features="frame_stats", hyperparameters={"c": 1.0}, seed=7)
 

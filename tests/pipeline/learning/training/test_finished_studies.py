@@ -13,7 +13,8 @@ from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.training.final import finish_study
 from pipeline.learning.training.fit import balance_classes
 from pipeline.learning.training.trial import run_trial
-from pipeline.plans.recipe import AnswerPlan, SplitPlan, TrainingPlan
+from pipeline.plans.recipe import AnswerPlan, TrainingPlan
+from pipeline.plans.split import SplitPlan
 
 KEY = "frame_stats-000000000000"
 

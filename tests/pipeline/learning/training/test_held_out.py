@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pipeline.learning.dataset.manifests import Split
 from pipeline.learning.splits import make_split, units_of_split
 from pipeline.learning.training.held_out import TrainingExposure, keep_held_out
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 
 PLAN = SplitPlan(strategy="grouped")
 CLASSES = "abc"

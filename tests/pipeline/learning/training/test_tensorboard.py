@@ -11,7 +11,7 @@ from pipeline.learning.splits import make_split
 from pipeline.learning.study.trials import Execution, TrialSpec
 from pipeline.learning.training.tensorboard import EventFile, TrialLog
 from pipeline.learning.training.trial import run_trial
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 
 SPEC = TrialSpec(
     run_id="r", index=3, family="svm", features="stats", hyperparameters={"c": 1.5, "on": True, "kind": "rbf"}, seed=7

@@ -11,7 +11,7 @@ from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import FitReport, TrialOutcome
 from pipeline.learning.training.final import finish_study
 from pipeline.learning.training.trial import run_trial
-from pipeline.plans.recipe import SplitPlan
+from pipeline.plans.split import SplitPlan
 
 KEY = "frame_stats-000000000000"
 
