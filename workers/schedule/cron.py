@@ -61,7 +61,8 @@ def slot_before(expression: str, timezone: str, moment: datetime) -> datetime:
 
     In the hour that is skipped in spring a fixed time is due when the hour ends; in the one that comes twice, once.
     """
-    local = moment.astimezone(zone(timezone)) + timedelta(seconds=1)  # the simulation never returns its start
+    # The simulation never returns its start, and its moments are whole seconds.
+    local = moment.astimezone(zone(timezone)).replace(microsecond=0) + timedelta(seconds=1)
     found: datetime = next(CronSim(expression, local, reverse=True))
     return found.astimezone(UTC)
 

@@ -35,6 +35,10 @@ def test_a_slot_is_due_at_its_very_second():
     assert slot_before(THREE, BERLIN, at("2026-07-24T02:59:59")) == at("2026-07-23T03:00")
 
 
+def test_a_slot_is_not_due_a_moment_before_its_second():
+    assert slot_before(THREE, BERLIN, at("2026-07-24T02:59:59.000001")) == at("2026-07-23T03:00")
+
+
 def test_an_hour_that_is_skipped_in_spring_still_has_its_night():
     # 29 March 2026: after 01:59 comes 03:00
     slot = slot_after("30 2 * * *", BERLIN, at("2026-03-28T12:00"))
