@@ -1,10 +1,12 @@
 """`chordal watch` with real files and real processes."""
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -174,7 +176,7 @@ def test_an_empty_library_may_be_watched_by_looking(chordal, watching, tmp_path)
 
 def test_learning_starts_when_enough_is_new(chordal, watching, library):
     write_classes(library, per_class=4)
-    for path in library.rglob("*.wav"):
+    for path in filter(Path.is_file, library.rglob("*")):
         os.utime(path, (0, 0))  # the first walk takes them all: none may be in writing still
     watch = watching(library, "--learn-after", "10")
     watch.says("12 files: 12 extracted")
