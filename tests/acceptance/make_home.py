@@ -21,7 +21,7 @@ import old_homes
 import soundfile
 from conditions import eventually
 from nights import move_since
-from old_homes import ARCHIVES, FLOW, HOMES, KINDS, LIBRARY, QUESTIONS, RATE_HZ, RECIPE, TOLD, answer
+from old_homes import ANSWERS, ARCHIVES, FLOW, HOMES, KINDS, LIBRARY, QUESTIONS, RATE_HZ, RECIPE, answer
 from sounds import sound
 
 from tests.conftest import Chordal
@@ -65,10 +65,12 @@ def make_finished(chordal: Chordal) -> None:
 def make_killed(chordal: Chordal) -> None:
     """Make a home in which a run was killed when some files were settled and some were not."""
     chordal.home = chordal.folder / "killed"
-    running = chordal.start("run", LIBRARY, "--recipe", RECIPE, "--workers", "1", **old_homes.mapped(chordal.folder))
+    running = chordal.start(
+        "run", LIBRARY, "--recipe", RECIPE, "--workers", "1", **old_homes.map_environment(chordal.folder)
+    )
     eventually(lambda: len(list((chordal.home / "store" / "inbox").rglob("*.h5"))) >= 3, every_s=0.005)
     old_homes.kill_everything(chordal, running)
-    assert len(old_homes.settled(chordal.home)) in range(2, 10)
+    assert len(old_homes.settled_files(chordal.home)) in range(2, 10)
 
 
 def pack(folder: Path) -> None:
@@ -87,22 +89,22 @@ def pack(folder: Path) -> None:
             archive.add(folder / name, arcname=name, filter=kept)
 
 
-def ask_all(chordal: Chordal) -> dict[str, Any]:
+def answer_all(chordal: Chordal) -> dict[str, Any]:
     """Return what is told of the homes, unpacked elsewhere."""
     folder = chordal.folder
     old_homes.unpack(folder)
     chordal.home = folder / "finished"
-    told: dict[str, Any] = {"answers": {name: answer(chordal, *words) for name, words in QUESTIONS.items()}}
-    told["commands"], told["rows"] = old_homes.command_line(), old_homes.read(chordal.home)
-    told["scan"] = answer(chordal, "scan", str(LIBRARY))
-    told["run"] = answer(chordal, "run", str(LIBRARY), "--recipe", str(RECIPE))
+    answers: dict[str, Any] = {"answers": {name: answer(chordal, *words) for name, words in QUESTIONS.items()}}
+    answers["commands"], answers["rows"] = old_homes.command_line(), old_homes.read_features(chordal.home)
+    answers["scan"] = answer(chordal, "scan", str(LIBRARY))
+    answers["run"] = answer(chordal, "run", str(LIBRARY), "--recipe", str(RECIPE))
     chordal.home = folder / "killed"
-    told["killed"] = {"settled": old_homes.settled(chordal.home), "status": answer(chordal, "status")}
+    answers["killed"] = {"settled": old_homes.settled_files(chordal.home), "status": answer(chordal, "status")}
     shutil.copytree(chordal.home, folder / "taken up")
-    told["killed"]["run"] = answer(chordal, "run", str(LIBRARY), "--recipe", str(RECIPE))
+    answers["killed"]["run"] = answer(chordal, "run", str(LIBRARY), "--recipe", str(RECIPE))
     chordal.home = folder / "taken up"
-    told["killed"]["taken up"] = old_homes.take_up(chordal)
-    return told
+    answers["killed"]["taken up"] = old_homes.resume_run(chordal)
+    return answers
 
 
 @contextmanager
@@ -127,7 +129,7 @@ def main() -> None:
         make_killed(chordal)
         pack(folder)
     shutil.rmtree(folder)
-    for path, make in ((TOLD, ask_all), (FLOW, old_homes.flow)):
+    for path, make in ((ANSWERS, answer_all), (FLOW, old_homes.flow)):
         with tempfile.TemporaryDirectory() as work, command(Path(work)) as chordal:
             path.write_text(json.dumps(make(chordal), indent=1, sort_keys=True) + "\n", "ascii")
     print(HOMES, HOMES.stat().st_size)

@@ -21,7 +21,7 @@ from pages import (
     chordal_commands,
     inline,
     links,
-    named,
+    page_name,
     prose,
     shell_commands,
     text_of,
@@ -40,8 +40,8 @@ SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["ser
 DEVELOPING = ROOT / "ops" / "docs" / "developing.md"
 RECIPES = ROOT / "ops" / "docs" / "recipes.md"
 
-EACH_DOC = pytest.mark.parametrize("page", DOCS, ids=named)
-EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=named)
+EACH_DOC = pytest.mark.parametrize("page", DOCS, ids=page_name)
+EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=page_name)
 
 
 def parsed(words: list[str]) -> click.Context:
@@ -107,7 +107,7 @@ def test_chordal_understands_every_command_of_a_page(page):
         try:
             check_values(parsed(words).params)
         except (click.ClickException, UsageError) as error:
-            pytest.fail(f"{named(page)}: chordal {' '.join(words)}: {error}")
+            pytest.fail(f"{page_name(page)}: chordal {' '.join(words)}: {error}")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_make_has_the_targets_and_the_disk_the_tests_that_a_page_names(page):
 @EACH_PAGE
 def test_a_pages_recipes_are_recipes(page):
     for text in blocks(page, "toml"):
-        check_models(parse_recipe(text, named(page)))
+        check_models(parse_recipe(text, page_name(page)))
 
 
 def test_the_page_about_recipes_names_every_recipe_model_and_key():

@@ -9,7 +9,7 @@ import brokers
 import old_homes
 import pytest
 import redis
-from old_homes import FLOW, LIBRARY, QUESTIONS, RECIPE, TOLD, answer, differences
+from old_homes import ANSWERS, FLOW, LIBRARY, QUESTIONS, RECIPE, answer, differences
 from wire import fields
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -23,17 +23,17 @@ STATES = ("run_id", "stage", "tracks", "ledger", "shards", "trials", "libraries"
 
 
 @pytest.fixture(scope="module")
-def told():
-    """What 3ef4197 told of its homes."""
-    return json.loads(TOLD.read_text("ascii"))
+def answers():
+    """The results of commands by 3ef4197 on its homes."""
+    return json.loads(ANSWERS.read_text("ascii"))
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
-    """The command line in the finished home, which is asked and not changed."""
+def finished(tmp_path_factory):
+    """The command line in the finished home, which is not changed."""
     from tests.conftest import Chordal
 
-    chordal = Chordal(tmp_path_factory.mktemp("asked"))
+    chordal = Chordal(tmp_path_factory.mktemp("finished"))
     old_homes.unpack(chordal.folder)
     chordal.home = chordal.folder / "finished"
     return chordal
@@ -46,8 +46,8 @@ def old(chordal):
     return chordal
 
 
-def test_commands_take_what_they_took(told):
-    known = told["commands"]
+def test_commands_take_what_they_took(answers):
+    known = answers["commands"]
     for name in ("guard-broker", "supervise"):  # hidden: chordal alone calls them, in its own version
         del known["commands"][name]
     for command in known["commands"].values():
@@ -55,40 +55,40 @@ def test_commands_take_what_they_took(told):
     same(old_homes.command_line(), known)
 
 
-def same(told, known) -> None:
-    found = list(differences(told, known))
-    assert not found, "\n".join(found)
+def same(present, known) -> None:
+    different = list(differences(present, known))
+    assert not different, "\n".join(different)
 
 
-def only(names, told) -> dict:
-    return {name: told[name] for name in names if name in told}
+def only(names, wire) -> dict:
+    return {name: wire[name] for name in names if name in wire}
 
 
 @on_linux
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_home_is_read_as_it_was(asked, told, question):
-    now, then = answer(asked, *QUESTIONS[question]), told["answers"][question]
+def test_a_home_is_read_as_it_was(finished, answers, question):
+    now, then = answer(finished, *QUESTIONS[question]), answers["answers"][question]
     if question == "schedule":
         del now["next"], then["next"]
     same(now, then)
 
 
 @on_linux
-def test_rows_are_read_as_they_were(asked, told):
-    same(old_homes.read(asked.home), told["rows"])
+def test_rows_are_read_as_they_were(finished, answers):
+    same(old_homes.read_features(finished.home), answers["rows"])
 
 
 @on_linux
-def test_a_run_over_the_unchanged_library_extracts_nothing_and_learns_the_same(old, told):
+def test_a_run_over_the_unchanged_library_extracts_nothing_and_learns_the_same(old, answers):
     old.home = old.folder / "finished"
     before = files(old.home / "store")
     scanned = answer(old, "scan", str(LIBRARY))
-    same(scanned | {"run_id": "", "seconds": {}}, told["scan"] | {"run_id": "", "seconds": {}})
+    same(scanned | {"run_id": "", "seconds": {}}, answers["scan"] | {"run_id": "", "seconds": {}})
     now = answer(old, *RUN)
-    same(only(COMPARED, now), only(COMPARED, told["run"]))
-    same(fields(now), fields(told["run"]))
+    same(only(COMPARED, now), only(COMPARED, answers["run"]))
+    same(fields(now), fields(answers["run"]))
     assert now["tracks"]["extracted"] == 0
-    assert now["model"] | {"path": ""} == told["run"]["model"] | {"path": ""}
+    assert now["model"] | {"path": ""} == answers["run"]["model"] | {"path": ""}
     assert files(old.home / "store") == before
 
 
@@ -97,28 +97,28 @@ def files(folder: Path) -> set[Path]:
 
 
 @on_linux
-def test_a_run_that_was_killed_is_finished_by_the_same_command(old, told):
+def test_a_run_that_was_killed_is_finished_by_the_same_command(old, answers):
     old.home = old.folder / "killed"
-    same(answer(old, "status"), told["killed"]["status"])
-    assert old_homes.settled(old.home) == told["killed"]["settled"]
+    same(answer(old, "status"), answers["killed"]["status"])
+    assert old_homes.settled_files(old.home) == answers["killed"]["settled"]
     now = answer(old, *RUN)
-    same(only(COMPARED, now), only(COMPARED, told["killed"]["run"]))
-    assert old_homes.settled(old.home) == library_of(old)
+    same(only(COMPARED, now), only(COMPARED, answers["killed"]["run"]))
+    assert old_homes.settled_files(old.home) == library_of(old)
     assert old.live_processes() == []
 
 
 @on_linux
-def test_a_run_that_was_killed_is_taken_up_by_a_service(old, told):
+def test_a_run_that_was_killed_is_taken_up_by_a_service(old, answers):
     old.home = old.folder / "killed"
-    now = old_homes.take_up(old)
-    same(only(STATES, now), only(STATES, told["killed"]["taken up"]))
-    assert old_homes.settled(old.home) == library_of(old)
+    now = old_homes.resume_run(old)
+    same(only(STATES, now), only(STATES, answers["killed"]["taken up"]))
+    assert old_homes.settled_files(old.home) == library_of(old)
     assert old.live_processes() == []
 
 
 def library_of(old) -> list[str]:
-    found = (path.relative_to(old.folder / "library") for path in files(old.folder / "library"))
-    return sorted(str(LIBRARY / path) for path in found)
+    paths = (path.relative_to(old.folder / "library") for path in files(old.folder / "library"))
+    return sorted(str(LIBRARY / path) for path in paths)
 
 
 @on_linux
@@ -136,11 +136,11 @@ def test_a_service_that_is_up_on_another_host_is_respected(old):
 
 
 @pytest.fixture(scope="module")
-def flowed(tmp_path_factory):
-    """What the present code says when it does a bit of everything."""
+def flow(tmp_path_factory):
+    """What `old_homes.flow` returns by the present code."""
     from tests.conftest import Chordal
 
-    chordal = Chordal(tmp_path_factory.mktemp("flowed"))
+    chordal = Chordal(tmp_path_factory.mktemp("flow"))
     try:
         return old_homes.flow(chordal)
     finally:
@@ -149,14 +149,14 @@ def flowed(tmp_path_factory):
 
 
 @pytest.mark.parametrize("what", ["tasks", "keys", "documents", "printed", "tree", "exit"])
-def test_names_on_the_wire_on_disk_and_in_json_are_what_they_were(flowed, what):
+def test_names_on_the_wire_on_disk_and_in_json_are_what_they_were(flow, what):
     known = json.loads(FLOW.read_text("ascii"))[what]
     if what == "keys":  # told by those tasks alone that fail, as they may where a machine is slow
-        flowed[what] = [key for key in flowed[what] if key in known or key != "chordal:RUN:trouble"]
+        flow[what] = [key for key in flow[what] if key in known or key != "chordal:RUN:trouble"]
     known = with_one_heartbeat(known)
     if isinstance(known, list):
-        assert (set(known) - set(flowed[what]), set(flowed[what]) - set(known)) == (set(), set())
-    same(flowed[what], known)
+        assert (set(known) - set(flow[what]), set(flow[what]) - set(known)) == (set(), set())
+    same(flow[what], known)
 
 
 def with_one_heartbeat(known):
@@ -182,7 +182,7 @@ def test_a_worker_of_an_older_version_is_refused_with_both_versions(chordal, tmp
             "chordal:version:extract@studio",
             json.dumps({"version": "0.0.9", "held": 0, "extracts": True, "unseen": ""}),
         )
-        told = chordal("extract", tmp_path / "library", "--broker", f"redis://127.0.0.1:{port}/0")
-    assert (told.status, told.out) == (2, "")
-    [line] = told.err.splitlines()
+        result = chordal("extract", tmp_path / "library", "--broker", f"redis://127.0.0.1:{port}/0")
+    assert (result.status, result.out) == (2, "")
+    [line] = result.err.splitlines()
     assert f"its worker extract@studio is chordal 0.0.9, this is chordal {version('chordal')}; " in line

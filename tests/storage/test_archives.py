@@ -79,12 +79,12 @@ def test_an_older_chordal_is_told_that_the_store_is_newer_now(archive):
         ("[]", "no feature store .*give another folder"),
     ],
 )
-def test_what_is_no_store_of_ours_is_refused_in_one_line(home, opening, mark, reason):
-    FileFeatureStore.open(home)
-    (home / "store.json").write_text(mark, "latin-1")
+def test_what_is_no_store_of_ours_is_refused_in_one_line(store_folder, opening, mark, reason):
+    FileFeatureStore.open(store_folder)
+    (store_folder / "store.json").write_text(mark, "latin-1")
     with pytest.raises(UsageError, match=reason) as refused:
-        opening(home)
-    assert str(home) in str(refused.value)
+        opening(store_folder)
+    assert str(store_folder) in str(refused.value)
     assert "\n" not in str(refused.value)
 
 

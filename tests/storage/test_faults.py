@@ -1,146 +1,17 @@
-"""Power cuts, full and broken disks, refusals and network file systems: one clear failure, and the store is whole."""
+"""Full and broken disks, refusals and network file systems: one clear failure, and the store is whole."""
 
 import errno
 import os
 import random
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from pipeline.errors import StoreError
-from storage import FileFeatureStore, durable
-from storage.rules import deletion
+from storage import FileFeatureStore
 from storage.testing.samples import SPECS, TONES, content, features, record, rows, same_rows
-from tests.storage.checks import check_whole
-from tests.storage.disks import PowerCut, watch_changes
-
-linux = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="looks up open files in /proc")
-
-
-def fill(store, numbers):
-    for number in numbers:
-        store.commit(record(f"/{number}", number), features(number), SPECS)
-
-
-class Work:
-    """Commits, a deletion, compactions and a collection, step by step, with what was acknowledged so far."""
-
-    def __init__(self, home):
-        self.store = FileFeatureStore.open(home)
-        self.acknowledged = []
-        self.gone = []
-
-    def steps(self):
-        """Yield what to do, in order."""
-        for number in (10, 11):
-            yield lambda number=number: self.commit(number)
-        yield lambda: self.delete(1)
-        yield self.store.compact
-        yield lambda: self.commit(12)
-        yield self.store.compact
-        yield lambda: self.store.gc(grace_s=GRACE_S)
-
-    def commit(self, number):
-        self.store.commit(record(f"/{number}", number), features(number), SPECS)
-        self.acknowledged.append(number)
-
-    def delete(self, number):
-        self.store.commit(deletion(record(f"/{number}", number), 9), {}, {})
-        self.gone.append(number)
-
-
-GRACE_S = 3600.0
-
-
-@pytest.fixture
-def half_compacted(home):
-    """A store with something in parts and in the inbox."""
-    store = FileFeatureStore.open(home)
-    fill(store, range(3))
-    store.compact()
-    fill(store, range(3, 4))
-    return home
-
-
-@pytest.fixture
-def disk(half_compacted):
-    cut = PowerCut(half_compacted)
-    yield cut
-    cut.close()
-
-
-@linux
-def test_a_power_cut_at_any_moment_loses_nothing_that_was_acknowledged(half_compacted, disk, tmp_path, monkeypatch):
-    work = Work(half_compacted)
-    chance = random.Random(11)
-    moments = images = 0
-
-    def cut(_name, _arguments):
-        nonlocal moments, images
-        moments += 1
-        acknowledged, gone = list(work.acknowledged), list(work.gone)
-        monkeypatch_now.undo()
-        try:
-            for image in disk.images(tmp_path / "after the cut", chance):
-                images += 1
-                store = check_whole(image, [*range(4), *acknowledged], gone=gone)
-                if images % 8 == 0:
-                    store.commit(record("/99", 99), features(99), SPECS)
-                    store.compact()
-                    check_whole(image, [*range(4), *acknowledged, 99], gone=gone)
-        finally:
-            monkeypatch_now.redo()
-
-    monkeypatch_now = Paused(cut, disk.flushed)
-    with watch_changes(monkeypatch, monkeypatch_now.before, after=monkeypatch_now.after):
-        for step in work.steps():
-            step()
-    assert moments > 50
-    assert images > 25
-    check_whole(half_compacted, [*range(4), *work.acknowledged], gone=work.gone)
-
-
-class Paused:
-    """Calls that are not watched while one of them is at work."""
-
-    def __init__(self, before, after):
-        self._before, self._after = before, after
-        self._on = True
-
-    def undo(self):
-        self._on = False
-
-    def redo(self):
-        self._on = True
-
-    def before(self, name, arguments):
-        if self._on:
-            self._before(name, arguments)
-
-    def after(self, name, arguments):
-        if self._on:
-            self._after(name, arguments)
-
-
-@linux
-def test_the_simulated_power_cut_finds_a_rename_that_was_not_flushed(half_compacted, disk, tmp_path, monkeypatch):
-    with watch_changes(monkeypatch, lambda *_: None, after=disk.flushed):
-        monkeypatch.setattr(durable, "sync_path", lambda _: None)
-        fill(FileFeatureStore.open(half_compacted), [20])
-    images = disk.images(tmp_path / "after the cut", random.Random(1))
-    with pytest.raises(AssertionError):
-        check_whole(next(images), [*range(4), 20])
-
-
-@linux
-def test_the_simulated_power_cut_finds_data_that_was_not_flushed(half_compacted, disk, tmp_path, monkeypatch):
-    with watch_changes(monkeypatch, lambda *_: None, after=disk.flushed):
-        monkeypatch.setattr(durable, "sync", lambda _: None)
-        fill(FileFeatureStore.open(half_compacted), [20])
-    images = disk.images(tmp_path / "after the cut", random.Random(1))
-    with pytest.raises(StoreError, match="damaged"):
-        check_whole(next(images), [*range(4), 20])
+from tests.storage.disks import watch_changes
+from tests.storage.stores import GRACE_S, Work, check_whole, fill
 
 
 def changes_made(half_compacted, monkeypatch):
@@ -275,7 +146,7 @@ def test_names_that_a_stale_handle_still_leads_to_are_looked_up_again(half_compa
     assert same_rows(snapshot.rows(TONES.key, [content(3)])[0], rows(TONES, 3)), "merged since, and found again"
 
 
-def test_a_store_works_where_files_cannot_be_locked(home, monkeypatch):
+def test_a_store_works_where_files_cannot_be_locked(store_folder, monkeypatch):
     import fcntl
 
     def refuse(*_):
@@ -283,10 +154,10 @@ def test_a_store_works_where_files_cannot_be_locked(home, monkeypatch):
 
     for name in ("flock", "lockf"):
         monkeypatch.setattr(fcntl, name, refuse)
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     fill(store, range(4))
     store.compact()
-    check_whole(home, range(4))
+    check_whole(store_folder, range(4))
 
 
 def test_nothing_is_locked_while_it_is_read_or_written(half_compacted, tmp_path):

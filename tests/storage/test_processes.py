@@ -25,14 +25,16 @@ def check_readable(store, numbers):
     assert not list((store.path / "damaged").iterdir())
 
 
-def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(home, processes):
-    FileFeatureStore.open(home)
+def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(store_folder, processes):
+    FileFeatureStore.open(store_folder)
     ended = processes.Event()
-    compactors = [processes.Process(target=workloads.compact_until, args=(home, ended), daemon=True) for _ in range(2)]
+    compactors = [
+        processes.Process(target=workloads.compact_until, args=(store_folder, ended), daemon=True) for _ in range(2)
+    ]
     for process in compactors:
         process.start()
-    writers = [start(processes, workloads.write, home, numbers) for numbers in (range(60), range(40, 100))]
-    store = FileFeatureStore.open(home)
+    writers = [start(processes, workloads.write, store_folder, numbers) for numbers in (range(60), range(40, 100))]
+    store = FileFeatureStore.open(store_folder)
     acknowledged = set()
     open_ends = [receiver for _, receiver in writers]
     while open_ends:
@@ -50,13 +52,13 @@ def test_two_writers_and_two_compactors_lose_nothing_while_a_reader_looks(home, 
     assert acknowledged == set(range(100))
     check_readable(store, acknowledged)
     store.compact()
-    check_readable(FileFeatureStore.open(home), acknowledged)
+    check_readable(FileFeatureStore.open(store_folder), acknowledged)
 
 
-def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothing(home, processes):
+def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothing(store_folder, processes):
     # CHORDAL_TEST_KILLS=200 runs the long version.
     kills = int(os.environ.get("CHORDAL_TEST_KILLS", "24"))
-    FileFeatureStore.open(home)
+    FileFeatureStore.open(store_folder)
     chance = random.Random(7)
     acknowledged = []
     running = {}
@@ -65,7 +67,7 @@ def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothi
         workload = workloads.compact_for_ever if role == "compactor" else workloads.write_for_ever
         begin = 1_000_000 * len(roles)
         roles.append(role)
-        running[role] = start(processes, workload, home, begin)
+        running[role] = start(processes, workload, store_folder, begin)
 
     roles = []
     for role in ("writer", "other writer", "compactor"):
@@ -80,7 +82,9 @@ def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothi
         acknowledged += received(receiver)
         process.join()
         if kill % 20 == 10:
-            check_readable(FileFeatureStore.open(home), {number for number in acknowledged if number is not None})
+            check_readable(
+                FileFeatureStore.open(store_folder), {number for number in acknowledged if number is not None}
+            )
         start_role(role)
     for process, receiver in running.values():
         process.kill()
@@ -88,7 +92,7 @@ def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothi
         process.join()
     numbers = {number for number in acknowledged if number is not None}
     assert len(numbers) > kills
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     check_readable(store, numbers)
     store.compact()
     check_readable(store, numbers)
@@ -98,11 +102,11 @@ def test_random_kills_of_two_writers_and_a_compactor_lose_double_and_break_nothi
     assert store.commit(record("/999999999", 999_999_999), features(999_999_999), SPECS) is True
 
 
-def test_a_kill_at_every_step_of_commit_and_compaction_loses_nothing(home, processes):
-    store = FileFeatureStore.open(home)
+def test_a_kill_at_every_step_of_commit_and_compaction_loses_nothing(store_folder, processes):
+    store = FileFeatureStore.open(store_folder)
     acknowledged = []
     for step in itertools.count():
-        process, receiver = start(processes, workloads.die_at, home, step)
+        process, receiver = start(processes, workloads.die_at, store_folder, step)
         messages = received(receiver)
         process.join()
         acknowledged += [number for number in messages if number != "survived"]
@@ -115,16 +119,16 @@ def test_a_kill_at_every_step_of_commit_and_compaction_loses_nothing(home, proce
     check_readable(store, acknowledged)
 
 
-def test_a_full_disk_leaves_no_half_file_and_a_usable_store(home, processes):
-    process, receiver = start(processes, workloads.write_on_a_small_disk, home, 3_000)
+def test_a_full_disk_leaves_no_half_file_and_a_usable_store(store_folder, processes):
+    process, receiver = start(processes, workloads.write_on_a_small_disk, store_folder, 3_000)
     (result,) = received(receiver)
     process.join()
     reasons, left, again, state, tracks = result
     assert process.exitcode == 0
     assert len(reasons) == 2
-    assert all(str(home) in reason and "File too large" in reason for reason in reasons)
+    assert all(str(store_folder) in reason and "File too large" in reason for reason in reasons)
     assert left == []
     assert (again, state, tracks) == (True, "compacted", 2)
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     (found,) = store.snapshot().rows(TONES.key, [content(2)])
     assert same_rows(found, rows(TONES, 2, n=20_000))

@@ -18,8 +18,8 @@ from conditions import eventually
 from storage import FileFeatureStore
 from storage.testing.samples import SPECS, features, record
 from tests.storage import workloads
-from tests.storage.checks import check_whole
 from tests.storage.children import received, start
+from tests.storage.stores import check_whole
 
 CHANGING = (
     "openat,creat,write,pwrite64,pwritev,writev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,"
@@ -41,9 +41,9 @@ pytestmark = pytest.mark.skipif(not traceable(), reason="there is no strace, or 
 class TracedProcess:
     """One process that commits and compacts under strace."""
 
-    def __init__(self, processes, home, number, *, inject, log):
+    def __init__(self, processes, store_folder, number, *, inject, log):
         begin_signal, signal_sender = processes.Pipe(duplex=False)
-        self.process, receiver = start(processes, workloads.wait_and_work, home, number, begin_signal)
+        self.process, receiver = start(processes, workloads.wait_and_work, store_folder, number, begin_signal)
         assert receiver.recv() == "ready"
         command = ["strace", "-f", "-o", str(log), "-e", f"trace={CHANGING}", "-p", str(self.process.pid)]
         tracer = subprocess.Popen([*command, *inject], stderr=subprocess.DEVNULL)
@@ -64,11 +64,11 @@ class TracedProcess:
 
 
 @pytest.fixture
-def half_compacted(home):
-    store = FileFeatureStore.open(home)
+def half_compacted(store_folder):
+    store = FileFeatureStore.open(store_folder)
     store.commit(record("/0", 0), features(0), SPECS)
     store.compact()
-    return home
+    return store_folder
 
 
 def calls_of(processes, half_compacted, tmp_path, *, among=CHANGING):

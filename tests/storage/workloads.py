@@ -12,44 +12,44 @@ from storage import Champions, FileFeatureStore, ModelRegistry, RunLedger, durab
 from storage.testing.samples import SPECS, features, record
 
 
-def write(home: Path, numbers: range, results) -> None:
+def write(store_folder: Path, numbers: range, results) -> None:
     """Commit one track per number and send each number that was stored, in order."""
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     for number in numbers:
         store.commit(record(f"/{number}", number), features(number), SPECS)
         results.send(number)
     results.close()
 
 
-def compact_until(home: Path, ended) -> None:
+def compact_until(store_folder: Path, ended) -> None:
     """Compact again and again until an event is set."""
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     while not ended.is_set():
         store.compact()
 
 
-def write_for_ever(home: Path, begin: int, results) -> None:
+def write_for_ever(store_folder: Path, begin: int, results) -> None:
     """Commit until killed; send each number that was stored."""
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     for number in itertools.count(begin):
         store.commit(record(f"/{number}", number), features(number), SPECS)
         results.send(number)
 
 
-def compact_for_ever(home: Path, _begin: int, results) -> None:
+def compact_for_ever(store_folder: Path, _begin: int, results) -> None:
     """Compact and collect until killed; send None after each pass."""
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     while True:
         store.compact()
         store.gc()
         results.send(None)
 
 
-def write_on_a_small_disk(home: Path, limit_bytes: int, results) -> None:
+def write_on_a_small_disk(store_folder: Path, limit_bytes: int, results) -> None:
     """Meet a file that cannot grow as on a full disk, then find room again."""
     # Python ignores SIGXFSZ already; said here so that the test does not rest on it.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     store.commit(record("/before", 1), features(1), SPECS)
     free = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, free[1]))
@@ -60,18 +60,18 @@ def write_on_a_small_disk(home: Path, limit_bytes: int, results) -> None:
         except StoreError as error:
             reasons.append(str(error))
     resource.setrlimit(resource.RLIMIT_FSIZE, free)
-    left = sorted(path.name for path in (home / "tmp").iterdir())
+    left = sorted(path.name for path in (store_folder / "tmp").iterdir())
     again = store.commit(record("/big", 2), features(2, n=20_000), SPECS)
     results.send((reasons, left, again, store.compact().state, len(store.snapshot())))
 
 
-def open_as_nobody(home: Path, results) -> None:
+def open_as_nobody(store_folder: Path, results) -> None:
     """Open a store without root's right to write anywhere; send the result."""
     if os.geteuid() == 0:
         os.setegid(65534)
         os.seteuid(65534)
     try:
-        FileFeatureStore.open(home)
+        FileFeatureStore.open(store_folder)
         results.send("opened")
     except UsageError as error:
         results.send(str(error))
@@ -115,7 +115,7 @@ def write_half(path: Path, *pieces: bytes | memoryview) -> None:
     path.write_bytes(data[: len(data) // 2])
 
 
-def die_at(home: Path, step: int, results) -> None:
+def die_at(store_folder: Path, step: int, results) -> None:
     """Commit and compact; be killed before system call number `step`, or in the middle of it where it writes."""
     steps = itertools.count()
 
@@ -128,7 +128,7 @@ def die_at(home: Path, step: int, results) -> None:
 
         return counted
 
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     for owner, name in ((os, "fsync"), (Path, "replace"), (Path, "hardlink_to"), (Path, "unlink"), (Path, "mkdir")):
         setattr(owner, name, killing(getattr(owner, name), lambda *_: None))
     durable.write_whole = killing(durable.write_whole, write_half)
@@ -141,9 +141,9 @@ def die_at(home: Path, step: int, results) -> None:
     results.send("survived")
 
 
-def wait_and_work(home: Path, number: int, begin_signal, results) -> None:
+def wait_and_work(store_folder: Path, number: int, begin_signal, results) -> None:
     """Wait for a message, then commit two tracks and compact; send the numbers that were stored, and error messages."""
-    store = FileFeatureStore.open(home)
+    store = FileFeatureStore.open(store_folder)
     # What is imported or compiled at its first use, is so before the system calls are traced.
     features(number)
     results.send("ready")

@@ -1,10 +1,10 @@
-"""A home that 3ef4197 made, and what is asked of a chordal that shall do as 3ef4197 did.
+"""Homes that 3ef4197 made, and the commands whose results must be those that 3ef4197 had.
 
-`tests/acceptance/make_home.py` asked 3ef4197 and wrote down the answers; `test_old_homes` asks the present code. All is
-asked by the command line and heard on the wire, so that it does not matter where anything is imported from.
+`tests/acceptance/make_home.py` ran the commands by 3ef4197 and wrote their results down; `test_old_homes` runs them by
+the present code. All is done by the command line and read from the wire, so modules may be anywhere.
 
-Homes hold the paths of their libraries. That of this one lies at `/proc/self/cwd/library`: wherever a command is
-started there is one beside it, whatever the folder is called. Workers are started elsewhere, and are told by a map.
+Homes have the paths of their libraries in them. The library of these is at `/proc/self/cwd/library`: beside a command
+wherever it is started, whatever the folder is called. Workers are started elsewhere, and get a map of the path.
 """
 
 import json
@@ -33,10 +33,10 @@ from workers.cli import cli
 ARCHIVES = Path(__file__).parents[1] / "acceptance" / "archives"
 HOMES = ARCHIVES / "homes-3ef4197.tar.xz"
 """`finished/` and `killed/`, two homes; `library/`, with whole seconds in its times; `small.toml`; `service.json`."""
-TOLD = ARCHIVES / "answers-3ef4197.json"
-"""What 3ef4197 told of those homes, unpacked elsewhere."""
+ANSWERS = ARCHIVES / "answers-3ef4197.json"
+"""The results of commands by 3ef4197 on those homes, unpacked elsewhere."""
 FLOW = ARCHIVES / "flow-3ef4197.json"
-"""What was heard and printed when 3ef4197 did all of `flow`."""
+"""What `flow` returned by 3ef4197."""
 
 HERE = Path("/proc/self/cwd")
 LIBRARY = HERE / "library"
@@ -96,7 +96,7 @@ QUESTIONS = {
     "a feature family": ("features", "loudness"),
     "a recipe": ("recipes", str(RECIPE)),
 }
-"""What is asked of the finished home, each with `--json`; nothing of it is extracted or learned."""
+"""The commands that are run on the finished home, with `--json`; none extracts or learns."""
 
 
 def write_library(folder: Path, *, per_class: int = 4) -> None:
@@ -123,34 +123,34 @@ def unpack(folder: Path) -> None:
         archive.extractall(folder, filter="data")
 
 
-def mapped(folder: Path) -> dict[str, str]:
-    """Return the environment in which workers find what lies beside the homes."""
+def map_environment(folder: Path) -> dict[str, str]:
+    """Return the environment in which workers find the files beside the homes."""
     return {"CHORDAL_MAP": f"{HERE}={folder}"}
 
 
 def answer(chordal: Any, *words: str) -> Any:
     """Return what a command prints with `--json`, the home's path in it written HOME."""
-    told = chordal(*words, "--json", **mapped(chordal.folder))
-    assert told.status == 0, told.err + chordal.logs()
-    return json.loads(told.out.replace(str(chordal.home), "HOME"))
+    result = chordal(*words, "--json", **map_environment(chordal.folder))
+    assert result.status == 0, result.err + chordal.logs()
+    return json.loads(result.out.replace(str(chordal.home), "HOME"))
 
 
-def differences(told: Any, known: Any, where: str = "") -> Iterator[str]:
+def differences(present: Any, known: Any, where: str = "") -> Iterator[str]:
     """Yield where two JSON values are not the same; numbers are when they agree to four digits."""
-    if isinstance(told, dict) and isinstance(known, dict):
-        for name in sorted({*told, *known}):
-            if name not in told or name not in known:
-                yield f"{where}/{name}: only {'3ef4197' if name in known else 'the present code'} tells it"
+    if isinstance(present, dict) and isinstance(known, dict):
+        for name in sorted({*present, *known}):
+            if name not in present or name not in known:
+                yield f"{where}/{name}: only {'3ef4197' if name in known else 'the present code'} has it"
             else:
-                yield from differences(told[name], known[name], f"{where}/{name}")
-    elif isinstance(told, list) and isinstance(known, list) and len(told) == len(known):
-        for number, (one, other) in enumerate(zip(told, known, strict=True)):
+                yield from differences(present[name], known[name], f"{where}/{name}")
+    elif isinstance(present, list) and isinstance(known, list) and len(present) == len(known):
+        for number, (one, other) in enumerate(zip(present, known, strict=True)):
             yield from differences(one, other, f"{where}/{number}")
-    elif isinstance(told, float) and isinstance(known, float):
-        if not math.isclose(told, known, rel_tol=1e-4, abs_tol=1e-6):
-            yield f"{where}: {told}, not {known}"
-    elif told != known:
-        yield f"{where}: {told!r}, not {known!r}"
+    elif isinstance(present, float) and isinstance(known, float):
+        if not math.isclose(present, known, rel_tol=1e-4, abs_tol=1e-6):
+            yield f"{where}: {present}, not {known}"
+    elif present != known:
+        yield f"{where}: {present!r}, not {known!r}"
 
 
 def tree(home: Path) -> list[str]:
@@ -160,7 +160,7 @@ def tree(home: Path) -> list[str]:
 
 
 def flow(chordal: Any) -> dict[str, Any]:
-    """Do a bit of everything by a service with a broker of one's own; return what was heard, printed and left behind.
+    """Do a bit of everything by a service with a given broker; return what was sent, printed and left on disk.
 
     A scan, controls, a schedule, a night with extraction, trials, a model and its report, predictions of a new file, a
     run that waits and is cancelled, and the end of it.
@@ -174,84 +174,86 @@ def flow(chordal: Any) -> dict[str, Any]:
     recipe.write_text(SMALL, "utf-8")
     printed: dict[str, Any] = {}
 
-    def ask(name: str, *words: Any) -> None:
-        told = chordal(*map(str, words), "--json")
-        assert told.status == 0, told.err + chordal.logs()
-        printed[name] = fields(told.json)
+    def record(name: str, *words: Any) -> None:
+        result = chordal(*map(str, words), "--json")
+        assert result.status == 0, result.err + chordal.logs()
+        printed[name] = fields(result.json)
 
     with brokers.valkey(folder / "server") as port, Listener(port) as listener:
         url, page = f"redis://127.0.0.1:{port}/0", brokers.free_port()
-        ask("scan", "scan", library)
-        ask("throttle", "throttle", "--files-per-minute", 6000)
-        ask("schedule set", "schedule", "set", "--library", library, "--recipe", recipe, "--reconcile", 1)
-        ask("up", "up", "--broker", url, "--workers", 1, "--no-flower", "--metrics-port", page)
+        record("scan", "scan", library)
+        record("throttle", "throttle", "--files-per-minute", 6000)
+        record("schedule set", "schedule", "set", "--library", library, "--recipe", recipe, "--reconcile", 1)
+        record("up", "up", "--broker", url, "--workers", 1, "--no-flower", "--metrics-port", page)
         move_since(home, to="2020-01-01T00:00:00+00:00")  # only now: a night that finds the home in use waits a minute
         eventually(lambda: list(home.glob("nightly/*/result.json")), within_s=300)
         eventually((home / "nightly" / "tidied.json").exists)
         for name in ("status", "failures", "models", "report"):
-            ask(name, name)
-        ask("trials", "status", "--trials")
-        ask("schedule show", "schedule", "show")
-        ask("predict", "predict", new)
+            record(name, name)
+        record("trials", "status", "--trials")
+        record("schedule show", "schedule", "show")
+        record("predict", "predict", new)
         printed["metrics"] = metrics(page)
         # A run of which nothing is done yet.
-        ask("pause", "pause")
+        record("pause", "pause")
         soundfile.write(new / "2.wav", sound(52, seconds=3.2, rate_hz=RATE_HZ), RATE_HZ)
         with redis.Redis(port=port) as client:
-            # What workers say of themselves: 3ef4197 in a document of its own, now in the one that has their version.
-            said = re.compile(rb"chordal:(worker|version):extract@")
-            eventually(lambda: any(b"paused" in client.get(key) for key in client.scan_iter() if said.match(key)))
+            # The state of a worker: by 3ef4197 in a document of its own, now in the one that has its version.
+            worker_key = re.compile(rb"chordal:(worker|version):extract@")
+            eventually(lambda: any(b"paused" in client.get(key) for key in client.scan_iter() if worker_key.match(key)))
             waiting = chordal.start("extract", new, "--recipe", recipe)
             eventually(lambda: any(client.scan_iter("extract*", _type="list")))
-        ask("status of a run that waits", "status")
-        ask("cancel", "cancel")
+        record("status of a run that waits", "status")
+        record("cancel", "cancel")
         waiting.communicate(timeout=120)
-        ask("status of a run that was cancelled", "status")
-        ask("resume", "resume")
-        ask("down", "down")
-    there = tree(home)
-    ask("model", "models", "show", "v0001")
-    ask("promote", "models", "promote", "v0001", "--reason", "by hand")
-    ask("retry", "retry")
+        record("status of a run that was cancelled", "status")
+        record("resume", "resume")
+        record("down", "down")
+    files = tree(home)
+    record("model", "models", "show", "v0001")
+    record("promote", "models", "promote", "v0001", "--reason", "by hand")
+    record("retry", "retry")
     for name in ("info", "verify", "compact", "gc"):
-        ask(f"store {name}", "store", name)
-    ask("export", "store", "export", "--family", "loudness", "--format", "npz", "--out", folder / "loudness.npz")
+        record(f"store {name}", "store", name)
+    record("export", "store", "export", "--family", "loudness", "--format", "npz", "--out", folder / "loudness.npz")
     printed["recipes"] = fields(chordal("recipes", "--json").json["quick"])
-    return {**listener.told(), "printed": printed, "tree": there, "exit": waiting.returncode}
+    return {**listener.summary(), "printed": printed, "tree": files, "exit": waiting.returncode}
 
 
 def metrics(port: int) -> list[str]:
-    """Return the names and labels of all that a page for Prometheus tells of chordal."""
+    """Return the names and labels of chordal's metrics on a page for Prometheus."""
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
         lines = page.read().decode().splitlines()
-    found = (re.match(r"chordal_\w+(?:{.*})?(?= )", line) for line in lines)
-    return sorted({re.sub(r'="[^"]*"', "", each[0]) for each in found if each})
+    matches = (re.match(r"chordal_\w+(?:{.*})?(?= )", line) for line in lines)
+    return sorted({re.sub(r'="[^"]*"', "", each[0]) for each in matches if each})
 
 
 def command_line() -> dict[str, Any]:
-    """Return what the commands may be given: their options, and the variables that stand for some."""
+    """Return the options of the commands, and their environment variables."""
 
-    def told(command: click.Command) -> dict[str, Any]:
+    def describe(command: click.Command) -> dict[str, Any]:
         options = [each for each in command.params if isinstance(each, click.Option) and not each.hidden]
-        found: dict[str, Any] = {
+        description: dict[str, Any] = {
             "options": sorted(name for each in options for name in (*each.opts, *each.secondary_opts)),
             "variables": sorted(str(each.envvar) for each in options if each.envvar),
         }
         if isinstance(command, click.Group):
             context = click.Context(command)
             commands = {name: command.get_command(context, name) for name in command.list_commands(context)}
-            found["commands"] = {name: told(each) for name, each in commands.items() if each and not each.hidden}
-        return found
+            description["commands"] = {
+                name: describe(each) for name, each in commands.items() if each and not each.hidden
+            }
+        return description
 
-    return told(cli)
+    return describe(cli)
 
 
-def read(home: Path) -> dict[str, Any]:
-    """Return what notebooks read from a home, in short."""
-    found, features = {}, open_features(home)
+def read_features(home: Path) -> dict[str, Any]:
+    """Return a summary of the features that notebooks read from a home."""
+    by_family, features = {}, open_features(home)
     for name in ("loudness", "mfcc_mean", "mfcc_segments"):
         rows = features.rows(name)
-        found[name] = {
+        by_family[name] = {
             "shape": list(rows.values.shape),
             "sum": float(rows.values.sum(dtype=np.float64)),
             "paths": [track.path for track in rows.tracks],
@@ -259,7 +261,7 @@ def read(home: Path) -> dict[str, Any]:
             "start_s": rows.start_s.tolist(),
             "channel": rows.channel.tolist(),
         }
-    return found
+    return by_family
 
 
 def kill_everything(chordal: Any, running: Any) -> None:
@@ -270,14 +272,14 @@ def kill_everything(chordal: Any, running: Any) -> None:
     eventually(lambda: not chordal.live_processes())
 
 
-def settled(home: Path) -> list[str]:
+def settled_files(home: Path) -> list[str]:
     """Return the files that are settled in the store of a home, copies not counted."""
     records = FileFeatureStore.existing(home / "store").snapshot().records()
     return sorted(record.path for record in records if not record.copy_of)
 
 
-def take_up(chordal: Any) -> Any:
-    """Let a service take up the run that was killed, and bring it to its end; return its status."""
+def resume_run(chordal: Any) -> Any:
+    """Have a service resume the run that was killed, until its end; return its status."""
     run_id = answer(chordal, "status")["run_id"]
     answer(chordal, "schedule", "set", "--library", str(LIBRARY), "--recipe", str(RECIPE), "--reconcile", "1")
     answer(chordal, "schedule", "off")  # at night; runs are taken up all the same

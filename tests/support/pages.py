@@ -1,4 +1,4 @@
-"""What people read, the README and the pages under ops, cut into what a test can try: blocks, commands, links."""
+"""The README and the pages under ops, parsed into what tests check: blocks of code, commands, links."""
 
 import re
 import shlex
@@ -9,14 +9,14 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
 DOCS = (README, *sorted((ROOT / "ops" / "docs").glob("*.md")))
-"""What explains the command line, the recipes and the code."""
+"""The pages that explain the command line, the recipes and the code."""
 PAGES = (*DOCS, *sorted((ROOT / "ops").glob("*.md")), *sorted((ROOT / "ops" / "recipes").glob("*.md")))
 
 _OPERATORS = frozenset(";&|()<>")
 
 
-def named(page: Path) -> str:
-    """Return a page's place in the project, to name a test by."""
+def page_name(page: Path) -> str:
+    """Return a page's path in the project, to name a test by."""
     return str(page.relative_to(ROOT))
 
 
@@ -36,18 +36,18 @@ def prose(page: Path) -> str:
 
 
 def inline(page: Path) -> list[str]:
-    """Return what stands in backticks outside the blocks."""
+    """Return the texts in backticks outside the blocks."""
     return re.findall(r"`([^`\n]+)`", prose(page))
 
 
 def links(page: Path) -> list[str]:
-    """Return where a page's links and pictures lead, those into the web left out."""
+    """Return the targets of a page's links and pictures, but for those on the web."""
     found = re.findall(r"\]\(([^)\s]+)\)", prose(page))
     return [link for link in found if "://" not in link]
 
 
 def anchors(page: Path) -> set[str]:
-    """Return what links may lead to inside a page: its headings, as GitHub spells them."""
+    """Return the anchors of a page, which are its headings as GitHub spells them."""
     headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -66,7 +66,7 @@ def shell_commands(page: Path) -> Iterator[list[str]]:
 
 
 def chordal_commands(page: Path) -> Iterator[list[str]]:
-    """Yield the words behind `chordal` in each of its commands, in containers too."""
+    """Yield the words after `chordal` in each of its commands, in containers too."""
     for words in shell_commands(page):
         if words[0] == "chordal":
             yield words[1:]

@@ -1,6 +1,6 @@
-"""What goes over the wire between commands, workers and a broker: listened to, and told without what differs by run.
+"""The commands that a broker receives from chordal, summed up without what differs by run.
 
-Listened to by the server's own MONITOR, so that it is what was sent, whoever sent it and however it is imported.
+They are read by the server's own MONITOR, so they are what was sent, whatever module sent it.
 """
 
 import base64
@@ -36,36 +36,36 @@ _NAMES = tuple(
 
 
 def anonymous(name: str) -> str:
-    """Return a name with what differs by run and host replaced by what it is."""
+    """Return a name with each part that differs by run or host replaced by its kind."""
     for pattern, what in _NAMES:
         name = pattern.sub(what, name)
     return name
 
 
 def fields(value: Any) -> Any:
-    """Return the names in a JSON value, with those of all that is within; what has none is its kind."""
+    """Return the names of the fields in a JSON value, nested; each value that has none is replaced by its kind."""
     if isinstance(value, dict):
         return {anonymous(name): fields(each) for name, each in sorted(value.items())}
     if isinstance(value, list):
-        return [reduce(_merged, map(fields, value))] if value else []
+        return [reduce(_merge, map(fields, value))] if value else []
     return {bool: "bool", int: "number", float: "number", str: "text", type(None): "null"}[type(value)]
 
 
-def _merged(one: Any, other: Any) -> Any:
-    """Return the fields of what has those of one or of the other; what is null may be there another time."""
+def _merge(one: Any, other: Any) -> Any:
+    """Return the union of two results of `fields`; of a value that is null in one, the kind in the other."""
     if "null" in {str(one), str(other)}:
         return other if one == "null" else one
     if isinstance(one, dict) and isinstance(other, dict):
-        both = {name: _merged(one[name], other[name]) for name in one.keys() & other.keys()}
+        both = {name: _merge(one[name], other[name]) for name in one.keys() & other.keys()}
         return dict(sorted((one | other | both).items()))
     if isinstance(one, list) and isinstance(other, list):
-        return [reduce(_merged, one + other)] if one and other else one or other
+        return [reduce(_merge, one + other)] if one and other else one or other
     kinds = {*str(one).split(" or "), *str(other).split(" or ")}
     return one if one == other else " or ".join(sorted(kinds))
 
 
 class Listener:
-    """Hears all commands that a server on a loopback port is given, from when it is entered until it is left."""
+    """Records all commands that a server on a loopback port receives while the context is open."""
 
     def __init__(self, port: int) -> None:
         self.commands: list[list[str]] = []
@@ -90,11 +90,11 @@ class Listener:
     def _listen(self) -> None:
         for line in self._lines:
             # The server escapes as Python does.
-            found = [each.decode("unicode_escape").encode("latin-1") for each in _ARGUMENT.findall(line)]
-            self.commands.append([each.decode("utf-8", "surrogateescape") for each in found])
+            arguments = [each.decode("unicode_escape").encode("latin-1") for each in _ARGUMENT.findall(line)]
+            self.commands.append([each.decode("utf-8", "surrogateescape") for each in arguments])
 
-    def told(self) -> dict[str, Any]:
-        """Return what was heard: the tasks and their fields, the keys, and the fields of documents in them."""
+    def summary(self) -> dict[str, Any]:
+        """Return the tasks with their fields, the keys, and the fields of the documents in them."""
         return {
             "tasks": tasks(self.commands),
             "keys": sorted({anonymous(key.partition("\x06")[0]) for command in self.commands for key in keys(command)}),
@@ -117,34 +117,34 @@ def keys(command: list[str]) -> list[str]:
 
 def tasks(commands: Iterable[list[str]]) -> dict[str, Any]:
     """Return by task its queues, priorities, headers, arguments and limits, as messages have them."""
-    found: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     for queue, message in _messages(commands):
         headers = message["headers"]
         args, kwargs, embedded = json.loads(base64.b64decode(message["body"]))
-        told = found.setdefault(headers["task"], defaultdict(set))
-        told["queues"].add(queue)
-        told["priorities"].add(message["properties"]["priority"])
-        told["headers"] |= headers.keys()
-        told["limits"].add(str(headers["timelimit"]))
-        told["args"].add(json.dumps(fields(args)))
-        told["kwargs"].add(json.dumps(fields(kwargs)))
-        told["joined by"] |= {embedded["chord"]["task"]} if embedded.get("chord") else set()
-    return {name: {what: sorted(values) for what, values in told.items()} for name, told in sorted(found.items())}
+        facts = by_name.setdefault(headers["task"], defaultdict(set))
+        facts["queues"].add(queue)
+        facts["priorities"].add(message["properties"]["priority"])
+        facts["headers"] |= headers.keys()
+        facts["limits"].add(str(headers["timelimit"]))
+        facts["args"].add(json.dumps(fields(args)))
+        facts["kwargs"].add(json.dumps(fields(kwargs)))
+        facts["joined by"] |= {embedded["chord"]["task"]} if embedded.get("chord") else set()
+    return {name: {what: sorted(values) for what, values in facts.items()} for name, facts in sorted(by_name.items())}
 
 
 def documents(commands: Iterable[list[str]]) -> dict[str, Any]:
     """Return by key the fields of the JSON documents that were set, and of the hashes that were counted in."""
-    found: dict[str, Any] = {}
+    by_key: dict[str, Any] = {}
     for command in commands:
         name = command[0].upper()
         key = anonymous(command[1]) if len(command) > 2 else ""
         if not key.startswith("chordal:"):
             continue
         if name == "SET" and command[2].startswith("{"):
-            found[key] = fields(json.loads(command[2]))
+            by_key[key] = fields(json.loads(command[2]))
         elif name in {"HINCRBYFLOAT", "HSETNX"}:
-            found.setdefault(key, {})[command[2]] = "number"
-    return {key: dict(sorted(told.items())) for key, told in sorted(found.items())}
+            by_key.setdefault(key, {})[command[2]] = "number"
+    return {key: dict(sorted(names.items())) for key, names in sorted(by_key.items())}
 
 
 def _messages(commands: Iterable[list[str]]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -24,10 +24,10 @@ def answers(index, paths, numbers):
     }
 
 
-def test_an_index_that_follows_the_store_says_what_a_new_one_says(store, home):
+def test_an_index_that_follows_the_store_says_what_a_new_one_says(store, store_folder):
     chance = random.Random(3)
     paths, numbers = [f"/{number}" for number in range(40)], range(30)
-    layout = find_layout(home)
+    layout = find_layout(store_folder)
     following = Indexes(layout)
     renewed = 0
     for sequence in range(1, 25):

@@ -20,17 +20,9 @@ from storage.filestore.maintenance.compaction import Compactor, small_parts
 from storage.rules import State
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows, same_rows
 from tests.storage import workloads
+from tests.storage.stores import files, fill
 
 DAY_S = 24 * 3600.0
-
-
-def files(folder):
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def fill(store, numbers):
-    for number in numbers:
-        store.commit(record(f"/{number}", number), features(number), SPECS)
 
 
 def age(store, *, by_s):
@@ -40,18 +32,18 @@ def age(store, *, by_s):
         os.utime(path, (then, then))
 
 
-def test_a_store_is_opened_again_with_what_was_in_it(store, home):
+def test_a_store_is_opened_again_with_what_was_in_it(store, store_folder):
     fill(store, range(3))
     store.compact()
     fill(store, range(3, 5))
-    assert len(FileFeatureStore.open(home).snapshot()) == 5
+    assert len(FileFeatureStore.open(store_folder).snapshot()) == 5
 
 
-def test_a_store_of_a_newer_chordal_is_refused_in_one_line(store, home):
-    mark = home / "store.json"
+def test_a_store_of_a_newer_chordal_is_refused_in_one_line(store, store_folder):
+    mark = store_folder / "store.json"
     mark.write_text(json.dumps(json.loads(mark.read_text()) | {"schema": 99}))
     with pytest.raises(UsageError, match=r"newer chordal .*upgrade") as refused:
-        FileFeatureStore.open(home)
+        FileFeatureStore.open(store_folder)
     assert "\n" not in str(refused.value)
 
 
@@ -62,10 +54,10 @@ def test_a_folder_with_something_else_in_it_is_refused(tmp_path):
     assert [path.name for path in files(tmp_path)] == ["holiday.txt"]
 
 
-def test_a_start_that_was_interrupted_is_finished_by_the_next(home):
-    (home / "inbox").mkdir(parents=True)
-    (home / "tmp").mkdir()
-    assert len(FileFeatureStore.open(home).snapshot()) == 0
+def test_a_start_that_was_interrupted_is_finished_by_the_next(store_folder):
+    (store_folder / "inbox").mkdir(parents=True)
+    (store_folder / "tmp").mkdir()
+    assert len(FileFeatureStore.open(store_folder).snapshot()) == 0
 
 
 def test_a_home_that_cannot_be_is_refused_with_the_mend(tmp_path):
@@ -86,34 +78,34 @@ def test_an_unwritable_home_is_refused_with_the_mend(tmp_path, processes):
     assert re.search("Permission denied.*give a folder that can be written", refusal)
 
 
-def test_the_name_of_a_segment_tells_what_is_in_it(store, home):
+def test_the_name_of_a_segment_tells_what_is_in_it(store, store_folder):
     failed = record("/b", None, failure=Failure(kind="empty", reason="no samples"))
     store.commit(record("/a", 1, sequence=255), {TONES.key: rows(TONES, 1)}, SPECS)
     store.commit(failed, {}, {})
-    layout = Layout(home)
+    layout = Layout(store_folder)
     by_track = {name.track_id: name for name in layout.segments()}
     good, bad = by_track[track_id("/a")], by_track[failed.track_id]
     assert (good.rank.sequence, good.rank.state, good.rank.content_hash) == (255, State.EXTRACTED, content(1))
     assert (bad.rank.state, bad.rank.content_hash) == (State.FAILED, "")
     assert (layout.families_in(good), layout.families_in(bad)) == ({TONES.key}, set())
     for name in by_track.values():
-        assert (home / "inbox" / name.path).is_file()
+        assert (store_folder / "inbox" / name.path).is_file()
         assert SegmentName.parse(name.path.rpartition("/")[2]) == name
 
 
-def test_strange_files_in_the_inbox_are_left_alone(store, home):
+def test_strange_files_in_the_inbox_are_left_alone(store, store_folder):
     fill(store, range(2))
-    strange = next((home / "inbox").iterdir()) / ".DS_Store"
+    strange = next((store_folder / "inbox").iterdir()) / ".DS_Store"
     strange.write_text("not ours")
     store.compact()
     assert len(store.snapshot()) == 2
     assert strange.exists()
 
 
-def test_a_part_says_what_it_holds_to_people_with_other_tools(store, home):
+def test_a_part_says_what_it_holds_to_people_with_other_tools(store, store_folder):
     fill(store, range(3))
     store.compact()
-    (part,) = (home / "parts").glob("spectra-*")
+    (part,) = (store_folder / "parts").glob("spectra-*")
     with h5py.File(part, "r") as file:
         group = file["features"][SPECTRA.key]
         assert group["values"].shape == (15, 4, 2)
@@ -127,10 +119,10 @@ def test_a_part_says_what_it_holds_to_people_with_other_tools(store, home):
         assert file.attrs["schema"] == SCHEMA
 
 
-def test_every_flipped_bit_in_a_segment_is_found_or_without_effect(store, home):
+def test_every_flipped_bit_in_a_segment_is_found_or_without_effect(store, store_folder):
     written = record("/a", 1).replace(note="a note")
     store.commit(written, features(1), SPECS)
-    (segment,) = files(home / "inbox")
+    (segment,) = files(store_folder / "inbox")
     whole = segment.read_bytes()
     chance = random.Random(3)
     checks = (
@@ -157,10 +149,10 @@ def same(store, family):
     return same_rows(found, rows(family, 1))
 
 
-def test_a_flipped_bit_in_the_values_of_a_part_is_named(store, home):
+def test_a_flipped_bit_in_the_values_of_a_part_is_named(store, store_folder):
     fill(store, range(4))
     store.compact()
-    (part,) = (home / "parts").glob("tones-*")
+    (part,) = (store_folder / "parts").glob("tones-*")
     whole = bytearray(part.read_bytes())
     at = bytes(whole).index(rows(TONES, 2).values.tobytes())
     whole[at + 5] ^= 4
@@ -172,24 +164,24 @@ def test_a_flipped_bit_in_the_values_of_a_part_is_named(store, home):
     assert same_rows(snapshot.rows(TONES.key, [content(3)])[0], rows(TONES, 3))
 
 
-def test_compaction_sets_a_damaged_segment_aside_and_the_track_heals(store, home, caplog):
+def test_compaction_sets_a_damaged_segment_aside_and_the_track_heals(store, store_folder, caplog):
     fill(store, range(3))
-    victim = next(path for path in files(home / "inbox") if path.name.startswith(track_id("/1")))
+    victim = next(path for path in files(store_folder / "inbox") if path.name.startswith(track_id("/1")))
     victim.write_bytes(victim.read_bytes()[:2000])
     report = store.compact()
     assert (report.state, report.segments) == ("compacted", 2)
     assert victim.name in report.damaged[0]
     assert victim.name in caplog.text
-    assert (home / "damaged" / victim.name).is_file()
+    assert (store_folder / "damaged" / victim.name).is_file()
     assert store.record(track_id("/1")) is None
     assert store.families_of(content(1)) == frozenset()
     assert store.commit(record("/1", 1), features(1), SPECS) is True
     assert same_rows(store.snapshot().rows(TONES.key, [content(1)])[0], rows(TONES, 1))
 
 
-def test_a_copy_of_a_damaged_segment_saves_its_content(store, home):
+def test_a_copy_of_a_damaged_segment_saves_its_content(store, store_folder):
     store.commit(record("/0", 7), features(7), SPECS)
-    (first,) = files(home / "inbox")
+    (first,) = files(store_folder / "inbox")
     kept = first.with_suffix(".kept")
     first.rename(kept)  # two writers at once do not see each other's rows
     store.commit(record("/1", 7), features(7), SPECS)
@@ -199,22 +191,22 @@ def test_a_copy_of_a_damaged_segment_saves_its_content(store, home):
     assert same_rows(store.snapshot().rows(TONES.key, [content(7)])[0], rows(TONES, 7))
 
 
-def test_a_compactor_that_died_before_unlinking_does_no_harm(store, home, tmp_path):
+def test_a_compactor_that_died_before_unlinking_does_no_harm(store, store_folder, tmp_path):
     fill(store, range(5))
-    shutil.copytree(home / "inbox", tmp_path / "kept")
+    shutil.copytree(store_folder / "inbox", tmp_path / "kept")
     store.compact()
-    shutil.copytree(tmp_path / "kept", home / "inbox", dirs_exist_ok=True)
+    shutil.copytree(tmp_path / "kept", store_folder / "inbox", dirs_exist_ok=True)
     assert len(store.snapshot()) == 5
     report = store.compact()
     assert (report.segments, report.parts) == (5, 0)
-    assert files(home / "inbox") == []
+    assert files(store_folder / "inbox") == []
     assert len(store.snapshot()) == 5
 
 
-def test_a_compactor_that_loses_the_race_drops_its_work(store, home, monkeypatch):
+def test_a_compactor_that_loses_the_race_drops_its_work(store, store_folder, monkeypatch):
     fill(store, range(4))
     publish = Layout.publish_manifest
-    rival = FileFeatureStore.open(home)
+    rival = FileFeatureStore.open(store_folder)
     reports = []
 
     def publish_too_late(layout, generation, manifest):
@@ -225,13 +217,13 @@ def test_a_compactor_that_loses_the_race_drops_its_work(store, home, monkeypatch
     monkeypatch.setattr(Layout, "publish_manifest", publish_too_late)
     assert store.compact().state == "nothing"
     assert reports[0].segments == 4
-    named = {part.name for part in Layout(home).manifest(1).parts}
-    assert {path.name for path in files(home / "parts")} == named
-    assert files(home / "tmp") == []
+    named = {part.name for part in Layout(store_folder).manifest(1).parts}
+    assert {path.name for path in files(store_folder / "parts")} == named
+    assert files(store_folder / "tmp") == []
     assert len(store.snapshot()) == 4
 
 
-def test_parts_are_cut_at_their_size_and_small_ones_are_merged(store, home):
+def test_parts_are_cut_at_their_size_and_small_ones_are_merged(store, store_folder):
     layout = store._layout
     for begin in range(0, 60, 6):
         fill(store, range(begin, begin + 6))
@@ -257,28 +249,28 @@ def test_a_row_is_rewritten_only_as_often_as_the_store_doubles():
     assert chosen(1000, 1000, 1025) == [1000]
 
 
-def test_collection_takes_only_what_nobody_names_after_the_grace(store, home):
+def test_collection_takes_only_what_nobody_names_after_the_grace(store, store_folder):
     for begin in (0, 2, 4):
         fill(store, range(begin, begin + 2))
         Compactor(store._layout, store._indexes, part_entries=64).compact()
-    (home / "tmp" / "left-by-a-killed-writer.h5").write_bytes(b"half")
+    (store_folder / "tmp" / "left-by-a-killed-writer.h5").write_bytes(b"half")
     assert store.gc() == GcReport()
     age(store, by_s=2 * DAY_S)
     report = store.gc()
     assert (report.manifests, report.temporary) == (3, 1)
     assert report.parts > 0
-    named = {part.name for part in Layout(home).manifest(3).parts}
-    assert {path.name for path in files(home / "parts")} == named
-    assert len(FileFeatureStore.open(home).snapshot()) == 6
+    named = {part.name for part in Layout(store_folder).manifest(3).parts}
+    assert {path.name for path in files(store_folder / "parts")} == named
+    assert len(FileFeatureStore.open(store_folder).snapshot()) == 6
     fill(store, range(6, 8))
     assert store.compact().state == "compacted"
     assert len(store.snapshot()) == 8
 
 
-def test_a_compactor_that_slept_past_the_collection_unlinks_nothing(store, home, monkeypatch):
+def test_a_compactor_that_slept_past_the_collection_unlinks_nothing(store, store_folder, monkeypatch):
     fill(store, range(3))
     publish = Layout.publish_manifest
-    rival = FileFeatureStore.open(home)
+    rival = FileFeatureStore.open(store_folder)
 
     def publish_days_later(layout, generation, manifest):
         monkeypatch.setattr(Layout, "publish_manifest", publish)
@@ -287,18 +279,18 @@ def test_a_compactor_that_slept_past_the_collection_unlinks_nothing(store, home,
             rival.compact()
         age(rival, by_s=2 * DAY_S)
         rival.gc()
-        assert Layout(home).generations() == [2]
+        assert Layout(store_folder).generations() == [2]
         return publish(layout, generation, manifest)
 
     monkeypatch.setattr(Layout, "publish_manifest", publish_days_later)
     store.compact()
-    paths = {found.path for found in FileFeatureStore.open(home).snapshot().records()}
+    paths = {found.path for found in FileFeatureStore.open(store_folder).snapshot().records()}
     assert paths == {"/0", "/1", "/2", "/10", "/11"}
 
 
-def test_an_unreadable_manifest_is_named(store, home):
+def test_an_unreadable_manifest_is_named(store, store_folder):
     fill(store, range(2))
     store.compact()
-    (home / "manifest" / "00000001.json").write_bytes(b'{"schema": 1, "pa')
+    (store_folder / "manifest" / "00000001.json").write_bytes(b'{"schema": 1, "pa')
     with pytest.raises(StoreError, match=r"00000001\.json: is not a readable Manifest"):
-        FileFeatureStore.open(home).snapshot()
+        FileFeatureStore.open(store_folder).snapshot()

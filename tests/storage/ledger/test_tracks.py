@@ -17,7 +17,7 @@ EMPTY = Failure(kind="empty", reason="no samples")
 
 
 class Home:
-    """A home whose scans and extractions are said, not done."""
+    """A home whose scans and extractions are written by a test, not done."""
 
     def __init__(self, folder, store):
         self.store = store

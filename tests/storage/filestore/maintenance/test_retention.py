@@ -11,6 +11,7 @@ from storage.filestore import pins
 from storage.filestore.layout import Layout
 from storage.rules import deletion
 from storage.testing.samples import SPECS, TONES, content, features, record, rows, same_rows
+from tests.storage.stores import fill
 
 DAY_S = 24 * 3600.0
 
@@ -32,18 +33,13 @@ def clock(monkeypatch):
     return clock
 
 
-def fill(store, numbers):
-    for number in numbers:
-        store.commit(record(f"/{number}", number), features(number), SPECS)
-
-
 def delete(store, numbers):
     for number in numbers:
         store.commit(deletion(record(f"/{number}", number), 9), {}, {})
 
 
-def parts(home):
-    return {path.name for path in (home / "parts").iterdir()}
+def parts(store_folder):
+    return {path.name for path in (store_folder / "parts").iterdir()}
 
 
 def stored(store, numbers):
@@ -56,7 +52,7 @@ def check(store, numbers):
         assert all(same_rows(one, rows(family, number)) for number, one in zip(numbers, found, strict=True))
 
 
-def test_features_of_deleted_files_are_dropped_after_the_time_to_come_back_and_the_grace(store, home, clock):
+def test_features_of_deleted_files_are_dropped_after_the_time_to_come_back_and_the_grace(store, store_folder, clock):
     fill(store, range(10))
     store.compact()
     delete(store, range(5))
@@ -70,7 +66,7 @@ def test_features_of_deleted_files_are_dropped_after_the_time_to_come_back_and_t
     clock.ahead_s += GRACE_S + 1
     assert store.compact().dropped == 2 * 5
     store.gc()
-    named = {part.name for part in Layout(home).manifest(Layout(home).generations()[-1]).parts}
+    named = {part.name for part in Layout(store_folder).manifest(Layout(store_folder).generations()[-1]).parts}
     assert len(named) == 3
     assert len(store.snapshot()) == 10, "the marks stay"
     check(store, range(5, 10))
@@ -119,25 +115,25 @@ def test_a_writer_that_saw_a_content_just_before_it_was_condemned_finds_it_again
     check(store, [3])
 
 
-def test_little_that_is_unused_is_not_worth_rewriting_a_part(store, home):
+def test_little_that_is_unused_is_not_worth_rewriting_a_part(store, store_folder):
     fill(store, range(10))
     store.compact()
-    before = parts(home)
+    before = parts(store_folder)
     delete(store, range(2))
     store.compact()
     kept = {name for name in before if not name.startswith("tracks")}
-    assert kept <= parts(home)
-    assert len(parts(home) - before) == 1, "only the records"
+    assert kept <= parts(store_folder)
+    assert len(parts(store_folder) - before) == 1, "only the records"
 
 
-def test_compacting_again_and_again_publishes_nothing_new(store, home):
+def test_compacting_again_and_again_publishes_nothing_new(store, store_folder):
     fill(store, range(8))
     store.compact()
     delete(store, range(4))
     store.compact()
-    layout = Layout(home)
+    layout = Layout(store_folder)
     before = layout.generations()
-    for opened in (store, FileFeatureStore.open(home)):
+    for opened in (store, FileFeatureStore.open(store_folder)):
         for _ in range(3):
             assert opened.compact().state == "nothing"
     assert layout.generations() == before
@@ -164,27 +160,27 @@ def go_on(store, clock):
     clock.ahead_s += 2 * DAY_S
 
 
-def test_a_snapshot_that_is_held_can_be_read_however_long_it_takes(store, clock, home):
+def test_a_snapshot_that_is_held_can_be_read_however_long_it_takes(store, clock, store_folder):
     fill(store, range(3))
     store.compact()
     fill(store, range(3, 5))
     with store.hold() as snapshot:
         for _ in range(3):
             go_on(store, clock)
-            for pin in (home / "pins").iterdir():
+            for pin in (store_folder / "pins").iterdir():
                 os.utime(pin, (time.time() + clock.ahead_s,) * 2)  # as it renews itself
             store.gc()
         found = snapshot.rows(TONES.key, [content(number) for number in range(5)])
         assert all(same_rows(one, rows(TONES, number)) for number, one in enumerate(found))
         assert {each.path for each in snapshot.records()} == {f"/{number}" for number in range(5)}
-        held = parts(home)
-    assert list((home / "pins").iterdir()) == []
+        held = parts(store_folder)
+    assert list((store_folder / "pins").iterdir()) == []
     assert store.gc().manifests > 0
-    assert parts(home) < held
+    assert parts(store_folder) < held
     check(store, range(5))
 
 
-def test_a_pin_of_a_reader_that_died_counts_no_longer_than_a_day(store, clock, home):
+def test_a_pin_of_a_reader_that_died_counts_no_longer_than_a_day(store, clock, store_folder):
     fill(store, range(3))
     store.compact()
     holding = store.hold()
@@ -192,13 +188,13 @@ def test_a_pin_of_a_reader_that_died_counts_no_longer_than_a_day(store, clock, h
     clock.ahead_s = pins.PIN_S - 60
     go_on(store, clock)
     assert store.gc().manifests > 0
-    assert list((home / "pins").iterdir()) == []
+    assert list((store_folder / "pins").iterdir()) == []
     holding.__exit__(None, None, None)
 
 
-def test_a_pin_is_renewed_while_it_is_held(store, home):
-    with pins.pin(Layout(home), 0, renew_s=0.01):
-        (pin,) = (home / "pins").iterdir()
+def test_a_pin_is_renewed_while_it_is_held(store, store_folder):
+    with pins.pin(Layout(store_folder), 0, renew_s=0.01):
+        (pin,) = (store_folder / "pins").iterdir()
         os.utime(pin, (0, 0))
         deadline = time.monotonic() + 30
         while pin.stat().st_mtime == 0:
@@ -206,13 +202,13 @@ def test_a_pin_is_renewed_while_it_is_held(store, home):
     assert store.gc().manifests == 0
 
 
-def test_a_collection_that_cannot_read_the_pins_collects_nothing(store, clock, home):
+def test_a_collection_that_cannot_read_the_pins_collects_nothing(store, clock, store_folder):
     fill(store, range(3))
     store.compact()
     go_on(store, clock)
-    (home / "pins" / "torn.json").write_bytes(b"{")
-    os.utime(home / "pins" / "torn.json", (time.time() + clock.ahead_s,) * 2)
-    before = parts(home)
+    (store_folder / "pins" / "torn.json").write_bytes(b"{")
+    os.utime(store_folder / "pins" / "torn.json", (time.time() + clock.ahead_s,) * 2)
+    before = parts(store_folder)
     with pytest.raises(OSError, match=r"torn\.json"):
         store.gc()
-    assert parts(home) == before
+    assert parts(store_folder) == before

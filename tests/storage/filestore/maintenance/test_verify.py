@@ -11,10 +11,7 @@ from pipeline.library.tracks import track_id
 from storage import FileFeatureStore
 from storage.filestore.layout import Layout
 from storage.testing.samples import SPECS, SPECTRA, TONES, content, features, record, rows, same_rows
-
-
-def files(folder):
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+from tests.storage.stores import files
 
 
 @pytest.fixture
@@ -34,8 +31,8 @@ def flip(path, at, bit=0):
     path.write_bytes(whole)
 
 
-def part(home, kind):
-    (found,) = (home / "parts").glob(f"{kind}-*")
+def part(store_folder, kind):
+    (found,) = (store_folder / "parts").glob(f"{kind}-*")
     return found
 
 
@@ -56,8 +53,8 @@ def heal(store):
     return healed
 
 
-def check_whole(home):
-    store = FileFeatureStore.open(home)
+def check_whole(store_folder):
+    store = FileFeatureStore.open(store_folder)
     report = store.verify()
     assert report.damages == ()
     snapshot = store.snapshot()
@@ -67,36 +64,38 @@ def check_whole(home):
             assert same_rows(found, rows(family, number))
 
 
-def test_a_sound_store_is_told_what_was_read_and_left_as_it_is(mixed_store, home):
-    before = {path: path.read_bytes() for path in files(home)}
+def test_a_sound_store_is_told_what_was_read_and_left_as_it_is(mixed_store, store_folder):
+    before = {path: path.read_bytes() for path in files(store_folder)}
     report = mixed_store.verify()
     assert report.damages == ()
     assert (report.segments, report.parts, report.records, report.contents) == (2, 3, 8, 16)
     assert report.documents == 3, "one set of families, two manifests"
-    assert report.size_bytes == sum(path.stat().st_size for path in files(home) if path.name != "store.json")
+    assert report.size_bytes == sum(path.stat().st_size for path in files(store_folder) if path.name != "store.json")
     assert mixed_store.repair() == report
-    assert {path: path.read_bytes() for path in files(home)} == before
+    assert {path: path.read_bytes() for path in files(store_folder)} == before
 
 
 @pytest.mark.parametrize("kind", ["tones", "spectra", "tracks", "segment", "manifest", "families"])
-def test_every_flipped_bit_is_found_and_its_file_named(mixed_store, home, kind):
+def test_every_flipped_bit_is_found_and_its_file_named(mixed_store, store_folder, kind):
     path = {
-        "segment": files(home / "inbox")[0],
-        "manifest": home / "manifest" / "00000001.json",
-        "families": files(home / "families")[0],
-    }.get(kind) or part(home, kind)
+        "segment": files(store_folder / "inbox")[0],
+        "manifest": store_folder / "manifest" / "00000001.json",
+        "families": files(store_folder / "families")[0],
+    }.get(kind) or part(store_folder, kind)
     whole = path.read_bytes()
     chance = random.Random(5)
     for at in [0, len(whole) - 1, *chance.sample(range(len(whole)), 25)]:
         flip(path, at, chance.randrange(8))
         named = {damage.file for damage in mixed_store.verify().damages}
-        assert str(path.relative_to(home)) in named, f"byte {at} of {len(whole)}"
+        assert str(path.relative_to(store_folder)) in named, f"byte {at} of {len(whole)}"
         path.write_bytes(whole)
     assert mixed_store.verify().damages == ()
 
 
-def test_a_flipped_bit_in_a_part_is_named_with_its_content_and_family_and_the_others_are_saved(mixed_store, home):
-    path = part(home, "tones")
+def test_a_flipped_bit_in_a_part_is_named_with_its_content_and_family_and_the_others_are_saved(
+    mixed_store, store_folder
+):
+    path = part(store_folder, "tones")
     flip(path, find(path, rows(TONES, 2).values.tobytes()) + 5)
     report = mixed_store.verify()
     (damage,) = report.damages
@@ -106,47 +105,47 @@ def test_a_flipped_bit_in_a_part_is_named_with_its_content_and_family_and_the_ot
     assert repairs == (f"parts/{path.name}: 5 contents saved into a new part, 1 lost and to be extracted again",)
     assert mixed_store.families_of(content(2)) == {SPECTRA.key}
     assert heal(mixed_store) == [2]
-    check_whole(home)
+    check_whole(store_folder)
 
 
-def test_a_flipped_bit_in_a_record_is_named_with_its_track_and_the_others_are_saved(mixed_store, home):
-    path = part(home, "tracks")
+def test_a_flipped_bit_in_a_record_is_named_with_its_track_and_the_others_are_saved(mixed_store, store_folder):
+    path = part(store_folder, "tracks")
     flip(path, find(path, bytes.fromhex(track_id("/3"))) + 45)
     damages = mixed_store.verify().damages
     assert {damage.file for damage in damages} == {f"parts/{path.name}"}
     assert track_id("/3") in {damage.track_id for damage in damages}
     with pytest.raises(StoreError, match=path.name):
-        FileFeatureStore.open(home).snapshot()
+        FileFeatureStore.open(store_folder).snapshot()
     report = mixed_store.repair()
     assert report.repairs == (f"parts/{path.name}: 5 records saved into a new part, 1 lost and to be extracted again",)
-    assert heal(FileFeatureStore.open(home)) == [3]
-    check_whole(home)
+    assert heal(FileFeatureStore.open(store_folder)) == [3]
+    check_whole(store_folder)
 
 
-def test_a_bit_where_no_rows_are_is_named_and_the_part_written_anew(mixed_store, home):
-    path = part(home, "tones")
+def test_a_bit_where_no_rows_are_is_named_and_the_part_written_anew(mixed_store, store_folder):
+    path = part(store_folder, "tones")
     flip(path, find(path, rows(TONES, 5).values.tobytes()) + 5000)
     (damage,) = mixed_store.verify().damages
     assert (damage.file, damage.reason) == (f"parts/{path.name}", "bytes that are no rows fail their CRC-32")
     assert "6 contents saved into a new part, 0 lost" in mixed_store.repair().repairs[0]
     assert heal(mixed_store) == []
-    check_whole(home)
+    check_whole(store_folder)
 
 
-def test_a_part_whose_index_is_damaged_gives_up_what_its_rows_say_is_true(mixed_store, home):
-    path = part(home, "spectra")
+def test_a_part_whose_index_is_damaged_gives_up_what_its_rows_say_is_true(mixed_store, store_folder):
+    path = part(store_folder, "spectra")
     flip(path, find(path, bytes.fromhex(content(4))) + 3)
     assert mixed_store.verify().damages
     with pytest.raises(StoreError, match=path.name):
-        FileFeatureStore.open(home).snapshot()
+        FileFeatureStore.open(store_folder).snapshot()
     assert "5 contents saved into a new part, 1 lost" in mixed_store.repair().repairs[0]
     assert heal(mixed_store) == [4]
-    check_whole(home)
+    check_whole(store_folder)
 
 
 @pytest.mark.parametrize("how", ["gone", "empty", "cut"])
-def test_a_part_that_is_lost_costs_what_was_in_it_and_nothing_else(mixed_store, home, how):
-    path = part(home, "tones")
+def test_a_part_that_is_lost_costs_what_was_in_it_and_nothing_else(mixed_store, store_folder, how):
+    path = part(store_folder, "tones")
     if how == "gone":
         path.unlink()
     else:
@@ -154,25 +153,25 @@ def test_a_part_that_is_lost_costs_what_was_in_it_and_nothing_else(mixed_store, 
     (damage,) = mixed_store.verify().damages
     assert (damage.file, damage.family) == (f"parts/{path.name}", TONES.key)
     assert "0 contents saved into a new part, 6 lost" in mixed_store.repair().repairs[0]
-    assert heal(FileFeatureStore.open(home)) == list(range(6))
-    check_whole(home)
+    assert heal(FileFeatureStore.open(store_folder)) == list(range(6))
+    check_whole(store_folder)
 
 
-def test_a_damaged_segment_is_named_with_its_track_and_set_aside(mixed_store, home):
-    path = next(path for path in files(home / "inbox") if path.name.startswith(track_id("/6")))
+def test_a_damaged_segment_is_named_with_its_track_and_set_aside(mixed_store, store_folder):
+    path = next(path for path in files(store_folder / "inbox") if path.name.startswith(track_id("/6")))
     flip(path, find(path, rows(TONES, 6).values.tobytes()))
     (damage,) = mixed_store.verify().damages
     assert (damage.track_id, damage.content_hash) == (track_id("/6"), content(6))
-    assert damage.file == str(path.relative_to(home))
+    assert damage.file == str(path.relative_to(store_folder))
     assert "will be extracted again" in mixed_store.repair().repairs[0]
-    assert (home / "damaged" / path.name).exists()
+    assert (store_folder / "damaged" / path.name).exists()
     assert heal(mixed_store) == [6]
-    check_whole(home)
+    check_whole(store_folder)
 
 
 @pytest.mark.parametrize("content_of_it", [b"", b"{", None])
-def test_a_damaged_manifest_is_made_anew_from_the_parts(mixed_store, home, content_of_it):
-    path = home / "manifest" / "00000001.json"
+def test_a_damaged_manifest_is_made_anew_from_the_parts(mixed_store, store_folder, content_of_it):
+    path = store_folder / "manifest" / "00000001.json"
     if content_of_it is None:
         wire = json.loads(path.read_text())
         wire["parts"].pop()
@@ -180,35 +179,35 @@ def test_a_damaged_manifest_is_made_anew_from_the_parts(mixed_store, home, conte
     else:
         path.write_bytes(content_of_it)
     with pytest.raises(StoreError, match=r"00000001\.json"):
-        FileFeatureStore.open(home).snapshot()
+        FileFeatureStore.open(store_folder).snapshot()
     assert [damage.file for damage in mixed_store.verify().damages] == ["manifest/00000001.json"]
     repairs = mixed_store.repair().repairs
     assert repairs == (
         "manifest: made anew from the 3 parts that are there",
         "manifest/00000001.json: set aside",
     )
-    assert heal(FileFeatureStore.open(home)) == []
-    check_whole(home)
+    assert heal(FileFeatureStore.open(store_folder)) == []
+    check_whole(store_folder)
 
 
-def test_a_lost_document_about_families_is_made_anew_from_what_the_files_say(mixed_store, home):
-    (path,) = files(home / "families")
+def test_a_lost_document_about_families_is_made_anew_from_what_the_files_say(mixed_store, store_folder):
+    (path,) = files(store_folder / "families")
     path.write_bytes(path.read_bytes().replace(b"dB", b"dA"))
     before = mixed_store.verify().damages
     assert f"families/{path.name}" in {damage.file for damage in before}
-    report = FileFeatureStore.open(home).repair()
+    report = FileFeatureStore.open(store_folder).repair()
     assert report.beyond_repair == ()
-    assert heal(FileFeatureStore.open(home)) == []
-    check_whole(home)
-    shutil.rmtree(home / "families")
+    assert heal(FileFeatureStore.open(store_folder)) == []
+    check_whole(store_folder)
+    shutil.rmtree(store_folder / "families")
     assert mixed_store.verify().damages
-    FileFeatureStore.open(home).repair()
-    assert heal(FileFeatureStore.open(home)) == []
-    check_whole(home)
+    FileFeatureStore.open(store_folder).repair()
+    assert heal(FileFeatureStore.open(store_folder)) == []
+    check_whole(store_folder)
 
 
-def test_what_one_repair_left_another_goes_on_with(mixed_store, home, monkeypatch):
-    tones, spectra = part(home, "tones"), part(home, "spectra")
+def test_what_one_repair_left_another_goes_on_with(mixed_store, store_folder, monkeypatch):
+    tones, spectra = part(store_folder, "tones"), part(store_folder, "spectra")
     flip(tones, find(tones, rows(TONES, 1).values.tobytes()))
     flip(spectra, find(spectra, rows(SPECTRA, 5).values.tobytes()))
 
@@ -222,16 +221,16 @@ def test_what_one_repair_left_another_goes_on_with(mixed_store, home, monkeypatc
     assert len(mixed_store.verify().damages) == 2
     mixed_store.repair()
     assert heal(mixed_store) == [1, 5]
-    check_whole(home)
+    check_whole(store_folder)
 
 
-def test_a_store_that_others_compact_meanwhile_is_found_sound(mixed_store, home, monkeypatch):
+def test_a_store_that_others_compact_meanwhile_is_found_sound(mixed_store, store_folder, monkeypatch):
     segments = Layout.segments
 
     def and_then_compacted(layout):
         names = list(segments(layout))
         monkeypatch.setattr(Layout, "segments", segments)
-        FileFeatureStore.open(home).compact()
+        FileFeatureStore.open(store_folder).compact()
         return iter(names)
 
     monkeypatch.setattr(Layout, "segments", and_then_compacted)
