@@ -13,6 +13,8 @@ from storage.testing.samples import SPECS, TONES, content, features, record, row
 from tests.storage.disks import watch_changes
 from tests.storage.stores import GRACE_S, Work, check_whole, fill
 
+pytestmark = pytest.mark.slow
+
 
 def changes_made(half_compacted, monkeypatch):
     """Do all the work once and return how many changes of the disk it takes."""

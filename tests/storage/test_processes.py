@@ -6,10 +6,14 @@ import random
 import signal
 from multiprocessing.connection import wait
 
+import pytest
+
 from storage import FileFeatureStore
 from storage.testing.samples import SPECS, TONES, content, features, record, rows, same_rows
 from tests.storage import workloads
 from tests.storage.children import received, start
+
+pytestmark = pytest.mark.slow
 
 
 def check_readable(store, numbers):

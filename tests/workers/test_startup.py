@@ -4,6 +4,8 @@ import pytest
 from homes import small_home
 from programs import loaded_modules, program_error
 
+pytestmark = pytest.mark.slow
+
 LOAD = """
 import warnings
 warnings.simplefilter("ignore")  # Celery's, of whoever is root

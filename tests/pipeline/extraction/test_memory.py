@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 4_000
 HOURS = 2
 ROOM_MIB = 96

@@ -3,6 +3,8 @@
 import pytest
 from programs import program_error
 
+pytestmark = pytest.mark.slow
+
 MODULE = """
 import numpy as np
 from pipeline.kernels.compilation import kernel

@@ -15,6 +15,8 @@ from storage.rules import deletion, retry
 from storage.testing.samples import SPECS, content, record, rows, same_rows
 from tests.storage.disks import watch_changes
 
+pytestmark = pytest.mark.slow
+
 PATHS = ("/a", "/b", "/\udcff c")
 NUMBERS = range(4)
 FAILURE = Failure(kind="unreadable", reason="no decoder makes sound of it")

@@ -5,11 +5,14 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 import redis
 from conditions import eventually
 
 from workers.broker import embedded, health
 from workers.processes.cluster import local_cluster
+
+pytestmark = pytest.mark.slow
 
 
 def servers(data: Path) -> list[psutil.Process]:

@@ -14,6 +14,8 @@ from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.broker.heartbeats import NAMES, Heartbeat, WorkerList
 
+pytestmark = pytest.mark.slow
+
 
 def refusal(url: str) -> str:
     """Return the line with which a broker is refused."""

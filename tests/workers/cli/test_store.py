@@ -13,6 +13,8 @@ from storage.testing.samples import SPECTRA, TONES, rows
 from workers.cli import main
 from workers.cli.inspect import store
 
+pytestmark = pytest.mark.slow
+
 
 def printed(capsys, *arguments):
     main(["store", *map(str, arguments)])

@@ -11,6 +11,8 @@ from workers.app.settings import Settings
 from workers.learning import final, study, trial
 from workers.learning.final import UnfinishedRun
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def context(tmp_path, broker) -> Context:

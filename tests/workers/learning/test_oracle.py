@@ -17,6 +17,8 @@ from pipeline.plans.search import SearchPlan
 from storage.home import Home
 from workers.learning import oracle, study
 
+pytestmark = pytest.mark.slow
+
 CLIENT = Path(__file__).parents[2] / "support" / "oracle_client.py"
 STUDIES = {
     "random": (ModelChoice(family="svm", features="mfcc_mean"), 8, 8),

@@ -18,6 +18,8 @@ from workers.broker.address import BrokerAddress
 from workers.learning import final, oracle, study, trial
 from workers.processes import memory_limit
 
+pytestmark = pytest.mark.slow
+
 
 def a_recipe(*families, fixed=None, **search) -> Recipe:
     models = tuple(

@@ -19,6 +19,8 @@ from workers.predict import predictions, reader
 from workers.predict.predictions import predict
 from workers.processes.environment import without_stderr
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):

@@ -2,8 +2,11 @@ import signal
 import subprocess
 import sys
 
+import pytest
 from conditions import eventually
 from lost_signals import lost_signal
+
+pytestmark = pytest.mark.slow
 
 SWALLOWING = f"""
 {lost_signal("SIGINT")}

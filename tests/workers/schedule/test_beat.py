@@ -6,6 +6,8 @@ from lost_signals import lost_signal
 
 from workers.schedule.nights import Nights, Schedule
 
+pytestmark = pytest.mark.slow
+
 SWALLOWING = f"""
 {lost_signal("SIGTERM")}
 import sys

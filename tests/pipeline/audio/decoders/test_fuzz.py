@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from encoders import FORMS, SNDFILE_FORMS, dsf, encode
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 800
 DEADLINE_S = 120.0
 MOST_BYTES = 300_000_000

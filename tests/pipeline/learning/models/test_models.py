@@ -16,6 +16,8 @@ from pipeline.learning.models.networks import Schedule, fit_network, load_networ
 from pipeline.learning.search.plan import propose_trials
 from pipeline.plans.recipe import ModelChoice, Recipe
 
+pytestmark = pytest.mark.slow
+
 CLASSIC = {"svm", "svm_raw", "logistic", "forest", "boosting"}
 CLASSES = {"dense_boundary": 2}  # all others are tried with three
 SHORT = {

@@ -14,6 +14,8 @@ from pipeline.learning.study.trials import TrialOutcome
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.search import SearchPlan
 
+pytestmark = pytest.mark.slow
+
 
 def a_recipe(*choices, **search):
     models = tuple(ModelChoice(features="frame_stats", **choice) for choice in choices)

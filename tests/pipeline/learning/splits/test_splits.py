@@ -11,6 +11,8 @@ from pipeline.errors import UsageError
 from pipeline.learning.splits import make_split
 from pipeline.plans.split import SplitPlan
 
+pytestmark = pytest.mark.slow
+
 GROUPED = SplitPlan(strategy="grouped")
 FOLDS = SplitPlan(strategy="folds")
 

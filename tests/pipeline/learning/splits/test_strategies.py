@@ -15,6 +15,8 @@ from pipeline.learning.splits.rows import NOTE, owners, row_sides, row_view
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.split import SplitPlan
 
+pytestmark = pytest.mark.slow
+
 track_rows = track_rows_of(groups=14)
 
 

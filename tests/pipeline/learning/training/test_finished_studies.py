@@ -16,6 +16,8 @@ from pipeline.learning.training.trial import run_trial
 from pipeline.plans.recipe import AnswerPlan, TrainingPlan
 from pipeline.plans.split import SplitPlan
 
+pytestmark = pytest.mark.slow
+
 KEY = "frame_stats-000000000000"
 
 

@@ -13,6 +13,8 @@ from pipeline.learning.training.final import finish_study
 from pipeline.learning.training.trial import run_trial
 from pipeline.plans.split import SplitPlan
 
+pytestmark = pytest.mark.slow
+
 KEY = "frame_stats-000000000000"
 
 

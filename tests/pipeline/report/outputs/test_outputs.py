@@ -26,6 +26,8 @@ from pipeline.report.outputs.sections import OUTPUTS
 from pipeline.report.outputs.side_scores import penalty_of, side_scores
 from pipeline.report.view import Chart, Listing, Sound, Table
 
+pytestmark = pytest.mark.slow
+
 RATE_HZ = 22_050
 
 
