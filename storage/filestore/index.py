@@ -12,7 +12,7 @@ from storage.filestore.format.families import CONTENT, read_contents
 from storage.filestore.format.hdf5 import DamagedError, open_file
 from storage.filestore.format.records import ROW, rank_of, read_rows
 from storage.filestore.layout import Layout, Manifest, PartEntry
-from storage.filestore.sorted_entries import Place, SortedEntries, allocate, prefix_range, prefixes, take
+from storage.filestore.sorted_entries import Place, SortedEntries, allocate, prefix_range, prefixes, select
 from storage.ids import pack, unpack
 from storage.rules import Rank, State
 
@@ -79,7 +79,7 @@ class PartsIndex:
         order = np.argsort(prefix, kind="stable")
         positions = allocate(len(order), np.dtype(np.int32))
         positions[:] = order
-        return take(prefix, order), positions
+        return select(prefix, order), positions
 
     def rows(self, family_key: str, content_hash: str) -> Place | None:
         """Return where the rows of a content are, or None when no part has them."""

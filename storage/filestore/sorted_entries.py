@@ -78,15 +78,15 @@ class SortedEntries:
         prefix = prefixes(new_entries[_id_field(new_entries)])
         order = np.argsort(prefix, kind="stable")
         prefix = prefix[order]
-        kept_prefix = take(self.prefix, kept)
+        kept_prefix = select(self.prefix, kept)
         is_kept = np.ones(begins[-1], bool)
         is_kept[kept_prefix.searchsorted(prefix, "right") + np.arange(len(prefix))] = False
         merged = type(self)(
             names=tuple(part.name for part in parts),
             begins=begins,
             prefix=_merge(is_kept, kept_prefix, prefix),
-            entries=_merge(is_kept, take(self.entries, kept), new_entries[order]),
-            at=_merge(is_kept, take(at, kept), new_at[order]),
+            entries=_merge(is_kept, select(self.entries, kept), new_entries[order]),
+            at=_merge(is_kept, select(at, kept), new_at[order]),
         )
         merged._sort_ties()
         return merged
@@ -127,7 +127,7 @@ def prefix_range(ascending: Prefixes, packed: bytes) -> tuple[int, int]:
     return int(ascending.searchsorted(prefix, "left")), int(ascending.searchsorted(prefix, "right"))
 
 
-def take(array: np.ndarray, at: Int64) -> np.ndarray:
+def select(array: np.ndarray, at: Int64) -> np.ndarray:
     """Return the elements at some positions, in memory from `allocate`."""
     elements = allocate(len(at), array.dtype)
     # In the default mode NumPy writes to a buffer first.
