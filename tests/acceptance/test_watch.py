@@ -20,9 +20,16 @@ ALL = ("--settle", "1", "--workers", "1")
 
 @pytest.fixture
 def library(tmp_path):
-    """A library of six files."""
-    write_classes(tmp_path / "library", per_class=2)
+    """A library of six files, which nobody is writing any more: the first walk takes them all."""
+    write_old_files(tmp_path / "library", per_class=2)
     return tmp_path / "library"
+
+
+def write_old_files(folder, *, per_class) -> None:
+    """Write a library as `write_classes` does, of files from long ago."""
+    write_classes(folder, per_class=per_class)
+    for path in filter(Path.is_file, folder.rglob("*")):
+        os.utime(path, (0, 0))
 
 
 class Watch:
@@ -51,8 +58,9 @@ class Watch:
     def end(self) -> None:
         """End it by Ctrl-C, and check that nothing is left behind."""
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(120) == 0
+        status = self.process.wait(120)
         self._reader.join(10)
+        assert status == 0, self.lines
         self.process.stdout.close()
         self.process.stderr.close()
         assert "stopped watching" in self.lines[-1]
@@ -175,9 +183,7 @@ def test_an_empty_library_may_be_watched_by_looking(chordal, watching, tmp_path)
 
 
 def test_learning_starts_when_enough_is_new(chordal, watching, library):
-    write_classes(library, per_class=4)
-    for path in filter(Path.is_file, library.rglob("*")):
-        os.utime(path, (0, 0))  # the first walk takes them all: none may be in writing still
+    write_old_files(library, per_class=4)
     watch = watching(library, "--learn-after", "10")
     watch.says("12 files: 12 extracted")
     watch.says("learned model v0001", within_s=240)
