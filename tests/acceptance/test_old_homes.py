@@ -153,11 +153,10 @@ def test_names_on_the_wire_on_disk_and_in_json_are_what_they_were(flow, what):
     known = json.loads(FLOW.read_text("ascii"))[what]
     if what == "keys":  # told by those tasks alone that fail, as they may where a machine is slow
         flow[what] = [key for key in flow[what] if key in known or key != "chordal:RUN:trouble"]
-    if what == "tasks":  # on a message that a worker put back, as one does that comes while it pauses
-        for task in flow[what].values():
-            task["headers"] = [name for name in task["headers"] if name != "redelivered"]
-        for task in known.values():
-            task["headers"] = [name for name in task["headers"] if name != "redelivered"]
+    if what == "tasks":  # on a message that a worker put back, as one may that comes while it pauses
+        for name, task in flow[what].items():
+            headers = known[name]["headers"] if name in known else []
+            task["headers"] = [each for each in task["headers"] if each in headers or each != "redelivered"]
     known = with_one_heartbeat(known)
     if isinstance(known, list):
         assert (set(known) - set(flow[what]), set(flow[what]) - set(known)) == (set(), set())

@@ -94,12 +94,12 @@ def local_cluster(
             workers = (os.cpu_count() or 1) if workers is None else workers
         else:
             families, files = (), None  # other runs may use these workers
-        processes = {"extract": min(workers, max(files, 1)) if workers and files is not None else workers}
-        started = (
-            [worker(home, broker, role, processes.get(role) or workers, families).start() for role in roles]
-            if workers
-            else []
-        )
+        processes = workers or 0
+        per_role = {"extract": processes if files is None else min(processes, max(files, 1))}
+        started = [
+            worker(home, broker, role, per_role.get(role, processes), families).start()
+            for role in (roles if processes else ())
+        ]
         cluster = LocalCluster(broker, [*children, *started], started)
         stack.callback(cluster.stop)
         yield cluster
