@@ -16,13 +16,33 @@ from pipeline.errors import StoreError
 from pipeline.text import printable
 
 _MENDS = {
-    errno.ENOSPC: "; free some space and run again",
-    errno.EDQUOT: "; free some of your quota and run again",
-    errno.EROFS: "; the file system is read-only",
-    errno.EACCES: "; check who owns the folder",
-    errno.EPERM: "; check who owns the folder",
-    errno.EMFILE: "; raise the limit of open files (ulimit -n)",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some of your quota",
+    errno.EFBIG: "raise the limit of a file's size (ulimit -f)",
+    errno.EROFS: "mount its file system for writing",
+    errno.EACCES: "check who owns the folder",
+    errno.EPERM: "check who owns the folder",
+    errno.ENOENT: "check the path, and whether its file system is mounted",
+    errno.ENOTDIR: "a part of the path is a file",
+    errno.EEXIST: "there is a file of that name",
+    errno.EISDIR: "there is a folder of that name",
+    errno.ELOOP: "a link in the path leads back to itself",
+    errno.ENAMETOOLONG: "give a shorter path",
+    errno.EILSEQ: "its file system does not take this name",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "too many files are open on this host",
+    errno.EIO: "its disk or the way to it fails: see the system's log",
+    errno.ENOTCONN: "mount its file system again",
+    errno.ESTALE: "mount its file system again",
+    errno.ENODEV: "mount its file system again",
+    errno.ENXIO: "mount its file system again",
+    errno.ETIMEDOUT: "check that its file server answers",
+    errno.EHOSTDOWN: "check that its file server answers",
+    errno.EHOSTUNREACH: "check that its file server answers",
 }
+
+NOT_SUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOTTY}
+"""What a file system answers that cannot do what it was asked for: locks, hard links."""
 
 
 @contextmanager
@@ -38,10 +58,27 @@ def store_errors(path: Path, action: str) -> Iterator[None]:
 
 def reason(error: OSError) -> str:
     """Return the reason of an `OSError` for people, on one line, with the mend where there is one."""
+    what, mend = reason_and_mend(error)
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        mend += " and run again"
+    return f"{what}; {mend}" if mend else what
+
+
+def reason_and_mend(error: OSError) -> tuple[str, str]:
+    """Return the reason of an `OSError` for people, on one line, and what mends it, empty where that is not known."""
     if not error.errno:
-        return " ".join(str(error).split())
+        return " ".join(str(error).split()), ""
     # Not `error.strerror`, where HDF5 puts a page about its buffers.
-    return os.strerror(error.errno) + _MENDS.get(error.errno, "")
+    return os.strerror(error.errno), _MENDS.get(error.errno, "")
+
+
+def link_reason(error: OSError) -> str:
+    """Return the reason why a hard link could not be made, for people, on one line, with the mend."""
+    # EPERM is what Linux answers for a file system without links.
+    if error.errno in {*NOT_SUPPORTED, errno.EPERM, errno.EMLINK}:
+        what = os.strerror(error.errno) if error.errno else str(error)
+        return f"its file system makes no hard links: {what}; give a folder on one that does, not exFAT or SMB"
+    return reason(error)
 
 
 def sync(descriptor: int) -> None:
@@ -96,13 +133,16 @@ def publish(temporary: Path, target: Path) -> bool:
     """Give a file its final name unless that exists; False when it did. The temporary name is removed either way.
 
     A hard link is the one operation that fails when the name exists, on network file systems too. There a link may be
-    made and still report an error when the reply got lost; the link count shows that.
+    made and still report an error when the reply got lost; the link count shows that. Raises `StoreError` when none can
+    be made.
     """
     try:
         target.hardlink_to(temporary)
         published = True
     except FileExistsError:
         published = temporary.stat().st_nlink == 2 and target.samefile(temporary)
+    except OSError as error:
+        raise StoreError(f"{printable(str(target))}: cannot be written ({link_reason(error)})") from error
     finally:
         temporary.unlink(missing_ok=True)
     sync_path(target.parent)

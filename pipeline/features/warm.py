@@ -1,6 +1,7 @@
 """Load every compiled kernel before it is needed."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 
 def warm(names: Collection[str] = ()) -> None:
@@ -25,3 +26,18 @@ def warm(names: Collection[str] = ()) -> None:
                 accumulator.push(block)
         for accumulator in accumulators:
             accumulator.finish()
+
+
+def kernel_folders() -> tuple[Path, ...] | None:
+    """Return the folders that this process has the kernels from; None when one has to be compiled, which is not done.
+
+    For a process that has loaded none before. Costs what a worker's start does.
+    """
+    from pipeline.kernels import cache
+
+    try:
+        with cache.without_compiling():
+            warm()
+    except cache.NotCompiledError:
+        return None
+    return tuple(sorted(cache.loaded_from))

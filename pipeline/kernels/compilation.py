@@ -5,15 +5,22 @@ its runtime; what it finds it reads in full, to build it into functions that cal
 long as what is done here. A kernel that has to be compiled loads all of it still, and by then what it calls is whole.
 """
 
+import inspect
+import logging
+import pickle  # noqa: TID251 - what Numba has to keep of a kernel has no other form
 from collections.abc import Callable
-from functools import cache
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import codegen
-from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.caching import NullCache
 from numba.core.compiler import compile_result
 from numba.core.runtime import nrt
+from numba.core.serialize import dumps
+
+from pipeline.kernels import cache as kernel_cache
 
 # llvmlite's, of the version that Numba brings, and which is no dependency of ours
 binding: Any = codegen.ll  # type: ignore[attr-defined]
@@ -22,6 +29,16 @@ Scalar = Any
 """A number in compiled code, of the type that Numba infers."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+COMPILING = "compiling kernels"
+"""How the line begins that says why a first start takes long; commands look for it in the log of a worker."""
+
+FOLDER = "chordal-kernels"
+"""The folder of the kernels in one that a user has for all that Numba compiles."""
+
+_UNREADABLE = (pickle.UnpicklingError, EOFError, ImportError, LookupError, AttributeError, TypeError, ValueError)
+
+log = logging.getLogger(__name__)
 
 
 class _Library(codegen.JITCodeLibrary):
@@ -45,46 +62,113 @@ class _Library(codegen.JITCodeLibrary):
         return address
 
 
-class _Result(CompileResultCacheImpl):
-    """What is written down of a compiled kernel, as Numba does it, and how it is read again."""
+class KernelCache(NullCache):
+    """The cache of one kernel, which never keeps the kernel from running: what is in no cache is compiled.
 
-    def reduce(self, cres: Any) -> tuple[Any, ...]:
-        """Leave out the environments without constants: none is looked into, but each imports the module it is of."""
-        *rest, environments = cres._reduce()
-        return (*rest, tuple(each for each in environments if each.consts))
+    Numba's own looks for a folder that can be written when a kernel's module is imported, fails where there is none,
+    and reads no other.
+    """
 
-    def rebuild(self, target_context: Any, payload: tuple[Any, ...]) -> Any:
-        """Return a compiled kernel as it was written down."""
-        (name, _, code), description, environment, signature, _, lifted, annotation, _, environments = payload
-        generator = target_context.codegen()
-        library = _Library(generator, name, *code)
-        for each in environments:
-            generator.set_env(each.env_name, each)
-        return compile_result(
-            typing_context=target_context.typing_context,
-            target_context=target_context,
-            entry_point=target_context.get_executable(library, description, environment),
-            type_annotation=annotation,
-            signature=signature,
-            objectmode=False,
-            lifted=lifted,
-            fndesc=description,
-            library=library,
-            environment=environment,
-            reload_init=(),
-            referenced_envs=environments,
-        )
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
 
-
-class KernelCache(FunctionCache):
-    """The cache of one kernel, beside its module."""
-
-    _impl_class = _Result
+    @property
+    def cache_path(self) -> str | None:
+        """Return the folder where the kernel is kept when it is compiled, for Numba's statistics."""
+        folder = kernel_cache.writable_folder(self._folders)
+        return None if folder is None else str(folder)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """Return the kernel for a signature, or None."""
+        """Return the kernel for a signature, or None. Raises `NotCompiledError` where none shall be compiled."""
         _link_runtime()
-        return self._load_overload(sig, target_context)
+        name = self._file_name(sig, target_context.codegen())
+        data = None if name is None else kernel_cache.load(name, self._folders)
+        if data is not None:
+            try:
+                return _rebuild(target_context, pickle.loads(data))  # noqa: S301 - of a folder that is trusted
+            except _UNREADABLE:
+                log.warning("kernel %s: cannot be read, and is compiled anew", name, exc_info=True)
+        if not kernel_cache.may_compile():
+            raise kernel_cache.NotCompiledError(self._function.__qualname__)
+        _announce_compiling(self.cache_path)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep a compiled kernel, where there is a folder for it."""
+        name = self._file_name(sig, data.codegen)
+        if name is not None and not data.library.has_dynamic_globals and all(each.can_cache for each in data.lifted):
+            kernel_cache.save(name, dumps(_reduce(data)), self._folders)
+
+    @cached_property
+    def _source(self) -> Path:
+        return Path(inspect.getfile(self._function)).absolute()
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return kernel_cache.folders(self._source, _chosen_folder())
+
+    def _file_name(self, sig: Any, generator: Any) -> str | None:
+        """Return the name of the file of a signature: by sources, versions, processor and what a closure holds."""
+        stamp = kernel_cache.source_stamp(self._source)
+        if stamp is None:
+            return None
+        closure = self._function.__closure__ or ()
+        held = dumps(tuple(cell.cell_contents for cell in closure))
+        code = self._function.__code__.co_code
+        versions = (numba.__version__, binding.llvm_version_info)
+        kernel = f"{self._source.stem}.{self._function.__qualname__}"
+        return kernel_cache.file_name(kernel, (kernel, str(sig), generator.magic_tuple(), versions, stamp, code, held))
+
+
+def _reduce(result: Any) -> tuple[Any, ...]:
+    """Return what is kept of a compiled kernel, as Numba does it.
+
+    Without the environments without constants: none is looked into, but each imports the module it is of.
+    """
+    *rest, environments = result._reduce()
+    return (*rest, tuple(each for each in environments if each.consts))
+
+
+def _rebuild(target_context: Any, payload: tuple[Any, ...]) -> Any:
+    """Return a compiled kernel as it was kept."""
+    (name, _, code), description, environment, signature, _, lifted, annotation, _, environments = payload
+    generator = target_context.codegen()
+    library = _Library(generator, name, *code)
+    for each in environments:
+        generator.set_env(each.env_name, each)
+    return compile_result(
+        typing_context=target_context.typing_context,
+        target_context=target_context,
+        entry_point=target_context.get_executable(library, description, environment),
+        type_annotation=annotation,
+        signature=signature,
+        objectmode=False,
+        lifted=lifted,
+        fndesc=description,
+        library=library,
+        environment=environment,
+        reload_init=(),
+        referenced_envs=environments,
+    )
+
+
+def _chosen_folder() -> Path | None:
+    """Return the folder that the user gave Numba for its cache; None without one, or for a `~` that is nowhere."""
+    given: str = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    if not given:
+        return None
+    try:
+        return Path(given).expanduser() / FOLDER
+    except RuntimeError:
+        return None
+
+
+@cache
+def _announce_compiling(folder: str | None) -> None:
+    if folder is None:
+        log.warning("%s at each start: there is no folder where they can be kept", COMPILING)
+    else:
+        log.info("%s, once: they are kept in %s", COMPILING, folder)
 
 
 @cache
@@ -95,7 +179,7 @@ def _link_runtime() -> None:
 
 
 def kernel(function: Function) -> Function:
-    """Compile a kernel when it is first called, once per machine: the result is cached beside the module."""
+    """Compile a kernel when it is first called, once per installation: the result is kept, as `KernelCache` can."""
     compiled: Any = numba.njit(
         nogil=True,
         boundscheck=False,
@@ -105,3 +189,8 @@ def kernel(function: Function) -> Function:
     )(function)
     compiled._cache = KernelCache(function)
     return cast("Function", compiled)
+
+
+def keeping_folder() -> Path | None:
+    """Return the folder where kernels are kept that have to be compiled; None where they can be kept nowhere."""
+    return kernel_cache.writable_folder(kernel_cache.folders(Path(__file__), _chosen_folder()))

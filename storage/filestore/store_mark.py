@@ -34,10 +34,11 @@ def open_layout(root: Path) -> Layout:
             _make(root, older=mark is not None)
         _probe(root)
     except StoreError as error:
-        raise UsageError(f"{error}; give a folder that can be written") from error
+        raise UsageError(f"{error}; mend that or give another folder") from error
     except OSError as error:
+        what, mend = durable.reason_and_mend(error)
         raise UsageError(
-            f"{path_text}: the store cannot be opened ({durable.reason(error)}); give a folder that can be written"
+            f"{path_text}: the store cannot be opened ({what}); {mend or 'give a folder that can be written'}"
         ) from error
     return Layout(root)
 
@@ -112,11 +113,17 @@ def _make(root: Path, *, older: bool) -> None:
 
 
 def _probe(root: Path) -> None:
-    """Raise `OSError` unless files can be created, hard-linked and removed in the store, as every commit needs."""
+    """Raise unless files can be created, hard-linked and removed in the store, as every commit needs.
+
+    `OSError`, or `StoreError` where no hard link can be made.
+    """
     first, second = durable.temporary_path(root / "tmp"), durable.temporary_path(root / "tmp")
     try:
         first.touch()
-        second.hardlink_to(first)
+        try:
+            second.hardlink_to(first)
+        except OSError as error:
+            raise StoreError(f"{printable(str(root))}: cannot be a store ({durable.link_reason(error)})") from error
     finally:
         first.unlink(missing_ok=True)
         second.unlink(missing_ok=True)

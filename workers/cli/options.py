@@ -10,8 +10,20 @@ import click
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+def _home_of(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
+    """Return the folder of `--home`. Raises `UsageError` for a `~` that stands for no folder."""
+    from workers.processes.environment import expand_home, set_user_folders
+
+    path = expand_home(given)
+    set_user_folders(path)
+    return str(path) if given.startswith("~") else given
+
+
 def home(command: Command) -> Command:
-    """Add `--home`; the command's parameter is `home_path`, a string."""
+    """Add `--home`; the command's parameter is `home_path`, a string.
+
+    Where this user has no home folder of the system's, libraries get one below this one, whatever the command is.
+    """
     return click.option(
         "--home",
         "home_path",
@@ -20,6 +32,7 @@ def home(command: Command) -> Command:
         show_default=True,
         show_envvar=True,
         metavar="DIR",
+        callback=_home_of,
         help="Folder of the store, runs, models, reports and logs: the one to back up or delete.",
     )(command)
 

@@ -34,7 +34,7 @@ from workers.extraction.settled import is_settled
 from workers.learning import promotion
 from workers.predict.reader import read_predictions
 from workers.predict.request import PredictionRequest, RequestedFiles
-from workers.processes.environment import set_tensorflow_environment
+from workers.processes.environment import prepare_process, set_tensorflow_environment
 from workers.runs import execute
 from workers.runs.progress import View
 from workers.runs.request import RunRequest, ScannedRun, plan_run
@@ -93,6 +93,7 @@ def predict(
 
 def predictions_for(home: Home, request: PredictionRequest, view: View) -> Predictions:
     """Extract what is missing and return the predictions; raises as `predict` does."""
+    prepare_process(home.path)
     version = pick_model(home, request.model)
     if request.chunk_s is not None:
         check_length(request.chunk_s)

@@ -10,6 +10,8 @@ from workers.broker import embedded
 from workers.broker import guard as broker_guard
 from workers.broker.address import BrokerAddress
 from workers.processes.child import Child
+from workers.processes.environment import prepare_process
+from workers.processes.host_limits import require_for_workers
 
 START_S = 20.0
 GRACE_S = 5.0
@@ -82,10 +84,13 @@ def local_cluster(
 
     With a broker of the user's, which `health.require_for_run` has checked before, workers are started only when
     their number is given. For one run, `families` are the feature families it needs and `files` how many files it has
-    at most: workers of its own load no more than that, and have no more processes. Raises `BrokerError` when the
-    embedded broker does not answer.
+    at most: workers of its own load no more than that, and have no more processes. Raises `UsageError` for a host that
+    can have no pool of processes, `BrokerError` when the embedded broker does not answer.
     """
     with ExitStack() as stack:
+        if broker is None or workers:
+            require_for_workers(workers)
+        prepare_process(home)
         children: list[Child] = []
         if broker is None:
             broker, guard = _embedded(home)

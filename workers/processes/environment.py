@@ -1,10 +1,15 @@
-"""The environment of processes that use TensorFlow: quiet, and one thread of numerics each."""
+"""The environment of processes: folders for their libraries, quiet, and one thread of numerics each."""
 
 import os
+import pwd
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.text import printable
+from workers.processes.host_limits import raise_file_limit
 
 QUIET = {
     # One numeric thread per process: the pool already has one process per core.
@@ -19,6 +24,65 @@ QUIET = {
     "MPLBACKEND": "agg",
     "PYTHONUNBUFFERED": "1",
 }
+
+TEMPORARY = ("TMPDIR", "TEMP", "TMP")
+"""The variables that name a folder for temporary files, as Python reads them."""
+
+
+def user_folder(home: Path) -> Path:
+    """Return the folder below a home of what this user's libraries keep; it may be deleted at any time."""
+    return home / f"cache-{os.geteuid()}"
+
+
+def expand_home(given: str) -> Path:
+    """Return the absolute path of a home. Raises `UsageError` for a `~` that stands for no folder."""
+    try:
+        return Path(given).expanduser().absolute()
+    except (RuntimeError, KeyError) as error:
+        raise UsageError(
+            f"home {printable(given)}: this user has no folder that ~ could stand for; write the whole path"
+        ) from error
+
+
+def set_user_folders(home: Path) -> None:
+    """Where this user has no home folder or no temporary one that can be written, name ones below chordal's home.
+
+    Libraries keep settings and caches there: without one they fail, or make a folder called `~`. Nothing is made yet.
+    """
+    folder = user_folder(home)
+    if not _can_write(_home_of_user()):
+        os.environ["HOME"] = str(folder)
+    if not any(_can_write(each) for each in (*map(os.environ.get, TEMPORARY), "/tmp", "/var/tmp", "/usr/tmp")):  # noqa: S108
+        os.environ["TMPDIR"] = str(folder / "tmp")
+
+
+def prepare_process(home: Path) -> None:
+    """Prepare this process to work in a home: folders for its libraries, a place for kernels, enough open files."""
+    from pipeline.kernels import cache
+
+    set_user_folders(home)
+    folder = user_folder(home)
+    for name in ("HOME", "TMPDIR"):
+        if os.environ.get(name, "").startswith(str(folder)):
+            with suppress(OSError):  # a cache is no must
+                folder.mkdir(mode=0o700, exist_ok=True)
+                Path(os.environ[name]).mkdir(mode=0o700, exist_ok=True)
+    cache.keep_below(home, folder)
+    raise_file_limit()
+
+
+def _home_of_user() -> str | None:
+    """Return the home folder of this user as Python finds it; None where there is none."""
+    if "HOME" in os.environ:
+        return os.environ["HOME"]
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return None
+
+
+def _can_write(folder: str | None) -> bool:
+    return folder is not None and Path(folder).is_absolute() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def set_tensorflow_environment() -> None:

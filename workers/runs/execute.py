@@ -15,6 +15,7 @@ from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
 from workers.runs.active import announce
 from workers.runs.cancel import claim_when_stopped, withdraw_tasks
+from workers.runs.kernel_notice import kernel_notice
 from workers.runs.monitor import RunMonitor
 from workers.runs.progress import View
 from workers.runs.publish import Publisher
@@ -80,6 +81,7 @@ def follow(
     with (
         claim_when_stopped(home.ledger, run_id),
         announce(home, run_id) as announcement,
+        kernel_notice(home.path, view.line),
         own as running,
     ):
         announcement.set_broker(running.broker)

@@ -31,7 +31,7 @@ from workers.service.state import Process, Service
 
 log = logging.getLogger(__name__)
 
-READY_S = 90.0
+READY_S = 300.0
 """How long everything together may take to answer for the first time."""
 POLL_S = 0.5
 SETTLED_S = 60.0

@@ -21,6 +21,8 @@ from workers.app.settings import SCHEDULE, Role, Settings
 from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.processes.child import end_with_parent as watch_parent
+from workers.processes.environment import prepare_process
+from workers.processes.host_limits import require_for_workers
 from workers.processes.startup import quick_imports
 from workers.worker import gpus
 from workers.worker.admission import REFUSALS, Admission
@@ -52,6 +54,8 @@ def serve(
     """
     role = role_of(queues)
     health.require(broker)
+    prepare_process(home.absolute())
+    require_for_workers(concurrency)
     settings = Settings(home=str(prepare_home(str(home)).path), broker=broker, maps=maps)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, stream=sys.stderr)
     for logger_name in ("celery.app.trace", "celery.worker.strategy"):

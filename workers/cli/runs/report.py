@@ -14,9 +14,11 @@ from workers.cli.lookup import existing_home, pick_run
 def report(run_id: str | None, home_path: str, *, as_json: bool) -> None:
     """Write the HTML report of a run again, and say where it is."""
     from workers.learning import report as learning_report
+    from workers.processes.environment import prepare_process
     from workers.runs.state import RunState
 
     home = existing_home(home_path)
+    prepare_process(home.path)
     run_id = pick_run(home, run_id, purpose="library")
     state = RunState.read(home, run_id)
     if state.shards is None:

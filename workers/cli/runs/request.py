@@ -21,6 +21,7 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
     from storage.home import prepare_home
     from workers.broker.address import BrokerAddress
     from workers.learning import mlflow_tracking
+    from workers.processes.host_limits import require_for_workers
     from workers.runs.request import RunRequest, recipe_of
     from workers.service import state
 
@@ -32,6 +33,8 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
     service = state.find(home.path) if address is None else None
     if service is not None:
         address = service.broker
+    elif address is None or given["workers"]:
+        require_for_workers(given["workers"])  # before a scan that may take an hour
     request = RunRequest(
         command=command_line(),
         libraries=tuple(

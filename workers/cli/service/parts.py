@@ -83,6 +83,7 @@ def _prepare(home_path: str, broker: str | None, *, end_with_parent: bool) -> "t
     from workers.broker import health
     from workers.broker.address import BrokerAddress
     from workers.processes.child import end_with_parent as watch_parent
+    from workers.processes.environment import prepare_process
 
     if not broker:
         raise UsageError("broker: none given; name the one that runs use with --broker or CHORDAL_BROKER")
@@ -91,4 +92,5 @@ def _prepare(home_path: str, broker: str | None, *, end_with_parent: bool) -> "t
     if end_with_parent:
         watch_parent()
     home = prepare_home(home_path)
+    prepare_process(home.path)
     return home, Settings(home=str(home.path), broker=address)

@@ -50,10 +50,15 @@ def up(**given: Any) -> None:
     """
     from storage.home import prepare_home
     from workers.broker import health
+    from workers.processes.environment import prepare_process
+    from workers.processes.host_limits import require_for_workers
     from workers.service import state as service_state
 
     home = prepare_home(given["home_path"])
     service_options = _parse_options(given)
+    prepare_process(home.path)
+    if service_options.broker is None or service_options.workers:
+        require_for_workers(service_options.workers)
     if (service := service_state.find(home.path)) is not None:
         _show(service, "up already", as_json=given["as_json"])
         return
@@ -123,6 +128,7 @@ def _start(folder: Path, service_options: "Options", *, auth: str | None) -> "Se
 
     Raises what ended it: `UsageError` for misuse, `ChordalError` for anything else.
     """
+    from workers.runs.kernel_notice import kernel_notice
     from workers.service import state as service_state
 
     log = folder / "logs" / "service.log"
@@ -141,11 +147,12 @@ def _start(folder: Path, service_options: "Options", *, auth: str | None) -> "Se
         )
     pause = threading.Event()
     try:
-        while process.poll() is None:
-            service = service_state.read(folder)
-            if service is not None and service.process.pid == process.pid and service.state == "ready":
-                return service
-            pause.wait(0.1)
+        with kernel_notice(folder, lambda line: click.echo(line, err=True)):
+            while process.poll() is None:
+                service = service_state.read(folder)
+                if service is not None and service.process.pid == process.pid and service.state == "ready":
+                    return service
+                pause.wait(0.1)
     except BaseException:
         process.terminate()
         process.wait(service_state.DOWN_S)

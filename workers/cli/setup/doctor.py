@@ -2,29 +2,18 @@
 
 import os
 import platform
-import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from pipeline.errors import ChordalError
-from pipeline.wire import Value
 from workers.cli import options
+from workers.cli.setup import home_checks, host_checks
+from workers.cli.setup.finding import Check, Finding
 
-FREE_BYTES = 2 * 1024**3
 MIN_MEMORY_BYTES = 3 * 1024**3
-
-
-class Finding(Value, frozen=True, kw_only=True):
-    """The result of one check: what it is about, how that is, and what mends it."""
-
-    check: str
-    fine: bool
-    found: str
-    mend: str = ""
 
 
 @click.command()
@@ -33,7 +22,7 @@ class Finding(Value, frozen=True, kw_only=True):
 @options.as_json
 def doctor(home_path: str, broker: str | None, *, as_json: bool) -> None:
     """Check the set-up and say how to mend what is wrong; exit status 1 when something is."""
-    findings = [check(home_path, broker) for check in CHECKS]
+    findings = [finding for check in CHECKS if (finding := _find(check, home_path, broker)) is not None]
     if as_json:
         options.emit({"fine": all(each.fine for each in findings), "checks": [each.to_wire() for each in findings]})
     else:
@@ -42,6 +31,17 @@ def doctor(home_path: str, broker: str | None, *, as_json: bool) -> None:
             click.echo(f"{mark}  {finding.check:<16} {finding.found}" + ("" if finding.fine else f"; {finding.mend}"))
     if not all(finding.fine for finding in findings):
         sys.exit(1)
+
+
+def _find(check: Check, home_path: str, broker: str | None) -> Finding | None:
+    """Return what a check finds; one that breaks is a finding too, and keeps no other from being made."""
+    try:
+        return check(home_path, broker)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person has to see it here
+        found = f"cannot be checked ({type(error).__name__}: {' '.join(str(error).split())})"
+        return Finding(
+            check=check.__name__.strip("_").replace("_", " "), fine=False, found=found, mend="mend that first"
+        )
 
 
 def _python(_home_path: str, _broker: str | None) -> Finding:
@@ -76,27 +76,6 @@ def _decoders(_home_path: str, _broker: str | None) -> Finding:
     return Finding(check="decoders", fine=not lacking, found=found, mend="install soundfile from its wheel")
 
 
-def _home(home_path: str, _broker: str | None) -> Finding:
-    from storage.home import prepare_home
-
-    path = Path(home_path).expanduser().absolute()
-    existed = path.exists()
-    try:
-        prepare_home(home_path)
-    except ChordalError as error:
-        what, _, mend = str(error).partition("; ")
-        return Finding(check="home", fine=False, found=what, mend=mend)
-    free = shutil.disk_usage(path).free
-    if not existed:  # a check must not leave anything behind
-        shutil.rmtree(path)
-    return Finding(
-        check="home",
-        fine=free >= FREE_BYTES,
-        found=f"{path} can be written, {free / 1024**3:.1f} GiB free",
-        mend="free some space or name another folder with --home",
-    )
-
-
 def _memory(_home_path: str, _broker: str | None) -> Finding:
     import psutil
 
@@ -120,8 +99,7 @@ def _broker(_home_path: str, broker: str | None) -> Finding:
             return Finding(check="broker", fine=True, found=f"{address.without_password} answers")
         return _embedded_broker()
     except ChordalError as error:
-        what, _, mend = str(error).partition("; ")
-        return Finding(check="broker", fine=False, found=what, mend=mend or "see the message")
+        return Finding.of_error("broker", error)
 
 
 def _embedded_broker() -> Finding:
@@ -140,4 +118,17 @@ def _embedded_broker() -> Finding:
             )
 
 
-CHECKS: tuple[Callable[[str, str | None], Finding], ...] = (_python, _packages, _decoders, _home, _memory, _broker)
+CHECKS: tuple[Check, ...] = (
+    _python,
+    _packages,
+    _decoders,
+    home_checks.home,
+    home_checks.kernels,
+    host_checks.user,
+    host_checks.temporary_files,
+    host_checks.shared_memory,
+    host_checks.open_files,
+    host_checks.watched_folders,
+    _memory,
+    _broker,
+)
