@@ -13,7 +13,7 @@ from typing import IO
 from pipeline.errors import UsageError
 from pipeline.text import printable
 from pipeline.wire import Value
-from storage.home import Home
+from storage.home import Home, home_errors, lock_errors
 from workers.broker.address import BrokerAddress
 
 FOLDER = "going"
@@ -51,12 +51,14 @@ class Announcement:
 def announce(home: Home, run_id: str) -> Iterator[Announcement]:
     """List a run among the active ones for as long as the context lasts."""
     folder = home.path / FOLDER
-    folder.mkdir(exist_ok=True)
+    with home_errors(home.path, "cannot be written"):
+        folder.mkdir(exist_ok=True)
     path = folder / f"{run_id}.json"
     # Named when it is locked: nobody may take it for one that was left behind. Private: an address has a password.
     unnamed = folder / f".{run_id}"
     with open(unnamed, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with lock_errors(home.path):
+            fcntl.flock(file, fcntl.LOCK_EX)
         announcement = Announcement(file, run_id)
         unnamed.rename(path)
         try:

@@ -57,19 +57,32 @@ def claim(*, available: Sequence[str] | None = None, folder: Path | None = None)
     folder = folder or Path(tempfile.gettempdir())
     for gpu in present:
         name = "".join(letter if letter.isalnum() else "-" for letter in gpu)
-        descriptor = os.open(folder / f"chordal-gpu-{os.getuid()}-{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(folder / f"chordal-gpu-{os.getuid()}-{name}.lock")
         except BlockingIOError:
-            os.close(descriptor)
             continue
-        _locks.append(descriptor)
+        except OSError as error:
+            # Two processes on one GPU may run out of its memory, but none on any is never what is wanted.
+            log.warning(
+                "GPU %s cannot be locked in %s (%s): other processes may use it too", gpu, folder, error.strerror
+            )
         os.environ[VISIBLE] = gpu
         log.info("this process trains on GPU %s", gpu)
         return gpu
     os.environ[VISIBLE] = "-1"
     log.info("all of %d GPUs are taken: this process trains on the processor", len(present))
     return None
+
+
+def _lock(path: Path) -> None:
+    """Lock a file for as long as this process lives. Raises `BlockingIOError` when another one has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    _locks.append(descriptor)
 
 
 def _parse_visible(text: str) -> tuple[str, ...]:

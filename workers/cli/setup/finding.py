@@ -17,7 +17,7 @@ class Finding(Value, frozen=True, kw_only=True):
     @classmethod
     def of_error(cls, check: str, error: Exception) -> "Finding":
         """Return the finding of an error whose message has the mend behind a semicolon."""
-        what, _, mend = str(error).partition("; ")
+        what, _, mend = str(error).removeprefix(f"{check}: ").partition("; ")
         return cls(check=check, fine=False, found=what, mend=mend or "see the message")
 
 

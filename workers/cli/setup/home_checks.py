@@ -19,7 +19,7 @@ def home(home_path: str, _broker: str | None) -> Finding:
 
     path = Path(home_path).absolute()
     try:
-        with home_errors(path, "cannot be written"), _folder(path):
+        with home_errors(path, "cannot be written"), made_folder(path):
             probe_home(path, path)
             free = shutil.disk_usage(path).free
             if (path / LOCK).exists():
@@ -58,17 +58,19 @@ def kernels(home_path: str, _broker: str | None) -> Finding:
             found="compiled at each start of a worker: there is no folder where they can be kept",
             mend="make the home one that this user can write to, or name a folder with NUMBA_CACHE_DIR",
         )
-    found = f"not compiled for this installation yet: the first worker does it, once, into {printable(str(folder))}"
+    found = (
+        f"not all compiled for this installation yet: the first worker does that, once, into {printable(str(folder))}"
+    )
     return Finding(check="kernels", fine=True, found=found)
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[None]:
+def made_folder(path: Path) -> Iterator[Path]:
     """Make a folder where it is missing, with those above it; afterwards those that were made are gone again."""
     made = [each for each in (path, *path.parents) if not each.exists()]
     try:
         path.mkdir(parents=True, exist_ok=True)
-        yield
+        yield path
     finally:
         for each in made:
             with suppress(OSError):  # not made, or used by somebody else by now
