@@ -33,6 +33,17 @@ def test_every_service_is_watched_bounded_and_not_root():
     assert users[-1] != "USER root"
 
 
+def test_our_containers_are_read_only_but_for_the_home_and_their_kernels_are_any_users():
+    for name, service in OURS.items():
+        assert service["read_only"] is True, name
+        assert service["tmpfs"] == ["/tmp"], name  # noqa: S108
+        writable = [volume for volume in service["volumes"] if not volume.endswith(":ro")]
+        assert writable == [f"home:{service['environment']['CHORDAL_HOME']}"], name
+    lines = (ROOT / "ops" / "Dockerfile").read_text("utf-8").splitlines()
+    compiled = next(number for number, line in enumerate(lines) if "warm()" in line)
+    assert not any(line.startswith("USER ") for line in lines[:compiled])
+
+
 def test_every_name_that_a_service_refers_to_is_there():
     for name, service in SERVICES.items():
         assert set(service.get("depends_on", ())) <= set(SERVICES), name
