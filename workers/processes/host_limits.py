@@ -1,7 +1,6 @@
 """What processes of a pool need of their host: shared memory for a lock, and files that may be open at once."""
 
 import errno
-import multiprocessing
 import os
 import resource
 from contextlib import suppress
@@ -11,7 +10,7 @@ from pipeline.errors import UsageError
 FILES = 4096
 """How many files a process may have open, where the host lets chordal choose."""
 
-FILES_PER_WORKER = 16
+FILES_PER_WORKER = 8
 """Pipes and sockets that one process of a pool costs the worker's main process, with a margin."""
 
 FILES_BESIDE = 128
@@ -27,6 +26,9 @@ _SHARED_MEMORY_MENDS = {
 def require_shared_memory() -> None:
     """Make one lock as the processes of a worker share it. Raises `UsageError` where there can be none."""
     try:
+        # Here, as a command that only reads has no use for it, and every command sets the folders of its user.
+        import multiprocessing
+
         # As Celery's pool makes its own; by its context it is gone from /dev/shm at once.
         multiprocessing.get_context("fork").Lock()
     except ImportError as error:

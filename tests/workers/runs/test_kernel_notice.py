@@ -2,11 +2,12 @@
 
 from conditions import eventually
 
+from pipeline.kernels import compilation
 from workers.runs.kernel_notice import COMPILING, kernel_notice
 
 
 def test_a_command_looks_for_what_a_worker_writes():
-    assert written == COMPILING
+    assert compilation.COMPILING == COMPILING
 
 
 def test_the_line_is_shown_once_and_none_of_an_earlier_start(tmp_path):
