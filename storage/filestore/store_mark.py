@@ -34,11 +34,12 @@ def open_layout(root: Path) -> Layout:
             _make(root, older=mark is not None)
         _probe(root)
     except StoreError as error:
-        raise UsageError(f"{error}; mend that or give another folder") from error
+        raise UsageError(f"{error}; give a folder that can be written") from error
     except OSError as error:
         what, mend = durable.reason_and_mend(error)
+        mend = f"{mend}, or give" if mend else "give"
         raise UsageError(
-            f"{path_text}: the store cannot be opened ({what}); {mend or 'give a folder that can be written'}"
+            f"{path_text}: the store cannot be opened ({what}); {mend} a folder that can be written"
         ) from error
     return Layout(root)
 
