@@ -161,7 +161,7 @@ def _channels(database: int, *, carries_tasks: bool) -> tuple[list[str], list[st
     if not carries_tasks:
         return [results], []
     control, events = f"/{database}.celery.pidbox", f"/{database}.celeryev"
-    return [control, f"{events}/worker.heartbeat", f"{events}/task.multi", results], [control, f"{events}/worker.*"]
+    return [control, f"{events}/worker.heartbeat", f"{events}/task.multi", results], [control]
 
 
 def _database(client: redis.Redis) -> int:
