@@ -7,7 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,6 +26,37 @@ RABBIT = shutil.which("rabbitmq-server") or next(
 )
 
 
+def set_user(port: int, name: str, *rules: str) -> None:
+    """Make a user of a server, with the password `secret` and no other rights than those given."""
+    with redis.Redis(port=port) as client:
+        client.execute_command("ACL", "SETUSER", name, "reset", "on", ">secret", *rules)
+
+
+@contextmanager
+def answering(line: str) -> Iterator[int]:
+    """Run a server that answers whatever it is asked with one line; yield its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    callers: list[socket.socket] = []
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                caller, _ = listener.accept()
+                callers.append(caller)
+                while caller.recv(65536):
+                    caller.sendall(line.encode("utf-8") + b"\r\n")
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        _shut(listener, *callers)
+        serving.join(10)
+        for each in (listener, *callers):
+            each.close()
+
+
 def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.socket() as found:
@@ -34,15 +65,21 @@ def free_port() -> int:
 
 
 class Valkey:
-    """A server with options such as `maxmemory="3mb"`; `auth` is its password. It can be killed and started again."""
+    """A server with options such as `maxmemory="3mb"`; `auth` is its password. It can be killed and started again.
 
-    def __init__(self, folder: Path, *, auth: str = "", **options: str) -> None:
+    An option that may be given many times, as `rename_command`, is a table.
+    """
+
+    def __init__(self, folder: Path, *, auth: str = "", **options: str | Mapping[str, str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         settings = {"port": str(self.port), "bind": "127.0.0.1", "save": "", **options}
         if auth:
             settings["requirepass"] = auth
-        self._words = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
+        self._words = []
+        for name, value in settings.items():
+            rows = [(value,)] if isinstance(value, str) else value.items()
+            self._words += [word for row in rows for word in (f"--{name.replace('_', '-')}", *row)]
         self._folder = folder
         self._password = auth
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,7 +101,7 @@ class Valkey:
 
 
 @contextmanager
-def valkey(folder: Path, *, auth: str = "", **options: str) -> Iterator[int]:
+def valkey(folder: Path, *, auth: str = "", **options: str | Mapping[str, str]) -> Iterator[int]:
     """Run a server, with the password `auth` if there is one; yield its port."""
     server = Valkey(folder, auth=auth, **options)
     try:

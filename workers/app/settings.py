@@ -4,16 +4,14 @@ from typing import Literal
 
 from pipeline.wire import Value
 from workers.app.path_map import PathMap
+from workers.broker import names
 from workers.broker.address import BrokerAddress
 
-QUEUES = ("extract", "store", "tune", "train")
-"""Extraction; sealing and compaction; trials; final training. One kind of work each, so that each can be scaled."""
+QUEUES = names.QUEUES
+SCHEDULE = names.SCHEDULE
 
 BACKOFF_S = 30
 """The longest pause before a task is tried again."""
-
-SCHEDULE = "schedule"
-"""The queue of what beat sends: the nightly run, runs taken up again, tidying. No part of a run."""
 
 Role = Literal["extract", "learn", "conduct", "client"]
 

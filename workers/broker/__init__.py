@@ -1,1 +1,1 @@
-"""The broker: address, health, embedded server, queues, priorities, counters, heartbeats."""
+"""The broker: address, health, rights, embedded server, queues, priorities, counters, heartbeats."""

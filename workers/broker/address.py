@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from pipeline.errors import UsageError
+from pipeline.passwords import ESCAPES, has_odd_password, without_password
 from pipeline.wire import Value
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ SCHEMES = ("redis", "rediss", "redis+socket")
 SENTINEL_PORT = 26379
 
 _NEXT = re.compile(r";(?=[a-z+]+://)")
-_PASSWORD = re.compile(r"(://[^:/@]*):.*@|(password=)[^&\s]*")
+_OPTION = re.compile(r"\w+=[^@]*|(ssl_\w+|\w*password|master_name)=.*")
+"""A name and a value behind the question mark; an @ has a place only in some."""
 
 FORMS = (
     "redis://HOST:PORT/DB, rediss://HOST:PORT/DB (TLS), "
@@ -45,7 +47,8 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
         except ValueError:
             mistake = "not an address"
         if mistake:
-            raise UsageError(f"broker {address.without_password}: {mistake}; give {FORMS}")
+            escapes = f"; {ESCAPES}" if address.has_odd_password else ""
+            raise UsageError(f"broker {address.without_password}: {mistake}; give {FORMS}{escapes}")
         return address
 
     @classmethod
@@ -56,12 +59,17 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
     @property
     def without_password(self) -> str:
         """The address for people: each password is `***`."""
-        return ";".join(_PASSWORD.sub(_mask, url) for url in self._urls)
+        return without_password(self.url)
+
+    @property
+    def has_odd_password(self) -> bool:
+        """Whether what stands before an `@`, or is a password by its name, has characters that may want an escape."""
+        return has_odd_password(self.url)
 
     @property
     def amqp(self) -> str | None:
         """The address of the RabbitMQ that carries the tasks; None where a Redis or Valkey does."""
-        urls = [url for url in self._urls if url.startswith("amqp://")]
+        urls = [_escaped(url) for url in self._urls if url.startswith("amqp://")]
         return ";".join(urls) or None
 
     @property
@@ -136,7 +144,7 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
     @property
     def _stores(self) -> list[str]:
         """Where counts and results are: the addresses that are no RabbitMQ's."""
-        return [url for url in self._urls if not url.startswith("amqp://")] or [""]
+        return [_escaped(url) for url in self._urls if not url.startswith("amqp://")] or [""]
 
     @property
     def _with_verification(self) -> str:
@@ -149,22 +157,20 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
 
     def _mistake(self) -> str:
         """Return in words what is wrong with the address, or nothing. Raises `ValueError` for what cannot be read."""
+        parts = [urlsplit(url) for url in self._urls]
+        if any(map(_is_broken, self._urls, parts)):
+            return "not an address"
         if self.amqp is not None and self._stores == [""]:
             return (
                 "RabbitMQ carries tasks, but chords, attempts and progress need a Redis or Valkey beside it "
                 "(a small one will do); add it after a semicolon"
             )
-        parts = [urlsplit(url) for url in self._urls]
         schemes = [part.scheme for part in parts if part.scheme != "amqp"]
-        if any((not part.hostname and part.scheme != "redis+socket") or part.port == 0 for part in parts):
-            return "not an address"
         if set(schemes) == {"sentinel"}:
             return "" if self.master else "does not say which server the Sentinels shall name"
         if schemes and (len(schemes) > 1 or schemes[0] not in SCHEMES):
             return "not an address" if schemes[0] not in SCHEMES else "more than one server"
-        if schemes and schemes[0] == "rediss":
-            return _tls_mistake(_query(self._stores[0]))
-        return ""
+        return _tls_mistake(_query(self._stores[0])) if schemes == ["rediss"] else ""
 
 
 def _tls_mistake(query: Mapping[str, str]) -> str:
@@ -176,8 +182,28 @@ def _tls_mistake(query: Mapping[str, str]) -> str:
     return ""
 
 
-def _mask(match: re.Match[str]) -> str:
-    return f"{match[1]}:***@" if match[1] is not None else f"{match[2]}***"
+def _is_broken(url: str, parts: SplitResult) -> bool:
+    """Return whether a part of an address is missing, or cannot be what it stands for: a piece of a password, mostly.
+
+    Raises `ValueError` for what cannot be read.
+    """
+    if (not parts.hostname and parts.scheme != "redis+socket") or parts.port == 0:
+        return True
+    if re.search(r"[\x00-\x1f\x7f#]", url):
+        return True
+    if parts.scheme != "redis+socket" and "@" in parts.path:
+        return True
+    if parts.scheme in {"redis", "rediss", "sentinel"} and not re.fullmatch(r"/?\d*/?", parts.path):
+        return True
+    return any(not _OPTION.fullmatch(option) for option in parts.query.split("&") if parts.query)
+
+
+def _escaped(url: str) -> str:
+    """Return an address with every odd character of its user and password escaped: kombu splits at some of them."""
+    netloc = urlsplit(url).netloc
+    userinfo, at, place = netloc.rpartition("@")
+    words = [quote(unquote(word), safe="") for word in userinfo.split(":", 1)]
+    return url.replace(netloc, f"{':'.join(words)}{at}{place}", 1) if at else url
 
 
 def _query(url: str) -> dict[str, str]:

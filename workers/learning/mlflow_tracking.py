@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import TrialOutcome
+from pipeline.passwords import ESCAPES, has_odd_password, without_password
 from pipeline.plans.recipe_toml import recipe_toml
 from pipeline.text import printable
 from storage.home import Home
@@ -52,10 +53,22 @@ def require_client(address: str) -> None:
     if find_spec("mlflow") is None:
         raise UsageError("mlflow: not installed here; `pip install 'chordal[mlflow]'` adds it")
     scheme = address.partition(":")[0].partition("+")[0]
-    if scheme not in _SCHEMES or (":" not in address and address != "databricks"):
+    if scheme not in _SCHEMES or (":" not in address and address != "databricks") or _is_broken(address):
+        escapes = f"; {ESCAPES}" if has_odd_password(address) else ""
         raise UsageError(
-            f"mlflow {without_password(address)}: not an address; give http://HOST:5000 or sqlite:////PATH/mlflow.db"
+            f"mlflow {without_password(address)}: not an address; give http://HOST:5000 or "
+            f"sqlite:////PATH/mlflow.db{escapes}"
         )
+
+
+def _is_broken(address: str) -> bool:
+    """Return whether an address with a user in it was read apart at a character of the password."""
+    try:
+        parts = urlsplit(address)
+        is_whole = parts.port != 0 and not parts.fragment
+    except ValueError:
+        return True
+    return not is_whole or (parts.netloc != "" and "@" in address and "@" not in parts.netloc)
 
 
 def log_run(home: Home, run_id: str) -> None:
@@ -68,9 +81,8 @@ def log_run(home: Home, run_id: str) -> None:
     except StoreError:
         raise
     except Exception as error:  # noqa: BLE001 - a tracker's client may raise anything, and the run's results are safe
-        tracked = MlflowRecord(
-            address=without_password(address), reason=" ".join(f"{type(error).__name__}: {error}".split())[:_LONGEST]
-        )
+        reason = _without_address(f"{type(error).__name__}: {error}", address)
+        tracked = MlflowRecord(address=without_password(address), reason=reason)
         log.warning("run %s was not logged to MLflow %s: %s", run_id, tracked.address, tracked.reason)
     home.ledger.put_mlflow_record(run_id, tracked)
 
@@ -88,14 +100,6 @@ def track(home: Home, run_id: str, address: str) -> MlflowRecord:
         return _RunLogger(client, home, run_id, evaluation, address).log()
 
 
-def without_password(address: str) -> str:
-    """Return an address without its password."""
-    parts = urlsplit(address)
-    if parts.password is None:
-        return printable(address)
-    return printable(urlunsplit(parts._replace(netloc=f"{parts.username}:***@{parts.netloc.rpartition('@')[2]}")))
-
-
 @contextmanager
 def _client(address: str) -> Iterator[Any]:
     for name, value in _SETTINGS.items():
@@ -111,7 +115,7 @@ def _client(address: str) -> Iterator[Any]:
         try:
             yield _connected(MlflowClient, address)
         except MlflowException as error:
-            reason = " ".join(str(error).split())[:_LONGEST]
+            reason = _without_address(str(error), address)
             if "Max retries exceeded" in reason:
                 reason = "does not answer; is it running, and is this its address"
             raise UsageError(f"mlflow {without_password(address)}: {reason}") from error
@@ -124,8 +128,13 @@ def _connected(client: type[Any], address: str) -> Any:
     try:
         return client(tracking_uri=address)
     except (OSError, ImportError, SQLAlchemyError) as error:  # of a path, of a database's driver, of its address
-        reason = " ".join(str(error).split())[:_LONGEST].replace(address, without_password(address))
+        reason = _without_address(str(error), address)
         raise UsageError(f"mlflow {without_password(address)}: cannot be opened ({reason})") from error
+
+
+def _without_address(text: str, address: str) -> str:
+    """Return what a library says in one line, with the address as it may be shown."""
+    return " ".join(text.replace(address, without_password(address)).split())[:_LONGEST]
 
 
 class _RunLogger:

@@ -94,6 +94,8 @@ def _load_worker(settings: Settings, role: Role, queues: Sequence[str], concurre
         loglevel="INFO",
         optimization="default",
         without_mingle=True,
+        # Nobody asks what it hears of other workers; a broker that refuses it gets a traceback from it in the log.
+        without_gossip=True,
     )
 
 

@@ -2,11 +2,14 @@
 
 import socket
 import threading
+from urllib.parse import quote
 
 import brokers
 import pytest
 import redis
+from celery import Celery
 from conditions import eventually
+from kombu import Connection
 
 from pipeline.errors import BrokerError, UsageError
 from pipeline.versions import own_version
@@ -38,6 +41,64 @@ def test_a_wrong_password_is_reported_and_not_printed(tmp_path):
         line = refusal(f"redis://:secret@127.0.0.1:{port}/0")
         assert f"redis://:***@127.0.0.1:{port}/0: the password or user is wrong" in line
         assert "wants a password" in refusal(f"redis://127.0.0.1:{port}/0")
+
+
+ODD = "p@ss:w/or#d%[x]?&+;%41"
+CODES = quote(ODD, safe="")
+
+
+def connects(url: str) -> None:
+    """See that a broker is fit, and that Celery's connections and results find it too."""
+    address = BrokerAddress.parse(url)
+    health.require(address)
+    settings = address.celery()
+    options = settings["broker_transport_options"]
+    with Connection(settings["broker_url"], transport_options=options) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0.1)
+        assert connection.default_channel.client.ping()
+    app = Celery(set_as_current=False)
+    app.conf.update(settings)
+    assert app.backend.client.ping()
+
+
+def test_an_odd_password_in_codes_opens_a_broker_in_every_form(tmp_path):
+    socket_file = tmp_path / "s"
+    made = brokers.certificate(tmp_path / "tls")
+    with (
+        brokers.valkey(tmp_path / "server", auth=ODD, unixsocket=str(socket_file)) as port,
+        brokers.sentinel(tmp_path / "sentinel", master_port=port, auth=ODD) as sentinel,
+    ):
+        connects(f"redis://:{CODES}@127.0.0.1:{port}/0")
+        connects(f"redis://default:{CODES}@localhost:{port}/1")
+        connects(f"redis+socket://:{CODES}@{quote(str(socket_file))}")
+        where = f"sentinel://:{CODES}@127.0.0.1:{sentinel};sentinel://:{CODES}@127.0.0.1:{brokers.free_port()}"
+        eventually(lambda: not connects(f"{where}/0?master_name=music"), ignoring=(BrokerError,))
+        assert "password or user is wrong" in refusal(f"redis://:{CODES}x@127.0.0.1:{port}/0")
+        if made is not None:
+            with brokers.tls_proxy(port, *made) as tls:
+                connects(f"rediss://:{CODES}@127.0.0.1:{tls}/0?ssl_ca_certs={made[0]}")
+
+
+def test_an_odd_password_in_codes_opens_a_broker_over_ipv6(tmp_path):
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            pass
+    except OSError:
+        pytest.skip("needs ::1")
+    with brokers.valkey(tmp_path, auth=ODD) as port, redis.Redis(port=port, password=ODD) as client:
+        client.config_set("bind", "127.0.0.1 ::1")
+        connects(f"redis://:{CODES}@[::1]:{port}/0")
+
+
+@pytest.mark.parametrize("password", ["secret%zz", "secret+ss", "secret%40", "se@secret"])
+def test_a_wrong_password_that_may_want_codes_is_told_them(tmp_path, password):
+    with brokers.valkey(tmp_path, auth="right") as port:
+        line = refusal(f"redis://:{password}@127.0.0.1:{port}/0")
+        assert line.endswith(
+            "the password or user is wrong; mend it in the address; write characters such as "
+            "@ : / ? # [ ] % in a password as %40 %3A %2F %3F %23 %5B %5D %25"
+        )
+        assert "%40" not in refusal(f"redis://:secret@127.0.0.1:{port}/0")
 
 
 def test_a_database_that_is_not_there(tmp_path):

@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
+from pipeline.passwords import without_password
 
 if TYPE_CHECKING:
     from storage.home import Home
@@ -74,8 +75,5 @@ def like_last_run(home: "Home", request: "RunRequest", given: dict[str, Any]) ->
 
 
 def command_line() -> tuple[str, ...]:
-    """Return the command line as it was typed, for the report, without a broker's password."""
-    from workers.broker.address import BrokerAddress
-
-    words = ["chordal", *sys.argv[1:]]
-    return tuple(BrokerAddress(url=word).without_password if "://" in word and "@" in word else word for word in words)
+    """Return the command line as it was typed, for the report, without the passwords of its addresses."""
+    return ("chordal", *(without_password(word) if "://" in word else word for word in sys.argv[1:]))

@@ -8,6 +8,7 @@ import click
 
 from pipeline.clock import now
 from pipeline.errors import UsageError
+from pipeline.passwords import without_password
 from pipeline.text import printable
 from workers.cli import options
 from workers.cli.lookup import existing_home
@@ -175,7 +176,7 @@ def _show(home: "Home", nights: "Nights", *, as_json: bool) -> None:
     if as_json:
         options.emit(
             {
-                "schedule": known.to_wire() if known is not None else None,
+                "schedule": _public(known).to_wire() if known is not None else None,
                 "next": following.isoformat() if following is not None else None,
                 "service": up,
                 "nights": [result.to_wire() for result in results],
@@ -190,8 +191,12 @@ def _show(home: "Home", nights: "Nights", *, as_json: bool) -> None:
         console().print("no service is up, and without one nothing is done: `chordal up`")
 
 
+def _public(known: "Schedule") -> "Schedule":
+    """Return a schedule as it may be shown."""
+    return known if known.tracking is None else known.replace(tracking=without_password(known.tracking))
+
+
 def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str]]:
-    from workers.learning.mlflow_tracking import without_password
     from workers.schedule.cron import check_cron
 
     nightly = "off"
