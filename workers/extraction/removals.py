@@ -16,7 +16,7 @@ def remove(home: Home, libraries: Sequence[str], paths: Iterable[str]) -> int:
     Their features stay for a while: rows belong to a content, which may be back under another name. A library that is
     itself not there, or empty, was unmounted rather than removed: then nothing was. Raises `StoreError`.
     """
-    if not all(_is_there(library) for library in libraries):
+    if not all(is_filled(library) for library in libraries):
         return 0
     # That of the newest scan: within it a mark outranks what it was put on, and whatever is scanned later outranks the
     # mark. The time would not do: that of a clock that was ahead would hide the file from scans to come.
@@ -30,7 +30,8 @@ def remove(home: Home, libraries: Sequence[str], paths: Iterable[str]) -> int:
     return removed
 
 
-def _is_there(library: str) -> bool:
+def is_filled(library: str) -> bool:
+    """Tell whether a library is there and not empty."""
     try:
         with os.scandir(library) as entries:
             return next(entries, None) is not None
@@ -43,7 +44,7 @@ def mark_gone(home: Home, plan: RunPlan, found: TrackIds, unreadable: frozenset[
     if len(home.ledger.run_ids()) == 1 and not home.has_store:
         return 0  # the first scan of a home: nothing was there before, and reading the store would make one
     marks = home.tracks.deletions(
-        ScanCoverage(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), found, is_gone=_is_gone
+        ScanCoverage(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), found, is_gone=is_gone
     )
     tracks = 0
     for mark in marks:
@@ -52,7 +53,7 @@ def mark_gone(home: Home, plan: RunPlan, found: TrackIds, unreadable: frozenset[
     return tracks
 
 
-def _is_gone(path: str) -> bool:
+def is_gone(path: str) -> bool:
     """Tell whether there is nothing at a path; when that cannot be seen, it is not gone."""
     try:
         os.lstat(path)
