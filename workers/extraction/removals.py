@@ -16,7 +16,7 @@ def remove(home: Home, libraries: Sequence[str], paths: Iterable[str]) -> int:
     Their features stay for a while: rows belong to a content, which may be back under another name. A library that is
     itself not there, or empty, was unmounted rather than removed: then nothing was. Raises `StoreError`.
     """
-    if not all(is_filled(library) for library in libraries):
+    if not all(_is_there(library) for library in libraries):
         return 0
     # That of the newest scan: within it a mark outranks what it was put on, and whatever is scanned later outranks the
     # mark. The time would not do: that of a clock that was ahead would hide the file from scans to come.
@@ -30,8 +30,7 @@ def remove(home: Home, libraries: Sequence[str], paths: Iterable[str]) -> int:
     return removed
 
 
-def is_filled(library: str) -> bool:
-    """Tell whether a library is there and not empty."""
+def _is_there(library: str) -> bool:
     try:
         with os.scandir(library) as entries:
             return next(entries, None) is not None

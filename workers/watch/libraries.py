@@ -21,6 +21,9 @@ TICK_S = 0.25
 LOOK_S = 1.0
 """Seconds between two looks at a library."""
 
+SLOW_S = 0.5
+"""How long a look may take before nothing new is begun with its library."""
+
 HANG_S = 10.0
 """How long a look may take before its library counts as not there."""
 
@@ -48,11 +51,11 @@ class LibraryProbe(threading.Thread):
         super().__init__(name=f"look at {library}", daemon=True)
         self.more: tuple[str, ...] = ()
         """Folders in it that are looked at as well."""
-        self.seen: Places = {}
-        self.seen_s = 0.0
-        """When the last look that is over began."""
         self.began_s = time.monotonic()
         """When the look that goes on began, or the last one."""
+        self.seen: Places = places.look(library)
+        self.seen_s = self.began_s
+        """When the last look that is over began."""
         self._library = library
         self._stopped = threading.Event()
 
@@ -75,11 +78,22 @@ class _Library:
         self.path = path
         self.observer = FolderObserver(path, poll_s=poll_s)
         self.probe = LibraryProbe(path)
-        self.presence = Presence(path, places.look(path))
+        self.presence = Presence(path, self.probe.seen)
         self.loss_s: float | None = None
         """Since when it is known that not everything is observed."""
         self.checked_s = 0.0
         """When the last look began whose changes are known."""
+
+    @property
+    def delay_s(self) -> float:
+        """How long the look at it takes that goes on; 0 when none does."""
+        began_s = self.probe.began_s
+        return time.monotonic() - began_s if self.probe.seen_s < began_s else 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing in it at the last look."""
+        return self.probe.seen[self.path].is_empty
 
 
 class LibraryMonitor:
@@ -147,9 +161,15 @@ class LibraryMonitor:
             for path, reason in list(library.presence.missing.items())
         }
 
-    def is_there(self, library: str) -> bool:
-        """Return whether a library is there."""
-        return self._libraries[library].presence.is_there
+    def present(self) -> list[str]:
+        """Return the libraries that are there, and answer."""
+        return [
+            path for path, library in self._libraries.items() if library.presence.is_there and library.delay_s < SLOW_S
+        ]
+
+    def filled(self) -> list[str]:
+        """Return the libraries that are there and not empty: of any others workers take no files."""
+        return [path for path in self.present() if not self._libraries[path].is_empty]
 
     def await_folders(self, library: str, reasons: dict[str, str]) -> None:
         """Say which folders in a library could not be looked into, and await that they can be."""
@@ -177,8 +197,8 @@ class LibraryMonitor:
         """Pass on what was observed, and see whether the library is there and still observed."""
         for change in library.observer.changes():
             self._changes.put(change)
-        seen, seen_s, began_s = library.probe.seen, library.probe.seen_s, library.probe.began_s
-        if seen_s < began_s and time.monotonic() - began_s > HANG_S:
+        seen, seen_s = library.probe.seen, library.probe.seen_s
+        if library.delay_s > HANG_S:
             seen, seen_s = {library.path: Place(reason="it does not answer")}, library.checked_s
         elif seen_s <= library.checked_s:
             return

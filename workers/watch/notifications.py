@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from typing import Any, Literal
 
 from watchdog.observers.api import BaseObserver
@@ -69,18 +70,34 @@ if sys.platform == "linux":
             return descriptor
 
         def handle_event(self, event: InotifyEvent) -> None:
-            super().handle_event(event)
+            try:
+                super().handle_event(event)
+            except KeyError:
+                self._notices.loss = "ended"  # watchdog lost its way among folders that were moved
             if event.is_queue_overflow:
                 self._notices.loss = "overflow"
             elif event.mask & InotifyConstants.IN_UNMOUNT:
                 self._notices.loss = "unmounted"
+
+    class _Emitter(InotifyEmitter):
+        """What turns notifications of one folder into events."""
+
+        def on_thread_stop(self) -> None:
+            group = self._inotify
+            try:
+                super().on_thread_stop()
+            except KeyError:  # the same: each attempt gets further, and without the last one its thread waits for ever
+                while group is not None:
+                    with suppress(KeyError):
+                        group.deactivate()
+                        break
 
     class _Observer(BaseObserver):
         """Observes by a queue of its own, as watchdog's own observer does."""
 
         def __init__(self, notices: Notices) -> None:
             self._queue = _Inotify(notices)
-            super().__init__(InotifyEmitter, inotify_fd=self._queue)
+            super().__init__(_Emitter, inotify_fd=self._queue)
             self._queue.start()
 
         def on_thread_stop(self) -> None:

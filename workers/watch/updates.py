@@ -48,7 +48,7 @@ class HomeUpdates:
         self._unlearned = 0
 
     def extract(self, libraries: Sequence[str], tracks: Iterable[ScannedTrack]) -> bool:
-        """Extract what the store lacks of some files of libraries that are there, as one run; none for nothing.
+        """Extract what the store lacks of some files, as one run of their libraries; nothing is begun for none.
 
         Returns False when that failed, which is shown, and has to be tried again.
         """
@@ -58,9 +58,7 @@ class HomeUpdates:
             if first is None:
                 return True
             with self._home_lock():
-                # Not with a library that is away or empty: workers take no files of such a run.
-                filled = tuple(library for library in libraries if removals.is_filled(library))
-                plan = plan_run(self._request.replace(learn=False, libraries=filled), self._home.ledger)
+                plan = plan_run(self._request.replace(learn=False, libraries=tuple(libraries)), self._home.ledger)
                 found = write_tracks(self._home, plan, chain([first], missing), complete=False)
                 self._follow(ScannedRun(plan=plan, found=found))
         except ERRORS as error:

@@ -97,7 +97,7 @@ class LibraryWatcher:
                 self._note(change)
             self._remove(checked_s)
             now_s = time.monotonic()
-            due = [each for each in self._present() if now_s >= self._next_walk_s[each]]
+            due = [each for each in self._monitor.present() if now_s >= self._next_walk_s[each]]
             if due:
                 self._next_walk_s |= dict.fromkeys(due, now_s + WALK_S)
                 self._extract(self._walk(due), due)
@@ -105,9 +105,6 @@ class LibraryWatcher:
                 tracks = [self._track(path, stamp) for path, stamp in batch.items()]
                 self._extract(tracks, {root for path in batch if (root := self._library_of(path))})
             pause.wait(TICK_S)
-
-    def _present(self) -> list[str]:
-        return [library for library in self._libraries if self._monitor.is_there(library)]
 
     def _note(self, change: FileChange) -> None:
         now_s = time.monotonic()
@@ -190,7 +187,7 @@ class LibraryWatcher:
 
     def _extract(self, tracks: Iterable[ScannedTrack], libraries: Iterable[str]) -> None:
         """Extract files of some libraries; walk these soon when that failed."""
-        if not self._updates.extract(self._present(), tracks):
+        if not self._updates.extract(self._monitor.filled(), tracks):
             retry_s = time.monotonic() + RETRY_S
             self._next_walk_s |= {library: min(retry_s, self._next_walk_s[library]) for library in libraries}
 
