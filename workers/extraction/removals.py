@@ -43,7 +43,7 @@ def mark_gone(home: Home, plan: RunPlan, found: TrackIds, unreadable: frozenset[
     if len(home.ledger.run_ids()) == 1 and not home.has_store:
         return 0  # the first scan of a home: nothing was there before, and reading the store would make one
     marks = home.tracks.deletions(
-        ScanCoverage(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), found, is_gone=_is_gone
+        ScanCoverage(sequence=plan.sequence, libraries=plan.libraries, unreadable=unreadable), found, is_gone=is_gone
     )
     tracks = 0
     for mark in marks:
@@ -52,7 +52,7 @@ def mark_gone(home: Home, plan: RunPlan, found: TrackIds, unreadable: frozenset[
     return tracks
 
 
-def _is_gone(path: str) -> bool:
+def is_gone(path: str) -> bool:
     """Tell whether there is nothing at a path; when that cannot be seen, it is not gone."""
     try:
         os.lstat(path)

@@ -68,6 +68,12 @@ class Arrivals:
         self._arriving.pop(path, None)
         self._ready.pop(path, None)
 
+    def forget_below(self, folder: str) -> None:
+        """Forget all files in a folder that is not there."""
+        for path in [*self._arriving, *self._ready]:
+            if path.startswith(f"{folder.rstrip('/')}/"):
+                self.forget(path)
+
     def batch(self, now_s: float) -> dict[str, FileStamp]:
         """Return the files to be extracted now, with their stamps; none while it is better to wait for more."""
         for path, arrival in list(self._arriving.items()):

@@ -1,17 +1,13 @@
-"""Changes below some folders: by the kernel's notifications, or by polling where there are none.
+"""Changes below a folder: by the kernel's notifications, or by walking it every few seconds where they do not do.
 
 The kernel notifies of nothing that other hosts do on a network share, and of no more than a number of folders; then, or
-when that is wanted, the folders are walked every few seconds instead.
+when that is wanted, the folder is walked instead.
 """
 
 import errno
 import os
 import queue
-import tempfile
-from collections.abc import Sequence
-from typing import Literal
 
-import psutil
 from watchdog.events import (
     DirCreatedEvent,
     DirMovedEvent,
@@ -24,121 +20,85 @@ from watchdog.events import (
     FileSystemEventHandler,
     FileSystemMovedEvent,
 )
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserver
 
-from pipeline.errors import UsageError
-from pipeline.text import printable
-from pipeline.wire import Value
+from workers.watch import file_systems
+from workers.watch.changes import FileChange, Kind
+from workers.watch.notifications import LIMITS, REPORTS_CLOSE, Loss, Notifications
+from workers.watch.polling import FolderPoll
 
 POLL_S = 10.0
 """Seconds between two walks, where the kernel does not notify."""
 
-REMOTE = frozenset({"9p", "afpfs", "afs", "ceph", "cifs", "fuse.sshfs", "glusterfs", "nfs", "nfs4", "smb3", "smbfs"})
-"""File systems of which the kernel notifies only of what this host does."""
-
-LIMITS = {errno.ENOSPC: "max_user_watches", errno.EMFILE: "max_user_instances"}
-"""The kernel's limits on notifications, by the error of whoever reaches one."""
-
-Kind = Literal["written", "closed", "created", "deleted", "moved", "folder"]
 _EVENTS: list[type[FileSystemEvent]] = [
     # Not that a file was opened and read: the workers do that all the time.
     *(FileCreatedEvent, FileModifiedEvent, FileClosedEvent, FileDeletedEvent, FileMovedEvent),
     *(DirCreatedEvent, DirMovedEvent),
 ]
-_KINDS: dict[str, Kind] = {"created": "created", "modified": "written", "closed": "closed", "deleted": "deleted"}
-
-
-class FileChange(Value, frozen=True, kw_only=True):
-    """A change of a file, or a folder that came as a whole.
-
-    A file that is renamed within the folders is `moved` under its old name and `created` under the new one; one that
-    is moved out of them is `deleted`. One is `closed` after it was `written`.
-    """
-
-    kind: Kind
-    path: str
+_KINDS: dict[str, Kind] = {
+    "created": "created",
+    # Where nobody says when it is closed, it is not known to be open.
+    "modified": "written" if REPORTS_CLOSE else "created",
+    "closed": "closed",
+    "deleted": "deleted",
+}
 
 
 class FolderObserver(FileSystemEventHandler):
-    """Observes folders and all below them; holds threads from `open` to `close`."""
+    """Observes a folder and all below it; holds threads from `open` to `close`."""
 
-    def __init__(self, folders: Sequence[str], *, poll_s: float | None = None) -> None:
-        self._folders = folders
+    def __init__(self, folder: str, *, poll_s: float | None = None) -> None:
+        self._folder = folder
+        self._real = folder
         self._poll_s = poll_s
         self._changes: queue.SimpleQueue[FileChange] = queue.SimpleQueue()
-        self._observer: BaseObserver | None = None
-        self.reports_close = False
-        """Whether it reports when a writer closes a file."""
+        self._notifications: Notifications | None = None
+        self._poll: FolderPoll | None = None
+        self._exchanged = False
 
     def open(self) -> str:
-        """Begin to observe, and return in words how. Raises `UsageError` for a folder that cannot be observed."""
-        remote = next((folder for folder in self._folders if _file_system(folder) in REMOTE), None)
-        if self._poll_s is None and remote is None:
-            try:
-                how = self._open(Observer(), "as the kernel tells")
-                self._check_room()
-            except OSError as error:
-                self.close()
-                limit = LIMITS.get(error.errno or 0)
-                if limit is None:
-                    raise UsageError(f"cannot watch the libraries: {error}; try again with --poll SECONDS") from error
-                why = f"the kernel watches no more folders; raise fs.inotify.{limit} with sysctl"
-            else:
-                return how
-        elif remote is not None and self._poll_s is None:
-            why = (
-                f"{printable(remote)} is on {_file_system(remote)}, where the kernel does not tell what other hosts do"
-            )
-        else:
-            why = "as asked"
-        poll_s = self._poll_s or POLL_S
-        return self._open(PollingObserver(timeout=poll_s), f"by looking every {poll_s:g} s ({why})")
+        """Begin to observe what has this name now, and return in words how. Raises `OSError`.
 
-    def check_new_folders(self) -> str | None:
-        """Make sure that folders which came are observed too; if not, poll instead, and return in words how."""
-        if not self.reports_close:
-            return None
-        try:
-            self._check_room()
-        except OSError:
-            self.close()
-            return self.open()
-        return None
-
-    def _check_room(self) -> None:
-        """Observe one more folder for a moment: watchdog passes over those of which the kernel notifies no more.
-
-        Raises `OSError`.
+        What comes from now on is a change; for what is there already, a change says that a walk is due.
         """
-        if not self.reports_close:
-            return
-        with tempfile.TemporaryDirectory(prefix="chordal-") as folder:
-            one_more = Observer()
-            one_more.schedule(FileSystemEventHandler(), folder)
-            try:
-                one_more.start()
-            finally:
-                _end(one_more)
-
-    def _open(self, observer: BaseObserver, how: str) -> str:
-        self.reports_close = "Inotify" in type(observer).__name__
+        self._exchanged = False
+        self._changes = queue.SimpleQueue()  # whatever still writes to the last one is about what was there before
+        # A link is not watched but where it leads to, and the system reports real paths.
+        self._real = os.path.realpath(self._folder)
+        if self._poll_s is not None:
+            return self._open_poll("as asked")
+        mount = file_systems.silent_mount(self._folder)
+        if mount is not None:
+            return self._open_poll(file_systems.describe_silence(mount))
         try:
-            for folder in self._folders:
-                observer.schedule(self, folder, recursive=True, event_filter=_EVENTS)
-            observer.start()
-        except BaseException:
-            _end(observer)
-            raise
-        self._observer = observer
-        return how
+            return self._open_notifications()
+        except OSError as error:
+            self.close()
+            if error.errno not in LIMITS:
+                raise
+            return self._open_poll(f"the kernel watches no more folders; {_limit_mend(error)}")
+
+    @property
+    def folders(self) -> int | None:
+        """How many folders the kernel notifies of; None where that is not known."""
+        return self._notifications.folders if self._notifications is not None else None
+
+    @property
+    def loss(self) -> Loss | None:
+        """Why it does not observe everything any more; None while it does."""
+        if self._exchanged:
+            return "exchanged"
+        if self._notifications is not None:
+            return self._notifications.loss
+        return "ended" if self._poll is not None and not self._poll.is_alive() else None
 
     def close(self) -> None:
         """Observe no more."""
-        if self._observer is not None:
-            _end(self._observer)
-            self._observer = None
+        if self._poll is not None:
+            self._poll.stop()  # not waited for: it may be waiting for a server that is dead
+            self._poll = None
+        if self._notifications is not None:
+            self._notifications.close()
+            self._notifications = None
 
     def changes(self) -> list[FileChange]:
         """Return the changes since the last call, oldest first."""
@@ -150,9 +110,12 @@ class FolderObserver(FileSystemEventHandler):
                 return changes
 
     def on_any_event(self, event: FileSystemEvent) -> None:
-        """Note an event; called in the observer's thread."""
-        source, target = os.fsdecode(event.src_path), os.fsdecode(event.dest_path)
+        """Note an event; called in a thread of watchdog."""
+        source, target = self._path(event.src_path), self._path(event.dest_path)
         if isinstance(event, FileSystemMovedEvent):
+            if event.is_directory and os.path.isdir(source):  # noqa: PTH112 - keeps odd bytes
+                # Two folders changed their names, and watchdog takes one for the other.
+                self._exchanged = True
             if not event.is_directory:
                 self._changes.put(FileChange(kind="moved" if target else "deleted", path=source))
             if target:
@@ -163,20 +126,32 @@ class FolderObserver(FileSystemEventHandler):
         elif event.event_type in _KINDS:
             self._changes.put(FileChange(kind=_KINDS[event.event_type], path=source))
 
+    def _open_notifications(self) -> str:
+        self._notifications = Notifications()
+        self._notifications.observer.schedule(self, self._real, recursive=True, event_filter=_EVENTS)
+        self._notifications.start()
+        self._changes.put(FileChange(kind="walk", path=self._folder))
+        return "as the kernel tells"
 
-def _end(observer: BaseObserver) -> None:
-    observer.unschedule_all()
-    if observer.is_alive():
-        observer.stop()
-        observer.join(10)
+    def _open_poll(self, why: str) -> str:
+        poll_s = self._poll_s or POLL_S
+        self._poll = FolderPoll(self._folder, poll_s, self._changes.put)
+        self._poll.start()
+        return f"by looking every {poll_s:g} s ({why})"
+
+    def _path(self, path: bytes | str) -> str:
+        """Return the path below the folder as it was named."""
+        text = os.fsdecode(path)
+        if self._real != self._folder and (text == self._real or text.startswith(f"{self._real}/")):
+            return self._folder + text[len(self._real) :]
+        return text
 
 
-def _file_system(folder: str) -> str:
-    """Return the kind of file system that a folder is on, or an empty string when that is not known."""
-    real = os.path.realpath(folder)
-    best = ("", "")
-    for part in psutil.disk_partitions(all=True):
-        mount = part.mountpoint.rstrip("/")
-        if (real == mount or real.startswith(f"{mount}/")) and len(mount) >= len(best[0]):
-            best = (mount, part.fstype)
-    return best[1]
+def _limit_mend(error: OSError) -> str:
+    """Return what to do about a limit: the system's, or that of this process, which has the same number."""
+    if error.errno == errno.EMFILE:
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            return "raise `ulimit -n`"
+    return f"raise {LIMITS[error.errno or 0]} with sysctl"

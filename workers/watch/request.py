@@ -28,3 +28,5 @@ class WatchSummary(Value, frozen=True, kw_only=True):
     removed: int = 0
     learned: int = 0
     """Runs that learned."""
+    absences: int = 0
+    """How many times a library, or a folder in it, went and was waited for."""

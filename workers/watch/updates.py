@@ -5,9 +5,8 @@ healed by the same sweep and shown by the same commands. What is missing is alwa
 watch again after any time catches up, and a batch that was broken off is made whole by the next.
 """
 
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 
@@ -48,18 +47,18 @@ class HomeUpdates:
         self._show = show
         self._unlearned = 0
 
-    def extract(self, tracks: Iterable[ScannedTrack]) -> bool:
-        """Extract what the store lacks of some files, as one run; nothing is begun when it lacks nothing.
+    def extract(self, libraries: Sequence[str], tracks: Iterable[ScannedTrack]) -> bool:
+        """Extract what the store lacks of some files, as one run of their libraries; nothing is begun for none.
 
         Returns False when that failed, which is shown, and has to be tried again.
         """
-        missing = self._missing(tracks)
-        first = next(missing, None)
-        if first is None:
-            return True
         try:
+            missing = self._missing(tracks)
+            first = next(missing, None)
+            if first is None:
+                return True
             with self._home_lock():
-                plan = plan_run(self._request.replace(learn=False), self._home.ledger)
+                plan = plan_run(self._request.replace(learn=False, libraries=tuple(libraries)), self._home.ledger)
                 found = write_tracks(self._home, plan, chain([first], missing), complete=False)
                 self._follow(ScannedRun(plan=plan, found=found))
         except ERRORS as error:
@@ -74,10 +73,10 @@ class HomeUpdates:
             self._learn()
         return True
 
-    def remove(self, paths: Iterable[str]) -> None:
+    def remove(self, library: str, paths: Iterable[str]) -> None:
         """Mark files as deleted, but those that were only moved aside for a moment, as some programs save."""
-        gone = [path for path in paths if not os.path.lexists(path)]
-        if gone and (removed := removals.remove(self._home, self._request.libraries, gone)):
+        gone = [path for path in paths if removals.is_gone(path)]
+        if gone and (removed := removals.remove(self._home, (library,), gone)):
             self._count(removed=removed)
             self._show(f"{removed} {'file' if removed == 1 else 'files'} removed; the features are kept")
 

@@ -1,8 +1,11 @@
 """`chordal watch`: extract what comes into some libraries, for as long as it runs."""
 
+import math
+import os
+import stat
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 
@@ -17,7 +20,8 @@ from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
 from workers.runs.progress import View
 from workers.watch.arrivals import Arrivals
-from workers.watch.folders import FileChange, FolderObserver
+from workers.watch.changes import FileChange
+from workers.watch.libraries import LibraryMonitor
 from workers.watch.request import WatchRequest, WatchSummary
 from workers.watch.updates import RETRY_S, HomeUpdates
 
@@ -36,22 +40,24 @@ def watch(home: Home, request: WatchRequest, view: View) -> WatchSummary:
     scan(libraries, may_be_empty=True)  # checks at once that the folders are there
     if broker is not None:
         health.require_for_run(broker)
-    observer = FolderObserver(libraries, poll_s=request.poll_s)
+    monitor = LibraryMonitor(libraries, lambda text: _show(view, text), poll_s=request.poll_s)
     watcher: LibraryWatcher | None = None
     try:
         # Before the first walk: what comes while it goes on is noticed.
-        how = observer.open()
+        observed = monitor.open()
         # With a private broker the home is this command's; with one of the user's it is taken for each batch, so that
         # nightly runs have their turn.
         lock = home_lock(home.path, purpose="watching") if broker is None else nullcontext()
         with lock, local_cluster(home.path, broker, request.run.workers) as cluster:
-            view.line(f"watching {', '.join(map(printable, libraries))} {how}; Ctrl-C ends it")
-            watcher = LibraryWatcher(home, request, view, observer, cluster)
+            for words in observed:
+                view.line(f"watching {words}; Ctrl-C ends it")
+            watcher = LibraryWatcher(home, request, view, monitor, cluster)
             watcher.run()
     except KeyboardInterrupt:
-        view.line("stopped watching; what was finished is kept, and the next start catches up")
+        away = "".join(f"; {printable(path)} was not there" for path in monitor.missing())
+        view.line(f"stopped watching; what was finished is kept, and the next start catches up{away}")
     finally:
-        observer.close()
+        monitor.close()
     return watcher.summary if watcher is not None else WatchSummary()
 
 
@@ -59,24 +65,25 @@ class LibraryWatcher:
     """Turns the changes in some libraries into updates of a home."""
 
     def __init__(
-        self, home: Home, request: WatchRequest, view: View, observer: FolderObserver, cluster: LocalCluster
+        self, home: Home, request: WatchRequest, view: View, monitor: LibraryMonitor, cluster: LocalCluster
     ) -> None:
         run = request.run
-        self._libraries = run.libraries
+        self._libraries = tuple(dict.fromkeys(run.libraries))
         self._settle_s = request.settle_s
         self._view = view
-        self._observer = observer
+        self._monitor = monitor
         self._cluster = cluster
-        self._arrivals = Arrivals(stamp_of, settle_s=request.settle_s, reports_close=observer.reports_close)
-        self._updates = HomeUpdates(home, request, cluster, self._show)
+        self._arrivals = Arrivals(stamp_of, settle_s=request.settle_s)
+        self._updates = HomeUpdates(home, request, cluster, lambda text: _show(view, text))
         self._sources = parse_sources(labels=run.labels, groups=run.groups, folds=run.folds, libraries=run.libraries)
-        self._removed: set[str] = set()
-        self._next_walk_s = 0.0
+        self._removed: dict[str, float] = {}
+        # Until a library's monitor asks for its first walk.
+        self._next_walk_s = dict.fromkeys(self._libraries, math.inf)
 
     @property
     def summary(self) -> WatchSummary:
         """What was done so far."""
-        return self._updates.summary
+        return self._updates.summary.replace(absences=self._monitor.absences)
 
     def run(self) -> None:
         """Wait, and extract what comes, until a signal raises `KeyboardInterrupt`."""
@@ -85,27 +92,37 @@ class LibraryWatcher:
             signals.check()
             for name in self._cluster.heal():
                 self._view.line(f"the {name} process died and was started again")
-            for change in self._observer.changes():
+            checked_s = self._monitor.checked_s()  # first, so that what those looks found is among the changes
+            for change in self._monitor.changes():
                 self._note(change)
-            self._updates.remove(self._removed)
-            self._removed.clear()
-            if time.monotonic() >= self._next_walk_s:
-                self._next_walk_s = time.monotonic() + WALK_S
-                self._extract(self._walk())
-            elif batch := self._arrivals.batch(time.monotonic()):
-                self._extract(self._track(path, stamp) for path, stamp in batch.items())
+            self._remove(checked_s)
+            now_s = time.monotonic()
+            due = [each for each in self._monitor.present() if now_s >= self._next_walk_s[each]]
+            if due:
+                self._next_walk_s |= dict.fromkeys(due, now_s + WALK_S)
+                self._extract(self._walk(due), due)
+            elif batch := self._arrivals.batch(now_s):
+                tracks = [self._track(path, stamp) for path, stamp in batch.items()]
+                self._extract(tracks, {root for path in batch if (root := self._library_of(path))})
             pause.wait(TICK_S)
 
     def _note(self, change: FileChange) -> None:
         now_s = time.monotonic()
-        if self._is_hidden(change.path):
-            return
+        if change.kind == "walk":
+            self._next_walk_s[change.path] = now_s
+        elif change.kind == "gone":
+            self._arrivals.forget_below(change.path)
+            self._removed = {path: s for path, s in self._removed.items() if not _is_in(path, change.path)}
+        elif not self._is_hidden(change.path):
+            self._note_file(change, now_s)
+
+    def _note_file(self, change: FileChange, now_s: float) -> None:
         if change.kind == "folder":
             self._note_folder(change.path, now_s)
         elif change.kind in {"deleted", "moved"}:
             self._arrivals.forget(change.path)
             if change.kind == "deleted":
-                self._removed.add(change.path)
+                self._removed[change.path] = now_s
         elif change.kind == "closed":
             self._arrivals.note_close(change.path, now_s)
         else:
@@ -113,29 +130,49 @@ class LibraryWatcher:
 
     def _note_folder(self, folder: str, now_s: float) -> None:
         """Note all files in a folder that came as a whole."""
-        if how := self._observer.check_new_folders():
-            self._show(f"goes on watching {how}")
-            self._next_walk_s = 0.0
         try:
             for track in scan([folder], may_be_empty=True):
                 self._arrivals.note(track.path, now_s)
         except ChordalError:
             return  # gone again
 
-    def _walk(self) -> Iterator[ScannedTrack]:
-        """Yield every file of the libraries but those that are being written just now."""
+    def _remove(self, checked_s: dict[str, float]) -> None:
+        """Mark what was removed from a library that was still there afterwards, and not unmounted."""
+        missing = self._monitor.missing()
+        gone: dict[str, list[str]] = {}
+        for path, noted_s in list(self._removed.items()):
+            library = self._library_of(path)
+            if any(_is_in(path, place) for place in missing):
+                del self._removed[path]
+            elif checked_s.get(library, math.inf) > noted_s:
+                del self._removed[path]
+                gone.setdefault(library, []).append(path)
+        for library, paths in gone.items():
+            self._updates.remove(library, paths)
+
+    def _walk(self, libraries: Sequence[str]) -> Iterator[ScannedTrack]:
+        """Yield every file of some libraries but those that are being written just now."""
         young_ns = int(self._settle_s * 1e9)
+        unreadable: dict[str, str] = {}
         for track in scan(
-            self._libraries,
+            libraries,
             labels=self._sources.labels,
             groups=self._sources.groups,
             folds=self._sources.folds,
+            on_problem=unreadable.__setitem__,
             may_be_empty=True,
         ):
             if time.time_ns() - track.stamp.mtime_ns < young_ns:
                 self._arrivals.note(track.path, time.monotonic())
             else:
                 yield track
+        for library in libraries:
+            folders = {
+                path: reason
+                for path, reason in unreadable.items()
+                if self._library_of(path) == library and _is_folder(path)
+            }
+            self._monitor.await_folders(library, folders)
 
     def _track(self, path: str, stamp: FileStamp) -> ScannedTrack:
         sources = self._sources
@@ -148,13 +185,34 @@ class LibraryWatcher:
             fold=sources.folds.label(path) if sources.folds else None,
         )
 
-    def _extract(self, tracks: Iterable[ScannedTrack]) -> None:
-        if not self._updates.extract(tracks):
-            self._next_walk_s = time.monotonic() + RETRY_S
+    def _extract(self, tracks: Iterable[ScannedTrack], libraries: Iterable[str]) -> None:
+        """Extract files of some libraries; walk these soon when that failed."""
+        if not self._updates.extract(self._monitor.filled(), tracks):
+            retry_s = time.monotonic() + RETRY_S
+            self._next_walk_s |= {library: min(retry_s, self._next_walk_s[library]) for library in libraries}
+
+    def _library_of(self, path: str) -> str:
+        """Return the innermost library that a path is in, or an empty string."""
+        return max((library for library in self._libraries if _is_in(path, library)), key=len, default="")
 
     def _is_hidden(self, path: str) -> bool:
-        root = next((each for each in self._libraries if path.startswith(f"{each}/")), "")
+        root = self._library_of(path)
         return any(name.startswith(".") for name in path.removeprefix(root).split("/"))
 
-    def _show(self, text: str) -> None:
-        self._view.line(f"{datetime.now().astimezone():%H:%M:%S} {text}")
+
+def _is_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _is_folder(path: str) -> bool:
+    """Tell whether something is a folder, or what nobody can see, which may be one; links wait for the next walk."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+
+
+def _show(view: View, text: str) -> None:
+    view.line(f"{datetime.now().astimezone():%H:%M:%S} {text}")
