@@ -6,6 +6,7 @@ Each figure is read by itself. One that cannot be had is null, and `errors` says
 from typing import TYPE_CHECKING, Any
 
 from pipeline.text import printable
+from storage import durable
 from storage.home import Home
 from workers.broker.address import BrokerAddress
 from workers.runs.active import active_runs, broker_of
@@ -93,9 +94,17 @@ def _broker_address(
         return BrokerAddress.parse(broker)
     address = None
     if state is not None and state.stage not in ENDS:
-        run_id = state.plan.run_id
-        address = figures.read("broker", lambda: broker_of(home, run_id), None)
+        address = _broker_of_run(home, state.plan.run_id, figures)
     return address or (service.broker if service is not None and service.alive else None)
+
+
+def _broker_of_run(home: Home, run_id: str, figures: Figures) -> BrokerAddress | None:
+    try:
+        return broker_of(home, run_id)
+    except (OSError, ValueError) as error:
+        reason = durable.reason(error) if isinstance(error, OSError) else str(error)
+        figures.fail("broker", f"the run's file does not tell which it is ({reason}); name it with --broker")
+        return None
 
 
 def _ask(address: BrokerAddress, state: RunState | None, figures: Figures) -> "BrokerAnswer":
