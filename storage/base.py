@@ -118,8 +118,8 @@ class FeatureStore(ABC):
     def hold(self) -> Iterator[Snapshot]:
         """Pin the store as it is now for a reader that may need it for longer than the collection's grace.
 
-        Any snapshot can be read for `GRACE_S` after the store changed; a held one until the context ends.
-        Raises `StoreError` when the store cannot be written.
+        Any snapshot can be read for `GRACE_S` after the store changed; a held one until the context ends. A store that
+        can only be read is not pinned. Raises `StoreError` when it cannot be written for another reason.
         """
         yield self.snapshot()
 

@@ -12,11 +12,11 @@ from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.text import printable
-from storage import Champions, ModelRegistry, RunLedger, durable
+from storage import Champions, MemoryFeatureStore, ModelRegistry, RunLedger, durable
 from storage.ledger.tracks import TrackLedger
 
 if TYPE_CHECKING:
-    from storage import FileFeatureStore
+    from storage import FeatureStore
 
 LOCK = ".lock"
 
@@ -182,15 +182,23 @@ def _holder(lock: IO[bytes]) -> str:
 class Home:
     """A home: its store, ledgers, models and champions, each opened when it is first used. No broker is needed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, for_reading: bool = False) -> None:
+        """Take the home in a folder; of one that is `for_reading`, nothing is made, changed or tried out."""
         self.path = path
+        self._for_reading = for_reading
 
     @cached_property
-    def store(self) -> "FileFeatureStore":
-        """The feature store of the home."""
+    def store(self) -> "FeatureStore":
+        """The feature store of the home; an empty one where only reading is meant and there is none yet.
+
+        Raises `UsageError` when it cannot be opened.
+        """
         from storage import FileFeatureStore  # with h5py
 
-        return FileFeatureStore.open(self.path / "store")
+        folder = self.path / "store"
+        if not self._for_reading:
+            return FileFeatureStore.open(folder)
+        return FileFeatureStore.existing(folder) if self.has_store else MemoryFeatureStore()
 
     @property
     def has_store(self) -> bool:

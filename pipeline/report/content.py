@@ -17,6 +17,10 @@ LISTED = 200
 """How many rows a long list has; the rest is a number."""
 
 
+FILES = "files"
+"""What is missing where the records of the files cannot be read."""
+
+
 class RunCounts(Value, frozen=True, kw_only=True):
     """What became of the files of a run."""
 
@@ -102,6 +106,8 @@ class ReportContent(Value, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     host: dict[str, str] = {}
     """Facts of the machine, by name: system, processor, cores, ..."""
+    missing: dict[str, str] = {}
+    """Why some of this could not be read, by what it is; empty for a report by the run itself."""
     created: str = ""
     """When the report was written, ISO 8601, UTC."""
 

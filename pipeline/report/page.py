@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pipeline.learning.study.findings import Interval
 from pipeline.learning.study.results import EvaluationReport, Scores
-from pipeline.report.content import ReportContent
+from pipeline.report.content import FILES, ReportContent
 from pipeline.report.sections.champion import champion_section, champion_tile
 from pipeline.report.sections.confidence import confidence_section
+from pipeline.report.sections.missing import missing_section
 from pipeline.report.sections.run import (
     classes_section,
     failures_section,
@@ -82,6 +83,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
             mistakes_section(evaluation, libraries),
         ]
     return [
+        missing_section(content.missing),
         *learned,
         champion_section(content.verdict),
         trials_section(content),
@@ -89,7 +91,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
         curves_section(content),
         *more,
         scan_section(content),
-        failures_section(content),
+        failures_section(content) if FILES not in content.missing else None,
         classes_section(content),
         split_section(
             manifest, split, libraries, content.plan.recipe.augment, evaluation.row_sides if evaluation else None

@@ -54,7 +54,7 @@ def store_folder(home: str | os.PathLike[str]) -> Path:
     Raises `UsageError` naming the folder and the reason when there is no store that can be opened.
     """
     folder = Path(home).expanduser().absolute()
-    root = folder if (folder / "store.json").exists() else folder / "store"
+    root = folder if os.path.exists(folder / "store.json") else folder / "store"  # noqa: PTH110 - raises nothing
     find_layout(root)
     return root
 

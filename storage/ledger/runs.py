@@ -32,7 +32,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pipeline.clock import now
-from pipeline.errors import UsageError
+from pipeline.errors import StoreError, UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.measurements import Measurements
 from pipeline.learning.study.results import EvaluationReport
@@ -134,11 +134,28 @@ class RunLedger(TrialLedger):
 
         By sequence and not by time, as a clock may have been set back.
         """
+        plans, unreadable = self.plans()
+        if unreadable:
+            raise StoreError(next(iter(unreadable.values())))
+        return [plan.run_id for plan in plans if purpose in {None, plan.purpose}]
+
+    def plans(self) -> tuple[list[RunPlan], dict[str, str]]:
+        """Return the plans of all runs that can be read, newest last, and why others cannot, by their ids."""
         with durable.store_errors(self._documents.root, "be listed"):
             names = [name for name in durable.names_in(self._documents.root) if not name.startswith(".")]
-        plans = [self._documents.find(f"{name}/plan", RunPlan) for name in names]
-        chosen = [plan for plan in plans if plan is not None and purpose in {None, plan.purpose}]
-        return [plan.run_id for plan in sorted(chosen, key=lambda plan: (plan.sequence, plan.created, plan.run_id))]
+        plans: list[RunPlan] = []
+        unreadable: dict[str, str] = {}
+        for name in names:
+            try:
+                plan = self._documents.find(f"{name}/plan", RunPlan)
+            except StoreError as error:
+                if not isinstance(error.__cause__, NotADirectoryError):
+                    unreadable[name] = str(error)
+            except UsageError:
+                continue  # no run has such a name
+            else:
+                plans += [plan] if plan is not None else []
+        return sorted(plans, key=lambda plan: (plan.sequence, plan.created, plan.run_id)), unreadable
 
     def next_sequence(self) -> int:
         """Return a sequence above those of all runs: Unix milliseconds, unless a clock was set back."""
@@ -188,9 +205,11 @@ class RunLedger(TrialLedger):
 
     def summaries(self, run_id: str) -> dict[int, ShardSummary]:
         """Return the summary of each sealed shard, by number."""
-        names = self._documents.names(f"{run_id}/sealed")
-        summaries = (self._documents.read(name, ShardSummary) for name in names)
-        return {summary.shard: summary for summary in summaries}
+        return {shard: self.summary(run_id, shard) for shard in self.sealed_shards(run_id)}
+
+    def summary(self, run_id: str, shard: int) -> ShardSummary:
+        """Return the summary of a sealed shard. Raises `StoreError` when it was not written."""
+        return self._documents.read(f"{run_id}/sealed/{shard:05d}", ShardSummary)
 
     def sealed_shards(self, run_id: str) -> list[int]:
         """Return the numbers of the sealed shards, ascending, without reading their summaries."""

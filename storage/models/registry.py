@@ -61,10 +61,14 @@ class ModelRegistry:
 
     def versions(self) -> list[ModelVersion]:
         """Return all models, oldest first."""
+        return [self.get(name) for name in self.names()]
+
+    def names(self) -> list[str]:
+        """Return the versions of all models, oldest first, without reading what they are."""
         with durable.store_errors(self._root, "be listed"):
             names = durable.names_in(self._root)
         numbered = sorted((int(match[1]), match[0]) for match in map(_VERSION.fullmatch, names) if match)
-        return [self.get(name) for _, name in numbered]
+        return [name for _, name in numbered]
 
     def get(self, version: str) -> ModelVersion:
         """Return a model, with its current path, as the home may have been moved.

@@ -3,6 +3,7 @@
 None of them decides whether work is done; the store does.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from pipeline.wire import Value
@@ -114,6 +115,17 @@ class Counters:
             pipe.expire(key, DAY_S)
             pipe.execute()
 
+    def restart(self, run_id: str, **outcomes: int) -> None:
+        """Count the files of a run anew, from what is known of them: its command begins, perhaps once more."""
+        key = _progress(run_id)
+        with self._client.pipeline(transaction=False) as pipe:
+            pipe.hdel(key, *OUTCOMES)
+            for name, count in outcomes.items():
+                if count:
+                    pipe.hincrbyfloat(key, name, count)
+            pipe.expire(key, DAY_S)
+            pipe.execute()
+
     def settle(self, run_id: str, what: str, outcome: str, *, kind: str | None = None, audio_s: float = 0.0) -> None:
         """Count a file that a task has settled, and its failure's kind if it failed; forget the attempts at it.
 
@@ -137,6 +149,11 @@ class Counters:
         seconds = max(1, now_s - max(since_s, slots[0] * SLOT_S))
         files, audio_s = (sum(float(each[column] or 0) for each in sums) / seconds for column in (0, 1))
         return Pace(files_per_s=files, audio_s_per_s=audio_s)
+
+    def busy_runs(self) -> list[str]:
+        """Return the runs, of every home, of which a file was settled within the last two minutes."""
+        keys = cast("Iterator[str]", self._client.scan_iter(f"{_pace('*')}*", count=1000))
+        return sorted({key.split(":")[1] for key in keys})
 
     @staticmethod
     def failures(progress: dict[str, float]) -> dict[str, int]:

@@ -5,12 +5,12 @@ h5py, Celery, Redis' client, Rich or SciPy with it.
 """
 
 import importlib
-import os
 import sys
 
 import click
 
 from pipeline.errors import CancelledError, ChordalError, StoreError, UsageError
+from workers.cli.streams import OutputError, ReaderGoneError, standard_streams
 
 COMMANDS = {
     "run": "workers.cli.runs.run:run",
@@ -81,6 +81,17 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every error is one line on standard error, and misuse has exit status 2."""
     try:
+        with standard_streams():
+            _run(arguments)
+    except ReaderGoneError:
+        sys.exit(0)
+    except OutputError as error:
+        _show_error(str(error))
+        sys.exit(1)
+
+
+def _run(arguments: list[str] | None) -> None:
+    try:
         cli.main(arguments, prog_name="chordal", standalone_mode=False)
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
@@ -95,10 +106,8 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         _show_error("stopped; what was finished is kept, and the same command goes on from there")
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output has gone (`| head`): that is no error, but Python would complain when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except (OutputError, ReaderGoneError):
+        raise
     except CancelledError as error:
         _show_error(str(error))
         sys.exit(130)

@@ -34,15 +34,18 @@ class StoredFiles:
         known = self._find(tracks)[1]
         return [track for track, is_known in zip(tracks, known.tolist(), strict=True) if not is_known]
 
+    def outcomes(self, tracks: Sequence[ScannedTrack]) -> dict[str, int]:
+        """Return what became of those of some files that are known as they are now."""
+        rows, known = self._find(tracks)
+        counts = np.bincount(rows["outcome"][known], minlength=len(OUTCOMES)).tolist()
+        return dict(zip(OUTCOMES, counts, strict=True))
+
     def summary(self, shard: int, tracks: Sequence[ScannedTrack]) -> ShardSummary | None:
         """Return what became of the files of a shard, or None when something is missing of any of them."""
         rows, known = self._find(tracks)
         if not known.all():
             return None
-        counts = np.bincount(rows["outcome"], minlength=len(OUTCOMES)).tolist()
-        return ShardSummary(
-            shard=shard, audio_s=float(rows["audio_s"].sum()), **dict(zip(OUTCOMES, counts, strict=True))
-        )
+        return ShardSummary(shard=shard, audio_s=float(rows["audio_s"].sum()), **self.outcomes(tracks))
 
     def _find(self, tracks: Sequence[ScannedTrack]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of some files, and of each file whether it has one."""

@@ -216,7 +216,6 @@ class _RunLogger:
 
     def _log_files(self, run: str) -> None:
         """Log the recipe, the report with all pictures in it, and the model's files."""
-        from pipeline.report import write_report
         from workers.learning import report as learning_report
 
         folder = self._home.ledger.path(self._run_id)
@@ -226,7 +225,7 @@ class _RunLogger:
             if not report.exists():
                 # The run's own comes last of all, as it says that the run is over.
                 report = Path(made) / "report.html"
-                write_report(report, learning_report.content(self._home, self._run_id))
+                learning_report.write_page(report, learning_report.content(self._home, self._run_id))
             self._client.log_artifact(run, str(report))
         model = self._home.registry.get(self._model.version)
         for name in model.files:

@@ -3,55 +3,77 @@
 import os
 import platform
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.clock import now
+from pipeline.errors import UsageError
 from pipeline.features.registry import family
+from pipeline.learning.evaluation.gate import Verdict
+from pipeline.learning.study.results import EvaluationReport
 from pipeline.library.tracks import TrackRecord
 from pipeline.report import write_report
-from pipeline.report.content import ReportContent, RunCounts, gather_facts
+from pipeline.report.content import FILES, ReportContent, RunCounts, TrackFacts, gather_facts
+from pipeline.text import printable
 from pipeline.versions import software_versions
+from storage import durable
 from storage.home import Home
 from storage.ledger.times import trials_wall_s
+from workers.broker.counters import OUTCOMES
 from workers.learning import outputs
 from workers.learning.study import scanned_tracks
+from workers.runs.figures import Figures, read_strictly
 from workers.runs.state import RunState
+
+if TYPE_CHECKING:
+    from pipeline.report.view import Section
 
 
 def write(home: Home, run_id: str) -> Path:
-    """Write, or write again, the report of a run and return its path."""
+    """Write, or write again, the report of a run and return its path. Raises `UsageError` when it cannot be written."""
     target = home.ledger.path(run_id) / "report.html"
-    write_report(target, content(home, run_id), outputs.sections(home, run_id))
+    write_page(target, content(home, run_id), outputs.sections(home, run_id))
     return target
 
 
-def content(home: Home, run_id: str) -> ReportContent:
-    """Return the content of a run's report."""
+def write_page(target: Path, found: ReportContent, more: "Sequence[Section]" = ()) -> None:
+    """Write a report into a file. Raises `UsageError` naming the file, the reason and the mend."""
+    try:
+        write_report(target, found, more)
+    except OSError as error:
+        raise UsageError(f"report {printable(str(target))}: cannot be written ({durable.reason(error)})") from error
+
+
+def read_page(home: Home, run_id: str, figures: Figures) -> "tuple[ReportContent, Sequence[Section]]":
+    """Return what can be read for a run's report; what cannot is named in `figures`, and in the report."""
+    more = figures.read("outputs", lambda: outputs.sections(home, run_id), ())
+    return content(home, run_id, figures), more
+
+
+def content(home: Home, run_id: str, figures: Figures | None = None) -> ReportContent:
+    """Return the content of a run's report; with `figures`, what cannot be read is left out and named there."""
+    read = read_strictly if figures is None else figures.read
     ledger = home.ledger
-    state = RunState.read(home, run_id)
-    plan, counts = state.plan, state.tracks
-    balance: Counter[str] = Counter()
-    files = 0
-    evaluation = ledger.report(run_id)
-    for track in scanned_tracks(home, run_id):
-        files += 1
-        if track.label is not None:
-            balance[track.label] += 1
-    return ReportContent(
+    state = RunState.read(home, run_id, figures)
+    plan = state.plan
+    counts = read(FILES, lambda: state.tracks, dict.fromkeys(OUTCOMES, 0))
+    files, balance = read(FILES, lambda: _balance(home, run_id), (0, {}))
+    evaluation = read("scores", lambda: ledger.report(run_id), None)
+    found = ReportContent(
         plan=plan,
-        counts=RunCounts(scanned=files, **{name: counts[name] for name in ("extracted", "unchanged", "failed")}),
-        facts=gather_facts(_records(home, run_id)),
-        class_balance=dict(sorted(balance.items())),
-        specs=tuple(family(name).spec for name in plan.recipe.families),
-        manifest=ledger.manifest(run_id),
-        split=ledger.split(run_id),
-        study=ledger.study(run_id),
-        trials=ledger.trials(run_id),
-        outcomes=tuple(ledger.outcomes(run_id)),
+        counts=RunCounts(scanned=files, **{name: counts[name] for name in OUTCOMES}),
+        facts=read(FILES, lambda: gather_facts(_records(home, run_id)), TrackFacts()),
+        class_balance=balance,
+        specs=read("features", lambda: tuple(family(name).spec for name in plan.recipe.families), ()),
+        manifest=read("dataset", lambda: ledger.manifest(run_id), None),
+        split=read("split", lambda: ledger.split(run_id), None),
+        study=read("search", lambda: ledger.study(run_id), None),
+        trials=read("trials", lambda: ledger.trials(run_id), ()),
+        outcomes=read("trials", lambda: tuple(ledger.outcomes(run_id)), ()),
         evaluation=evaluation,
         trials_wall_s=trials_wall_s(ledger, run_id),
-        verdict=home.champions.verdict(evaluation.model.version) if evaluation is not None else None,
+        verdict=read("champion", lambda: _verdict(home, evaluation), None),
         seconds=state.seconds,
         versions=software_versions(),
         host={
@@ -62,6 +84,22 @@ def content(home: Home, run_id: str) -> ReportContent:
         },
         created=now(),
     )
+    return found if figures is None else found.replace(missing=dict(figures.errors))
+
+
+def _balance(home: Home, run_id: str) -> tuple[int, dict[str, int]]:
+    """Return how many files a run's scan found, and how many of them have each label."""
+    balance: Counter[str] = Counter()
+    files = 0
+    for track in scanned_tracks(home, run_id):
+        files += 1
+        if track.label is not None:
+            balance[track.label] += 1
+    return files, dict(sorted(balance.items()))
+
+
+def _verdict(home: Home, evaluation: EvaluationReport | None) -> Verdict | None:
+    return home.champions.verdict(evaluation.model.version) if evaluation is not None else None
 
 
 def _records(home: Home, run_id: str) -> Iterator[TrackRecord]:

@@ -1,13 +1,15 @@
 """The active runs of a home, and the broker of each: a small file per run, locked for as long as its command lives.
 
-The lock is the kernel's and goes with its process, so a file that nobody holds is left from a command that was killed.
+The lock is the kernel's and goes with its process, so a file that nobody holds is left from a command that was killed;
+the next run removes it.
 """
 
 import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO
 
 from pipeline.errors import UsageError
@@ -53,6 +55,7 @@ def announce(home: Home, run_id: str) -> Iterator[Announcement]:
     folder = home.path / FOLDER
     with home_errors(home.path, "cannot be written"):
         folder.mkdir(exist_ok=True)
+    _remove_left_behind(folder)
     path = folder / f"{run_id}.json"
     # Named when it is locked: nobody may take it for one that was left behind. Private: an address has a password.
     unnamed = folder / f".{run_id}"
@@ -68,18 +71,24 @@ def announce(home: Home, run_id: str) -> Iterator[Announcement]:
 
 
 def active_runs(home: Home) -> list[ActiveRun]:
-    """Return the active runs of a home, oldest first; files that killed commands left behind are removed."""
+    """Return the active runs of a home that may be read, oldest first; changes nothing."""
     runs = []
     for path in sorted((home.path / FOLDER).glob("*.json")):
-        try:
-            with path.open("rb") as file:
-                if _is_locked(file):
-                    runs.append(ActiveRun.from_wire(json.loads(file.read() or b"{}")))
-                else:
-                    path.unlink(missing_ok=True)
-        except (OSError, ValueError):
-            continue  # ended, or is being written, just now
+        with suppress(OSError, ValueError):  # it ended, or is being written, just now, or is another user's
+            runs += [run] if (run := _read(path)) is not None else []
     return runs
+
+
+def broker_of(home: Home, run_id: str) -> BrokerAddress | None:
+    """Return the broker of an active run; None when it is not active, or has none yet.
+
+    Raises `OSError` when another user's run cannot be asked, `ValueError` when its file is damaged.
+    """
+    try:
+        run = _read(home.path / FOLDER / f"{run_id}.json")
+    except FileNotFoundError:
+        return None
+    return run.broker if run is not None else None
 
 
 def pick_active_run(home: Home, run_id: str | None) -> ActiveRun:
@@ -96,6 +105,20 @@ def pick_active_run(home: Home, run_id: str | None) -> ActiveRun:
         ids = ", ".join(each.run_id for each in runs)
         raise UsageError(f"home {shown}: {len(runs)} runs are going on; name one of {ids}")
     return runs[0]
+
+
+def _read(path: Path) -> ActiveRun | None:
+    """Return what a run's file says; None when nobody holds it. Raises `OSError` or `ValueError`."""
+    with path.open("rb") as file:
+        return ActiveRun.from_wire(json.loads(file.read() or b"{}")) if _is_locked(file) else None
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Remove the files of commands that were killed."""
+    for path in folder.glob("*.json"):
+        with suppress(OSError), path.open("rb") as file:
+            if not _is_locked(file):
+                path.unlink()
 
 
 def _is_locked(file: IO[bytes]) -> bool:

@@ -8,6 +8,7 @@ from pipeline.library.scan_summary import ScanSummary
 from pipeline.plans.run import RunPlan
 from workers.app import controls
 from workers.app.context import Context
+from workers.runs.file_counts import SealedFiles, count_files
 from workers.runs.progress import View
 from workers.runs.state import RunState, describe_counts
 
@@ -25,6 +26,7 @@ class RunMonitor:
         """Files that its tasks were counted to have dealt with."""
         self._context = context
         self._files = found.files
+        self._sealed = SealedFiles(context.ledger, plan.run_id)
         self._stage = ""
         self._is_extracted = False
         self._is_search_shown = False
@@ -56,14 +58,15 @@ class RunMonitor:
 
     def _show_extraction(self) -> None:
         self._begin_stage("extract", self._files)
-        counts = self._context.counters.progress(self.plan.run_id)
-        self.settled = done = sum(int(counts.get(name, 0)) for name in ("extracted", "unchanged", "failed"))
+        progress = self._context.counters.progress(self.plan.run_id)
+        counts = count_files(self.state, progress, of=self._files, sealed=self._sealed)
+        self.settled = done = counts.settled
         notes = [] if done else ["the workers are starting"]
-        if failed := int(counts.get("failed", 0)):
+        if failed := counts.outcomes["failed"]:
             notes.append(f"{failed} failed")
-        if audio_s := counts.get("audio_s"):
+        if audio_s := progress.get("audio_s"):
             notes.append(f"{audio_s / 60:.0f} min of audio")
-        self.view.update("extract", min(done, self._files), total=self._files, note=", ".join(notes))
+        self.view.update("extract", done, total=self._files, note=", ".join(notes))
 
     def _end_extraction(self) -> None:
         if self._is_extracted:

@@ -63,12 +63,13 @@ class Publisher:
 def publish_shards(context: Context, plan: RunPlan, *, stop: threading.Event, again: bool = False) -> None:
     """Publish every shard of a scanned run that is not sealed, pausing while the queues are full.
 
-    Files that are stored already are counted as unchanged in the run's progress, unless all this is done `again`.
+    Files that are stored already are counted in the run's progress, unless all this is done `again`.
     """
     state = RunState.read(context, plan.run_id)
-    # Sealed by now: those of which all was stored at the scan, and those of a run that is taken up again.
-    if state.sealed and not again:
-        context.counters.add(plan.run_id, unchanged=sum(state.tracks.values()))
+    if not again:
+        # Sealed by now: those of which all was stored at the scan, and those of a run that is taken up again. What an
+        # earlier command of such a run counted is in the store, and is counted from there.
+        context.counters.restart(plan.run_id, **state.tracks)
     # Once for all: what the run itself extracts is in other shards than those that are still to be published.
     known = stored.stored_files(context, plan)
     for shard in context.ledger.shards(plan.run_id):
@@ -84,7 +85,8 @@ def publish_shards(context: Context, plan: RunPlan, *, stop: threading.Event, ag
         else:
             orders = extraction_orders.orders(plan, shard, known.missing(tracks))
         if len(orders) < len(tracks) and not again:
-            context.counters.add(plan.run_id, unchanged=len(tracks) - len(orders))
+            settled = {"unchanged": len(tracks) - len(orders)} if known is None else known.outcomes(tracks)
+            context.counters.add(plan.run_id, **settled)
         canvas.publish_shard(plan, shard, orders)
 
 

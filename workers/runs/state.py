@@ -9,6 +9,7 @@ from pipeline.wire import Value
 from storage.home import Home
 from storage.ledger.times import stage_ends
 from workers.extraction import settled
+from workers.runs.figures import Figures, read_strictly
 
 Stage = Literal["scan", "extract", "trials", "final", "finished", "failed", "cancelled"]
 
@@ -55,25 +56,28 @@ class RunState:
     cancelled: bool = False
 
     @classmethod
-    def read(cls, home: Home, run_id: str) -> Self:
+    def read(cls, home: Home, run_id: str, figures: Figures | None = None) -> Self:
         """Return the state of a run now.
 
         What this costs grows with the shards and trials, not with the files. Raises `UsageError` for a run that is
-        not there, `StoreError` for a ledger that cannot be read.
+        not there, `StoreError` for a ledger that cannot be read; with `figures` only for the run's plan, and of
+        anything else the reason is kept there, and the state is as if it were not written.
         """
+        read = read_strictly if figures is None else figures.read
         ledger = home.ledger
-        plan, study, has_report = ledger.plan(run_id), ledger.study(run_id), ledger.has_report(run_id)
+        plan = ledger.plan(run_id)
+        has_report = read("report", lambda: ledger.has_report(run_id), otherwise=False)
         return cls(
             home=home,
             plan=plan,
-            shards=ledger.shard_count(run_id),
-            sealed=frozenset(ledger.sealed_shards(run_id)),
-            trials=None if study is None else frozenset(study.indices),
-            ended_trials=frozenset(ledger.ended_trials(run_id)),
+            shards=read("shards", lambda: ledger.shard_count(run_id), None),
+            sealed=read("shards", lambda: frozenset(ledger.sealed_shards(run_id)), frozenset()),
+            trials=read("trials", lambda: _trials(home, run_id), None),
+            ended_trials=read("trials", lambda: frozenset(ledger.ended_trials(run_id)), frozenset()),
             has_report=has_report,
             has_page=has_report and (ledger.path(run_id) / "report.html").exists(),
-            failure=ledger.failure(run_id),
-            cancelled=ledger.claim_of(run_id, CANCELLED) is not None,
+            failure=read("failure", lambda: ledger.failure(run_id), "the reason cannot be read"),
+            cancelled=read("stage", lambda: ledger.claim_of(run_id, CANCELLED), None) is not None,
         )
 
     @property
@@ -144,7 +148,7 @@ class RunState:
         """
         ledger, plan = self.home.ledger, self.plan
         if plan.extract:
-            sealed = ledger.summaries(plan.run_id).values()
+            sealed = [ledger.summary(plan.run_id, shard) for shard in self.sealed]
             return {
                 name: sum(getattr(summary, name) for summary in sealed) for name in ("extracted", "unchanged", "failed")
             }
@@ -170,6 +174,11 @@ class RunState:
             seconds[stage] = round(max(0.0, end - began), 3)
             began = end
         return seconds
+
+
+def _trials(home: Home, run_id: str) -> frozenset[int] | None:
+    study = home.ledger.study(run_id)
+    return None if study is None else frozenset(study.indices)
 
 
 def describe_counts(counts: dict[str, int]) -> str:

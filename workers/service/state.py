@@ -10,7 +10,7 @@ import socket
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.errors import BrokerError, UsageError
 from pipeline.text import printable
@@ -69,6 +69,8 @@ class Service(Value, frozen=True, kw_only=True):
     children: dict[str, Process] = {}
     since: str
     """ISO 8601, UTC."""
+    troubles: dict[str, str] = {}
+    """What keeps dying or is away, and why, by name."""
 
     @property
     def is_local(self) -> bool:
@@ -81,19 +83,17 @@ class Service(Value, frozen=True, kw_only=True):
         return not self.is_local or self.process.find() is not None
 
 
-def summary(home: Path) -> dict[str, str | int]:
-    """Return what `chordal status` says of the home's service; empty when none is up."""
-    service = read(home)
-    if service is None or not service.alive:
-        return {}
+def summary(service: Service) -> dict[str, Any]:
+    """Return what `chordal status` says of a home's service; one that was killed has the state `died`."""
     pages = {name: page for name, page in (("flower", service.flower), ("metrics", service.metrics)) if page}
     return {
-        "state": service.state,
+        "state": service.state if service.alive else "died",
         "host": service.host,
         "process": service.process.pid,
         "since": service.since,
         "workers": service.workers,
         **pages,
+        **({"troubles": service.troubles} if service.troubles else {}),
     }
 
 
@@ -113,8 +113,19 @@ def remove(home: Path) -> None:
 def read(home: Path) -> Service | None:
     """Return the service in the state file, or None when there is none or it is of another version."""
     try:
-        return Service.from_wire(json.loads((home / STATE).read_text("ascii")))
+        return load(home)
     except (OSError, ValueError):  # UsageError is a ValueError
+        return None
+
+
+def load(home: Path) -> Service | None:
+    """Return the service in the state file, or None when there is none.
+
+    Raises `OSError` when the file cannot be read, as another user's, `ValueError` when it is of another version.
+    """
+    try:
+        return Service.from_wire(json.loads((home / STATE).read_text("ascii")))
+    except FileNotFoundError:
         return None
 
 

@@ -1,5 +1,6 @@
 """What only the file store can get wrong: folders, names, bytes, space."""
 
+import errno
 import json
 import os
 import random
@@ -13,7 +14,7 @@ import pytest
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.library.tracks import Failure, track_id
-from storage import FileFeatureStore
+from storage import FileFeatureStore, durable
 from storage.base import GcReport
 from storage.filestore.layout import SCHEMA, Layout, PartEntry, SegmentName
 from storage.filestore.maintenance.compaction import Compactor, small_parts
@@ -294,3 +295,25 @@ def test_an_unreadable_manifest_is_named(store, store_folder):
     (store_folder / "manifest" / "00000001.json").write_bytes(b'{"schema": 1, "pa')
     with pytest.raises(StoreError, match=r"00000001\.json: is not a readable Manifest"):
         FileFeatureStore.open(store_folder).snapshot()
+
+
+def test_a_store_that_can_only_be_read_is_held_without_a_pin(store, store_folder, monkeypatch):
+    fill(store, range(2))
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(durable, "write_whole", refuse)
+    with FileFeatureStore.existing(store_folder).hold() as snapshot:
+        assert len(snapshot) == 2
+        assert list((store_folder / "pins").iterdir()) == []
+
+
+def test_a_store_without_its_empty_folders_can_be_read(store, store_folder):
+    fill(store, range(2))
+    store.compact()
+    for folder in ("damaged", "pins", "tmp", "inbox"):
+        shutil.rmtree(store_folder / folder)
+    found = FileFeatureStore.existing(store_folder)
+    assert (len(found.snapshot()), found.verify().damages) == (2, ())
+    assert sorted(path.name for path in store_folder.iterdir()) == ["families", "manifest", "parts", "store.json"]

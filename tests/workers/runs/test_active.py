@@ -30,7 +30,9 @@ def test_what_a_killed_command_left_behind_is_no_run(home):
     (home.path / "going" / "one.json").write_bytes(left)
     with pytest.raises(UsageError, match="no run is going on"):
         pick_active_run(home, None)
-    assert list((home.path / "going").iterdir()) == []
+    assert [path.name for path in (home.path / "going").iterdir()] == ["one.json"], "looking removes nothing"
+    with announce(home, "two"):
+        assert [path.name for path in (home.path / "going").iterdir()] == ["two.json"]
 
 
 def test_of_several_runs_one_has_to_be_named(home):

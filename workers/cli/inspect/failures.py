@@ -26,7 +26,7 @@ SHOWN_FAILURES = 50
 @options.as_json
 def failures(home_path: str, *, as_csv: bool, as_json: bool) -> None:
     """List the files that have no features, and families that a file cannot have, with the reason."""
-    rows = _failures(existing_home(home_path))
+    rows = _failures(existing_home(home_path, for_reading=True))
     if as_json:
         options.emit({"failures": rows})
     elif as_csv:

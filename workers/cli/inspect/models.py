@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.learning.study.results import ModelVersion
     from storage import Champion
     from storage.home import Home
+    from workers.runs.figures import Figures
 
 
 class _ListByDefault(click.Group):
@@ -50,34 +51,43 @@ def models() -> None:
 @options.home
 @options.as_json
 def list_(home_path: str, *, as_json: bool) -> None:
-    """List the registered models, newest last."""
-    home = existing_home(home_path)
-    versions = home.registry.versions()
-    champion = home.champions.current()
+    """List the registered models, newest last. One that cannot be read is named, and the others are listed."""
+    home = existing_home(home_path, for_reading=True)
+    figures = _new_figures()
+    champion = figures.read("champion", home.champions.current, None)
+    names = home.registry.names()
     if as_json:
-        options.emit(
-            {
-                "champion": champion.version if champion is not None else None,
-                "models": [_wire(home, version, champion) for version in versions],
-            }
-        )
+        rows = [
+            figures.read(name, lambda name=name: _wire(home, home.registry.get(name), champion), None) for name in names
+        ]
+        found = {"champion": champion.version if champion is not None else None, "models": [row for row in rows if row]}
+        options.emit(found | ({"errors": figures.errors} if figures.errors else {}))
         return
-    if not versions:
+    if not names:
         console().print("no models yet")
         return
-    rows = [
-        (
-            ("* " if champion is not None and champion.version == each.version else "  ") + each.version,
-            each.created,
-            each.recipe,
-            each.family,
-            _share(each.test_accuracy),
-            str(len(each.classes)),
-            _state(home, each, champion),
-        )
-        for each in versions
+    lines = [
+        figures.read(name, lambda name=name: _line(home, home.registry.get(name), champion), None) for name in names
     ]
-    show_rows(("version", "created", "recipe", "family", "test accuracy", "classes", "state"), rows)
+    show_rows(
+        ("version", "created", "recipe", "family", "test accuracy", "classes", "state"),
+        [line for line in lines if line],
+    )
+    for name, reason in figures.errors.items():
+        console().print(f"{name} cannot be read: {printable(reason)}")
+
+
+def _line(home: "Home", model: "ModelVersion", champion: "Champion | None") -> tuple[str, ...]:
+    is_champion = champion is not None and champion.version == model.version
+    return (
+        ("* " if is_champion else "  ") + model.version,
+        model.created,
+        model.recipe,
+        model.family,
+        _share(model.test_accuracy),
+        str(len(model.classes)),
+        _state(home, model, champion),
+    )
 
 
 @models.command()
@@ -89,8 +99,8 @@ def show(version: str | None, home_path: str, *, as_json: bool) -> None:
 
     Without VERSION, the champion.
     """
-    home = existing_home(home_path)
-    champion = home.champions.current()
+    home = existing_home(home_path, for_reading=True)
+    champion = home.champions.current() if version is None else _new_figures().read("", home.champions.current, None)
     model = home.registry.get(version or _champion_of(home, champion).version)
     if as_json:
         history = [entry.to_wire() for entry in home.champions.history() if entry.version == model.version]
@@ -141,7 +151,7 @@ def compare(one: str, other: str, home_path: str, *, as_json: bool) -> None:
         raise UsageError(
             f"models compare {printable(one)} {printable(other)}: one model; name two versions of `chordal models`"
         )
-    home = existing_home(home_path)
+    home = existing_home(home_path, for_reading=True)
     old, new = promotion.contender(home, one), promotion.contender(home, other)
     check_fits(one, old.model.features)
     home.registry.check(old.model)
@@ -198,8 +208,10 @@ def _show_champion(home: "Home", champion: "Champion", *, as_json: bool) -> None
 def _state(home: "Home", model: "ModelVersion", champion: "Champion | None") -> str:
     from pipeline.learning.models.compatibility import misfit
 
-    verdict = home.champions.verdict(model.version)
+    figures = _new_figures()
+    verdict = figures.read("verdict", lambda: home.champions.verdict(model.version), None)
     words = [f"{verdict.state}: {verdict.reason}"] if verdict is not None else []
+    words += [f"the {name} cannot be read: {reason}" for name, reason in figures.errors.items()]
     if champion is not None and champion.version == model.version:
         words.insert(0, "champion")
     if why := misfit(model.features):
@@ -210,13 +222,21 @@ def _state(home: "Home", model: "ModelVersion", champion: "Champion | None") -> 
 def _wire(home: "Home", model: "ModelVersion", champion: "Champion | None") -> dict[str, Any]:
     from pipeline.learning.models.compatibility import misfit
 
-    verdict = home.champions.verdict(model.version)
+    figures = _new_figures()
+    verdict = figures.read("verdict", lambda: home.champions.verdict(model.version), None)
     return {
         **model.to_wire(),
         "champion": champion is not None and champion.version == model.version,
         "verdict": verdict.to_wire() if verdict is not None else None,
         "misfit": misfit(model.features) or None,
+        **({"errors": figures.errors} if figures.errors else {}),
     }
+
+
+def _new_figures() -> "Figures":
+    from workers.runs.figures import Figures
+
+    return Figures()
 
 
 def _facts(home: "Home", model: "ModelVersion", champion: "Champion | None") -> list[tuple[str, str]]:

@@ -1,17 +1,23 @@
-"""`chordal status`: how far a run is, and the tracks of a home."""
+"""`chordal status`: how far a run is, the tracks of a home, and what is at work around them."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.text import printable
 from workers.cli import options
 from workers.cli.inspect.trials import show_trials, trials_wire
-from workers.cli.lookup import existing_home, pick_run
+from workers.cli.lookup import NoRunError, existing_home, pick_run
+from workers.cli.tables import console, facts_table, show_facts
 
 if TYPE_CHECKING:
-    from workers.runs.state import RunState
+    from storage.home import Home
+    from workers.runs.figures import Figures
+
+EVERY_S = 1.0
 
 
 @click.command()
@@ -24,61 +30,59 @@ if TYPE_CHECKING:
 def status(
     run_id: str | None, home_path: str, broker: str | None, *, with_trials: bool, watch: bool, as_json: bool
 ) -> None:
-    """Show where a run stands, and how many tracks of the home are in which state; live while it goes on."""
-    home = existing_home(home_path)
-    from workers.cli.inspect.run_view import live_run, show_run
-    from workers.runs.state import RunState
+    """Show where a run stands, and how many tracks of the home are in which state; live while it goes on.
 
-    run_id = pick_run(home, run_id)
+    A home that can only be read will do, such as a copy. What cannot be read is named, and all else is shown.
+    """
+    home = existing_home(home_path, for_reading=True)
+    from workers.cli.inspect.status_facts import read_status
+    from workers.cli.inspect.status_rows import status_rows
+    from workers.runs.figures import Figures
+
+    figures = Figures()
+    chosen = _pick(home, run_id, figures)
     if as_json:
-        state = RunState.read(home, run_id)
-        live = live_run(state, broker)
-        trials = {"search": trials_wire(home, run_id)} if with_trials else {}
-        facts = _status(state) | trials
-        if live is not None:
-            from workers.cli.inspect.live import live_wire  # with redis and kombu
-
-            facts["live"] = live_wire(live)
+        facts = read_status(home, chosen, broker, figures)
+        if with_trials and chosen is not None:
+            facts["search"] = figures.read("search", lambda: trials_wire(home, chosen), None)
+            facts |= {"errors": figures.errors} if figures.errors else {}
         options.emit(facts)
+        return
+    if watch and sys.stdout.isatty():
+        _watch(home, chosen, broker, figures)
     else:
-        show_run(home, run_id, broker, _facts, watch=watch and sys.stdout.isatty())
-        if with_trials:
-            show_trials(home, run_id)
+        show_facts(status_rows(read_status(home, chosen, broker, figures)))
+    if with_trials and chosen is not None:
+        figures.read("search", lambda: show_trials(home, chosen), None)
+        if "search" in figures.errors:
+            show_facts([("search", f"cannot be read: {printable(figures.errors['search'])}")])
 
 
-def _facts(state: "RunState") -> list[tuple[str, str]]:
-    return [(name, _words(value)) for name, value in _status(state).items()]
+def _pick(home: "Home", run_id: str | None, figures: "Figures") -> str | None:
+    """Return the id of the run to show; None for a home in which there is something else to tell of."""
+    try:
+        return pick_run(home, run_id, figures=figures)
+    except NoRunError:
+        if run_id is None and any((home.path / name).exists() for name in ("service.json", "schedule.json")):
+            return None
+        raise
 
 
-def _words(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{what} {count}" for what, count in value.items())
-    if isinstance(value, list):
-        return ", ".join(value)
-    return f"{value:.1%}" if isinstance(value, float) else str(value)
+def _watch(home: "Home", run_id: str | None, broker: str | None, found: "Figures") -> None:
+    """Show the status again and again until the run or its live view ends, or Ctrl-C."""
+    from rich.live import Live as Screen
 
+    from workers.cli.inspect.status_facts import read_status
+    from workers.cli.inspect.status_rows import status_rows
+    from workers.runs.figures import Figures
 
-def _status(state: "RunState") -> dict[str, Any]:
-    from workers.service import state as service_state
-
-    home, run_id = state.home, state.plan.run_id
-    facts: dict[str, Any] = {
-        "run_id": run_id,
-        "stage": state.stage,
-        "started": state.plan.created,
-        "libraries": [printable(library) for library in state.plan.libraries],
-        "shards": {"scanned": state.shards_written, "sealed": len(state.sealed)},
-        "tracks": state.tracks,
-        "ledger": home.tracks.counts(),
-        "trials": {"requested": len(state.trials or ()), "ended": len(state.ended_trials)},
-        "seconds": state.seconds,
-    }
-    if service := service_state.summary(home.path):
-        facts["service"] = service
-    if state.failure is not None:
-        facts["failure"] = state.failure
-    if (report := home.ledger.report(run_id)) is not None:
-        facts["test_accuracy"] = report.test.accuracy
-        facts["model"] = report.model.version
-        facts["report"] = str(home.ledger.path(run_id) / "report.html")
-    return facts
+    pause = threading.Event()
+    with Screen(console=console(), auto_refresh=False) as screen, suppress(KeyboardInterrupt):
+        while True:
+            figures = Figures()
+            figures.errors.update(found.errors)
+            facts = read_status(home, run_id, broker, figures)
+            screen.update(facts_table(status_rows(facts)), refresh=True)
+            if "live" not in facts:
+                return
+            pause.wait(EVERY_S)
