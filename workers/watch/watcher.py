@@ -83,8 +83,8 @@ class LibraryWatcher:
         pause = threading.Event()
         while True:
             signals.check()
-            for name in self._cluster.heal():
-                self._view.line(f"the {name} process died and was started again")
+            for death in self._cluster.heal():
+                self._view.line(f"the {death.name} process died and was started again ({death.reason})")
             for change in self._observer.changes():
                 self._note(change)
             self._updates.remove(self._removed)
