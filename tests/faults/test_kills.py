@@ -50,7 +50,7 @@ def test_a_killed_worker_is_started_again(chordal, library):
     running = chordal.start("extract", library, "--recipe", chordal.recipe)
     eventually(lambda: kills.is_extracting(chordal))
     kills.worker(chordal, "extract").kill()
-    assert "the extract process died and was started again" in ends_whole(chordal, running)
+    assert "the extract process died and was started again (killed by SIGKILL)" in ends_whole(chordal, running)
 
 
 def test_a_killed_broker_costs_no_file(chordal, library):
@@ -76,7 +76,7 @@ def test_a_broker_whose_guard_was_killed_is_not_left_beside_the_next_one(chordal
     before = kills.server(chordal)
     before.parent().kill()
     eventually(lambda: not before.is_running())
-    assert "the broker process died and was started again" in ends_whole(chordal, running)
+    assert "the broker process died and was started again (killed by SIGKILL)" in ends_whole(chordal, running)
 
 
 @pytest.mark.parametrize("deep", [False, True])

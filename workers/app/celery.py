@@ -43,6 +43,8 @@ def configure(settings: Settings, role: Role) -> Celery:
     app.conf.update(
         **where,
         broker_connection_retry_on_startup=True,
+        # For ever: after Celery's hundred times, some fifty minutes, a worker would end.
+        broker_connection_max_retries=None,
         task_serializer="json",
         accept_content=["json"],
         result_serializer="json",

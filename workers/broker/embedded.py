@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -86,10 +87,10 @@ def _server_path() -> Path:
     return server
 
 
-def wait_until_up(address: BrokerAddress, *, within_s: float, log: Path) -> None:
-    """Wait for the first answer of the server.
+def wait_until_up(address: BrokerAddress, *, within_s: float, log: Path, death: Callable[[], str] = str) -> None:
+    """Wait for the first answer of the server; `death` says why its guard died, and nothing while it lives.
 
-    Raises `BrokerError` with its log when none comes.
+    Raises `BrokerError` with the reason and its log when none comes.
     """
     deadline = time.monotonic() + within_s
     pause = threading.Event()
@@ -97,8 +98,13 @@ def wait_until_up(address: BrokerAddress, *, within_s: float, log: Path) -> None
         try:
             health.require(address)
         except BrokerError as error:
+            if reason := death():
+                raise BrokerError(f"embedded broker: did not start ({reason}); its log is {log}") from error
             if time.monotonic() > deadline:
-                raise BrokerError(f"embedded broker: no answer within {within_s:.0f} s; its log is {log}") from error
+                why = str(error).partition(": ")[2]
+                raise BrokerError(
+                    f"embedded broker: no answer within {within_s:.0f} s ({why}); its log is {log}"
+                ) from error
             pause.wait(0.05)
         else:
             return

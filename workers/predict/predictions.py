@@ -10,6 +10,7 @@ has is read. A file without features has a prediction too, with the reason. Noth
 library counts them as its own.
 """
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ from workers.runs.progress import View
 from workers.runs.request import RunRequest, ScannedRun, plan_run
 from workers.runs.scan import write_tracks
 from workers.service import state
+
+log = logging.getLogger(__name__)
 
 KEPT_RUNS = 10
 """Runs of predictions whose records are kept; older ones are forgotten."""
@@ -88,7 +91,7 @@ def predict(
         broker=BrokerAddress.parse(broker) if broker else None,
         workers=workers,
     )
-    return predictions_for(Home(Path(home).expanduser().absolute()), request, View(quiet=True))
+    return predictions_for(Home(Path(home).expanduser().absolute()), request, View(quiet=True, on_warning=log.warning))
 
 
 def predictions_for(home: Home, request: PredictionRequest, view: View) -> Predictions:

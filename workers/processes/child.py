@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from workers.processes.death import Death, death_of
 from workers.processes.environment import QUIET
 
 if TYPE_CHECKING:
@@ -20,10 +22,11 @@ WARM_S = 3.0
 
 
 class Child:
-    """A chordal command, or another Python program, in a process group of its own, tied to this process by a pipe.
+    """A chordal command, or another Python program, in a process group of its own, tied to this process by a socket.
 
-    Its standard input is a pipe that nobody writes to: when this process ends, in whatever way, the pipe closes and
-    the child ends itself. A terminal's Ctrl-C reaches this process alone.
+    Its standard input is a socket that nobody here writes to: when this process ends, in whatever way, the socket
+    closes and the child ends itself. The child may write there, once, that it is ready. A terminal's Ctrl-C reaches
+    this process alone.
     """
 
     def __init__(
@@ -34,13 +37,21 @@ class Child:
         self.environment: dict[str, str] = {}
         self._arguments = [sys.executable, *program, *arguments]
         self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline: socket.socket | None = None
+        self._is_ready = False
+        self._log_start = 0
 
     def start(self) -> Self:
         """Start the command, its output going to the log."""
-        with self.log.open("ab") as output:
+        self.request_end()
+        self._lifeline, theirs = socket.socketpair()
+        self._lifeline.setblocking(False)
+        self._is_ready = False
+        with self.log.open("ab") as output, theirs:
+            self._log_start = output.tell()
             self._process = subprocess.Popen(
                 self._arguments,
-                stdin=subprocess.PIPE,
+                stdin=theirs.fileno(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -59,10 +70,27 @@ class Child:
         """Whether the process runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process has said since its start that it is ready, by `report_ready`."""
+        if not self._is_ready and self._lifeline is not None:
+            with suppress(OSError):  # nothing was said so far
+                self._is_ready = bool(self._lifeline.recv(1))
+        return self._is_ready
+
+    @property
+    def death(self) -> Death | None:
+        """How the process ended, with the line of its log that says why; None while it runs."""
+        if self._process is None or self._process.poll() is None:
+            return None
+        return death_of(
+            self.name, self._process.returncode, self.log, log_start=self._log_start, was_ready=self.is_ready
+        )
+
     def request_end(self) -> None:
-        """Let the process end itself, by closing its pipe."""
-        if self._process is not None and self._process.stdin and not self._process.stdin.closed:
-            self._process.stdin.close()
+        """Let the process end itself, by closing its socket."""
+        if self._lifeline is not None:
+            self._lifeline.close()
 
     def finish(self) -> None:
         """Let a worker end after the tasks it works on; it takes no more."""
@@ -116,8 +144,10 @@ def end_with_parent() -> None:
     import psutil
 
     def watch() -> None:
-        while os.read(0, 4096):
-            pass
+        # An error, when it ends before it has read that this one is ready.
+        with suppress(OSError):
+            while os.read(0, 4096):
+                pass
         # Celery's own warm shutdown would wait for a training that may take hours; the store and the ledger are safe
         # against a kill, so a short wait for the current file is enough.
         os.kill(os.getpid(), signal.SIGTERM)
@@ -131,3 +161,9 @@ def end_with_parent() -> None:
         os._exit(0)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def report_ready() -> None:
+    """Say to the process that started this one as its `Child` that it is ready: what it is for, it does from now on."""
+    with suppress(OSError):  # it is gone, which `end_with_parent` notices
+        os.write(0, b"r")

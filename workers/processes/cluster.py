@@ -10,8 +10,14 @@ from workers.broker import embedded
 from workers.broker import guard as broker_guard
 from workers.broker.address import BrokerAddress
 from workers.processes.child import Child
+from workers.processes.death import Death
 from workers.processes.environment import prepare_process
 from workers.processes.host_limits import require_for_workers
+
+BROKER = "broker"
+"""The name of the child that keeps the embedded broker."""
+UNREADY_DEATHS = 2
+"""How often in a row a process may die the same way before it was ever ready; once may be bad luck."""
 
 START_S = 20.0
 GRACE_S = 5.0
@@ -25,6 +31,8 @@ class LocalCluster:
         self.broker = broker
         self._children = children
         self._workers = workers
+        self._unready: dict[str, tuple[int, Death]] = {}
+        """By name: how often in a row a child died the same way before it was ready, and the last such death."""
 
     @property
     def has_workers(self) -> bool:
@@ -41,13 +49,44 @@ class LocalCluster:
         self._children.append(child.start())
         self._workers.append(child)
 
-    def heal(self) -> list[str]:
-        """Start again every child that died; return their names."""
-        dead = [child for child in self._children if not child.alive]
-        for child in dead:
-            child.stop(within_s=0)
-            child.start()
-        return [child.name for child in dead]
+    @property
+    def has_own_broker(self) -> bool:
+        """Whether the broker is a private server of this cluster."""
+        return any(child.name == BROKER for child in self._children)
+
+    def deaths(self) -> list[Death]:
+        """Return how the children ended that are dead."""
+        return [death for child in self._children if (death := child.death) is not None]
+
+    def restart(self, deaths: Iterable[Death]) -> None:
+        """Start again those that died."""
+        names = {death.name for death in deaths}
+        for child in self._children:
+            if child.name in names:
+                child.stop(within_s=0)
+                child.start()
+
+    def heal(self, *, broker_only: bool = False) -> list[Death]:
+        """Start again every child that died, or the embedded broker alone; return how they did.
+
+        Raises `ChordalError` with the reason, `UsageError` where it is misuse, for one that cannot start: it died
+        twice in a row, the same way, before it was ready.
+        """
+        deaths = [death for death in self.deaths() if not broker_only or death.name == BROKER]
+        for death in deaths:
+            self._require_hope(death)
+        self.restart(deaths)
+        return deaths
+
+    def _require_hope(self, death: Death) -> None:
+        times, last = self._unready.pop(death.name, (0, None))
+        # A broker that is away for a moment is no reason; whoever waits says what it is.
+        if death.was_ready or death.reason.startswith("broker "):
+            return
+        times = times + 1 if death.resembles(last) else 1
+        if times >= UNREADY_DEATHS:
+            raise death.error(f"its processes keep dying, the {death.name} process before it was ever ready")
+        self._unready[death.name] = (times, death)
 
     def finish(self) -> None:
         """Let the workers of files end after their current files; a training is not waited for."""
@@ -117,10 +156,14 @@ def _embedded(home: Path) -> tuple[BrokerAddress, Child]:
     log = home / "logs" / "broker.log"
     # By its file, and without a search for installed packages: it starts at once.
     program = ("-P", "-S", str(broker_guard.__file__))
-    guard = Child("broker", embedded.guard_arguments(data, socket), log, program=program).start()
+    guard = Child(BROKER, embedded.guard_arguments(data, socket), log, program=program).start()
     address = BrokerAddress.socket(socket)
+
+    def reason() -> str:
+        return death.reason if (death := guard.death) is not None else ""
+
     try:
-        embedded.wait_until_up(address, within_s=START_S, log=log)
+        embedded.wait_until_up(address, within_s=START_S, log=log, death=reason)
     except BaseException:
         guard.stop(within_s=GRACE_S)
         raise

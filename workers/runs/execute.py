@@ -11,6 +11,7 @@ from workers.app.settings import Settings
 from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.broker.health import BROKER_ERRORS
+from workers.broker.probe import BrokerProbe
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
 from workers.runs.active import announce
@@ -90,8 +91,11 @@ def follow(
         try:
             publisher.start()
             monitor = RunMonitor(context, plan, scanned.found, view)
-            with signals.first_interrupt_asks() if view.is_live else nullcontext():
-                wait_for_end(context, running, monitor, publisher)
+            with (
+                signals.first_interrupt_asks() if view.is_live else nullcontext(),
+                BrokerProbe(running.broker, view.warning) as probe,
+            ):
+                wait_for_end(context, running, monitor, publisher, probe)
         except BaseException:
             with suppress(*BROKER_ERRORS):
                 context.counters.cancel(run_id)

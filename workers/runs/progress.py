@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -11,10 +12,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 
 class View:
-    """Shows stages on standard error; standard output is left to results."""
+    """Shows stages on standard error; standard output is left to results.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    A `quiet` one shows no progress, but warnings all the same, as whoever waits for a result has to know what it waits
+    for. They go to `on_warning` instead, where that is given.
+    """
+
+    def __init__(self, *, quiet: bool = False, on_warning: Callable[[str], None] | None = None) -> None:
         self._console = Console(stderr=True, quiet=quiet, highlight=False, emoji=False)
+        self._warnings = Console(stderr=True, highlight=False, emoji=False) if quiet else self._console
+        self._on_warning = on_warning
         self._live = Progress(
             SpinnerColumn(finished_text="[green]done[/]"),
             TextColumn("{task.description:<16}"),
@@ -65,3 +72,10 @@ class View:
     def line(self, text: str) -> None:
         """Show a line that stays."""
         self._console.print(text, markup=False, soft_wrap=True)
+
+    def warning(self, text: str) -> None:
+        """Show a line that stays, about what holds up the command or went wrong on the way; from any thread."""
+        if self._on_warning is not None:
+            self._on_warning(text)
+        else:
+            self._warnings.print(text, markup=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from workers.app.settings import QUEUES
 from workers.broker import health
 from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import heartbeats, require_mounted
+from workers.broker.probe import BrokerProbe
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster
 from workers.runs import cancel
@@ -30,16 +31,22 @@ PROBE_S = 5.0
 """How long nothing may happen before the run probes the broker and the workers for the reason."""
 LOST_S = 10.0
 """How long nothing may happen on a broker that is busy before the run looks whether it has a part in that."""
-NO_BROKER_S = 60.0
-"""How long a run waits for a broker that went away to come back."""
+NO_BROKER_S = 3600.0
+"""How long a run waits for a broker that went away, or refuses it, until a person has mended that."""
+NO_OWN_BROKER_S = 60.0
+"""Likewise for an embedded broker, which its guard starts again at once."""
+
+MEND = "start some with `chordal worker --home HOME --broker URL`, or add --workers N to this command"
 
 
 class RunFailedError(ChordalError):
     """The run could not be brought to its end."""
 
 
-def wait_for_end(context: Context, cluster: LocalCluster, monitor: RunMonitor, publisher: Publisher) -> None:
-    """Wait for the end of a run that is being published.
+def wait_for_end(
+    context: Context, cluster: LocalCluster, monitor: RunMonitor, publisher: Publisher, probe: BrokerProbe
+) -> None:
+    """Wait for the end of a run that is being published; `probe` is one of its broker.
 
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
     `RunFailedError` when sweeping does not help, `CancelledError` when somebody cancelled the run.
@@ -58,23 +65,43 @@ def wait_for_end(context: Context, cluster: LocalCluster, monitor: RunMonitor, p
             answered_s = time.monotonic()
         except BROKER_ERRORS as error:
             if health.is_full(error):
-                # By others: a run's own tasks are bounded, and none is queued when this comes up.
-                raise BrokerError(
-                    f"broker {cluster.broker.without_password}: {health.FULL}; what is committed is safe, so run the "
-                    "same command then"
-                ) from error
-            if time.monotonic() - answered_s > NO_BROKER_S:
-                raise BrokerError(
-                    f"broker {cluster.broker.without_password}: away for {NO_BROKER_S:.0f} s ({error}); what is "
-                    "committed is safe, so run the same command when it is back"
-                ) from error
-            healer.restart_dead()
+                raise _full_error(cluster) from error
+            if probe.away_s:
+                answered_s = time.monotonic()  # the probe says for how long to wait
+            elif time.monotonic() - answered_s > NO_OWN_BROKER_S:
+                raise _away_error(cluster, NO_OWN_BROKER_S, str(error)) from error
+            healer.restart_dead(broker_only=True)
             prepare_home(str(context.path))  # a server that cannot write refuses every command
+        _require_broker(cluster, probe)
         if not monitor.ended:
             pause.wait(POLL_S)
     failure = context.ledger.failure(run_id)
     if failure is not None:
         raise UsageError(failure)
+
+
+def _require_broker(cluster: LocalCluster, probe: BrokerProbe) -> None:
+    """Raise `BrokerError` when the broker was away for long, or has no room for as long as others may need it."""
+    limit_s = NO_OWN_BROKER_S if cluster.has_own_broker else NO_BROKER_S
+    if probe.is_full and probe.away_s > PROBE_S:
+        raise _full_error(cluster)
+    if probe.away_s > limit_s:
+        raise _away_error(cluster, limit_s, probe.trouble)
+
+
+def _away_error(cluster: LocalCluster, for_s: float, why: str) -> BrokerError:
+    return BrokerError(
+        f"broker {cluster.broker.without_password}: away for {for_s:.0f} s ({why}); what is committed is safe, so run "
+        "the same command when it is back"
+    )
+
+
+def _full_error(cluster: LocalCluster) -> BrokerError:
+    # By others: a run's own tasks are bounded, and none is queued when this comes up.
+    return BrokerError(
+        f"broker {cluster.broker.without_password}: {health.FULL}; what is committed is safe, so run the same command "
+        "then"
+    )
 
 
 class _Healer:
@@ -94,10 +121,20 @@ class _Healer:
         self._idle = 0
         self._sweeps = 0
         self._deaths = 0
+        self._missing = ""
+        """Which worker the run waits for, in words, once that was shown."""
 
-    def restart_dead(self) -> None:
-        """Start again the processes that died, and show which. Raises `RunFailedError` when they keep dying."""
-        dead = self._cluster.heal()
+    def restart_dead(self, *, broker_only: bool = False) -> None:
+        """Start again the processes that died, or the embedded broker alone, and show which and why.
+
+        Raises `RunFailedError` when they keep dying, `UsageError` when they cannot start as they are asked to.
+        """
+        try:
+            dead = self._cluster.heal(broker_only=broker_only)
+        except ChordalError as error:
+            prepare_home(str(self._context.path))
+            kind = UsageError if isinstance(error, UsageError) else RunFailedError
+            raise kind(f"run {self._run_id}: {error}") from error
         if not dead:
             return
         # The usual reason why everything dies at once; it raises the line that says so.
@@ -105,12 +142,11 @@ class _Healer:
         self._deaths += len(dead)
         if self._deaths > DEATHS:
             raise RunFailedError(
-                f"run {self._run_id}: its processes keep dying, the {dead[0]} process last; "
-                f"see {self._context.path / 'logs' / f'{dead[0]}.log'}"
+                f"run {self._run_id}: its processes keep dying, the {dead[0].name} process last {dead[0].describe()}"
             )
         self._held_by_dead = True
-        for name in dead:
-            self._monitor.view.line(f"the {name} process died and was started again")
+        for death in dead:
+            self._monitor.view.warning(f"the {death.name} process died and was started again ({death.reason})")
 
     def update(self) -> None:
         """Do what the run needs after a poll of its state, which is mostly nothing.
@@ -127,6 +163,7 @@ class _Healer:
         progress = (self._monitor.state, self._monitor.settled)
         if self._progress != progress:
             self._progress, self._changed_s, self._sweeps, self._deaths = progress, time.monotonic(), 0, 0
+            self._show_missing("")
         elif time.monotonic() - max(self._probed_s, self._changed_s) > PROBE_S:
             self._probed_s = time.monotonic()
             self._probe()
@@ -161,20 +198,43 @@ class _Healer:
             publish_learning(self._context, self._monitor.plan, steps)
 
     def _probe(self) -> None:
-        """Raise what keeps a run from going on and shows nowhere else: a full broker, a library that is not mounted."""
+        """Raise or show what keeps a run from going on and shows nowhere else.
+
+        It is a full broker, a library that is not mounted, or that there is no worker for what comes next.
+        """
         client = self._cluster.broker.client(timeout_s=2.0, retries=0)
         try:
             health.probe(client)
-            if not self._monitor.state.all_sealed:
-                require_mounted(heartbeats(client))
+            workers = heartbeats(client)
         finally:
             client.close()
+        if not self._monitor.state.all_sealed:
+            require_mounted(workers)
+        queue = self._next_queue
+        if self._cluster.has_workers or any(queue in each.queues or not each.queues for each in workers.values()):
+            self._show_missing("")
+        else:
+            self._show_missing(f"no worker for {queue} answers" if workers else "no worker answers")
+
+    def _show_missing(self, what: str) -> None:
+        """Show once which worker a run waits for, and once that it has come."""
+        if what != self._missing:
+            line = f"{what}; waiting; {MEND}" if what else "a worker answers; going on"
+            self._monitor.view.warning(f"broker {self._cluster.broker.without_password}: {line}")
+        self._missing = what
+
+    @property
+    def _next_queue(self) -> str:
+        """The queue of what comes next in the run."""
+        state = self._monitor.state
+        if self._monitor.plan.extract and not state.all_sealed:
+            return "extract"
+        return "tune" if state.trials is None or len(state.ended_trials) < len(state.trials) else "train"
 
     def _require_workers(self) -> None:
         """Raise `UsageError` when nothing has happened for long and no worker answers on the user's broker."""
         waited_s = time.monotonic() - self._changed_s
         if waited_s > NO_WORKER_S and not app.control.inspect(timeout=2.0).ping():
             raise UsageError(
-                f"broker {self._cluster.broker.without_password}: no worker has answered for {waited_s:.0f} s; start "
-                "some with `chordal worker --home HOME --broker URL`, or add --workers N to this command"
+                f"broker {self._cluster.broker.without_password}: no worker has answered for {waited_s:.0f} s; {MEND}"
             )

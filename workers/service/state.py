@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 STATE = "service.json"
 
+SAME_S = 2.5
+"""How far the times may be apart that are known of one process: when a host was started, Linux knows to a second."""
+
 DOWN_S = 40.0
 """How long a service may take to stop by itself before it is killed."""
 
@@ -32,13 +36,15 @@ class Process(Value, frozen=True, kw_only=True):
     pid: int
     began: float
     """When it began, in seconds since 1970, by the system's clock."""
+    boot: float | None = None
+    """When the host was started, by the clock as it was then; on Linux, where both move when the clock is set."""
 
     @classmethod
     def of(cls, pid: int) -> "Process":
         """Return the process with an id. Raises `psutil.NoSuchProcess`."""
         import psutil
 
-        return cls(pid=pid, began=psutil.Process(pid).create_time())
+        return cls(pid=pid, began=psutil.Process(pid).create_time(), boot=_boot())
 
     def find(self) -> "psutil.Process | None":
         """Return the process, or None when it has ended."""
@@ -46,10 +52,12 @@ class Process(Value, frozen=True, kw_only=True):
 
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.began) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            # Whatever the clock was set to since, the host has been up for as long when the process began.
+            moved_s = 0.0 if self.boot is None else (_boot() or self.boot) - self.boot
+            same = abs(process.create_time() - moved_s - self.began) < SAME_S
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
         except psutil.Error:
             return None
-        return process if same else None
 
 
 class Service(Value, frozen=True, kw_only=True):
@@ -70,7 +78,7 @@ class Service(Value, frozen=True, kw_only=True):
     since: str
     """ISO 8601, UTC."""
     troubles: dict[str, str] = {}
-    """What keeps dying or is away, and why, by name."""
+    """What does not work at this moment, a line each, by the name of the child, or `broker`; empty when all is well."""
 
     @property
     def is_local(self) -> bool:
@@ -81,6 +89,12 @@ class Service(Value, frozen=True, kw_only=True):
     def alive(self) -> bool:
         """Whether its supervisor lives; on another host, where that cannot be checked, it is taken to."""
         return not self.is_local or self.process.find() is not None
+
+
+def _boot() -> float | None:
+    import psutil
+
+    return psutil.boot_time() if sys.platform.startswith("linux") else None
 
 
 def summary(service: Service) -> dict[str, Any]:

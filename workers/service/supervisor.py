@@ -18,26 +18,27 @@ from pipeline.text import printable
 from pipeline.wire import Value
 from storage.home import home_lock
 from workers.app.celery import app, configure
-from workers.app.context import queues_of
 from workers.app.settings import Settings
+from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.broker.health import BROKER_ERRORS
-from workers.processes import signals
+from workers.broker.probe import BrokerProbe
+from workers.processes import logs, signals
 from workers.processes.child import Child
 from workers.processes.cluster import LocalCluster, local_cluster, worker
+from workers.processes.death import last_line, tail
 from workers.schedule import beat
 from workers.service import state as service_state
 from workers.service.state import Process, Service
+from workers.service.upkeep import Upkeep
 
 log = logging.getLogger(__name__)
 
 READY_S = 300.0
 """How long everything together may take to answer for the first time."""
+SAID_S = 10.0
+"""After how long what has not answered yet is named in the log."""
 POLL_S = 0.5
-SETTLED_S = 60.0
-"""Deaths within this time make the next start wait, twice as long for each."""
-LONGEST_PAUSE_S = 30.0
-LOG_BYTES = 10_000_000
 
 
 class Page(Value, frozen=True, kw_only=True):
@@ -86,7 +87,7 @@ def supervise(home: Path, options: Options) -> None:
         starting = stack.enter_context(ExitStack())
         starting.enter_context(home_lock(home, purpose="starting the service"))
         stack.enter_context(_only_service(home))
-        _shorten_logs(home / "logs")
+        logs.put_aside(home / "logs")
         running = stack.enter_context(local_cluster(home, options.broker, options.workers))
         state = Service(
             host=socket.gethostname(),
@@ -121,7 +122,8 @@ def _only_service(home: Path) -> Iterator[None]:
 def _bring_up(home: Path, state: Service, options: Options, running: LocalCluster) -> None:
     """Start the processes that a run does not have, and wait until all of them answer.
 
-    Raises `ChordalError` naming one that does not, and its log.
+    Raises `ChordalError` naming one that does not, the reason and its log; `UsageError` where it is misuse, and
+    `BrokerError` for the broker.
     """
     running.add(worker(home, running.broker, "conduct", 1))
     running.add(_helper(home, running.broker, "beat"))
@@ -133,39 +135,41 @@ def _bring_up(home: Path, state: Service, options: Options, running: LocalCluste
     configure(Settings(home=str(home), broker=running.broker), "client")
     deadline = time.monotonic() + READY_S
     pause = threading.Event()
+    said_s = time.monotonic() + SAID_S
     while missing := _unanswered(options, running.broker):
-        dead = [child for child in running.children if not child.alive]
-        if dead or time.monotonic() > deadline:
-            name = dead[0].name if dead else missing[0]
-            raise ChordalError(f"{name}: did not start; see {home / 'logs' / f'{name}.log'}")
+        for death in running.deaths():
+            raise death.error(f"{death.name}: did not start")
+        if time.monotonic() > deadline:
+            raise _late_error(missing[0], running)
+        if time.monotonic() > said_s:
+            said_s = deadline
+            log.info("waiting for %s", ", ".join(missing))
         signals.check()
         pause.wait(0.1)
 
 
+def _late_error(name: str, running: LocalCluster) -> ChordalError:
+    """Return the error for what lives and does not answer. Raises `BrokerError` where that is the broker."""
+    health.require(running.broker)
+    log = next(child.log for child in running.children if child.name == name)
+    said = last_line(tail(log))
+    return ChordalError(
+        f"{name}: did not start within {READY_S:.0f} s{f' ({said})' if said else ''}; see {printable(str(log))}"
+    )
+
+
 def _keep_up(home: Path, state: Service, running: LocalCluster) -> None:
-    """Start again whatever dies, until a signal stops it; what keeps dying is started less and less often."""
+    """Keep everything running until a signal stops it, and write down what does not run."""
     _write_state(home, state, running)
     log.info("up: broker %s, %d workers", running.broker.without_password, state.workers)
-    queues = queues_of(running.broker, running.broker.client(timeout_s=2.0, retries=0))
-    deaths: list[float] = []
     pause = threading.Event()
-    while True:
-        signals.check()
-        pause.wait(POLL_S)
-        dead = [child.name for child in running.children if not child.alive]
-        if not dead:
-            continue
-        now_s = time.monotonic()
-        deaths = [death for death in deaths if now_s - death < SETTLED_S]
-        if deaths and now_s - deaths[-1] < min(LONGEST_PAUSE_S, 2.0 ** (len(deaths) - 3)):
-            continue
-        deaths.append(now_s)
-        running.heal()
-        log.warning("%s died and was started again", ", ".join(dead))
-        _write_state(home, state, running)
-        with suppress(*BROKER_ERRORS):
-            # What the dead held would be delivered again only after its timeout; the sweep is sooner.
-            queues.forget_unacknowledged()
+    with BrokerProbe(running.broker, log.warning) as probe:
+        upkeep = Upkeep(running, probe, (home / "logs", home / "broker"))
+        while True:
+            signals.check()
+            pause.wait(POLL_S)
+            if upkeep.update():
+                _write_state(home, state.replace(troubles=upkeep.troubles), running)
 
 
 def _write_state(home: Path, state: Service, running: LocalCluster) -> None:
@@ -210,10 +214,3 @@ def _answers(page: Page, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _shorten_logs(logs: Path) -> None:
-    """Put long logs aside, so that a home never holds more than two of a kind."""
-    for path in logs.glob("*.log"):
-        if path.stat().st_size > LOG_BYTES:
-            path.replace(path.with_suffix(".log.1"))

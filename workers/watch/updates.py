@@ -116,18 +116,24 @@ class HomeUpdates:
     def _home_lock(self) -> Iterator[None]:
         """Hold the home for a run, as soon as nobody else does; with a private broker the watch holds it already."""
         pause = threading.Event()
+        said = ""
         with ExitStack() as stack:
             while self._request.broker is not None:
                 try:
                     stack.enter_context(home_lock(self._home.path, shared=True, purpose="watching"))
                     break
-                except InUseError:
+                except InUseError as error:
                     signals.check()
+                    if str(error) != said:
+                        said = str(error)
+                        self._show(f"{said}; waiting")
                     pause.wait(1.0)
+            if said:
+                self._show("goes on")
             yield
 
     def _follow(self, scanned: ScannedRun) -> None:
-        with View(quiet=True) as quiet:
+        with View(quiet=True, on_warning=self._show) as quiet:
             follow(self._home, scanned, quiet, broker=None, workers=None, cluster=self._cluster)
 
     def _count(self, **counts: int) -> None:

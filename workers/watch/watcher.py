@@ -90,8 +90,8 @@ class LibraryWatcher:
         pause = threading.Event()
         while True:
             signals.check()
-            for name in self._cluster.heal():
-                self._view.line(f"the {name} process died and was started again")
+            for death in self._cluster.heal():
+                self._view.line(f"the {death.name} process died and was started again ({death.reason})")
             checked_s = self._monitor.checked_s()  # first, so that what those looks found is among the changes
             for change in self._monitor.changes():
                 self._note(change)

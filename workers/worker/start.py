@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from celery import platforms
+from celery.signals import worker_ready
 from celery.utils.nodenames import default_nodename, host_format
+from celery.worker import state
 
 from pipeline.errors import UsageError
 from pipeline.features.warm import warm
@@ -21,6 +23,7 @@ from workers.app.settings import SCHEDULE, Role, Settings
 from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.processes.child import end_with_parent as watch_parent
+from workers.processes.child import report_ready
 from workers.processes.environment import prepare_process
 from workers.processes.host_limits import require_for_workers
 from workers.processes.startup import quick_imports
@@ -63,6 +66,7 @@ def serve(
         logging.getLogger(logger_name).setLevel(logging.WARNING)
     if end_with_parent:
         watch_parent()
+        worker_ready.connect(_report_ready)
     with quick_imports():
         worker = _load_worker(settings, role, queues, concurrency, name or "-".join(queues))
     if role == "extract" or "extract" in queues:
@@ -71,6 +75,14 @@ def serve(
     worker.start()
     if REFUSALS:
         raise UsageError(REFUSALS[0])
+    if worker.exitcode and state.should_stop is None and state.should_terminate is None:
+        # Not by a signal. Celery has logged why and returns; whoever started this has to see that it failed.
+        sys.exit(worker.exitcode)
+
+
+def _report_ready(sender: Any, **_: Any) -> None:
+    # In the loop, which begins when all processes of the pool have come up; Celery calls this just before.
+    sender.timer.call_after(0, report_ready)
 
 
 def _load_worker(settings: Settings, role: Role, queues: Sequence[str], concurrency: int, name: str) -> Any:

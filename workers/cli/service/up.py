@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from workers.service.supervisor import Options
 
 OPTIONS = "CHORDAL_SERVICE"
+
+PATIENCE_S = 12.0
+"""After how long `up` says that it waits, and where it is said for what."""
 
 
 @click.command()
@@ -129,6 +133,7 @@ def _start(folder: Path, service_options: "Options", *, auth: str | None) -> "Se
     Raises what ended it: `UsageError` for misuse, `ChordalError` for anything else.
     """
     from workers.runs.kernel_notice import kernel_notice
+    from workers.processes.death import OWN, death_of, tail
     from workers.service import state as service_state
 
     log = folder / "logs" / "service.log"
@@ -146,21 +151,28 @@ def _start(folder: Path, service_options: "Options", *, auth: str | None) -> "Se
             env=environment,
         )
     pause = threading.Event()
+    patient_s: float | None = time.monotonic() + PATIENCE_S
     try:
         with kernel_notice(folder, lambda line: click.echo(line, err=True)):
             while process.poll() is None:
                 service = service_state.read(folder)
                 if service is not None and service.process.pid == process.pid and service.state == "ready":
                     return service
+                if patient_s is not None and time.monotonic() > patient_s:
+                    click.echo(
+                        f"the service takes its time to start; what it waits for is in {printable(str(log))}", err=True
+                    )
+                    patient_s = None
                 pause.wait(0.1)
     except BaseException:
         process.terminate()
         process.wait(service_state.DOWN_S)
         raise
-    lines = log.read_bytes()[begun:].decode("utf-8", "replace").splitlines()
-    errors = [line for line in lines if line.startswith("chordal: ")]
-    reason = errors[-1].removeprefix("chordal: ") if errors else f"service: ended while it started; see {log}"
-    raise UsageError(reason) if process.returncode == 2 else ChordalError(reason)
+    errors = [line.removeprefix(OWN) for line in tail(log, begun) if line.startswith(OWN)]
+    if not errors:
+        death = death_of("service", process.returncode, log, log_start=begun, was_ready=False)
+        raise death.error("service: ended while it started")
+    raise UsageError(errors[-1]) if process.returncode == 2 else ChordalError(errors[-1])
 
 
 def _serve(folder: Path, service_options: "Options") -> None:
@@ -172,7 +184,8 @@ def _serve(folder: Path, service_options: "Options") -> None:
 
 def _show(service: "Service", state: str, *, as_json: bool) -> None:
     if as_json:
-        wire = {name: value for name, value in service.to_wire().items() if name not in {"children", "broker"}}
+        hidden = {"children", "broker", *(() if service.troubles else ("troubles",))}
+        wire = {name: value for name, value in service.to_wire().items() if name not in hidden}
         options.emit(
             {**wire, "process": service.process.pid, "broker": service.broker.without_password, "state": state}
         )

@@ -1,0 +1,118 @@
+"""A probe of a broker while it is in use: says when it goes away or refuses, why, and when it is back."""
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import redis
+from kombu.connection import Connection
+from kombu.exceptions import OperationalError
+
+from workers.broker import health
+from workers.broker.address import BrokerAddress
+
+EVERY_S = 2.0
+AMQP_EVERY_S = 5.0
+"""Likewise with a RabbitMQ, whose log has a line for each connection."""
+TIMEOUT_S = 2.0
+PATIENCE_S = 2.5
+"""How long a broker may not be reached before that is said: one that is started again is back sooner."""
+
+
+class BrokerProbe:
+    """A thread that writes to a broker every few seconds, for as long as the context lasts.
+
+    `show` gets a line when the broker is away or refuses, another one when the reason changes, and one when it is back:
+    each within ten seconds. It is called in the thread, since whoever works with the broker may be held up by it.
+    """
+
+    def __init__(self, address: BrokerAddress, show: Callable[[str], None]) -> None:
+        self.trouble = ""
+        """Why the broker cannot be used, in words; empty while it can."""
+        self._address = address
+        self._show = show
+        self._every_s = EVERY_S if address.amqp is None else AMQP_EVERY_S
+        self._since_s: float | None = None
+        self._is_full = False
+        self._was_refused = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="broker probe", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(3 * TIMEOUT_S)
+
+    @property
+    def away_s(self) -> float:
+        """For how long the broker could not be used; 0 while it can."""
+        since_s = self._since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the broker takes nothing since its memory is full."""
+        return self._is_full
+
+    def _run(self) -> None:
+        client = self._address.client(timeout_s=TIMEOUT_S, retries=0)
+        try:
+            while not self._stop.wait(self._every_s):
+                began_s = time.monotonic()
+                try:
+                    health.probe(client)
+                    self._probe_amqp()
+                except health.BROKER_ERRORS as error:
+                    self._note_trouble(error, began_s)
+                else:
+                    self._note_answer()
+        finally:
+            client.close()
+
+    def _probe_amqp(self) -> None:
+        """Connect to the RabbitMQ, if one carries the tasks. Raises kombu's `OperationalError`."""
+        if self._address.amqp is None:
+            return
+        connection = Connection(self._address.amqp, connect_timeout=TIMEOUT_S)
+        try:
+            connection.connect()
+        except (*connection.connection_errors, *connection.channel_errors, OSError) as error:
+            raise OperationalError(str(error)) from error
+        finally:
+            connection.release()
+
+    def _note_trouble(self, error: BaseException, began_s: float) -> None:
+        if self._since_s is None:
+            self._since_s = began_s
+        self._is_full = health.is_full(error)
+        is_refusal = _is_refusal(error)
+        if not is_refusal and not self.trouble and self.away_s < PATIENCE_S:
+            return
+        # A server that is not reached is not in many ways, one after the other.
+        if self.trouble and not is_refusal and not self._was_refused:
+            return
+        reason = health.describe_error(error, self._address)
+        if reason != self.trouble:
+            self.trouble, self._was_refused = reason, is_refusal
+            self._say(f"{reason}; waiting")
+
+    def _note_answer(self) -> None:
+        said, self.trouble, self._since_s, self._is_full = self.trouble, "", None, False
+        if said:
+            self._say("back")
+
+    def _say(self, words: str) -> None:
+        if not self._stop.is_set():
+            self._show(f"broker {self._address.without_password}: {words}")
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Tell whether a broker answers and refuses, and is not only away, or reading its file before it answers."""
+    return isinstance(error, (redis.AuthenticationError, redis.exceptions.AuthorizationError, redis.ResponseError))
