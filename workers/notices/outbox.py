@@ -15,10 +15,8 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from pathlib import Path
 
 from pipeline.clock import now as clock_now
@@ -130,29 +128,20 @@ class Outbox:
         """Write down the last delivery to a recipient."""
         self._documents.replace(f"{FOLDER}/last/{recipient.name}", delivery)
 
-    def deliver_pending(self, now: datetime) -> list[Delivery]:
-        """Deliver what nobody else delivers just now, and return what came of it.
+    def deliver_pending(self, recipient: Recipient, now: datetime) -> list[Delivery]:
+        """Deliver to a recipient what nobody else delivers just now, and return what came of it.
 
-        All recipients are told at once; each at most until its first failure, and again later. Raises `StoreError`.
+        At most until the first failure: it is tried again later. Raises `StoreError`.
         """
-        recipients = self.recipients().recipients
-        if not recipients or not self._folder.is_dir():
-            return []
-        with _lock(self._folder / ".lock") as is_held:
-            notices = self._recent(now) if is_held else []
-            if not notices:
-                return []
-            with ThreadPoolExecutor(len(recipients)) as pool:
-                found = pool.map(lambda recipient: self._deliver_to(recipient, notices, now), recipients)
-                return list(chain.from_iterable(found))
-
-    def _deliver_to(self, recipient: Recipient, notices: list[tuple[str, Notice]], now: datetime) -> list[Delivery]:
         found: list[Delivery] = []
-        for key, notice in notices:
-            if found and found[-1].state == "failed":
-                break
-            if _is_meant(recipient, notice, now) and self._is_due(recipient, key, now):
-                found.append(self._deliver(recipient, key, notice))
+        if not self._folder.is_dir():
+            return found
+        with _lock(self._folder / f".lock-{recipient.name}") as is_held:
+            for key, notice in self._recent(now) if is_held else ():
+                if found and found[-1].state == "failed":
+                    break
+                if _is_meant(recipient, notice, now) and self._is_due(recipient, key, now):
+                    found.append(self._deliver(recipient, key, notice))
         return found
 
     def _is_due(self, recipient: Recipient, key: str, now: datetime) -> bool:

@@ -87,6 +87,14 @@ def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
     return tuple({target.address: target for target in map(parse_target, texts)}.values())
 
 
+def mask(text: str) -> str:
+    """Return what a user named as a target without secrets, though it may be none."""
+    try:
+        return NOBODY if text == NOBODY else parse_target(text).masked
+    except UsageError:
+        return MASK
+
+
 def parse_mail(text: str) -> MailAddress:
     """Return the parts of a mailto address. Raises `UsageError` for a mistake."""
     shown = f"notify {printable(text.partition('?')[0])}"

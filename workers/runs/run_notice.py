@@ -69,6 +69,28 @@ def failed_notice(
     )
 
 
+def champion_notice(home: Home, run_id: str, work: Work) -> Notice | None:
+    """Return the notice of a run whose model became the champion; None for one whose did not."""
+    facts = run_facts(home, run_id)
+    if facts.get("verdict") != "promoted":
+        return None
+    return new_notice(
+        event="model_changed",
+        title=f"chordal: {facts['model'].version} is the new champion",
+        text=f"the champion is {describe_champion(facts)}",
+        work=work,
+        home=printable(str(home.path)),
+        **facts,
+    )
+
+
+def describe_champion(facts: dict[str, Any]) -> str:
+    """Return the new champion in the fields of a notice, and the one before it, in words."""
+    after = describe_score(facts["model"]) if "model" in facts else facts.get("champion")
+    before = f"; before, {describe_score(facts['before'])}" if "before" in facts else ""
+    return f"{after}{before} ({printable(facts.get('verdict_reason', ''))})"
+
+
 def describe_model(facts: dict[str, Any]) -> str:
     """Return the model in the fields of a notice and whether it is the champion, in words."""
     if "model" not in facts:

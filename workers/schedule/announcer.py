@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from pipeline.errors import ChordalError, StoreError
 from storage.home import Home
@@ -45,6 +46,8 @@ class Announcer:
         self._nights = Nights(home.path)
         self._outbox = Outbox(home.path)
         self._thread: threading.Thread | None = None
+        self._telling: dict[str, threading.Thread] = {}
+        """The thread that tells each recipient, or did so last: one that hangs keeps no other waiting."""
         self._next_s = 0.0
         self._disk_s = 0.0
         self._disk_told_s: float | None = None
@@ -57,17 +60,31 @@ class Announcer:
         if now_s < self._next_s or (self._thread is not None and self._thread.is_alive()):
             return
         if not self._next_s:  # before anybody begins a night whose hour passed while nothing was up
-            self._run(self.announce, now_s=now_s)
+            self._log_errors(self.announce, datetime.now(UTC), now_s=now_s)
         self._next_s = now_s + CHECK_S
         self._thread = threading.Thread(
-            target=self._run, args=(self.check,), kwargs={"now_s": now_s}, name="announcer", daemon=True
+            target=self._log_errors,
+            args=(self.check, datetime.now(UTC)),
+            kwargs={"now_s": now_s},
+            name="announcer",
+            daemon=True,
         )
         self._thread.start()
 
-    def check(self, now: datetime, *, now_s: float) -> None:
-        """Look for something to tell, and tell it; returns when that is done. Raises `StoreError`."""
+    def check(self, now: datetime, *, now_s: float) -> list[threading.Thread]:
+        """Look for something to tell, and begin to tell it: each recipient in a thread. Raises `StoreError`."""
         self.announce(now, now_s=now_s)
-        self._outbox.deliver_pending(now)
+        begun = []
+        for recipient in self._outbox.recipients().recipients:
+            telling = self._telling.get(recipient.name)
+            if telling is None or not telling.is_alive():
+                thread = threading.Thread(
+                    target=self._log_errors, args=(self._outbox.deliver_pending, recipient, now), daemon=True
+                )
+                self._telling[recipient.name] = thread
+                begun.append(thread)
+                thread.start()
+        return begun
 
     def announce(self, now: datetime, *, now_s: float) -> None:
         """Write down what there is to tell. Raises `StoreError`."""
@@ -81,13 +98,13 @@ class Announcer:
             self._disk_s = now_s + DISK_S
             self._announce_disk(recipients, now, now_s)
 
-    def _run(self, work: Callable[..., None], *, now_s: float) -> None:
+    def _log_errors(self, work: Callable[..., object], *arguments: Any, **options: Any) -> None:
+        """Do some work of which nobody waits for the result."""
         try:
-            work(datetime.now(UTC), now_s=now_s)
-            self._trouble = ""
+            work(*arguments, **options)
         except (ChordalError, OSError) as error:
             if str(error) != self._trouble:  # not the same line every few seconds
-                log.warning("nobody was told: %s", error)
+                log.warning("not everybody is told: %s", error)
             self._trouble = str(error)
 
     def _announce_results(self, recipients: Recipients, schedule: Schedule, now: datetime) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from pipeline.text import printable
 from storage.home import Home
-from workers.notices.notice import Event, Notice, describe_score, new_notice, split_mend
-from workers.runs.run_notice import describe_model, run_facts
+from workers.notices.notice import Event, Notice, new_notice, split_mend
+from workers.runs.run_notice import describe_champion, describe_model, run_facts
 from workers.runs.state import describe_counts
 from workers.schedule.cron import zone
 from workers.schedule.current import CurrentNight, describe_current
@@ -49,7 +49,7 @@ def result_notice(home: Home, schedule: Schedule, result: NightResult, event: Ev
     text = {
         "failed": f"the night of {night} failed: {reason}",
         "nothing_ran": f"nothing ran in the night of {night}: {reason}",
-        "model_changed": _change(night, facts),
+        "model_changed": f"since the night of {night} the champion is {describe_champion(facts)}",
     }.get(event) or "; ".join(
         filter(None, [f"the night of {night} finished", describe_counts(facts["tracks"]), describe_model(facts)])
     )
@@ -112,13 +112,6 @@ def _notice(home: Home, slot: str, event: Event, title: str, text: str, **facts:
         slot=slot,
         **facts,
     )
-
-
-def _change(night: str, facts: dict[str, Any]) -> str:
-    """Return in words which model is the champion since a night, and which was."""
-    after = describe_score(facts["model"]) if "model" in facts else facts.get("champion")
-    before = f"; before, {describe_score(facts['before'])}" if "before" in facts else ""
-    return f"since the night of {night} the champion is {after}{before} ({facts.get('verdict_reason', '')})"
 
 
 def _night(schedule: Schedule, slot: str) -> str:

@@ -5,8 +5,10 @@ import os
 import stat
 from datetime import UTC, datetime, timedelta
 
+import psutil
 import pytest
 import receivers
+from conditions import eventually
 from model_homes import learn, songs, store
 
 from storage.home import Home, home_lock
@@ -75,7 +77,8 @@ class Told:
         """Do what the thread beside beat does every few seconds; `again` by one that was started anew."""
         if again:
             self.announcer = Announcer(self.home)
-        self.announcer.check(now, now_s=now_s)
+        for thread in self.announcer.check(now, now_s=now_s):
+            thread.join()
 
 
 def test_a_night_that_fails_is_told_once_with_its_reason_and_mend(tmp_path, page):
@@ -278,24 +281,32 @@ def test_what_cannot_be_written_down_is_not_told_again_and_again(tmp_path, page,
     assert page.events == ["failed"]
 
 
-def test_one_who_hangs_keeps_neither_the_night_nor_another_recipient_waiting(tmp_path, page, monkeypatch):
-    hanging = receivers.command(tmp_path / "commands", "sleep 300")
+def test_one_who_hangs_keeps_neither_the_night_nor_another_recipient_waiting(tmp_path, page):
+    hanging = receivers.command(tmp_path / "commands", 'echo >> "$FOLDER/begun"; exec sleep 300')
     told = Told(tmp_path, str(hanging), page.url)
-    monkeypatch.setattr(outbox.deliver, "__kwdefaults__", {**outbox.deliver.__kwdefaults__, "limit_s": 1.0})
     told.settle(state="failed", reason="no sound")
-    told.look()
-    assert page.events == ["failed"]
-    assert sorted(each.state for each in last_deliveries(tmp_path)) == ["delivered", "failed"]
-    # and nobody holds anything of the home: the next night could begin
+    first, _ = told.announcer.check(ON_TIME, now_s=1.0)
+    eventually(lambda: page.events == ["failed"])
+    eventually((tmp_path / "commands" / "begun").exists)
+    # nobody holds anything of the home: the next night can begin, and is told
     with home_lock(tmp_path), home_lock(tmp_path / "nightly"):
-        pass
+        told.settle(SLOT + timedelta(seconds=1), state="failed", reason="no sound", ended=ON_TIME.isoformat())
+    [second] = told.announcer.check(ON_TIME, now_s=3.0)
+    second.join()
+    assert page.events == ["failed", "failed"]
+    assert first.is_alive()
+    assert (tmp_path / "commands" / "begun").read_text() == "\n"
+    [sleeping] = [each for each in psutil.Process().children(recursive=True) if each.name() == "sleep"]
+    sleeping.kill()
+    first.join()
 
 
 def test_two_that_look_at_once_tell_once(tmp_path, page):
     told = Told(tmp_path, page.url)
     told.settle(state="failed", reason="no sound")
     told.announcer.announce(ON_TIME, now_s=1.0)
-    with outbox._lock(tmp_path / "notices" / ".lock"):
+    [recipient] = told.outbox.recipients().recipients
+    with outbox._lock(tmp_path / "notices" / f".lock-{recipient.name}"):
         told.look()
         assert page.bodies == []
     told.look()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from workers.runs.request import RunRequest
     from workers.service.state import Service
 
+NOTIFY = "--notify"
+
 
 def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tuple[Home, RunRequest, Service | None]":
     """Return the home of a command line, made if need be, its request, and the service if that does the work.
@@ -71,8 +73,14 @@ def like_last_run(home: "Home", request: "RunRequest", given: dict[str, Any]) ->
 
 
 def command_line() -> tuple[str, ...]:
-    """Return the command line as it was typed, for the report, without a broker's password."""
+    """Return the command line as it was typed, for the report, without a broker's password or whom it tells."""
     from workers.broker.address import BrokerAddress
+    from workers.notices.targets import mask
 
     words = ["chordal", *sys.argv[1:]]
+    for at, word in enumerate(words):
+        if at and words[at - 1] == NOTIFY:
+            words[at] = mask(word)
+        elif word.startswith(f"{NOTIFY}="):
+            words[at] = f"{NOTIFY}={mask(word.partition('=')[2])}"
     return tuple(BrokerAddress(url=word).without_password if "://" in word and "@" in word else word for word in words)
