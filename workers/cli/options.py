@@ -119,6 +119,25 @@ def work_options(command: Command) -> Command:
     )(command)
 
 
+class NotifyTarget(click.types.StringParamType):
+    """Somebody who is told; the variable has one on each line, as a command has spaces."""
+
+    envvar_list_splitter = "\n"
+
+
+def notify(command: Command) -> Command:
+    """Add `--notify` for a command that works long; its parameter `notify` has what was given, in order."""
+    return click.option(
+        "--notify",
+        type=NotifyTarget(),
+        multiple=True,
+        envvar="CHORDAL_NOTIFY",
+        show_envvar=True,
+        metavar="TARGET",
+        help="Tell a command, https://HOST/PATH or mailto:SOMEBODY@HOST how it ended; may be repeated.",
+    )(command)
+
+
 def emit(summary: dict[str, Any]) -> None:
     """Print a JSON object on standard output; odd bytes of file names stay escaped."""
     json.dump(summary, sys.stdout, ensure_ascii=True, indent=2 if sys.stdout.isatty() else None)

@@ -24,6 +24,7 @@ from workers.app.context import current, queues_of
 from workers.app.settings import SCHEDULE, Settings
 from workers.processes import signals
 from workers.runs.active import active_runs
+from workers.schedule.announcer import Announcer
 from workers.schedule.cron import Due, maintenance_due, night_due
 from workers.schedule.nights import LOCK_FOLDER, Nights
 
@@ -102,6 +103,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)
         self._queues = queues_of(self._context.settings.broker, self._client)
         self._leads = False
+        self._announcer = Announcer(self._context)
 
     def setup_schedule(self) -> None:
         """Nothing stands in Celery's settings; the home says what is due."""
@@ -109,6 +111,8 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
     def tick(self, *_: Any, **__: Any) -> float:
         """Send what is due and return how long to sleep, seconds. Raises `KeyboardInterrupt` when a signal asked to."""
         signals.check()
+        # Whoever leads, and whether the broker answers or not: then above all there is something to tell.
+        self._announcer.update(now_s=time.monotonic())
         try:
             if self._holds_lock():
                 orders = due_orders(

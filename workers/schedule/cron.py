@@ -14,6 +14,9 @@ from workers.schedule.nights import Schedule
 LATE_S = 600.0
 """A night found due later than this was missed: nothing was up at its hour."""
 
+CHANGE = timedelta(hours=4)
+"""How long after a change of the clocks an hour may come for the second time, and more."""
+
 TIDY = "30 5 * * *"
 """When the store is compacted and collected, every day."""
 
@@ -61,9 +64,23 @@ def slot_before(expression: str, timezone: str, moment: datetime) -> datetime:
 
     In the hour that is skipped in spring a fixed time is due when the hour ends; in the one that comes twice, once.
     """
+    place, moment = zone(timezone), moment.astimezone(UTC)
+    before = moment - CHANGE
+    if moment.astimezone(place).utcoffset() == before.astimezone(place).utcoffset():
+        return _slot_backwards(expression, moment.astimezone(place))
+    # The clocks have just changed. Backwards, the simulation leaves out an hour that comes twice; forwards it has both.
+    slot = _slot_backwards(expression, before.astimezone(place))
+    for found in CronSim(expression, slot.astimezone(place)):
+        if found > moment:
+            break
+        slot = found.astimezone(UTC)
+    return slot
+
+
+def _slot_backwards(expression: str, local: datetime) -> datetime:
     # The simulation never returns its start, and its moments are whole seconds.
-    local = moment.astimezone(zone(timezone)).replace(microsecond=0) + timedelta(seconds=1)
-    found: datetime = next(CronSim(expression, local, reverse=True))
+    start = local.replace(microsecond=0) + timedelta(seconds=1)
+    found: datetime = next(CronSim(expression, start, reverse=True))
     return found.astimezone(UTC)
 
 

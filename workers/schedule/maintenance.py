@@ -1,9 +1,11 @@
 """Daily maintenance of the store: compaction and garbage collection."""
 
 import logging
+from datetime import UTC, datetime
 
 from pipeline.clock import now
 from workers.app.context import Context
+from workers.notices.outbox import Outbox
 from workers.schedule.nights import Maintenance, Nights
 
 log = logging.getLogger(__name__)
@@ -22,4 +24,5 @@ def tidy(context: Context) -> Maintenance:
         removed=collected.manifests + collected.parts + collected.temporary,
     )
     Nights(context.path).put_maintenance(maintenance)
+    Outbox(context.path).prune(datetime.now(UTC))
     return maintenance

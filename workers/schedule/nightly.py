@@ -19,7 +19,7 @@ from workers.runs.execute import adopt, execute
 from workers.runs.progress import View
 from workers.runs.request import RunRequest, new_run_id, recipe_of
 from workers.runs.state import RunState
-from workers.schedule.nights import Attempt, NightResult, Nights, Schedule, describe_night
+from workers.schedule.nights import SWITCHED_OFF, Attempt, NightResult, Nights, Schedule, describe_night
 from workers.schedule.recovery import FAILURES, is_unfinished, run_exists, schedule_lock
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def run_night(context: Context, slot: datetime, *, missed: bool) -> NightResult 
         return known
     schedule = nights.schedule()
     if schedule is None or schedule.nightly is None:
-        return _settle(nights, slot, _skipped(slot, "switched off meanwhile"))
+        return _settle(nights, slot, _skipped(slot, SWITCHED_OFF))
     if missed and schedule.missed == "skip" and not nights.attempts(slot):
         return _settle(nights, slot, _skipped(slot, "its hour passed while nothing was up"))
     if active := active_runs(context):

@@ -21,6 +21,10 @@ LOCK_FOLDER = "nightly"
 """The folder of the lock that is held while a run goes on that was begun by the clock."""
 
 
+SWITCHED_OFF = "switched off meanwhile"
+"""Why a night was skipped that somebody switched off when it was due."""
+
+
 class Schedule(Value, frozen=True, kw_only=True):
     """What recurs in a home, as stored in `schedule.json`."""
 

@@ -1,6 +1,7 @@
 """What a watch is to do, and what it did."""
 
 from pipeline.wire import Value
+from workers.notices.targets import Target
 from workers.runs.request import RunRequest
 from workers.watch.arrivals import SETTLE_S
 
@@ -14,6 +15,8 @@ class WatchRequest(Value, frozen=True, kw_only=True):
     """Seconds between two walks through the libraries; None to be notified by the kernel where that works."""
     settle_s: float = SETTLE_S
     """How long a file's size and time must stay as they are before it counts as completely written."""
+    notify: tuple[Target, ...] = ()
+    """Whom to tell of failures, new champions and libraries that are away."""
     learn_after: int | None = None
     """Start learning when so many tracks are new since the last time; None for never."""
 

@@ -24,6 +24,7 @@ from workers.runs.progress import View
 from workers.runs.request import ScannedRun, plan_run
 from workers.runs.scan import scan_libraries, write_tracks
 from workers.runs.state import RunState
+from workers.watch.notices import WatchNotices
 from workers.watch.request import WatchRequest, WatchSummary
 
 RETRY_S = 60.0
@@ -46,6 +47,7 @@ class HomeUpdates:
         self._cluster = cluster
         self._show = show
         self._unlearned = 0
+        self._notices = WatchNotices(home, request.run.libraries, request.notify)
 
     def extract(self, libraries: Sequence[str], tracks: Iterable[ScannedTrack]) -> bool:
         """Extract what the store lacks of some files, as one run of their libraries; nothing is begun for none.
@@ -63,7 +65,9 @@ class HomeUpdates:
                 self._follow(ScannedRun(plan=plan, found=found))
         except ERRORS as error:
             self._show(f"{' '.join(str(error).split())}; tried again in {RETRY_S:.0f} s")
+            self._notices.failed(str(error))
             return False
+        self._notices.succeeded()
         counts = RunState.read(self._home, plan.run_id).tracks
         self._count(batches=1, **counts)
         words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
@@ -107,6 +111,7 @@ class HomeUpdates:
             self._show(f"nothing learned: {' '.join(str(error).split())}")
             return
         self._count(learned=1)
+        self._notices.learned(scanned.plan.run_id)
         report = self._home.ledger.report(scanned.plan.run_id)
         if report is not None:
             verdict = self._home.champions.verdict(report.model.version)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from workers.runs.request import RunRequest
     from workers.service.state import Service
 
+NOTIFY = "--notify"
+
 
 def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tuple[Home, RunRequest, Service | None]":
     """Return the home of a command line, made if need be, its request, and the service if that does the work.
@@ -75,5 +77,13 @@ def like_last_run(home: "Home", request: "RunRequest", given: dict[str, Any]) ->
 
 
 def command_line() -> tuple[str, ...]:
-    """Return the command line as it was typed, for the report, without the passwords of its addresses."""
-    return ("chordal", *(without_password(word) if "://" in word else word for word in sys.argv[1:]))
+    """Return the command line as it was typed, for the report, without passwords and whom it notifies."""
+    from workers.notices.targets import mask
+
+    words = ["chordal", *sys.argv[1:]]
+    for at, word in enumerate(words):
+        if at and words[at - 1] == NOTIFY:
+            words[at] = mask(word)
+        elif word.startswith(f"{NOTIFY}="):
+            words[at] = f"{NOTIFY}={mask(word.partition('=')[2])}"
+    return tuple(without_password(word) if "://" in word else word for word in words)

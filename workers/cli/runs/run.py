@@ -8,6 +8,7 @@ import click
 
 from pipeline.errors import UsageError
 from workers.cli import options
+from workers.cli.runs.end_notice import tell_end
 from workers.cli.runs.request import like_last_run, parse_request
 from workers.processes import signals
 from workers.processes.startup import limit_numpy_threads, quick_imports
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from storage.home import Home
     from workers.runs.progress import View
     from workers.runs.request import RunRequest
+    from workers.runs.run_notice import Work
 
 Body = Callable[["Home", "RunRequest", "View"], dict[str, Any]]
 """What a command does in a home, and the summary that it returns."""
@@ -25,6 +27,7 @@ Body = Callable[["Home", "RunRequest", "View"], dict[str, Any]]
 @click.argument("libraries", nargs=-1, metavar="[LIBRARY...]")
 @options.library_options
 @options.work_options
+@options.notify
 @options.home
 @options.as_json
 def run(**given: Any) -> None:
@@ -39,24 +42,26 @@ def run(**given: Any) -> None:
         chordal run songs --recipe rostock-genre --quick
         chordal run --recipe tones
     """
-    _run_command(given, _execute, makes_library=True)
+    _run_command(given, _execute, work="run", makes_library=True)
 
 
 @click.command()
 @click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
 @options.library_options
 @options.work_options
+@options.notify
 @options.home
 @options.as_json
 def extract(**given: Any) -> None:
     """Scan and extract only: bring the store up to date with the libraries."""
-    _run_command(given, _execute, learn=False)
+    _run_command(given, _execute, work="extract", learn=False)
 
 
 @click.command()
 @click.argument("libraries", nargs=-1, metavar="[LIBRARY...]")
 @options.library_options
 @options.work_options
+@options.notify
 @options.home
 @options.as_json
 def train(**given: Any) -> None:
@@ -64,7 +69,7 @@ def train(**given: Any) -> None:
 
     Without LIBRARY, the libraries, labels, groups and folds of the last run are used.
     """
-    _run_command(given, _execute, extract=False)
+    _run_command(given, _execute, work="train", extract=False)
 
 
 @click.command()
@@ -98,7 +103,13 @@ def _scan(home: "Home", request: "RunRequest", view: "View") -> dict[str, Any]:
 
 
 def _run_command(
-    given: dict[str, Any], body: Body, *, extract: bool = True, learn: bool = True, makes_library: bool = False
+    given: dict[str, Any],
+    body: Body,
+    *,
+    work: "Work" = "run",
+    extract: bool = True,
+    learn: bool = True,
+    makes_library: bool = False,
 ) -> None:
     """Run a command's body in its home, with signals that stop it cleanly, and print its summary."""
     if not makes_library:
@@ -107,11 +118,13 @@ def _run_command(
         from pipeline.library import imported
         from storage.home import home_lock
         from workers.cli.runs.summary import show_summary
+        from workers.notices.targets import parse_targets
         from workers.runs.progress import View
         from workers.runs.recipes import with_library
         from workers.service import state
 
     signals.listen()
+    targets = parse_targets(given.get("notify", ()))
     home, request, service = parse_request(given, extract=extract, learn=learn)
     makes_library = makes_library and not request.libraries
     if not request.libraries and not makes_library:
@@ -120,15 +133,16 @@ def _run_command(
         imported.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
         request = request.replace(labels=imported.LABELS)
     quiet = given["as_json"]
-    with home_lock(home.path, shared=request.broker is not None), View(quiet=quiet) as view:
-        if service is not None:
-            view.line(f"the service of this home (process {service.process.pid}) does the work")
-        elif request.broker is None and state.find(home.path) is not None:
-            raise UsageError(f"home {given['home_path']}: its service came up just now; the same command uses it")
-        if makes_library:
-            request = with_library(home, request, view)
-        summary = body(home, request, view)
-    if quiet:
-        options.emit(summary)
-    else:
-        show_summary(summary)
+    with tell_end(home, targets, work):
+        with home_lock(home.path, shared=request.broker is not None), View(quiet=quiet) as view:
+            if service is not None:
+                view.line(f"the service of this home (process {service.process.pid}) does the work")
+            elif request.broker is None and state.find(home.path) is not None:
+                raise UsageError(f"home {given['home_path']}: its service came up just now; the same command uses it")
+            if makes_library:
+                request = with_library(home, request, view)
+            summary = body(home, request, view)
+        if quiet:
+            options.emit(summary)
+        else:
+            show_summary(summary)

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from workers.cli import options
+from workers.cli.runs.end_notice import tell_end
 from workers.cli.runs.request import parse_request
 from workers.processes import signals
 
@@ -33,6 +34,7 @@ from workers.processes import signals
 )
 @options.library_options
 @options.work_options
+@options.notify
 @options.home
 @options.as_json
 def watch(**given: Any) -> None:
@@ -41,14 +43,18 @@ def watch(**given: Any) -> None:
     New, changed and moved files are waited for until they are completely written; many at once make one batch. What
     came while nobody watched is caught up with at the start.
     """
+    from workers.notices.targets import parse_targets
     from workers.runs.progress import View
     from workers.watch import watcher
     from workers.watch.request import WatchRequest
 
     signals.listen()
+    targets = parse_targets(given["notify"])
     home, run, _ = parse_request(given, extract=True, learn=False)
-    request = WatchRequest(run=run, poll_s=given["poll"], settle_s=given["settle"], learn_after=given["learn_after"])
-    with View(quiet=given["as_json"]) as view:
+    request = WatchRequest(
+        run=run, poll_s=given["poll"], settle_s=given["settle"], learn_after=given["learn_after"], notify=targets
+    )
+    with tell_end(home, targets, "watch", when_done=False), View(quiet=given["as_json"]) as view:
         summary = watcher.watch(home, request, view)
     if given["as_json"]:
         options.emit(summary.to_wire())

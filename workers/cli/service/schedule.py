@@ -1,6 +1,6 @@
 """`chordal schedule`: nightly retraining, as the service of a home carries it out."""
 
-from datetime import UTC, datetime
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,18 +8,12 @@ import click
 
 from pipeline.clock import now
 from pipeline.errors import UsageError
-from pipeline.passwords import without_password
-from pipeline.text import printable
+from pipeline.text import describe_duration, printable
 from workers.cli import options
-from workers.cli.lookup import existing_home
-from workers.cli.tables import console, show_facts
+from workers.cli.service.schedule_view import show_schedule
 
 if TYPE_CHECKING:
-    from storage.home import Home
-    from workers.schedule.nights import NightResult, Nights, Schedule
-
-SHOWN = 7
-"""Nights that `show` lists."""
+    from workers.schedule.nights import Schedule
 
 DEFAULT = "0 3 * * *"
 
@@ -77,20 +71,40 @@ def schedule() -> None:
     metavar="SECONDS",
     help="How often to look for a run whose command died, to bring it to its end.  [default: 300]",
 )
+@click.option(
+    "--notify",
+    multiple=True,
+    metavar="TARGET",
+    help="Tell a command, https://HOST/PATH or mailto:SOMEBODY@HOST of what happens; may be repeated; 'none' for none.",
+)
+@click.option(
+    "--notify-on",
+    metavar="LIST",
+    help="Of which events: failed, nothing_ran, model_changed, disk_low, recovered, finished.  [default: the first "
+    "four]",
+)
 @options.home
 @options.as_json
 def set_(home_path: str, *, as_json: bool, **given: Any) -> None:
     """Say what to do each night. What is not given stays as it was."""
     from storage.home import prepare_home
+    from workers.notices.notice import parse_events
+    from workers.notices.outbox import Outbox
+    from workers.notices.targets import parse_targets
     from workers.schedule import nightly
     from workers.schedule.nights import Nights
 
+    notify, notify_on = given.pop("notify"), given.pop("notify_on")
+    targets = parse_targets(notify) if notify else None
+    events = parse_events(notify_on) if notify_on is not None else None
     home = prepare_home(home_path)
     nights = Nights(home.path)
     schedule = _merged(nights.schedule(), {name: value for name, value in given.items() if value not in {None, ()}})
     nightly.nightly_request(schedule, broker=None)  # a mistake in the recipe is reported now, not at night
     nights.put_schedule(schedule)
-    _show(home, nights, as_json=as_json)
+    if targets is not None or events is not None:
+        Outbox(home.path).set_targets(targets, events)
+    show_schedule(home, as_json=as_json)
 
 
 @schedule.command("off")
@@ -98,25 +112,58 @@ def set_(home_path: str, *, as_json: bool, **given: Any) -> None:
 @options.as_json
 def off(home_path: str, *, as_json: bool) -> None:
     """Train no more at night. The other settings are kept for the next `set`."""
+    from storage.home import Home
     from workers.schedule.nights import Nights
 
-    home = existing_home(home_path)
+    home = Home(Path(home_path).expanduser().absolute())
     nights = Nights(home.path)
     if (known := nights.schedule()) is not None:
         nights.put_schedule(known.replace(nightly=None))
-    _show(home, nights, as_json=as_json)
+    show_schedule(home, as_json=as_json)
 
 
 @schedule.command("show")
 @options.home
 @options.as_json
 def show(home_path: str, *, as_json: bool) -> None:
-    """Show what is done each night, when next, and what came of the last nights."""
+    """Show what is done each night, what goes on, when next, who is told, and what came of the last nights."""
     from storage.home import Home
-    from workers.schedule.nights import Nights
 
-    home = Home(Path(home_path).expanduser().absolute())
-    _show(home, Nights(home.path), as_json=as_json)
+    show_schedule(Home(Path(home_path).expanduser().absolute()), as_json=as_json)
+
+
+@schedule.command("test-notify")
+@options.home
+@options.as_json
+def test_notify(home_path: str, *, as_json: bool) -> None:
+    """Tell everybody who is told of nights that this is a test, now; exit status 1 when somebody cannot be told."""
+    from workers.notices.delivery import deliver_all
+    from workers.notices.notice import new_notice
+    from workers.notices.outbox import Outbox
+
+    home = Path(home_path).expanduser().absolute()
+    outbox = Outbox(home)
+    recipients = outbox.recipients().recipients
+    if not recipients:
+        raise UsageError(f"home {printable(str(home))}: nobody is told; `chordal schedule set --notify TARGET`")
+    notice = new_notice(
+        event="test",
+        title="chordal: a test",
+        text="a test: whoever reads this is told what happens at night",
+        work="night",
+        home=printable(str(home)),
+    )
+    deliveries = deliver_all([recipient.target for recipient in recipients], notice)
+    for recipient, delivery in zip(recipients, deliveries, strict=True):
+        outbox.record(recipient, delivery)
+    if as_json:
+        options.emit({"deliveries": [delivery.to_wire() for delivery in deliveries]})
+    else:
+        for delivery in deliveries:
+            state = "ok" if delivery.state == "delivered" else f"failed: {delivery.reason}"
+            click.echo(f"{delivery.target}: {state} ({describe_duration(delivery.seconds)})")
+    if any(delivery.state == "failed" for delivery in deliveries):
+        sys.exit(1)
 
 
 def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
@@ -160,77 +207,3 @@ def _local_zone() -> str:
         return get_localzone_name() or "UTC"
     except (ZoneInfoNotFoundError, ValueError):
         return "UTC"  # a container without a time zone
-
-
-def _show(home: "Home", nights: "Nights", *, as_json: bool) -> None:
-    from workers.schedule.cron import slot_after
-    from workers.service import state
-
-    known = nights.schedule()
-    following = None
-    if known is not None and known.nightly is not None:
-        following = slot_after(known.nightly, known.timezone, datetime.now(UTC))
-    service = state.read(home.path)
-    up = service is not None and service.alive
-    results = nights.results(last=SHOWN)
-    if as_json:
-        options.emit(
-            {
-                "schedule": _public(known).to_wire() if known is not None else None,
-                "next": following.isoformat() if following is not None else None,
-                "service": up,
-                "nights": [result.to_wire() for result in results],
-            }
-        )
-        return
-    if known is None:
-        console().print("nothing is scheduled; `chordal schedule set --library DIR` begins")
-        return
-    show_facts([*_facts(known, following), *_records(nights, known, results)])
-    if following is not None and not up:
-        console().print("no service is up, and without one nothing is done: `chordal up`")
-
-
-def _public(known: "Schedule") -> "Schedule":
-    """Return a schedule as it may be shown."""
-    return known if known.tracking is None else known.replace(tracking=without_password(known.tracking))
-
-
-def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str]]:
-    from workers.schedule.cron import check_cron
-
-    nightly = "off"
-    if known.nightly is not None:
-        nightly = f"{known.nightly}  ({check_cron(known.nightly).lower()}, {known.timezone})"
-    missed = {"run": "run at the next start", "skip": "skipped"}[known.missed]
-    rules = [f"{name} {value}" for name in ("labels", "groups", "folds") if (value := getattr(known, name))]
-    return [
-        ("nightly", nightly),
-        *([("next", _local(following, known))] if following is not None else []),
-        (
-            "missed",
-            f"a night whose hour passed while nothing was up is {missed}",
-        ),
-        *(("library", printable(library)) for library in known.libraries),
-        ("recipe", f"{known.recipe}, {printable(', '.join(rules))}"),
-        *([("mlflow", without_password(known.tracking))] if known.tracking else []),
-    ]
-
-
-def _records(nights: "Nights", known: "Schedule", results: "list[NightResult]") -> list[tuple[str, str]]:
-    from workers.schedule.nights import describe_night
-
-    rows = []
-    if (slot := nights.unsettled()) is not None:
-        rows.append((_local(slot, known), "begun"))
-    rows += [(_local(datetime.fromisoformat(result.slot), known), describe_night(result)) for result in results]
-    if (maintenance := nights.last_maintenance()) is not None:
-        words = f"store {maintenance.compaction}, {maintenance.removed} files that nobody needs removed"
-        rows.append((_local(datetime.fromisoformat(maintenance.ended), known), words))
-    return rows
-
-
-def _local(moment: datetime, known: "Schedule") -> str:
-    from workers.schedule.cron import zone
-
-    return moment.astimezone(zone(known.timezone)).strftime("%a %Y-%m-%d %H:%M")

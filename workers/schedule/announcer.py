@@ -1,0 +1,146 @@
+"""Telling of the nights of a home, beside beat, in a thread: neither a night nor its lock ever waits for a recipient.
+
+All that is told is read from the documents of the home. So nothing is lost with a process that is killed between a
+night's end and its notice, or with a broker that is away; several at once tell once.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from pipeline.errors import ChordalError, StoreError
+from storage.home import Home
+from workers.notices.delivery import deliver_all
+from workers.notices.disk import describe_low_disk
+from workers.notices.outbox import OLDEST, Outbox, Recipients
+from workers.schedule.current import current_night
+from workers.schedule.night_notices import (
+    disk_notice,
+    overdue_notice,
+    overdue_reason,
+    result_event,
+    result_notice,
+)
+from workers.schedule.nights import Nights, Schedule
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 2.0
+"""How often it is looked for something to tell."""
+DISK_S = 60.0
+"""How often the room on the disk is looked at."""
+RECENT = 8
+"""Of how many of the newest nights it is told."""
+DISK_AGAIN = timedelta(days=1)
+"""How long after a notice of a full disk the next one comes."""
+
+
+class Announcer:
+    """Tells of what happens in a home; its memory may be lost."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._nights = Nights(home.path)
+        self._outbox = Outbox(home.path)
+        self._thread: threading.Thread | None = None
+        self._telling: dict[str, threading.Thread] = {}
+        """The thread that tells each recipient, or did so last: one that hangs keeps no other waiting."""
+        self._next_s = 0.0
+        self._disk_s = 0.0
+        self._disk_told_s: float | None = None
+        self._slot = ""
+        self._due_s = self._busy_s = 0.0
+        self._trouble = ""
+
+    def update(self, *, now_s: float) -> None:
+        """Look for something to tell, and begin to tell it, unless that was done just now; `now_s` is monotonic."""
+        if now_s < self._next_s or (self._thread is not None and self._thread.is_alive()):
+            return
+        if not self._next_s:  # before anybody begins a night whose hour passed while nothing was up
+            self._log_errors(self.announce, datetime.now(UTC), now_s=now_s)
+        self._next_s = now_s + CHECK_S
+        self._thread = threading.Thread(
+            target=self._log_errors,
+            args=(self.check, datetime.now(UTC)),
+            kwargs={"now_s": now_s},
+            name="announcer",
+            daemon=True,
+        )
+        self._thread.start()
+
+    def check(self, now: datetime, *, now_s: float) -> list[threading.Thread]:
+        """Look for something to tell, and begin to tell it: each recipient in a thread. Raises `StoreError`."""
+        self.announce(now, now_s=now_s)
+        begun = []
+        for recipient in self._outbox.recipients().recipients:
+            telling = self._telling.get(recipient.name)
+            if telling is None or not telling.is_alive():
+                thread = threading.Thread(
+                    target=self._log_errors, args=(self._outbox.deliver_pending, recipient, now), daemon=True
+                )
+                self._telling[recipient.name] = thread
+                begun.append(thread)
+                thread.start()
+        return begun
+
+    def announce(self, now: datetime, *, now_s: float) -> None:
+        """Write down what there is to tell. Raises `StoreError`."""
+        recipients, schedule = self._outbox.recipients(), self._nights.schedule()
+        if not recipients.recipients or schedule is None:
+            return
+        self._announce_results(recipients, schedule, now)
+        if "nothing_ran" in recipients.events:
+            self._announce_overdue(schedule, now, now_s)
+        if "disk_low" in recipients.events and now_s >= self._disk_s:
+            self._disk_s = now_s + DISK_S
+            self._announce_disk(recipients, now, now_s)
+
+    def _log_errors(self, work: Callable[..., object], *arguments: Any, **options: Any) -> None:
+        """Do some work of which nobody waits for the result."""
+        try:
+            work(*arguments, **options)
+        except (ChordalError, OSError) as error:
+            if str(error) != self._trouble:  # not the same line every few seconds
+                log.warning("not everybody is told: %s", error)
+            self._trouble = str(error)
+
+    def _announce_results(self, recipients: Recipients, schedule: Schedule, now: datetime) -> None:
+        results = self._nights.results(last=RECENT)
+        for result, before in pairwise([*results, None]):
+            if result is None or datetime.fromisoformat(result.ended) < now - OLDEST:
+                continue
+            event = result_event(result, before, recipients.events)
+            slot = datetime.fromisoformat(result.slot)
+            what = "nothing_ran" if event == "nothing_ran" else "result"
+            if event is not None and not self._outbox.has(slot, what):
+                self._outbox.publish(slot, what, result_notice(self._home, schedule, result, event))
+
+    def _announce_overdue(self, schedule: Schedule, now: datetime, now_s: float) -> None:
+        night = current_night(self._home, now)
+        if night is None:
+            return
+        if night.slot != self._slot:
+            self._slot, self._due_s, self._busy_s = night.slot, now_s, now_s
+        if night.state in {"runs", "waits"}:
+            self._busy_s = now_s
+        reason = overdue_reason(night, schedule, waited_s=now_s - self._due_s, idle_s=now_s - self._busy_s)
+        slot = datetime.fromisoformat(night.slot)
+        if reason and not self._outbox.has(slot, "nothing_ran"):
+            self._outbox.publish(slot, "nothing_ran", overdue_notice(self._home, schedule, night, reason))
+
+    def _announce_disk(self, recipients: Recipients, now: datetime, now_s: float) -> None:
+        reason = describe_low_disk(self._home.path)
+        last = self._outbox.newest("disk_low", now)
+        if not reason or (last is not None and now - last < DISK_AGAIN):
+            return
+        notice = disk_notice(self._home, reason)
+        try:
+            self._outbox.publish(now, "disk_low", notice)
+        except StoreError:
+            # Not even that can be written.
+            if self._disk_told_s is None or now_s - self._disk_told_s >= DISK_AGAIN.total_seconds():
+                self._disk_told_s = now_s
+                deliver_all([recipient.target for recipient in recipients.recipients], notice)
