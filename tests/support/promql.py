@@ -125,7 +125,7 @@ class Query:
         if self._peek() == "bool":
             raise UnknownSyntaxError("bool")
         if self._peek() not in {"on", "ignoring"}:
-            return lambda labels: frozenset(each for each in labels if each[0] != _NAME)
+            return _nameless
         keep = self._take() == "on"
         names = self._names()
         return lambda labels: frozenset(each for each in labels if each[0] != _NAME and (each[0] in names) == keep)
@@ -191,7 +191,7 @@ class Query:
                 inside = [(t, v) for t, v in samples if at_s - width_s < t <= at_s and v is not None]
                 value = _over_range(name, inside, width_s, at_s)
                 if value is not None:
-                    found[frozenset(each for each in labels if each[0] != _NAME)] = value
+                    found[_nameless(labels)] = value
             return found
 
         return evaluate
@@ -238,6 +238,10 @@ class Query:
             raise UnknownSyntaxError(f"{found!r} instead of {token!r}")
 
 
+def _nameless(labels: Labels) -> Labels:
+    return frozenset(each for each in labels if each[0] != _NAME)
+
+
 def _tokens(text: str) -> Iterator[str]:
     at = 0
     text = text.rstrip()
@@ -271,8 +275,10 @@ def _arithmetic(
     sign: str, a: Vector | float, b: Vector | float, matching: Callable[[Labels], Labels]
 ) -> Vector | float:
     if not isinstance(a, dict):
-        if isinstance(b, dict) or sign in _COMPARISONS:
+        if sign in _COMPARISONS:
             raise UnknownSyntaxError(f"a number {sign} something")
+        if isinstance(b, dict):
+            return {_nameless(labels): _ARITHMETIC[sign](a, value) for labels, value in b.items()}
         return _ARITHMETIC[sign](a, b)
     others = {matching(labels): value for labels, value in b.items()} if isinstance(b, dict) else {}
     if isinstance(b, dict) and len(others) < len(b):
@@ -283,7 +289,7 @@ def _arithmetic(
         if other is None:
             continue
         if sign not in _COMPARISONS:
-            found[frozenset(each for each in labels if each[0] != _NAME)] = _ARITHMETIC[sign](value, other)
+            found[_nameless(labels)] = _ARITHMETIC[sign](value, other)
         elif _COMPARISONS[sign](value, other):
             found[labels] = value
     return found
