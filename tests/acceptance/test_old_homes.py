@@ -20,9 +20,39 @@ RUN = ("run", str(LIBRARY), "--recipe", str(RECIPE))
 COMPARED = ("tracks", "deleted", "duplicates", "labels", "trials", "copies", "scores", "split", "verdict")
 """What a run's summary tells of what it did, not of when and how fast."""
 STATES = ("run_id", "stage", "tracks", "ledger", "shards", "trials", "libraries", "model", "test_accuracy")
+ADDED_METRICS = {
+    "chordal_broker_up",
+    "chordal_home_free_bytes",
+    "chordal_home_size_bytes",
+    "chordal_metric_errors{name}",
+    "chordal_nightly_last_outcome{state}",
+    "chordal_nightly_last_success_timestamp_seconds",
+    "chordal_nightly_overdue_seconds",
+    "chordal_nightly_running",
+    "chordal_nightly_scheduled",
+    "chordal_queue_workers{queue}",
+    "chordal_run_active{run}",
+    "chordal_run_failed_ratio{run}",
+    "chordal_run_files_settled{outcome,run}",
+    "chordal_run_files{run}",
+    "chordal_run_settled_ratio{run}",
+    "chordal_run_stage{run,stage}",
+    "chordal_run_trials_ended{run}",
+    "chordal_run_trials_planned{run}",
+    "chordal_service_process_start_time_seconds{name}",
+    "chordal_service_process_up{name}",
+    "chordal_worker_up{worker}",
+}
+"""Metrics that there were not."""
 
 LONG = ("run", "extract", "train", "watch")
-ADDED_OPTIONS = {**{command: {"--notify"} for command in LONG}, "schedule set": {"--notify", "--notify-on"}}
+ADDED_OPTIONS = {
+    **{command: {"--notify"} for command in LONG},
+    "schedule set": {"--notify", "--notify-on"},
+    "up": {"--flower-prefix"},
+    "flower": {"--flower-prefix"},
+    "report": {"--out"},
+}
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
 ADDED_FIELDS = {"schedule": {"current", "deliveries", "notify"}}
@@ -179,6 +209,8 @@ def test_names_on_the_wire_on_disk_and_in_json_are_what_they_were(flow, what):
         for command in ("schedule set", "schedule show"):
             for field in ADDED_FIELDS["schedule"]:
                 del flow[what][command][field]
+        assert set(flow[what]["metrics"]) >= ADDED_METRICS
+        flow[what]["metrics"] = [name for name in flow[what]["metrics"] if name not in ADDED_METRICS]
     known = with_one_heartbeat(known)
     if isinstance(known, list):
         assert (set(known) - set(flow[what]), set(flow[what]) - set(known)) == (set(), set())

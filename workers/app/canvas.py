@@ -28,7 +28,10 @@ def publish_shard(plan: RunPlan, shard: int, orders: Sequence[ExtractTrack]) -> 
         return
     header = [
         _task(EXTRACT_TRACK, order.to_wire()).set(
-            argsrepr=f"({printable(order.path)}, {', '.join(order.families)})", priority=header_priority(plan.priority)
+            argsrepr=f"({printable(order.path)}, {', '.join(order.families)})",
+            # The order is the one argument; of the other tasks the run and the shard are keyword arguments already.
+            kwargsrepr=repr({"run_id": plan.run_id, "shard": shard}),
+            priority=header_priority(plan.priority),
         )
         for order in orders
     ]

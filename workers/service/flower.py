@@ -1,21 +1,28 @@
 """Flower for a home: with its history, and behind a password wherever other hosts can reach it."""
 
+import atexit
 import ipaddress
 import logging
 import os
+import re
+import signal
 import sys
-from pathlib import Path
 
 from pipeline.errors import UsageError
 from pipeline.text import printable
-from workers.app.celery import app, configure
+from storage.home import Home
+from workers.app.celery import configure
 from workers.app.settings import Settings
 
 TASKS = 10_000
 """Tasks that Flower keeps; a million would take gigabytes, and saving them minutes."""
 SAVE_MS = 60_000
 
-COLUMNS = "name,args,result,state,received,runtime,worker"
+COLUMNS = "name,uuid,state,args,kwargs,result,received,runtime,worker"
+"""The id leads to the page of a task; the run and the shard are among `kwargs`."""
+
+_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*")
+"""What may stand between two slashes of a prefix; Flower makes a regular expression of it."""
 
 
 def check_guarded(address: str, auth: str | None) -> None:
@@ -36,38 +43,52 @@ def _is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
-def serve(home: Path, settings: Settings, *, address: str, port: int, auth: str | None) -> None:
-    """Serve Flower until a signal stops it. Raises `UsageError` when it would be open to others."""
+def parse_prefix(text: str) -> str:
+    """Return the path that Flower is served below, as `/flower`, or nothing for the root.
+
+    Raises `UsageError` for what is no path of an address.
+    """
+    path = text.strip("/")
+    segments = path.split("/") if path else []
+    if not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise UsageError(f"flower prefix {printable(text)!r}: no path of an address; give one such as /flower")
+    return "".join(f"/{segment}" for segment in segments)
+
+
+def serve(home: Home, settings: Settings, *, address: str, port: int, auth: str | None, prefix: str = "") -> None:
+    """Serve Flower below a path until a signal stops it.
+
+    Raises `UsageError` when it would be open to others, or its port is taken.
+    """
     check_guarded(address, auth)
     for name in [name for name in os.environ if name.startswith("FLOWER_")]:
         # Flower takes options from there, and Kubernetes puts addresses there for a service of that name.
         del os.environ[name]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    history = home / "flower"
-    history.mkdir(exist_ok=True)
+    logging.getLogger("tornado.access").setLevel(logging.ERROR)
     configure(settings, "client")
-    _set_password(auth)
-    app.start(
-        [
-            "--quiet",
-            "flower",
-            f"--address={address}",
-            f"--port={port}",
-            "--persistent=True",
-            f"--db={history / 'history'}",
-            f"--state_save_interval={SAVE_MS}",
-            f"--max_tasks={TASKS}",
-            "--purge_offline_workers=3600",
-            "--natural_time=True",
-            f"--tasks_columns={COLUMNS}",
-            "--conf=/dev/null",
-        ]
+    from workers.service.flower_pages import application  # with Flower and Tornado, which the checks do not need
+
+    # None of it on a command line or in the environment, where other users could read the password.
+    pages = application(
+        home,
+        address=address,
+        port=port,
+        basic_auth=[] if auth is None else [auth],
+        url_prefix=prefix,
+        max_tasks=TASKS,
+        state_save_interval=SAVE_MS,
+        purge_offline_workers=3600,
+        natural_time=True,
+        tasks_columns=COLUMNS,
     )
-
-
-def _set_password(auth: str | None) -> None:
-    """Set Flower's user and password, neither on the command line nor in the environment."""
-    from flower.options import options  # with Tornado, which `check_guarded` does not need
-
-    if auth is not None:
-        options.basic_auth = [auth]
+    try:
+        pages.start_http_server()
+    except OSError as error:
+        raise UsageError(f"flower port {port} on {printable(address)}: {error.strerror}; name another") from error
+    atexit.register(pages.stop)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        pages.start()
+    except (KeyboardInterrupt, SystemExit):
+        return

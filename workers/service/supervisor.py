@@ -46,12 +46,19 @@ class Page(Value, frozen=True, kw_only=True):
 
     address: str
     port: int
+    prefix: str = ""
+    """The path that it is served below, as `/flower`; empty for the root."""
 
     @property
     def url(self) -> str:
         """The page's address for a browser on this host."""
+        return f"http://{self.netloc}{self.prefix}" + ("/" if self.prefix else "")
+
+    @property
+    def netloc(self) -> str:
+        """Host and port for a client on this host."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.address, self.address)  # noqa: S104 - nothing is bound to it
-        return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{self.port}"
+        return f"{f'[{host}]' if ':' in host and '[' not in host else host}:{self.port}"
 
     def check_free(self, option: str) -> None:
         """Raise `UsageError` when the port is taken."""
@@ -130,7 +137,9 @@ def _bring_up(home: Path, state: Service, options: Options, running: LocalCluste
     for name, page in (("flower", options.flower), ("metrics", options.metrics)):
         if page is not None:
             page.check_free(f"--{name}-port")
-            running.add(_helper(home, running.broker, name, "--port", str(page.port), "--address", page.address))
+            words = ["--port", str(page.port), "--address", page.address]
+            words += ["--flower-prefix", page.prefix] if page.prefix else []
+            running.add(_helper(home, running.broker, name, *words))
     _write_state(home, state, running)
     configure(Settings(home=str(home), broker=running.broker), "client")
     deadline = time.monotonic() + READY_S
@@ -206,9 +215,9 @@ def _unanswered(options: Options, broker: BrokerAddress) -> list[str]:
 
 
 def _answers(page: Page, path: str) -> bool:
-    connection = http.client.HTTPConnection(page.url.removeprefix("http://"), timeout=2.0)
+    connection = http.client.HTTPConnection(page.netloc, timeout=2.0)
     try:
-        connection.request("GET", path)
+        connection.request("GET", f"{page.prefix}{path}")
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

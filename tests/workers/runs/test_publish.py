@@ -59,6 +59,7 @@ def test_a_shard_is_sealed_when_each_of_its_files_has_arrived_once(client, home,
     canvas.publish_shard(plan, 0, orders.orders(plan, 0, tracks(0, 3)))
     waiting = messages(client, "extract", header_priority(plan.priority))
     assert [each["argsrepr"] for each in waiting] == [f"(/music/{number}.wav, mfcc_mean)" for number in range(3)]
+    assert {each["kwargsrepr"] for each in waiting} == {"{'run_id': 'r1', 'shard': 0}"}
 
     # when one is delivered twice, then the others
     def arrive(number: int, result: str) -> None:

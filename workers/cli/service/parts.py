@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.errors import UsageError
+from pipeline.errors import BrokerError, UsageError
 from workers.cli import options
 
 if TYPE_CHECKING:
@@ -23,6 +23,13 @@ flower_auth = click.option(
     show_envvar=True,
     metavar="USER:PASSWORD",
     help="Ask for it before Flower shows anything. Other users of this host can read a command line: set the variable.",
+)
+
+flower_prefix = click.option(
+    "--flower-prefix",
+    default="",
+    metavar="PATH",
+    help="Serve it below this path, e.g. /flower, for a reverse proxy that hands such addresses on as they are.",
 )
 
 
@@ -47,16 +54,25 @@ def beat(home_path: str, broker: str | None, *, end_with_parent: bool) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=5555, show_default=True, metavar="PORT")
 @click.option("--address", default=LOOPBACK, show_default=True, metavar="IP")
 @flower_auth
+@flower_prefix
 @end_with_parent
 def flower(
-    home_path: str, broker: str | None, port: int, address: str, flower_auth: str | None, *, end_with_parent: bool
+    home_path: str,
+    broker: str | None,
+    port: int,
+    address: str,
+    flower_auth: str | None,
+    flower_prefix: str,
+    *,
+    end_with_parent: bool,
 ) -> None:
-    """Serve Flower, which shows tasks and workers, with its history in the home."""
+    """Serve Flower, which shows runs, tasks and workers, with its history in the home."""
     from workers.service import flower as service_flower
 
     service_flower.check_guarded(address, flower_auth)
+    prefix = service_flower.parse_prefix(flower_prefix)
     home, settings = _prepare(home_path, broker, end_with_parent=end_with_parent)
-    service_flower.serve(home.path, settings, address=address, port=port, auth=flower_auth)
+    service_flower.serve(home, settings, address=address, port=port, auth=flower_auth, prefix=prefix)
 
 
 @click.command()
@@ -66,17 +82,19 @@ def flower(
 @click.option("--address", default=LOOPBACK, show_default=True, metavar="IP")
 @end_with_parent
 def metrics(home_path: str, broker: str | None, port: int, address: str, *, end_with_parent: bool) -> None:
-    """Serve the metrics that Prometheus collects, on /metrics."""
+    """Serve the metrics that Prometheus collects, on /metrics; they say so while the broker is away."""
     from workers.service import metrics
 
-    home, settings = _prepare(home_path, broker, end_with_parent=end_with_parent)
+    home, settings = _prepare(home_path, broker, end_with_parent=end_with_parent, may_be_away=True)
     metrics.serve(home, settings.broker, address=address, port=port)
 
 
-def _prepare(home_path: str, broker: str | None, *, end_with_parent: bool) -> "tuple[Home, Settings]":
+def _prepare(
+    home_path: str, broker: str | None, *, end_with_parent: bool, may_be_away: bool = False
+) -> "tuple[Home, Settings]":
     """Return the home and the settings of a part of a service.
 
-    Raises `UsageError` for no broker, `BrokerError` for one that does not answer.
+    Raises `UsageError` for no broker, `BrokerError` for one that does not answer, unless it may be away.
     """
     from storage.home import prepare_home
     from workers.app.settings import Settings
@@ -88,7 +106,12 @@ def _prepare(home_path: str, broker: str | None, *, end_with_parent: bool) -> "t
     if not broker:
         raise UsageError("broker: none given; name the one that runs use with --broker or CHORDAL_BROKER")
     address = BrokerAddress.parse(broker)
-    health.require(address)
+    try:
+        health.require(address)
+    except BrokerError as error:
+        if not may_be_away:
+            raise
+        click.echo(f"chordal: {error}", err=True)
     if end_with_parent:
         watch_parent()
     home = prepare_home(home_path)

@@ -15,7 +15,7 @@ import click
 from pipeline.errors import ChordalError, UsageError
 from pipeline.text import printable
 from workers.cli import options
-from workers.cli.service.parts import AUTH, LOOPBACK, flower_auth
+from workers.cli.service.parts import AUTH, LOOPBACK, flower_auth, flower_prefix
 from workers.cli.tables import show_facts
 from workers.processes import signals
 
@@ -40,6 +40,7 @@ PATIENCE_S = 12.0
 @click.option("--flower-port", type=click.IntRange(1, 65535), default=5555, show_default=True, metavar="PORT")
 @click.option("--flower-address", default=LOOPBACK, show_default=True, metavar="IP")
 @flower_auth
+@flower_prefix
 @click.option("--no-flower", is_flag=True, help="Start no Flower.")
 @click.option("--metrics-port", type=click.IntRange(1, 65535), default=9150, show_default=True, metavar="PORT")
 @click.option("--metrics-address", default=LOOPBACK, show_default=True, metavar="IP")
@@ -116,13 +117,15 @@ def _parse_options(given: dict[str, Any]) -> "Options":
     workers = given["workers"]
     if not given["no_flower"]:
         service_flower.check_guarded(given["flower_address"], given["flower_auth"])
+    prefix = service_flower.parse_prefix(given["flower_prefix"])
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
     if address is not None:
         health.require(address)
+    flower = Page(address=given["flower_address"], port=given["flower_port"], prefix=prefix)
     return Options(
         broker=address,
         workers=(os.cpu_count() or 1) if workers is None else workers,
-        flower=None if given["no_flower"] else Page(address=given["flower_address"], port=given["flower_port"]),
+        flower=None if given["no_flower"] else flower,
         metrics=None if given["no_metrics"] else Page(address=given["metrics_address"], port=given["metrics_port"]),
     )
 
