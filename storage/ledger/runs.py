@@ -211,10 +211,6 @@ class RunLedger(TrialLedger):
         """Return the summary of a sealed shard. Raises `StoreError` when it was not written."""
         return self._documents.read(f"{run_id}/sealed/{shard:05d}", ShardSummary)
 
-    def summary(self, run_id: str, shard: int) -> ShardSummary | None:
-        """Return the summary of a shard, or None while it is open."""
-        return self._documents.find(f"{run_id}/sealed/{shard:05d}", ShardSummary)
-
     def sealed_shards(self, run_id: str) -> list[int]:
         """Return the numbers of the sealed shards, ascending, without reading their summaries."""
         return self._numbers(f"{run_id}/sealed")

@@ -1,6 +1,7 @@
 """`chordal models`: the registered models, and which of them is the champion."""
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,19 +57,16 @@ def list_(home_path: str, *, as_json: bool) -> None:
     figures = _new_figures()
     champion = figures.read("champion", home.champions.current, None)
     names = home.registry.names()
+    known = [model for name in names if (model := figures.read(name, partial(home.registry.get, name), None))]
     if as_json:
-        rows = [
-            figures.read(name, lambda name=name: _wire(home, home.registry.get(name), champion), None) for name in names
-        ]
+        rows = [figures.read(model.version, partial(_wire, home, model, champion), None) for model in known]
         found = {"champion": champion.version if champion is not None else None, "models": [row for row in rows if row]}
         options.emit(found | ({"errors": figures.errors} if figures.errors else {}))
         return
     if not names:
         console().print("no models yet")
         return
-    lines = [
-        figures.read(name, lambda name=name: _line(home, home.registry.get(name), champion), None) for name in names
-    ]
+    lines = [figures.read(model.version, partial(_line, home, model, champion), None) for model in known]
     show_rows(
         ("version", "created", "recipe", "family", "test accuracy", "classes", "state"),
         [line for line in lines if line],

@@ -53,9 +53,9 @@ def report(run_id: str | None, out: str | None, home_path: str, *, as_json: bool
             learning_report.write_page(path, content, more)
     _show_remarks(figures, can_write=can_write, written=written)
     if as_json:
-        more = {} if written else {"written": False}
-        more |= {"errors": figures.errors} if figures.errors else {}
-        options.emit({"run_id": run_id, "state": state.stage, "report": str(path), **more})
+        found: dict[str, object] = {"run_id": run_id, "state": state.stage, "report": str(path)}
+        found |= {} if written else {"written": False}
+        options.emit(found | ({"errors": figures.errors} if figures.errors else {}))
     else:
         click.echo(printable(str(path)))
 
