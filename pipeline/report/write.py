@@ -1,5 +1,6 @@
 """Write a report's content as one self-contained HTML file."""
 
+import errno
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,5 @@ def write_report(target: Path, content: ReportContent, more: Sequence[Section] =
             part.unlink(missing_ok=True)
     except OSError as error:
         name, reason = printable(str(target)), error.strerror or error
-        raise UsageError(
-            f"report {name}: cannot be written ({reason}); free some space or choose another home"
-        ) from error
+        mend = "free some space or choose" if error.errno in {errno.ENOSPC, errno.EDQUOT} else "choose"
+        raise UsageError(f"report {name}: cannot be written ({reason}); {mend} another home") from error
