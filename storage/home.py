@@ -48,7 +48,8 @@ def prepare_home(folder: str) -> "Home":
         (path / "logs").mkdir(exist_ok=True)
         scratch = path / SCRATCH
         scratch.mkdir(exist_ok=True)
-        durable.unlink_older(scratch, than_s=SCRATCH_S, now_s=time.time())
+        with suppress(OSError):  # of another user, who clears them away
+            durable.unlink_older(scratch, than_s=SCRATCH_S, now_s=time.time())
         probe_home(path, scratch)
     return Home(path)
 

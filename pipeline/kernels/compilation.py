@@ -36,7 +36,9 @@ COMPILING = "compiling kernels"
 FOLDER = "chordal-kernels"
 """The folder of the kernels in one that a user has for all that Numba compiles."""
 
-_UNREADABLE = (pickle.UnpicklingError, EOFError, ImportError, LookupError, AttributeError, TypeError, ValueError)
+_UNREADABLE = (
+    pickle.UnpicklingError, EOFError, ImportError, LookupError, AttributeError, TypeError, ValueError, RuntimeError,
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 

@@ -115,3 +115,15 @@ def test_a_lock_is_held_on_a_full_disk_without_a_name(tmp_path, monkeypatch):
     with home_lock(tmp_path):
         monkeypatch.undo()
         assert lock_holder(tmp_path) == "another process"
+
+
+def test_what_a_killed_process_left_half_written_goes_after_a_day_and_what_cannot_go_does_not_matter(tmp_path):
+    scratch = prepare_home(str(tmp_path)).path / ".tmp"
+    (scratch / "new").touch()
+    (scratch / "old").touch()
+    os.utime(scratch / "old", (1, 1))
+    prepare_home(str(tmp_path))
+    assert [path.name for path in scratch.iterdir()] == ["new"]
+    (scratch / "folder").mkdir()
+    os.utime(scratch / "folder", (1, 1))
+    prepare_home(str(tmp_path))

@@ -12,10 +12,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def _home_of(_context: click.Context, _parameter: click.Parameter, given: str) -> str:
     """Return the folder of `--home`. Raises `UsageError` for a `~` that stands for no folder."""
-    from workers.processes.environment import expand_home, set_user_folders
+    from workers.processes.environment import expand_home, set_user_environment
 
     path = expand_home(given)
-    set_user_folders(path)
+    set_user_environment(path)
     return str(path) if given.startswith("~") else given
 
 

@@ -29,6 +29,10 @@ TEMPORARY = ("TMPDIR", "TEMP", "TMP")
 """The variables that name a folder for temporary files, as Python reads them."""
 
 
+NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")
+"""Likewise for the user's name, which Python looks up at the host without one, and fails where it has none."""
+
+
 def user_folder(home: Path) -> Path:
     """Return the folder below a home of what this user's libraries keep; it may be deleted at any time."""
     return home / f"cache-{os.geteuid()}"
@@ -44,14 +48,17 @@ def expand_home(given: str) -> Path:
         ) from error
 
 
-def set_user_folders(home: Path) -> None:
-    """Where this user has no home folder or no temporary one that can be written, name ones below chordal's home.
+def set_user_environment(home: Path) -> None:
+    """Where this user has no name, or no home folder or temporary one that can be written, name ones for libraries.
 
-    Libraries keep settings and caches there: without one they fail, or make a folder called `~`. Nothing is made yet.
+    They keep settings and caches there: without one they fail, or make a folder called `~`. The folders are below
+    chordal's home; nothing is made yet.
     """
     folder = user_folder(home)
     if not _can_write(_home_of_user()):
         os.environ["HOME"] = str(folder)
+    if _entry() is None and not any(map(os.environ.get, NAMES)):
+        os.environ["USER"] = str(os.getuid())
     if not any(_can_write(each) for each in (*map(os.environ.get, TEMPORARY), "/tmp", "/var/tmp", "/usr/tmp")):  # noqa: S108
         os.environ["TMPDIR"] = str(folder / "tmp")
 
@@ -60,7 +67,7 @@ def prepare_process(home: Path) -> None:
     """Prepare this process to work in a home: folders for its libraries, a place for kernels, enough open files."""
     from pipeline.kernels import cache
 
-    set_user_folders(home)
+    set_user_environment(home)
     folder = user_folder(home)
     for name in ("HOME", "TMPDIR"):
         if os.environ.get(name, "").startswith(str(folder)):
@@ -75,8 +82,14 @@ def _home_of_user() -> str | None:
     """Return the home folder of this user as Python finds it; None where there is none."""
     if "HOME" in os.environ:
         return os.environ["HOME"]
+    entry = _entry()
+    return entry.pw_dir if entry is not None else None
+
+
+def _entry() -> pwd.struct_passwd | None:
+    """Return what this host knows of the user; None for one it does not know."""
     try:
-        return pwd.getpwuid(os.getuid()).pw_dir
+        return pwd.getpwuid(os.getuid())
     except KeyError:
         return None
 

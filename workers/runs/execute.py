@@ -82,7 +82,7 @@ def follow(
     with (
         claim_when_stopped(home.ledger, run_id),
         announce(home, run_id) as announcement,
-        kernel_notice(home.path, view.line),
+        kernel_notice(home.path, view.line) if cluster is None else nullcontext(),
         own as running,
     ):
         announcement.set_broker(running.broker)

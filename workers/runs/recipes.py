@@ -12,6 +12,7 @@ from storage.home import Home
 from workers.processes.cluster import local_cluster
 from workers.runs.execute import execute, follow, require_broker
 from workers.runs.import_npz import import_npz
+from workers.runs.kernel_notice import kernel_notice
 from workers.runs.progress import View
 from workers.runs.request import RunRequest, ScannedRun
 from workers.runs.scan import scan_libraries
@@ -47,7 +48,10 @@ def execute_recipes(home: Home, request: RunRequest, view: View) -> Iterator[Sca
         return
     require_broker(request)
     scanned = scan_libraries(home, request, view)
-    with local_cluster(home.path, request.broker, request.workers) as cluster:
+    with (
+        kernel_notice(home.path, view.line),
+        local_cluster(home.path, request.broker, request.workers) as cluster,
+    ):
         while True:
             follow(home, scanned, view, broker=cluster.broker, workers=None, cluster=cluster)
             yield scanned

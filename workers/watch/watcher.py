@@ -18,6 +18,7 @@ from storage.home import Home, home_lock
 from workers.broker import health
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
+from workers.runs.kernel_notice import kernel_notice
 from workers.runs.progress import View
 from workers.watch.arrivals import Arrivals
 from workers.watch.changes import FileChange
@@ -48,7 +49,11 @@ def watch(home: Home, request: WatchRequest, view: View) -> WatchSummary:
         # With a private broker the home is this command's; with one of the user's it is taken for each batch, so that
         # nightly runs have their turn.
         lock = home_lock(home.path, purpose="watching") if broker is None else nullcontext()
-        with lock, local_cluster(home.path, broker, request.run.workers) as cluster:
+        with (
+            lock,
+            kernel_notice(home.path, view.line),
+            local_cluster(home.path, broker, request.run.workers) as cluster,
+        ):
             for words in observed:
                 view.line(f"watching {words}; Ctrl-C ends it")
             watcher = LibraryWatcher(home, request, view, monitor, cluster)

@@ -1,5 +1,6 @@
 """The folders that libraries get where a user has none."""
 
+import getpass
 import os
 import pwd
 
@@ -7,13 +8,13 @@ import pytest
 
 from pipeline.errors import UsageError
 from workers.processes import environment
-from workers.processes.environment import expand_home, prepare_process, set_user_folders, user_folder
+from workers.processes.environment import expand_home, prepare_process, set_user_environment, user_folder
 
 
 @pytest.fixture(autouse=True)
 def _restored(monkeypatch):
     """Whatever a test sets is gone after it."""
-    for name in ("HOME", *environment.TEMPORARY):
+    for name in ("HOME", *environment.TEMPORARY, *environment.NAMES):
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
 
@@ -24,7 +25,7 @@ def no_entry(number):
 @pytest.mark.parametrize("given", ["/nonexistent", "", "~", "relative", "/dev/null"])
 def test_a_home_folder_that_cannot_be_written_is_replaced_by_one_below_the_home(tmp_path, monkeypatch, given):
     monkeypatch.setenv("HOME", given)
-    set_user_folders(tmp_path)
+    set_user_environment(tmp_path)
     assert os.environ["HOME"] == str(user_folder(tmp_path))
     assert not list(tmp_path.iterdir())  # nobody may need it
     prepare_process(tmp_path)
@@ -34,13 +35,14 @@ def test_a_home_folder_that_cannot_be_written_is_replaced_by_one_below_the_home(
 def test_a_user_whom_the_host_does_not_know_gets_one_too(tmp_path, monkeypatch):
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(pwd, "getpwuid", no_entry)
-    set_user_folders(tmp_path)
+    set_user_environment(tmp_path)
     assert os.environ["HOME"] == str(user_folder(tmp_path))
+    assert getpass.getuser() == str(os.getuid())
 
 
 def test_a_home_folder_that_can_be_written_stays(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    set_user_folders(tmp_path / "home")
+    set_user_environment(tmp_path / "home")
     assert os.environ["HOME"] == str(tmp_path)
 
 
