@@ -1,6 +1,8 @@
 """Whole runs over each kind of broker, with workers that were started by hand."""
 
+import re
 import signal
+from pathlib import Path
 
 import brokers
 import pytest
@@ -30,12 +32,60 @@ def runs_whole(chordal, tmp_path, url: str, *, hidden: str = "secret", command: 
     assert not any(hidden.encode() in each for each in written)
 
 
-def test_a_run_over_tls_with_a_password(chordal, tmp_path):
+PAGE = Path(__file__).parents[2] / "ops" / "docs" / "brokers-and-hosts.md"
+
+
+def rights_on_the_page() -> list[list[str]]:
+    """Return the rules that the page gives for a user: the short ones, and the narrow ones."""
+    lines = re.findall(r"^ACL SETUSER chordal on >PASSWORD (.*)$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert len(lines) == 2
+    return [line.split() for line in lines]
+
+
+def refusals(port: int) -> set[str]:
+    """Return what a server refused its users."""
+    with redis.Redis(port=port, decode_responses=True) as client:
+        return {entry["object"] for entry in client.acl_log()}
+
+
+def test_the_narrow_rights_on_the_page_are_enough(chordal, tmp_path):
+    with brokers.valkey(tmp_path / "server") as port:
+        brokers.set_user(port, "chordal", *rights_on_the_page()[1])
+        runs_whole(chordal, tmp_path, f"redis://chordal:secret@127.0.0.1:{port}/3", command="run")
+        assert refusals(port) == set()
+
+
+def test_a_user_without_the_rights_and_a_cluster_are_refused_in_one_line_before_anything_starts(chordal, tmp_path):
+    with (
+        brokers.valkey(tmp_path / "server") as port,
+        brokers.valkey(tmp_path / "cluster", cluster_enabled="yes") as cluster,
+    ):
+        brokers.set_user(port, "keyed", "~chordal:*", "&*", "+@all")
+        for url, reason in (
+            (f"redis://keyed:secret@127.0.0.1:{port}/3", "the user may not use the key extract; it needs ~* &* +@all"),
+            (f"redis://127.0.0.1:{cluster}/0", "it is a cluster; name a single server"),
+        ):
+            shown = url.replace("secret", "***")
+            doctor = chordal("doctor", CHORDAL_BROKER=url)
+            assert doctor.status == 1
+            [line] = [line for line in doctor.out.splitlines() if "broker" in line]
+            assert f"{shown}: {reason}" in line
+            for command in (("up", "--workers", "1"), ("worker",)):
+                refused = chordal(*command, CHORDAL_BROKER=url)
+                assert (refused.status, refused.out) == (2, "")
+                [line] = refused.err.splitlines()
+                assert line.startswith(f"chordal: broker {shown}: {reason}")
+        assert chordal.live_processes() == []
+
+
+def test_a_run_over_tls_by_a_user_with_the_rights_on_the_page(chordal, tmp_path):
     made = brokers.certificate(tmp_path / "tls")
     if made is None:
         pytest.skip("needs openssl to make a certificate")
-    with brokers.valkey(tmp_path / "server", auth="secret") as plain, brokers.tls_proxy(plain, *made) as port:
-        runs_whole(chordal, tmp_path, f"rediss://:secret@127.0.0.1:{port}/0?ssl_ca_certs={made[0]}")
+    with brokers.valkey(tmp_path / "server") as plain, brokers.tls_proxy(plain, *made) as port:
+        brokers.set_user(plain, "chordal", *rights_on_the_page()[0])
+        runs_whole(chordal, tmp_path, f"rediss://chordal:secret@127.0.0.1:{port}/0?ssl_ca_certs={made[0]}")
+        assert refusals(plain) <= {"info"}  # what it says of its memory is wished, not needed
 
 
 def test_a_run_over_sentinels(chordal, tmp_path):

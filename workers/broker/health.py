@@ -112,7 +112,7 @@ def _describe_connection(error: BaseException, address: BrokerAddress) -> str:
     if isinstance(error, redis.InvalidResponse):
         return f"what answers there is no Redis or Valkey ({text}); are host and port right?"
     if re.search(r"timeout reading|timed out$|reading from .* timed out", text, re.IGNORECASE):
-        return f"it takes connections, but does not answer within {TIMEOUT_S:.0f} s; {_SILENT}"
+        return f"it takes connections, but does not answer; {_SILENT}"
     if "redis://" in address.url and re.search(r"connection closed by server|reset by peer", text, re.IGNORECASE):
         return f"{text}; is it a Redis or Valkey and no proxy, and if it speaks TLS, does the address begin with rediss://?"
     if "rediss://" in address.url:

@@ -78,6 +78,14 @@ def test_a_user_without_the_channels_of_work_is_told_one(port, channels, named):
     assert reason.endswith(f"; it needs {RIGHTS}")
 
 
+def test_less_is_needed_beside_a_rabbitmq_which_has_the_queues(port):
+    brokers.set_user(port, "beside", "~chordal:*", "~celery*", "resetchannels", "&celery*", "+@all")
+    with BrokerAddress.parse(f"redis://beside:secret@127.0.0.1:{port}/0").client(retries=0) as client:
+        rights.try_work(client, carries_tasks=False)
+        with pytest.raises(rights.RefusalError, match="use the key extract"):
+            rights.try_work(client, carries_tasks=True)
+
+
 def test_each_command_of_work_is_missed_by_name(port):
     commands = {str(command[0]) for command in rights._TRANSACTION}
     commands |= {"EVALSHA", "MULTI", "EXEC", "WATCH", "PUBLISH", "PSUBSCRIBE", "TIME", "HSETNX", "HKEYS", "HEXISTS"}

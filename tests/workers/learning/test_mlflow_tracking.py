@@ -114,3 +114,13 @@ def test_a_database_that_cannot_be_is_refused_in_one_line(home, tmp_path):
     with pytest.raises(UsageError, match=r"mlflow sqlite:.* cannot be opened") as error:
         mlflow_tracking.track(home, "r1", f"sqlite:///{tmp_path}/file/mlflow.db")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://me:se/secret@h:5000", "http://me:se#secret@h:5000", "http://me:12?secret@h", "https://me:12/secret@h"],
+)
+def test_an_address_that_its_password_breaks_is_refused_with_the_codes(address):
+    with pytest.raises(UsageError, match=r"mlflow https?://me:.*: not an address; .* as %40 %3A %2F") as caught:
+        mlflow_tracking.require_client(address)
+    assert "secret" not in str(caught.value)
