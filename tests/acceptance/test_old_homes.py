@@ -25,7 +25,7 @@ LONG = ("run", "extract", "train", "watch")
 ADDED_OPTIONS = {**{command: {"--notify"} for command in LONG}, "schedule set": {"--notify", "--notify-on"}}
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
-ADDED_FIELDS = {"schedule": {"current", "deliveries", "notify"}}
+ADDED_FIELDS = {"schedule": {"current", "deliveries", "died", "notify", "runs"}}
 """Fields that the answers did not have, by question."""
 
 

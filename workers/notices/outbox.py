@@ -61,6 +61,8 @@ class Recipients(Value, frozen=True, kw_only=True):
 
     recipients: tuple[Recipient, ...] = ()
     events: tuple[Event, ...] = NIGHT_DEFAULTS
+    since: str = ""
+    """ISO 8601, UTC: nights that ended before are not told by these events any more; empty for all."""
 
 
 class Outbox:
@@ -90,16 +92,21 @@ class Outbox:
 
     def set_targets(self, targets: tuple[Target, ...] | None, events: tuple[Event, ...] | None) -> None:
         """Change whom to tell, or of what; None leaves it as it was. Raises `StoreError`."""
-        known = self.recipients()
+        known = changed = self.recipients()
         if targets is not None:
             since = {each.target.address: each.since for each in known.recipients}
             recipients = tuple(
                 Recipient(target=target, since=since.get(target.address, clock_now())) for target in targets
             )
-            for gone in set(known.recipients) - set(recipients):
-                self._documents.path(f"{FOLDER}/last/{gone.name}").unlink(missing_ok=True)
-            known = known.replace(recipients=recipients)
-        self.put_recipients(known.replace(events=known.events if events is None else events))
+            changed = known.replace(recipients=recipients)
+        if events is not None:
+            changed = changed.replace(events=events)
+        if changed.events != known.events or not known.recipients:
+            changed = changed.replace(since=clock_now())
+        self.put_recipients(changed)
+        for gone in set(known.recipients) - set(changed.recipients):
+            with suppress(OSError):
+                self._documents.path(f"{FOLDER}/last/{gone.name}").unlink()
 
     def has(self, moment: datetime, what: str) -> bool:
         """Tell whether there is a notice of something at a moment."""

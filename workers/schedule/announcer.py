@@ -109,8 +109,10 @@ class Announcer:
 
     def _announce_results(self, recipients: Recipients, schedule: Schedule, now: datetime) -> None:
         results = self._nights.results(last=RECENT)
+        since = datetime.fromisoformat(recipients.since) if recipients.since else now - OLDEST
+        oldest = now - OLDEST if since > now else max(since, now - OLDEST)  # a clock was ahead, or is right
         for result, before in pairwise([*results, None]):
-            if result is None or datetime.fromisoformat(result.ended) < now - OLDEST:
+            if result is None or datetime.fromisoformat(result.ended) < oldest:
                 continue
             event = result_event(result, before, recipients.events)
             slot = datetime.fromisoformat(result.slot)

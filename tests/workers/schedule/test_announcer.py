@@ -61,7 +61,7 @@ class Told:
         """Let the recipients be such that were named long ago."""
         known = self.outbox.recipients()
         self.outbox.put_recipients(
-            known.replace(recipients=tuple(each.replace(since=SINCE) for each in known.recipients))
+            known.replace(recipients=tuple(each.replace(since=SINCE) for each in known.recipients), since=SINCE)
         )
 
     def settle(self, slot=SLOT, **result) -> NightResult:
@@ -125,6 +125,18 @@ def test_who_is_named_later_is_not_told_of_what_happened_before(tmp_path, page):
         told.outbox.set_targets(parse_targets([page.url, other.url]), None)
         told.look(datetime.now(UTC) + timedelta(seconds=2))
         assert (page.events, other.events) == (["failed"], [])
+
+
+def test_an_event_that_is_asked_for_later_is_not_told_of_nights_before(tmp_path, page):
+    told = Told(tmp_path, page.url)
+    told.settle()
+    told.outbox.set_targets(None, NIGHT_EVENTS)
+    later = datetime.now(UTC) + timedelta(seconds=2)
+    told.look(later)
+    assert page.bodies == []
+    told.settle(SLOT + timedelta(minutes=1), ended=later.isoformat())
+    told.look(later)
+    assert page.events == ["finished"]
 
 
 @pytest.mark.parametrize(
