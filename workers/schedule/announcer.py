@@ -52,6 +52,7 @@ class Announcer:
         self._disk_s = 0.0
         self._disk_told_s: float | None = None
         self._slot = ""
+        self._was_up = False
         self._due_s = self._busy_s = 0.0
         self._trouble = ""
 
@@ -121,14 +122,17 @@ class Announcer:
                 self._outbox.publish(slot, what, result_notice(self._home, schedule, result, event))
 
     def _announce_overdue(self, schedule: Schedule, now: datetime, now_s: float) -> None:
-        night = current_night(self._home, now)
+        night, was_up = current_night(self._home, now), self._was_up
+        self._was_up = True
         if night is None:
             return
         if night.slot != self._slot:
             self._slot, self._due_s, self._busy_s = night.slot, now_s, now_s
         if night.state in {"runs", "waits"}:
             self._busy_s = now_s
-        reason = overdue_reason(night, schedule, waited_s=now_s - self._due_s, idle_s=now_s - self._busy_s)
+        reason = overdue_reason(
+            night, schedule, waited_s=now_s - self._due_s, idle_s=now_s - self._busy_s, was_up=was_up
+        )
         slot = datetime.fromisoformat(night.slot)
         if reason and not self._outbox.has(slot, "nothing_ran"):
             self._outbox.publish(slot, "nothing_ran", overdue_notice(self._home, schedule, night, reason))

@@ -202,6 +202,17 @@ def test_a_night_whose_hour_passed_while_nothing_was_up_is_told_at_the_next_star
     assert f"its hour passed while nothing was up; {words}" in notice["text"]
 
 
+def test_a_night_whose_hour_a_clock_passed_over_that_was_set_ahead_is_told(tmp_path, page):
+    told = Told(tmp_path, page.url)
+    told.settle(SLOT - timedelta(days=1))
+    told.look(SLOT - timedelta(minutes=30))
+    told.look(SLOT + timedelta(minutes=30), now_s=3.0)
+    assert page.bodies[0]["reason"] == "its hour passed as the clock was set ahead or the host slept; it is run now"
+    told.look(SLOT - timedelta(hours=5), now_s=5.0)
+    told.look(SLOT + timedelta(minutes=30), now_s=7.0)
+    assert page.events == ["nothing_ran"]
+
+
 def test_a_night_that_waits_long_for_another_run_is_told_and_its_result_too(tmp_path, page):
     told = Told(tmp_path, page.url)
     with announce(told.home, "r7"):
