@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -219,16 +219,13 @@ def _is_meant(recipient: Recipient, notice: Notice, now: datetime) -> bool:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[bool]:
-    """Hold a lock if nobody else does, and tell whether it is held; where there are no locks, it counts as held."""
-    with path.open("a") as file:
+    """Hold a lock if nobody else does, and tell whether it is held; where there can be none, it counts as held."""
+    with ExitStack() as stack:
         is_held = True
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stack.enter_context(path.open("a")), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             is_held = False
         except OSError:
-            pass  # a network file system without locks: what two deliver at once comes twice
+            pass  # a full disk, or a network file system without locks: what two deliver at once comes twice
         yield is_held
-        if is_held:
-            with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_UN)
