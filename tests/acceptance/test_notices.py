@@ -92,11 +92,12 @@ def test_who_is_told_can_be_tried_shown_and_forgotten(chordal, tmp_path):
 
 def test_a_run_tells_that_it_failed(chordal, tmp_path):
     (tmp_path / "library").mkdir()
-    program = receivers.command(tmp_path / "commands", 'cat > "$FOLDER/json"')
+    program = receivers.command(tmp_path / "commands", 'cat > "$FOLDER/$1"')
     words = ("extract", tmp_path / "library", "--broker", "redis://127.0.0.1:1/0")
-    failed = chordal(*words, CHORDAL_NOTIFY=str(program))
+    failed = chordal(*words, CHORDAL_NOTIFY=f"{program} one\n{program} two")
     assert failed.status == 2
-    notice = json.loads((tmp_path / "commands" / "json").read_text())
+    notice, same = (json.loads((tmp_path / "commands" / name).read_text()) for name in ("one", "two"))
+    assert notice == same
     assert (notice["event"], notice["work"]) == ("failed", "extract")
     assert notice["reason"] in failed.err
     refused = chordal(*words, *targets("no-such-program-here"))

@@ -55,7 +55,7 @@ ADDED_OPTIONS = {
 }
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
-ADDED_FIELDS = {"schedule": {"current", "deliveries", "notify"}}
+ADDED_FIELDS = {"schedule": {"current", "deliveries", "died", "notify", "runs"}}
 """Fields that the answers did not have, by question."""
 
 

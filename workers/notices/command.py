@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from pipeline.text import printable
 from workers.notices import guard
@@ -15,6 +14,8 @@ from workers.notices.notice import Notice
 
 SECRETS = ("CHORDAL_BROKER", "CHORDAL_FLOWER_AUTH", "CHORDAL_NOTIFY", "CHORDAL_SERVICE", "CHORDAL_SMTP")
 """Variables that no command which is told needs."""
+REASON_CHARS = 200
+"""How much is kept of a command's last line."""
 
 
 def run(words: Sequence[str], notice: Notice, *, limit_s: float) -> None:
@@ -40,7 +41,7 @@ def feed(words: Sequence[str], data: bytes, *, limit_s: float, environment: dict
             timeout=limit_s + 10,
         )
     except subprocess.TimeoutExpired as error:
-        raise RefusedError(f"did not end within {limit_s:.0f} s") from error
+        raise RefusedError(f"did not end within {limit_s:g} s") from error
     except OSError as error:
         raise RefusedError(f"could not be started ({error.strerror})") from error
     finally:
@@ -48,13 +49,13 @@ def feed(words: Sequence[str], data: bytes, *, limit_s: float, environment: dict
             with suppress(OSError):
                 os.close(file)
     if finished.returncode == guard.LATE:
-        raise RefusedError(f"did not end within {limit_s:.0f} s, and was ended")
-    if not Path(words[0]).exists():
-        raise RefusedError("is not there any more")
+        raise RefusedError(f"did not end within {limit_s:g} s, and was ended")
     if finished.returncode:
+        status = finished.returncode
+        end = "could not be started" if status == guard.UNSTARTED else f"ended with status {status}"
         lines = finished.stdout.decode("utf-8", "replace").split("\n")
         last = next((printable(line.strip()) for line in reversed(lines) if line.strip()), "")
-        raise RefusedError(f"ended with status {finished.returncode}" + (f": {last[:200]}" if last else ""))
+        raise RefusedError(f"{end}: {last[:REASON_CHARS]}" if last else end)
 
 
 def _environment(notice: Notice) -> dict[str, str]:

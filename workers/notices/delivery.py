@@ -113,7 +113,7 @@ def _within(limit_s: float, work: Callable[[], None]) -> None:
 
     threading.Thread(target=run, name="delivery", daemon=True).start()
     if not ended.wait(limit_s):
-        raise RefusedError(f"did not answer within {limit_s:.0f} s")
+        raise RefusedError(f"did not answer within {limit_s:g} s")
     if errors:
         error = errors[0]
         raise error if isinstance(error, ChordalError) else UndeliveredError(f"{type(error).__name__}: {error}")

@@ -19,7 +19,11 @@ def describe_low_disk(home: Path) -> str:
         return ""
     free, size = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
     if free < min(SHARE * size, BYTES):
-        return f"{free / 1024**3:.1f} of {size / 1024**3:.1f} GiB are free on the disk of {printable(str(home))}"
+        return f"{_describe_bytes(free)} of {_describe_bytes(size)} are free on the disk of {printable(str(home))}"
     if disk.f_favail < SHARE * disk.f_files:
         return f"{disk.f_favail:,} of {disk.f_files:,} files are free on the disk of {printable(str(home))}"
     return ""
+
+
+def _describe_bytes(count: int) -> str:
+    return f"{count / 1024**3:.1f} GiB" if count >= 1024**3 else f"{count / 1024**2:.1f} MiB"

@@ -15,13 +15,19 @@ from contextlib import suppress
 
 LATE = 124
 """The exit status of a command that took too long, as `timeout` has it."""
+UNSTARTED = 126
+"""The exit status of a command that could not be started, as a shell has it."""
 TAIL_BYTES = 2000
 POLL_S = 0.05
 
 
 def guard(limit_s: float, lifeline: int, command: Sequence[str]) -> int:
     """Run a command for at most `limit_s` seconds, and return its exit status."""
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    except OSError as error:
+        sys.stdout.write(error.strerror or str(error))
+        return UNSTARTED
     assert running.stderr is not None  # noqa: S101 - narrows the type
     deadline, tail, open_files = time.monotonic() + limit_s, b"", [lifeline, running.stderr.fileno()]
     while running.poll() is None and time.monotonic() < deadline and lifeline in open_files:

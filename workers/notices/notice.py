@@ -1,6 +1,7 @@
 """A notice: what happened, for people in a line and for programs in JSON."""
 
 import socket
+import textwrap
 from typing import Any, Literal
 
 from pipeline.clock import now
@@ -15,6 +16,8 @@ Event = Literal[
 
 NIGHT_EVENTS: tuple[Event, ...] = ("failed", "nothing_ran", "model_changed", "disk_low", "recovered", "finished")
 """What may be asked for with `chordal schedule set --notify-on`."""
+
+TEXT_CHARS = 500
 
 NIGHT_DEFAULTS: tuple[Event, ...] = ("failed", "nothing_ran", "model_changed", "disk_low")
 
@@ -77,7 +80,8 @@ class Notice(Value, frozen=True, kw_only=True):
 
 
 def new_notice(**facts: Any) -> Notice:
-    """Return a notice of this host and moment."""
+    """Return a notice of this host and moment; a long text is cut, as some services take no long one."""
+    facts["text"] = textwrap.shorten(facts["text"], TEXT_CHARS, placeholder=" ...")
     return Notice(**{"time": now(), "host": socket.gethostname(), "version": own_version(), **facts})
 
 

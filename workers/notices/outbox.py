@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -61,6 +61,8 @@ class Recipients(Value, frozen=True, kw_only=True):
 
     recipients: tuple[Recipient, ...] = ()
     events: tuple[Event, ...] = NIGHT_DEFAULTS
+    since: str = ""
+    """ISO 8601, UTC: nights that ended before are not told by these events any more; empty for all."""
 
 
 class Outbox:
@@ -90,16 +92,21 @@ class Outbox:
 
     def set_targets(self, targets: tuple[Target, ...] | None, events: tuple[Event, ...] | None) -> None:
         """Change whom to tell, or of what; None leaves it as it was. Raises `StoreError`."""
-        known = self.recipients()
+        known = changed = self.recipients()
         if targets is not None:
             since = {each.target.address: each.since for each in known.recipients}
             recipients = tuple(
                 Recipient(target=target, since=since.get(target.address, clock_now())) for target in targets
             )
-            for gone in set(known.recipients) - set(recipients):
-                self._documents.path(f"{FOLDER}/last/{gone.name}").unlink(missing_ok=True)
-            known = known.replace(recipients=recipients)
-        self.put_recipients(known.replace(events=known.events if events is None else events))
+            changed = known.replace(recipients=recipients)
+        if events is not None:
+            changed = changed.replace(events=events)
+        if changed.events != known.events or not known.recipients:
+            changed = changed.replace(since=clock_now())
+        self.put_recipients(changed)
+        for gone in set(known.recipients) - set(changed.recipients):
+            with suppress(OSError):
+                self._documents.path(f"{FOLDER}/last/{gone.name}").unlink()
 
     def has(self, moment: datetime, what: str) -> bool:
         """Tell whether there is a notice of something at a moment."""
@@ -212,16 +219,13 @@ def _is_meant(recipient: Recipient, notice: Notice, now: datetime) -> bool:
 
 @contextmanager
 def _lock(path: Path) -> Iterator[bool]:
-    """Hold a lock if nobody else does, and tell whether it is held; where there are no locks, it counts as held."""
-    with path.open("a") as file:
+    """Hold a lock if nobody else does, and tell whether it is held; where there can be none, it counts as held."""
+    with ExitStack() as stack:
         is_held = True
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(stack.enter_context(path.open("a")), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             is_held = False
         except OSError:
-            pass  # a network file system without locks: what two deliver at once comes twice
+            pass  # a full disk, or a network file system without locks: what two deliver at once comes twice
         yield is_held
-        if is_held:
-            with suppress(OSError):
-                fcntl.flock(file, fcntl.LOCK_UN)

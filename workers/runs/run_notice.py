@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Any, Literal
 
-from pipeline.errors import UsageError
+from pipeline.errors import StoreError, UsageError
 from pipeline.learning.study.results import ModelVersion
 from pipeline.text import printable
 from storage.home import Home
@@ -14,26 +14,32 @@ Work = Literal["run", "extract", "train", "watch"]
 
 
 def run_facts(home: Home, run_id: str | None) -> dict[str, Any]:
-    """Return the fields of a notice that tell of a run; those that are not known are left out.
-
-    Raises `StoreError` for a ledger that cannot be read.
-    """
+    """Return the fields of a notice that tell of a run; those that are not known, or cannot be read, are left out."""
     if run_id is None or not (home.ledger.path(run_id) / "plan.json").exists():
         return {}
     facts: dict[str, Any] = {"run_id": run_id}
-    state = RunState.read(home, run_id)
-    if state.plan.extract:  # else the store would be asked for every file
-        facts["tracks"] = state.tracks
+    for read in (_track_facts, _model_facts):
+        with suppress(StoreError, UsageError):
+            facts |= read(home, run_id)
     if (page := home.ledger.path(run_id) / "report.html").exists():
-        facts["report"] = str(page)
+        facts["report"] = printable(str(page))
+    return facts
+
+
+def _track_facts(home: Home, run_id: str) -> dict[str, Any]:
+    state = RunState.read(home, run_id)
+    return {"tracks": state.tracks} if state.plan.extract else {}  # else the store would be asked for every file
+
+
+def _model_facts(home: Home, run_id: str) -> dict[str, Any]:
     report = home.ledger.report(run_id)
     if report is None:
-        return facts
+        return {}
     champion, verdict = home.champions.current(), home.champions.verdict(report.model.version)
-    facts |= {"model": _score(report.model), "champion": champion.version if champion is not None else None}
+    facts = {"model": _score(report.model), "champion": champion.version if champion is not None else None}
     if verdict is not None:
-        facts |= {"verdict": verdict.state, "verdict_reason": verdict.reason}
-        with suppress(UsageError):  # there was none before, or it is gone
+        facts |= {"verdict": verdict.state, "verdict_reason": printable(verdict.reason)}
+        with suppress(StoreError, UsageError):  # there was none before, or it is gone
             facts["before"] = _score(home.registry.get(verdict.champion or ""))
     return facts
 

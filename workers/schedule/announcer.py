@@ -15,6 +15,7 @@ from pipeline.errors import ChordalError, StoreError
 from storage.home import Home
 from workers.notices.delivery import deliver_all
 from workers.notices.disk import describe_low_disk
+from workers.notices.notice import Notice
 from workers.notices.outbox import OLDEST, Outbox, Recipients
 from workers.schedule.current import current_night
 from workers.schedule.night_notices import (
@@ -51,7 +52,9 @@ class Announcer:
         self._next_s = 0.0
         self._disk_s = 0.0
         self._disk_told_s: float | None = None
+        self._unwritten: set[tuple[datetime, str]] = set()
         self._slot = ""
+        self._was_up = False
         self._due_s = self._busy_s = 0.0
         self._trouble = ""
 
@@ -93,7 +96,7 @@ class Announcer:
             return
         self._announce_results(recipients, schedule, now)
         if "nothing_ran" in recipients.events:
-            self._announce_overdue(schedule, now, now_s)
+            self._announce_overdue(recipients, schedule, now, now_s)
         if "disk_low" in recipients.events and now_s >= self._disk_s:
             self._disk_s = now_s + DISK_S
             self._announce_disk(recipients, now, now_s)
@@ -109,38 +112,46 @@ class Announcer:
 
     def _announce_results(self, recipients: Recipients, schedule: Schedule, now: datetime) -> None:
         results = self._nights.results(last=RECENT)
+        since = datetime.fromisoformat(recipients.since) if recipients.since else now - OLDEST
+        oldest = now - OLDEST if since > now else max(since, now - OLDEST)  # a clock was ahead, or is right
         for result, before in pairwise([*results, None]):
-            if result is None or datetime.fromisoformat(result.ended) < now - OLDEST:
+            if result is None or datetime.fromisoformat(result.ended) < oldest:
                 continue
             event = result_event(result, before, recipients.events)
             slot = datetime.fromisoformat(result.slot)
             what = "nothing_ran" if event == "nothing_ran" else "result"
             if event is not None and not self._outbox.has(slot, what):
-                self._outbox.publish(slot, what, result_notice(self._home, schedule, result, event))
+                self._publish(recipients, slot, what, result_notice(self._home, schedule, result, event))
 
-    def _announce_overdue(self, schedule: Schedule, now: datetime, now_s: float) -> None:
-        night = current_night(self._home, now)
+    def _announce_overdue(self, recipients: Recipients, schedule: Schedule, now: datetime, now_s: float) -> None:
+        night, was_up = current_night(self._home, now), self._was_up
+        self._was_up = True
         if night is None:
             return
         if night.slot != self._slot:
             self._slot, self._due_s, self._busy_s = night.slot, now_s, now_s
         if night.state in {"runs", "waits"}:
             self._busy_s = now_s
-        reason = overdue_reason(night, schedule, waited_s=now_s - self._due_s, idle_s=now_s - self._busy_s)
+        reason = overdue_reason(
+            night, schedule, waited_s=now_s - self._due_s, idle_s=now_s - self._busy_s, was_up=was_up
+        )
         slot = datetime.fromisoformat(night.slot)
         if reason and not self._outbox.has(slot, "nothing_ran"):
-            self._outbox.publish(slot, "nothing_ran", overdue_notice(self._home, schedule, night, reason))
+            self._publish(recipients, slot, "nothing_ran", overdue_notice(self._home, schedule, night, reason))
 
     def _announce_disk(self, recipients: Recipients, now: datetime, now_s: float) -> None:
         reason = describe_low_disk(self._home.path)
         last = self._outbox.newest("disk_low", now)
-        if not reason or (last is not None and now - last < DISK_AGAIN):
-            return
-        notice = disk_notice(self._home, reason)
+        is_told = self._disk_told_s is not None and now_s - self._disk_told_s < DISK_AGAIN.total_seconds()
+        if reason and not is_told and (last is None or now - last >= DISK_AGAIN):
+            self._disk_told_s = now_s
+            self._publish(recipients, now, "disk_low", disk_notice(self._home, reason))
+
+    def _publish(self, recipients: Recipients, moment: datetime, what: str, notice: Notice) -> None:
+        """Write a notice down; where nothing can be written it is told at once, and remembered here alone."""
         try:
-            self._outbox.publish(now, "disk_low", notice)
+            self._outbox.publish(moment, what, notice)
         except StoreError:
-            # Not even that can be written.
-            if self._disk_told_s is None or now_s - self._disk_told_s >= DISK_AGAIN.total_seconds():
-                self._disk_told_s = now_s
+            if (moment, what) not in self._unwritten:
+                self._unwritten.add((moment, what))
                 deliver_all([recipient.target for recipient in recipients.recipients], notice)

@@ -118,7 +118,8 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
                 orders = due_orders(
                     self._nights,
                     self._memory,
-                    home_busy=bool(active_runs(self._context)),
+                    # The lock, too: a service that starts has it until everything answers.
+                    home_busy=bool(active_runs(self._context)) or lock_holder(self._context.path) is not None,
                     # Not by a time after which an order expires: the worker's clock may be another host's.
                     worker_busy=lock_holder(self._context.path / LOCK_FOLDER) is not None
                     or bool(self._queues.depths((SCHEDULE,))[SCHEDULE]),

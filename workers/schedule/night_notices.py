@@ -66,16 +66,18 @@ def result_notice(home: Home, schedule: Schedule, result: NightResult, event: Ev
     )
 
 
-def overdue_reason(night: CurrentNight, schedule: Schedule, *, waited_s: float, idle_s: float) -> str:
+def overdue_reason(night: CurrentNight, schedule: Schedule, *, waited_s: float, idle_s: float, was_up: bool) -> str:
     """Return in words why a night that is due did not run yet, if that is worth a notice; else nothing.
 
-    `waited_s` is how long ago it was first seen to be due, `idle_s` how long nothing has gone on in the home since.
+    `waited_s` is how long ago it was first seen to be due, `idle_s` how long nothing has gone on in the home since;
+    `was_up` says whether somebody looked before it was due.
     """
     if night.state == "runs":
         return ""
     if night.missed and waited_s == 0 and night.state == "due":
         then = {"run": "it is run now", "skip": "it is skipped"}[schedule.missed]
-        return f"its hour passed while nothing was up; {then}"
+        when = "as the clock was set ahead or the host slept" if was_up else "while nothing was up"
+        return f"its hour passed {when}; {then}"
     waits = night.state == "waits" or night.holder
     if (waits and waited_s >= WAITS_S) or (not waits and idle_s >= STALLED_S):
         words = describe_current(night)

@@ -62,7 +62,7 @@ def test_a_command_that_reads_nothing_is_told(tmp_path):
 def test_a_command_that_is_gone_meanwhile_is_named(tmp_path):
     target = parse_target(str(receivers.command(tmp_path, "true")))
     (tmp_path / "alert").unlink()
-    assert deliver(target, NOTICE).reason == "is not there any more"
+    assert deliver(target, NOTICE).reason == "could not be started: No such file or directory"
 
 
 SLEEPER = 'echo $$ >> "$FOLDER/pids"; sleep 300 & echo $! >> "$FOLDER/pids"; sleep 300'
@@ -77,7 +77,7 @@ def sleepers(folder) -> list[int]:
 
 def test_a_command_that_hangs_is_ended_with_all_its_processes(tmp_path):
     found = tell(receivers.command(tmp_path, SLEEPER), limit_s=0.5)
-    assert (found.state, found.reason) == ("failed", "did not end within 0 s, and was ended")
+    assert (found.state, found.reason) == ("failed", "did not end within 0.5 s, and was ended")
     assert len((tmp_path / "pids").read_text().split()) == 2
     eventually(lambda: not sleepers(tmp_path))
 
@@ -112,6 +112,13 @@ def test_a_page_gets_the_name_and_password_of_its_url():
         assert tell(page.url.replace("//", "//me:pass%20word@")).state == "delivered"
     assert page.headers[0]["Authorization"] == "Basic bWU6cGFzcyB3b3Jk"
     assert page.headers[0]["Host"] == f"127.0.0.1:{page.port}"
+
+
+def test_a_long_text_is_cut_where_a_service_takes_no_long_one():
+    notice = new_notice(event="failed", title="", text="word " * 1000, work="night", home="", reason="word " * 1000)
+    assert len(notice.text) <= 500
+    assert notice.text.endswith("word ...")
+    assert len(notice.reason) == 5000
 
 
 @pytest.mark.parametrize("answers", [(500,), (503, 429)])

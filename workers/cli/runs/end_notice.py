@@ -1,12 +1,12 @@
 """Telling of the end of a command that works long."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.errors import CancelledError
+from pipeline.errors import CancelledError, StoreError
 
 if TYPE_CHECKING:
     from storage.home import Home
@@ -69,8 +69,10 @@ def _own_run(home: "Home", work: "Work", before: set[str]) -> str | None:
     if work == "watch":
         return None
     command = command_line()
-    ids = [run_id for run_id in home.ledger.run_ids("library") if run_id not in before]
-    return next((run_id for run_id in reversed(ids) if home.ledger.plan(run_id).command == command), None)
+    with suppress(StoreError):  # what is told must not end in another way than what it tells of
+        ids = [run_id for run_id in home.ledger.run_ids("library") if run_id not in before]
+        return next((run_id for run_id in reversed(ids) if home.ledger.plan(run_id).command == command), None)
+    return None
 
 
 def _deliver(targets: "Sequence[Target]", notice: "Notice", *, limit_s: float | None = None) -> None:

@@ -21,6 +21,7 @@ SHOWN = 7
 def show_schedule(home: "Home", *, as_json: bool) -> None:
     """Print what a home does each night, what goes on, who is told, and what came of the last nights."""
     from workers.notices.outbox import last_deliveries
+    from workers.runs.active import active_runs
     from workers.schedule.cron import slot_after
     from workers.schedule.current import current_night
     from workers.schedule.nights import Nights
@@ -33,6 +34,7 @@ def show_schedule(home: "Home", *, as_json: bool) -> None:
         following = slot_after(known.nightly, known.timezone, now)
     service = state.read(home.path)
     up = service is not None and service.alive
+    runs = [run.run_id for run in active_runs(home)]
     results, current, deliveries = nights.results(last=SHOWN), current_night(home, now), last_deliveries(home.path)
     if as_json:
         options.emit(
@@ -41,6 +43,8 @@ def show_schedule(home: "Home", *, as_json: bool) -> None:
                 "next": following.isoformat() if following is not None else None,
                 "service": up,
                 "nights": [result.to_wire() for result in results],
+                "died": service is not None and not up,
+                "runs": runs,
                 "current": current.to_wire() if current is not None else None,
                 "notify": _notify(home),
                 "deliveries": [delivery.to_wire() for delivery in deliveries],
@@ -53,8 +57,11 @@ def show_schedule(home: "Home", *, as_json: bool) -> None:
     facts = _facts(known, following)
     if current is not None:
         facts.append(("now", _describe_current(current, known)))
-    show_facts([*facts, *_told(home, known), *_records(nights, known, results, current)])
-    if following is not None and not up:
+    facts += [("now", f"run {run_id} goes on") for run_id in runs if current is None or run_id != current.run_id]
+    show_facts([*facts, *_recipients(home, known), *_records(nights, known, results, current)])
+    if service is not None and not up:
+        console().print(f"the service, process {service.process.pid}, died; `chordal up` starts it again")
+    elif following is not None and not up:
         console().print("no service is up, and without one nothing is done: `chordal up`")
 
 
@@ -102,7 +109,7 @@ def _notify(home: "Home") -> dict[str, Any]:
     return {"targets": [each.target.masked for each in known.recipients], "events": list(known.events)}
 
 
-def _told(home: "Home", known: "Schedule") -> list[tuple[str, str]]:
+def _recipients(home: "Home", known: "Schedule") -> list[tuple[str, str]]:
     """Return who is told of nights, and whether that worked the last time, for people."""
     from workers.notices.outbox import Outbox
 
