@@ -201,9 +201,8 @@ def test_other_runs_that_go_on_are_named(home, status, rows, empty_broker):
 def test_the_night_is_told(home, status, rows):
     Nights(home).put_schedule(SCHEDULE)
     with announce(Home(home), "run-1"):
-        assert status()["night"]["state"] == "waiting"
-        assert "waits since" in rows()["night"]
-        assert "for run run-1" in rows()["night"]
+        assert status()["night"]["current"]["state"] == "waits"
+        assert "waits for run run-1, since " in rows()["night"]
     assert "no service is up for it" in rows()["night"]
 
 
