@@ -1,6 +1,7 @@
 """`chordal models`: the registered models, and which of them is the champion."""
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -56,23 +57,20 @@ def list_(home_path: str, *, as_json: bool) -> None:
     figures = _new_figures()
     champion = figures.read("champion", home.champions.current, None)
     names = home.registry.names()
+    read = (figures.read(name, partial(home.registry.get, name), None) for name in names)
+    versions = [version for version in read if version is not None]
     if as_json:
-        rows = [
-            figures.read(name, lambda name=name: _wire(home, home.registry.get(name), champion), None) for name in names
-        ]
-        found = {"champion": champion.version if champion is not None else None, "models": [row for row in rows if row]}
+        found = {
+            "champion": champion.version if champion is not None else None,
+            "models": [_wire(home, version, champion) for version in versions],
+        }
         options.emit(found | ({"errors": figures.errors} if figures.errors else {}))
         return
     if not names:
         console().print("no models yet")
         return
-    lines = [
-        figures.read(name, lambda name=name: _line(home, home.registry.get(name), champion), None) for name in names
-    ]
-    show_rows(
-        ("version", "created", "recipe", "family", "test accuracy", "classes", "state"),
-        [line for line in lines if line],
-    )
+    columns = ("version", "created", "recipe", "family", "test accuracy", "classes", "state")
+    show_rows(columns, [_line(home, version, champion) for version in versions])
     for name, reason in figures.errors.items():
         console().print(f"{name} cannot be read: {printable(reason)}")
 
