@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pipeline.text import printable
 from pipeline.wire import Value
 from storage.home import Home
+from workers.runs.figures import Figures, read_strictly
 from workers.schedule.cron import slot_after, zone
 from workers.schedule.current import CurrentNight, current_night, describe_current
 from workers.schedule.nights import Nights
@@ -28,21 +29,24 @@ class NightOutlook(Value, frozen=True, kw_only=True):
     """Why it failed."""
 
 
-def read_outlook(home: Home, now: datetime | None = None) -> NightOutlook | None:
+def read_outlook(home: Home, now: datetime | None = None, *, figures: Figures | None = None) -> NightOutlook | None:
     """Return how it stands with the nights; None where nothing was ever scheduled.
 
     Raises `StoreError` for a record that cannot be read, `UsageError` for a schedule with a time zone that is not
-    known here.
+    known here; with `figures` only for the schedule, and names there what of the nights cannot be read.
     """
     now = now or datetime.now(UTC)
+    read = read_strictly if figures is None else figures.read
     nights = Nights(home.path)
     schedule = nights.schedule()
     if schedule is None:
         return None
-    outlook = NightOutlook(current=current_night(home, now), timezone=schedule.timezone)
+    current = read("night.current", lambda: current_night(home, now), None)
+    outlook = NightOutlook(current=current, timezone=schedule.timezone)
     if schedule.nightly is not None:
         outlook = outlook.replace(next=slot_after(schedule.nightly, schedule.timezone, now).isoformat())
-    last = next((result for result in nights.results(last=10) if result.state != "skipped"), None)
+    results = read("night.failed", lambda: nights.results(last=10), [])
+    last = next((result for result in results if result.state != "skipped"), None)
     if last is not None and last.state == "failed":
         outlook = outlook.replace(failed=last.slot, reason=last.reason)
     return outlook
