@@ -76,6 +76,9 @@ def test_a_pause_holds_through_the_death_of_worker_and_broker_until_it_is_lifted
     paused = settled(chordal, "paused")
     assert 0 < paused["done"] < 3 * PER_CLASS
     assert paused["queues"]["extract"] == 3 * PER_CLASS - paused["done"]
+    status = chordal("status", "--json").json
+    assert status["files"] == {"settled": paused["done"], "of": 3 * PER_CLASS, "at_least": False}
+    assert status["tracks"] == {"extracted": paused["done"], "unchanged": 0, "failed": 0}
 
     assert chordal("throttle", "--files-per-minute", "none").status == 0
 

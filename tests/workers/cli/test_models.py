@@ -137,3 +137,16 @@ def test_a_home_without_models_says_so(tmp_path, monkeypatch, models, refused):
     assert models() == "no models yet\n"
     assert "no champion yet" in refused("show")
     assert "no champion yet" in refused("rollback")
+
+
+def test_a_model_that_cannot_be_read_hides_no_other(home, models):
+    (home.path / "models" / "v0001" / "model.json").write_text("{", "ascii")
+    (home.path / "models" / "verdicts" / "v0002.json").write_text("{", "ascii")
+    listed = models()
+    assert "v0002  " in listed
+    assert "the verdict cannot be read: " in listed
+    assert "v0001 cannot be read: " in listed
+    found = json.loads(models("list", "--json"))
+    assert [each["version"] for each in found["models"]] == ["v0002"]
+    assert found["errors"].keys() == {"v0001"}
+    assert found["models"][0]["errors"].keys() == {"verdict"}

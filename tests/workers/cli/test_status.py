@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -15,7 +16,7 @@ from workers.broker.address import BrokerAddress
 from workers.broker.counters import Counters
 from workers.cli import main
 from workers.runs.active import announce
-from workers.schedule.nights import Nights, Schedule
+from workers.schedule.nights import NightResult, Nights, Schedule
 from workers.service import state as service_state
 from workers.service.state import Process, Service
 
@@ -201,10 +202,27 @@ def test_other_runs_that_go_on_are_named(home, status, rows, empty_broker):
 def test_the_night_is_told(home, status, rows):
     Nights(home).put_schedule(SCHEDULE)
     with announce(Home(home), "run-1"):
-        assert status()["night"]["state"] == "waiting"
-        assert "waits since" in rows()["night"]
-        assert "for run run-1" in rows()["night"]
+        assert status()["night"]["current"]["state"] == "waits"
+        assert "waits for run run-1, since " in rows()["night"]
     assert "no service is up for it" in rows()["night"]
+
+
+def test_a_record_of_a_night_that_is_damaged_does_not_hide_the_next(home, status, rows):
+    nights = Nights(home)
+    nights.put_schedule(SCHEDULE)
+    result = NightResult(slot="2026-02-01T03:00:00+00:00", state="failed", ended="2026-02-01T04:00:00+00:00")
+    nights.settle(datetime.fromisoformat(result.slot), result)
+    next(home.glob("nightly/*/result.json")).write_text("{", "ascii")
+    assert set(status()["errors"]) == {"night.current", "night.failed"}
+    assert status()["night"]["next"] is not None
+    assert rows()["night"].startswith("the next is due ")
+
+
+def test_a_run_whose_broker_cannot_be_known_says_how_to_name_it(home, status, rows):
+    with announce(Home(home), "run-1"):
+        (home / "going" / "run-1.json").write_text("{", "ascii")
+        assert "name it with --broker" in status()["errors"]["broker"]
+        assert rows()["broker"].startswith("cannot be read: the run's file does not tell which it is (")
 
 
 def test_a_home_without_a_run_tells_of_its_service(tmp_path, monkeypatch, status, rows):

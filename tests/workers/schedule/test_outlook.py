@@ -13,7 +13,7 @@ from workers.schedule.recovery import schedule_lock
 SLOT = datetime(2026, 6, 2, 3, tzinfo=UTC)
 NOW = SLOT + timedelta(minutes=5)
 SCHEDULE = Schedule(nightly="0 3 * * *", since="2026-06-01T12:00:00+00:00", libraries=("/music",))
-ATTEMPT = Attempt(run_id="r1", host="studio", pid=1, started=SLOT.isoformat())
+ATTEMPT = Attempt(run_id="r1", host="studio", pid=1, started=(SLOT + timedelta(minutes=1)).isoformat())
 
 
 @pytest.fixture
@@ -34,25 +34,21 @@ def test_a_home_without_a_schedule_has_no_outlook(tmp_path):
 
 def test_a_night_that_waits_names_what_it_waits_for(home):
     with announce(home, "r7"):
-        assert words(home) == ("waits since Tue 2026-06-02 03:00 for run r7; the next is due Wed 2026-06-03 03:00")
-    with schedule_lock(home, "taking up run r2"):
-        assert "for process" in words(home)
-        assert "(taking up run r2)" in words(home)
+        assert words(home) == (
+            "that of Tue 2026-06-02 03:00 waits for run r7, since Tue 2026-06-02 03:00; "
+            "the next is due Wed 2026-06-03 03:00"
+        )
 
 
-def test_a_night_that_is_due_begins_soon_where_a_service_is_up(home):
-    assert words(home).startswith("due since Tue 2026-06-02 03:00; it begins soon; ")
-    assert words(home, is_served=False).startswith(
-        "due since Tue 2026-06-02 03:00; no service is up for it: `chordal up`"
-    )
-
-
-def test_a_night_that_goes_on_names_its_run_and_one_that_was_cut_off_too(home):
+def test_a_night_that_goes_on_names_its_run(home):
     Nights(home.path).begin(SLOT, 1, ATTEMPT)
     with schedule_lock(home, "the nightly run"), announce(home, "r1"):
-        assert words(home).startswith("goes on since Tue 2026-06-02 03:00, run r1; ")
-    assert words(home).startswith("begun Tue 2026-06-02 03:00 as run r1 and cut off; the service takes it up; ")
-    assert "no service is up to take it up" in words(home, is_served=False)
+        assert words(home).startswith("that of Tue 2026-06-02 03:00 goes on as run r1, since Tue 2026-06-02 03:01; ")
+
+
+def test_a_night_that_nobody_can_begin_says_that_no_service_is_up(home):
+    assert words(home).endswith("; the next is due Wed 2026-06-03 03:00")
+    assert words(home, is_served=False).endswith("; no service is up for it: `chordal up`")
 
 
 def test_the_last_night_that_failed_is_told_until_one_has_finished(home):

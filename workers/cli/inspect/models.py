@@ -57,20 +57,20 @@ def list_(home_path: str, *, as_json: bool) -> None:
     figures = _new_figures()
     champion = figures.read("champion", home.champions.current, None)
     names = home.registry.names()
-    known = [model for name in names if (model := figures.read(name, partial(home.registry.get, name), None))]
+    read = (figures.read(name, partial(home.registry.get, name), None) for name in names)
+    versions = [version for version in read if version is not None]
     if as_json:
-        rows = [figures.read(model.version, partial(_wire, home, model, champion), None) for model in known]
-        found = {"champion": champion.version if champion is not None else None, "models": [row for row in rows if row]}
+        found = {
+            "champion": champion.version if champion is not None else None,
+            "models": [_wire(home, version, champion) for version in versions],
+        }
         options.emit(found | ({"errors": figures.errors} if figures.errors else {}))
         return
     if not names:
         console().print("no models yet")
         return
-    lines = [figures.read(model.version, partial(_line, home, model, champion), None) for model in known]
-    show_rows(
-        ("version", "created", "recipe", "family", "test accuracy", "classes", "state"),
-        [line for line in lines if line],
-    )
+    columns = ("version", "created", "recipe", "family", "test accuracy", "classes", "state")
+    show_rows(columns, [_line(home, version, champion) for version in versions])
     for name, reason in figures.errors.items():
         console().print(f"{name} cannot be read: {printable(reason)}")
 

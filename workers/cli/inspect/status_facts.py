@@ -142,6 +142,6 @@ def _surroundings(home: Home, run_id: str | None, answer: "BrokerAnswer | None",
     if (home.path / "schedule.json").exists():
         from workers.schedule.outlook import read_outlook
 
-        outlook = figures.read("night", lambda: read_outlook(home), None)
+        outlook = figures.read("night", lambda: read_outlook(home, figures=figures), None)
         facts["night"] = None if outlook is None else outlook.to_wire()
     return facts

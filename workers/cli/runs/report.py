@@ -46,16 +46,16 @@ def report(run_id: str | None, out: str | None, home_path: str, *, as_json: bool
         )
     written = can_write
     if can_write:
-        content, more = learning_report.read_page(home, run_id, figures)
+        content, sections = learning_report.read_page(home, run_id, figures)
         # One that is whole is worth more.
         written = out is not None or not figures.errors or not path.exists()
         if written:
-            learning_report.write_page(path, content, more)
+            learning_report.write_page(path, content, sections)
     _show_remarks(figures, can_write=can_write, written=written)
     if as_json:
-        found: dict[str, object] = {"run_id": run_id, "state": state.stage, "report": str(path)}
-        found |= {} if written else {"written": False}
-        options.emit(found | ({"errors": figures.errors} if figures.errors else {}))
+        facts = {"run_id": run_id, "state": state.stage, "report": str(path)}
+        remarks = {} if written else {"written": False}
+        options.emit({**facts, **remarks, **({"errors": figures.errors} if figures.errors else {})})
     else:
         click.echo(printable(str(path)))
 
