@@ -306,7 +306,7 @@ def test_a_page_that_cannot_be_read_or_was_never_asked_for_is_told(page):
     if page is None:
         scrapes.repeat(None, from_s=0, to_s=600)
     else:
-        scrapes.add(0.0, "", job="flower")
+        scrapes.repeat("", from_s=0, to_s=0, job="flower")
     assert {name for name, rule in RULES.items() if fires(rule, scrapes, at_s=600)} == {"ChordalMetricsDown"}
 
 
