@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from pipeline.errors import ChordalError
 from storage.home import Home
-from workers.broker.counters import OUTCOMES, Counters, Pace
+from workers.broker.counters import Counters, Pace
 from workers.broker.health import BROKER_ERRORS
 from workers.runs.active import active_runs
+from workers.runs.file_counts import FileCounts, SealedFiles, count_files
 from workers.runs.state import ENDS, RunState
 from workers.service.figures import Figure, Samples
 
@@ -19,7 +20,7 @@ class RunFigures:
         self._home = home
         self._counters = counters
         self._outcomes: dict[tuple[str, int], str] = {}
-        self._sealed: dict[str, dict[int, Counter[str]]] = {}
+        self._sealed: dict[str, SealedFiles] = {}
         self._files: dict[str, int] = {}
 
     def all(self) -> list[Figure]:
@@ -101,34 +102,27 @@ class RunFigures:
         yield "run_files", [(labels, files)]
         if not state.plan.extract:
             return
-        settled, pace = self._settled(state)
-        done = settled.total()
-        yield "run_files_settled", [({**labels, "outcome": name}, settled[name]) for name in OUTCOMES]
+        counts, pace = self._counts(state, files)
+        yield "run_files_settled", [({**labels, "outcome": name}, n) for name, n in counts.outcomes.items()]
         if files:
-            yield "run_settled_ratio", [(labels, min(1.0, done / files))]
-        if done:
-            yield "run_failed_ratio", [(labels, settled["failed"] / done)]
+            yield "run_settled_ratio", [(labels, min(1.0, counts.settled / files))]
+        if counts.settled:
+            yield "run_failed_ratio", [(labels, counts.outcomes["failed"] / counts.settled)]
         if pace is None or state.stage in ENDS:
             return
         yield "run_files_per_second", [(labels, pace.files_per_s)]
-        left = max(0, files - done)
+        left = max(0, files - counts.settled)
         if state.shards is not None and (left == 0 or pace.files_per_s > 0):
             yield "run_remaining_seconds", [(labels, left / pace.files_per_s if left else 0.0)]
 
-    def _settled(self, state: RunState) -> tuple[Counter[str], Pace | None]:
-        """Return what became of the files so far, and how fast that goes; of open shards only the broker knows it."""
+    def _counts(self, state: RunState, files: int) -> tuple[FileCounts, Pace | None]:
+        """Return what became of the files so far, and how fast that goes; None where the broker does not say it."""
         run_id = state.plan.run_id
-        known = self._sealed.setdefault(run_id, {})
-        for shard in state.sealed - known.keys():
-            summary = self._home.ledger.summary(run_id, shard)
-            if summary is not None:
-                known[shard] = Counter({name: getattr(summary, name) for name in OUTCOMES})
-        sealed = sum(known.values(), Counter(dict.fromkeys(OUTCOMES, 0)))
+        sealed = self._sealed.setdefault(run_id, SealedFiles(self._home.ledger, run_id))
         if state.all_sealed:
-            return sealed, Pace()
+            return count_files(state, None, of=files, sealed=sealed), Pace()
         try:
             progress, pace = self._counters.progress(run_id), self._counters.pace(run_id)
         except BROKER_ERRORS:
-            return sealed, None
-        # The broker may have lost its counts in between; what is sealed it cannot take back.
-        return Counter({name: max(sealed[name], int(progress.get(name, 0))) for name in OUTCOMES}), pace
+            return count_files(state, None, of=files, sealed=sealed), None
+        return count_files(state, progress, of=files, sealed=sealed), pace
