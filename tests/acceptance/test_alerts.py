@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import brokers
 import pytest
@@ -268,9 +269,13 @@ def test_a_process_that_keeps_dying_is_told(scene):
     assert scene.firing() == {"ChordalProcessKeepsDying"}
 
 
-def test_a_disk_that_is_nearly_full_is_told(scene, monkeypatch):
-    usage = shutil.disk_usage(scene.home.path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**9))
+@pytest.mark.parametrize(
+    "full", [{"f_bavail": 10**6, "f_frsize": 1, "f_blocks": 10**9}, {"f_favail": 10, "f_files": 10**6}]
+)
+def test_a_disk_that_is_nearly_full_is_told(scene, monkeypatch, full):
+    disk = os.statvfs(scene.home.path)
+    names = ("f_bavail", "f_frsize", "f_blocks", "f_favail", "f_files")
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**{**{n: getattr(disk, n) for n in names}, **full}))
     scene.lasts(400)
     assert scene.firing() == {"ChordalDiskLow"}
 
@@ -306,7 +311,7 @@ def test_a_page_that_cannot_be_read_or_was_never_asked_for_is_told(page):
     if page is None:
         scrapes.repeat(None, from_s=0, to_s=600)
     else:
-        scrapes.add(0.0, "", job="flower")
+        scrapes.repeat("", from_s=0, to_s=0, job="flower")
     assert {name for name, rule in RULES.items() if fires(rule, scrapes, at_s=600)} == {"ChordalMetricsDown"}
 
 

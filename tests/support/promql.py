@@ -54,23 +54,19 @@ class Scrapes:
     series: dict[Labels, list[tuple[float, float | None]]] = field(default_factory=dict)
     """None: the series was missing from a scrape."""
 
-    def add(self, at_s: float, page: str | None, *, job: str = "chordal") -> None:
-        """Store a page that was read at a time; None for one that could not be."""
+    def repeat(self, page: str | None, *, from_s: float, to_s: float, job: str = "chordal") -> None:
+        """Store a page that reads the same at every scrape of a period; None for one that cannot be read."""
         found: Vector = {frozenset({(_NAME, "up"), ("job", job)}): float(page is not None)}
         for family in text_string_to_metric_families(page or ""):
             for sample in family.samples:
                 found[frozenset({(_NAME, sample.name), ("job", job), *sample.labels.items()})] = sample.value
-        for labels in self.series.keys() - found.keys():
-            if ("job", job) in labels:
-                self.series[labels].append((at_s, None))
-        for labels, value in found.items():
-            self.series.setdefault(labels, []).append((at_s, value))
-
-    def repeat(self, page: str | None, *, from_s: float, to_s: float) -> None:
-        """Store the same page at every scrape of a period."""
+        missing = [labels for labels in self.series.keys() - found.keys() if ("job", job) in labels]
         at_s = from_s
         while at_s <= to_s:
-            self.add(at_s, page)
+            for labels in missing:
+                self.series[labels].append((at_s, None))
+            for labels, value in found.items():
+                self.series.setdefault(labels, []).append((at_s, value))
             at_s += STEP_S
 
     def matching(

@@ -1,6 +1,6 @@
 """What the home says beside its runs: nights, the champion, the processes of its service, its disk."""
 
-import shutil
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -86,9 +86,12 @@ class HomeFigures:
         yield "service_process_start_time_seconds", [({"name": n}, each.began) for n, each in processes.items()]
 
     def _disk(self) -> Iterator[tuple[str, Samples]]:
-        usage = shutil.disk_usage(self._home.path)
-        yield "home_free_bytes", [({}, usage.free)]
-        yield "home_size_bytes", [({}, usage.total)]
+        disk = os.statvfs(self._home.path)
+        yield "home_free_bytes", [({}, disk.f_bavail * disk.f_frsize)]
+        yield "home_size_bytes", [({}, disk.f_blocks * disk.f_frsize)]
+        if disk.f_files:  # some file systems make room for files as they come
+            yield "home_free_files", [({}, disk.f_favail)]
+            yield "home_size_files", [({}, disk.f_files)]
 
 
 def _describe(night: NightResult) -> Iterator[tuple[str, Samples]]:

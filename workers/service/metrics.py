@@ -89,6 +89,8 @@ FAMILIES: Mapping[str, Family] = {
     "service_process_start_time_seconds": Family("When a process of the service began.", ("name",)),
     "home_free_bytes": Family("Free space where the home is."),
     "home_size_bytes": Family("All space where the home is."),
+    "home_free_files": Family("Files that may still be made where the home is."),
+    "home_size_files": Family("Files that there may be where the home is."),
 }
 """Every metric by its name, which `chordal_` goes before and, for a counter, `_total` after."""
 

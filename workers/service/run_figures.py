@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pipeline.errors import ChordalError
 from storage.home import Home
-from workers.broker.counters import OUTCOMES, Counters, Pace
+from workers.broker.counters import Counters, Pace
 from workers.broker.health import BROKER_ERRORS
 from workers.runs.active import active_runs
 from workers.runs.file_counts import FileCounts, SealedFiles, count_files
@@ -102,22 +102,21 @@ class RunFigures:
         yield "run_files", [(labels, files)]
         if not state.plan.extract:
             return
-        counts, pace = self._count(state, files)
-        done = counts.settled
-        yield "run_files_settled", [({**labels, "outcome": name}, counts.outcomes[name]) for name in OUTCOMES]
+        counts, pace = self._counts(state, files)
+        yield "run_files_settled", [({**labels, "outcome": name}, n) for name, n in counts.outcomes.items()]
         if files:
-            yield "run_settled_ratio", [(labels, min(1.0, done / files))]
-        if done:
-            yield "run_failed_ratio", [(labels, counts.outcomes["failed"] / done)]
+            yield "run_settled_ratio", [(labels, min(1.0, counts.settled / files))]
+        if counts.settled:
+            yield "run_failed_ratio", [(labels, counts.outcomes["failed"] / counts.settled)]
         if pace is None or state.stage in ENDS:
             return
         yield "run_files_per_second", [(labels, pace.files_per_s)]
-        left = max(0, files - done)
+        left = max(0, files - counts.settled)
         if state.shards is not None and (left == 0 or pace.files_per_s > 0):
             yield "run_remaining_seconds", [(labels, left / pace.files_per_s if left else 0.0)]
 
-    def _count(self, state: RunState, files: int) -> tuple[FileCounts, Pace | None]:
-        """Return what became of a run's files so far, and how fast that goes where the broker answers."""
+    def _counts(self, state: RunState, files: int) -> tuple[FileCounts, Pace | None]:
+        """Return what became of the files so far, and how fast that goes; None where the broker does not say it."""
         run_id = state.plan.run_id
         sealed = self._sealed.setdefault(run_id, SealedFiles(self._home.ledger, run_id))
         if state.all_sealed:
@@ -125,5 +124,5 @@ class RunFigures:
         try:
             progress, pace = self._counters.progress(run_id), self._counters.pace(run_id)
         except BROKER_ERRORS:
-            progress, pace = None, None
+            return count_files(state, None, of=files, sealed=sealed), None
         return count_files(state, progress, of=files, sealed=sealed), pace
