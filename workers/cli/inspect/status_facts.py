@@ -140,8 +140,11 @@ def _surroundings(home: Home, run_id: str | None, answer: "BrokerAnswer | None",
     if others:
         facts["other_runs"] = others
     if (home.path / "schedule.json").exists():
+        from workers.notices.outbox import last_deliveries
         from workers.schedule.outlook import read_outlook
 
         outlook = figures.read("night", lambda: read_outlook(home, figures=figures), None)
         facts["night"] = None if outlook is None else outlook.to_wire()
+        if failed := [each.to_wire() for each in last_deliveries(home.path) if each.state == "failed"]:
+            facts["notices_failed"] = failed
     return facts

@@ -67,6 +67,10 @@ def _service(service: dict[str, Any]) -> list[Row]:
     return rows + [("trouble", f"{name}: {printable(why)}") for name, why in service.get("troubles", {}).items()]
 
 
+def _notices(failed: list[dict[str, Any]]) -> list[Row]:
+    return [("notice", f"of {one['event']} to {one['target']} failed: {printable(one['reason'])}") for one in failed]
+
+
 def _broker(broker: dict[str, Any], _: Facts) -> str:
     return f"{printable(broker['address'])} " + (
         "answers" if broker["answers"] else f"cannot be used: {printable(broker['reason'])}"
@@ -98,5 +102,5 @@ _WORDS: dict[str, Callable[[Any, Facts], str]] = {
 }
 """How the facts are described that are not plain."""
 
-_LISTS: dict[str, Callable[[Any], list[Row]]] = {"service": _service}
+_LISTS: dict[str, Callable[[Any], list[Row]]] = {"service": _service, "notices_failed": _notices}
 """Those that take several rows."""
