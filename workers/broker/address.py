@@ -123,10 +123,10 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
 
         parts = [urlsplit(url) for url in self._stores]
         password = _query(self._stores[-1]).get("sentinel_password")
-        timeouts = {name: options[name] for name in ("socket_connect_timeout", "socket_timeout")}
+        patience = {name: options[name] for name in ("socket_connect_timeout", "socket_timeout", "retry")}
         sentinels = Sentinel(
             [(part.hostname or "", part.port or SENTINEL_PORT) for part in parts],
-            sentinel_kwargs={**timeouts, **({"password": password} if password else {})},
+            sentinel_kwargs={**patience, **({"password": password} if password else {})},
         )
         client: redis.Redis = sentinels.master_for(
             master,
