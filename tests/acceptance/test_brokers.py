@@ -94,7 +94,7 @@ def test_a_run_over_sentinels(chordal, tmp_path):
         brokers.sentinel(tmp_path / "sentinel", master_port=server, auth="secret") as port,
     ):
         silent = brokers.free_port()
-        url = f"sentinel://:secret@127.0.0.1:{port};sentinel://127.0.0.1:{silent}/0?master_name=music"
+        url = f"sentinel://:secret@127.0.0.1:{port};sentinel://127.0.0.1:{silent}/3?master_name=music"
         runs_whole(chordal, tmp_path, url)
 
 

@@ -76,6 +76,8 @@ class Valkey:
         settings = {"port": str(self.port), "bind": "127.0.0.1", "save": "", **options}
         if auth:
             settings["requirepass"] = auth
+        if "cluster_enabled" in options:
+            settings["cluster-port"] = str(free_port())  # by itself it takes one that is higher by 10,000, if there is
         self._words = []
         for name, value in settings.items():
             rows = [(value,)] if isinstance(value, str) else value.items()

@@ -82,6 +82,9 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
         options: dict[str, Any] = {}
         store = ";".join(_without_query(url) for url in self._stores)
         if self.master is not None:
+            # Kombu and Celery take the number of the database from the first address, we from the last.
+            path = urlsplit(self._stores[-1]).path
+            store = ";".join(urlunsplit(urlsplit(url)._replace(path=path)) for url in store.split(";"))
             options = {"master_name": self.master}
             if password := _query(self._stores[-1]).get("sentinel_password"):
                 options["sentinel_kwargs"] = {"password": password}
@@ -123,10 +126,10 @@ class BrokerAddress(Value, frozen=True, kw_only=True):
 
         parts = [urlsplit(url) for url in self._stores]
         password = _query(self._stores[-1]).get("sentinel_password")
-        timeouts = {name: options[name] for name in ("socket_connect_timeout", "socket_timeout")}
+        patience = {name: options[name] for name in ("socket_connect_timeout", "socket_timeout", "retry")}
         sentinels = Sentinel(
             [(part.hostname or "", part.port or SENTINEL_PORT) for part in parts],
-            sentinel_kwargs={**timeouts, **({"password": password} if password else {})},
+            sentinel_kwargs={**patience, **({"password": password} if password else {})},
         )
         client: redis.Redis = sentinels.master_for(
             master,

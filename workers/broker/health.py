@@ -182,6 +182,7 @@ _NO_DATABASE = r"DB index is out of range|invalid DB index"
 _WRONG_PASSWORD = (
     "the password or user is wrong; mend it in the address",
     "RabbitMQ refuses the user or password; mend it in the address",
+    "a Sentinel wants a password, or another one; mend &sentinel_password= in the address",
 )
 
 _REASONS = (
@@ -217,6 +218,7 @@ _REASONS = (
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed",
         "its certificate is not trusted here; add ?ssl_ca_certs=FILE with the authority that signed it",
     ),
+    (r"No master found.*\bauth(:|entication)", _WRONG_PASSWORD[2]),
     (
         r"No master found|MasterNotFound",
         "the Sentinels know no such server, or none of them answers; is master_name right?",
@@ -225,6 +227,10 @@ _REASONS = (
     (
         r"NOT_ALLOWED|vhost .* not found",
         "RabbitMQ has no such vhost for this user; `rabbitmqctl list_vhosts` names them",
+    ),
+    (
+        r"undeclared key",
+        "its scripts may use declared keys only; allow others (Dragonfly: --default_lua_flags=allow-undeclared-keys)",
     ),
     (
         r"script_effects|non deterministic command",

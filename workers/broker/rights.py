@@ -22,8 +22,8 @@ RIGHTS = "~* &* +@all -@dangerous"
 _LIST, _HASH, _SORTED, _SET, _TEXT = (f"chordal:probe:{kind}" for kind in ("list", "hash", "sorted", "set", "text"))
 _OWN = (_LIST, _HASH, _SORTED, _SET, _TEXT)
 
-# The commands that scripts call: ours, Celery's for chords, kombu's for bindings, redis-py's for locks. The keys after
-# the fourth are those of work, of which the first ARGV[1] are lists.
+# The commands that scripts call: ours, Celery's for chords, kombu's for bindings, redis-py's for locks; one on a key
+# that is not declared, as some do. The keys after the fourth are those of work, of which the first ARGV[1] are lists.
 _SCRIPT = """
 local hash, sorted, set, text = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local now = redis.call('TIME')[1]
@@ -32,7 +32,7 @@ redis.call('SET', text, now, 'NX', 'PX', 1000)
 redis.call('PEXPIRE', text, 1000)
 redis.call('PTTL', text)
 redis.call('GET', text)
-redis.call('EXISTS', text)
+redis.call('EXISTS', text .. now)
 redis.call('HSETNX', hash, 'a', now)
 redis.call('EXPIRE', hash, 1)
 redis.call('HINCRBY', hash, 'b', 1)

@@ -72,8 +72,12 @@ def test_a_mistake_in_an_address_is_reported_without_its_password(url, why):
 
 def test_celerys_settings_say_where_sentinels_and_rabbitmq_keep_what():
     settings = BrokerAddress.parse("sentinel://:pw@a:1;sentinel://b:2/3?master_name=m&sentinel_password=x").celery()
-    assert settings["broker_url"] == settings["result_backend"] == "sentinel://:pw@a:1;sentinel://b:2/3"
+    assert settings["broker_url"] == settings["result_backend"] == "sentinel://:pw@a:1/3;sentinel://b:2/3"
     assert settings["broker_transport_options"] == {"master_name": "m", "sentinel_kwargs": {"password": "x"}}
+    address = BrokerAddress.parse("sentinel://:pw@a:1;sentinel://b:2/3?master_name=m")
+    assert address.client().connection_pool.connection_kwargs["db"] == 3
+    assert Connection(address.celery()["broker_url"]).virtual_host == "3"
+    assert Celery(backend=address.celery()["result_backend"]).backend.connparams["db"] == 3
     settings = BrokerAddress.parse("amqp://a:b@rabbit//;redis://host/0").celery()
     assert (settings["broker_url"], settings["result_backend"]) == ("amqp://a:b@rabbit//", "redis://host/0")
 

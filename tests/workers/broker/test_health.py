@@ -73,6 +73,10 @@ def test_an_odd_password_in_codes_opens_a_broker_in_every_form(tmp_path):
         connects(f"redis+socket://:{CODES}@{quote(str(socket_file))}")
         where = f"sentinel://:{CODES}@127.0.0.1:{sentinel};sentinel://:{CODES}@127.0.0.1:{brokers.free_port()}"
         eventually(lambda: not connects(f"{where}/0?master_name=music"), ignoring=(BrokerError,))
+        with redis.Redis(port=sentinel) as client:
+            client.execute_command("ACL", "SETUSER", "default", "resetpass", f">{ODD}")
+        assert "a Sentinel wants a password, or another one" in refusal(f"{where}/0?master_name=music")
+        connects(f"{where}/0?master_name=music&sentinel_password={CODES}")
         assert "password or user is wrong" in refusal(f"redis://:{CODES}x@127.0.0.1:{port}/0")
         if made is not None:
             with brokers.tls_proxy(port, *made) as tls:

@@ -194,6 +194,7 @@ def test_a_server_that_takes_no_more_connections(tmp_path):
         ("-CLUSTERDOWN Hash slot not served", "it is a cluster; name a single server"),
         ("-CROSSSLOT Keys in request don't hash to the same slot", "it is a cluster; name a single server"),
         ("-ERR SELECT is not allowed in cluster mode", "it is a cluster; name a single server"),
+        ("-ERR script tried accessing undeclared key", "allow-undeclared-keys"),
         # as Redis 6 says it
         ("-NOPERM this user has no permissions to run the 'brpop' command or its subcommand", "may not run BRPOP"),
         ("-NOPERM this user has no permissions to access one of the keys used as arguments", "may not use all keys"),
