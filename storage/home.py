@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import UsageError
 from pipeline.text import printable
-from storage import Champions, MemoryFeatureStore, ModelRegistry, RunLedger
+from storage import Champions, MemoryFeatureStore, ModelRegistry, RunLedger, durable
 from storage.ledger.tracks import TrackLedger
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Home:
         folder = self.path / "store"
         if not self._for_reading:
             return FileFeatureStore.open(folder)
-        return FileFeatureStore.existing(folder) if self.has_store else MemoryFeatureStore()
+        return FileFeatureStore.existing(folder) if _is_made(folder) else MemoryFeatureStore()
 
     @property
     def has_store(self) -> bool:
@@ -149,3 +149,12 @@ class Home:
     def champions(self) -> Champions:
         """The history of the models that are and were the champion."""
         return Champions(self.path)
+
+
+def _is_made(store: Path) -> bool:
+    """Return whether there is something to read in the folder of a store, and not only a start that was interrupted.
+
+    Raises `StoreError` when that cannot be known.
+    """
+    with durable.store_errors(store, "be listed"):
+        return "store.json" in durable.names_in(store) or bool(durable.names_in(store / "manifest"))

@@ -36,14 +36,12 @@ class _Stream(io.FileIO):
     failure: OSError | None = None
 
     def write(self, data: "ReadableBuffer") -> int:
-        size = memoryview(data).nbytes
         try:
-            # Some devices refuse even nothing, by which libraries try what a stream takes.
-            return _write(self, data) if size else 0
+            _write_all(self, memoryview(data).cast("B"))
         except OSError as error:
             self.failure = self.failure or error
             self._fail()
-            return size
+        return memoryview(data).nbytes
 
     def _fail(self) -> None:
         """Do what follows from a write that failed."""
@@ -78,11 +76,14 @@ class _Progress(_Stream):
         sys.exit(1)
 
 
-def _write(file: io.FileIO, data: "ReadableBuffer") -> int:
-    while (written := io.FileIO.write(file, data)) is None:
-        # Another program made the terminal or pipe non-blocking, and it is full for the moment.
-        select.select((), (file,), ())
-    return written
+def _write_all(file: io.FileIO, data: memoryview) -> None:
+    # Nothing at all is not tried, as libraries do to see what a stream takes: some devices refuse even that.
+    while data:
+        written = io.FileIO.write(file, data)
+        if written is None:
+            # Another program made the terminal or pipe non-blocking, and it is full for the moment.
+            select.select((), (file,), ())
+        data = data[written or 0 :]
 
 
 def _reason(error: OSError) -> str:
