@@ -70,7 +70,7 @@ class Service(Value, frozen=True, kw_only=True):
     since: str
     """ISO 8601, UTC."""
     troubles: dict[str, str] = {}
-    """What keeps dying or is away, and why, by name."""
+    """What does not work at this moment, a line each, by the name of the child, or `broker`; empty when all is well."""
 
     @property
     def is_local(self) -> bool:
