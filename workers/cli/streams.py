@@ -101,8 +101,13 @@ def standard_streams() -> Iterator[None]:
         if not _is_open(number):
             _open_null(number)  # or the next file would have this number, and be written to
     sys.stdin = sys.stdin or os.fdopen(INPUT, closefd=False)
+    given = sys.stdout, sys.stderr
     sys.stdout = _stream(sys.stdout, OUTPUT, _Results)
     sys.stderr = _stream(sys.stderr, ERROR, _Progress)
+    if sys.stdout is not given[0]:
+        sys.__stdout__ = sys.stdout  # type: ignore[misc,assignment]
+    if sys.stderr is not given[1]:
+        sys.__stderr__ = sys.stderr  # type: ignore[misc,assignment] # to which Celery's workers log
     try:
         yield
     except SystemExit as end:
@@ -111,6 +116,15 @@ def standard_streams() -> Iterator[None]:
     finally:
         _end(sys.stdout)
     _end(sys.stderr)
+
+
+def treat_output_as_progress() -> None:
+    """Let a command that has no results, but tells on standard output what it does, go on when it cannot be written."""
+    sys.stdout.flush()
+    given = sys.stdout
+    sys.stdout = _stream(given, OUTPUT, _Progress)
+    if sys.__stdout__ is given:
+        sys.__stdout__ = sys.stdout  # type: ignore[misc,assignment]
 
 
 def _end(stream: TextIO) -> None:
