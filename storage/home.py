@@ -199,7 +199,7 @@ class Home:
         folder = self.path / "store"
         if not self._for_reading:
             return FileFeatureStore.open(folder)
-        return FileFeatureStore.existing(folder) if self.has_store else MemoryFeatureStore()
+        return FileFeatureStore.existing(folder) if _is_made(folder) else MemoryFeatureStore()
 
     @property
     def has_store(self) -> bool:
@@ -225,3 +225,12 @@ class Home:
     def champions(self) -> Champions:
         """The history of the models that are and were the champion."""
         return Champions(self.path)
+
+
+def _is_made(store: Path) -> bool:
+    """Return whether there is something to read in the folder of a store, and not only a start that was interrupted.
+
+    Raises `StoreError` when that cannot be known.
+    """
+    with durable.store_errors(store, "be listed"):
+        return "store.json" in durable.names_in(store) or bool(durable.names_in(store / "manifest"))

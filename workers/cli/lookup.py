@@ -26,7 +26,10 @@ def existing_home(home_path: str, *, for_reading: bool = False) -> "Home":
     from storage import durable
     from storage.home import Home
 
-    path = Path(home_path).expanduser().absolute()
+    try:
+        path = Path(home_path).expanduser().absolute()
+    except (RuntimeError, OSError) as error:  # a user without a folder, and a current folder that is gone
+        raise UsageError(f"home {printable(home_path)}: cannot be found ({error}); write its whole path") from error
     try:
         is_home = any(_exists(path / name) for name in SIGNS)
     except OSError as error:

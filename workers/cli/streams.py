@@ -36,14 +36,12 @@ class _Stream(io.FileIO):
     failure: OSError | None = None
 
     def write(self, data: "ReadableBuffer") -> int:
-        size = memoryview(data).nbytes
         try:
-            # Some devices refuse even nothing, by which libraries try what a stream takes.
-            return _write(self, data) if size else 0
+            _write_all(self, memoryview(data).cast("B"))
         except OSError as error:
             self.failure = self.failure or error
             self._fail()
-            return size
+        return memoryview(data).nbytes
 
     def _fail(self) -> None:
         """Do what follows from a write that failed."""
@@ -78,11 +76,14 @@ class _Progress(_Stream):
         sys.exit(1)
 
 
-def _write(file: io.FileIO, data: "ReadableBuffer") -> int:
-    while (written := io.FileIO.write(file, data)) is None:
-        # Another program made the terminal or pipe non-blocking, and it is full for the moment.
-        select.select((), (file,), ())
-    return written
+def _write_all(file: io.FileIO, data: memoryview) -> None:
+    # Nothing at all is not tried, as libraries do to see what a stream takes: some devices refuse even that.
+    while data:
+        written = io.FileIO.write(file, data)
+        if written is None:
+            # Another program made the terminal or pipe non-blocking, and it is full for the moment.
+            select.select((), (file,), ())
+        data = data[written or 0 :]
 
 
 def _reason(error: OSError) -> str:
@@ -100,8 +101,13 @@ def standard_streams() -> Iterator[None]:
         if not _is_open(number):
             _open_null(number)  # or the next file would have this number, and be written to
     sys.stdin = sys.stdin or os.fdopen(INPUT, closefd=False)
+    given = sys.stdout, sys.stderr
     sys.stdout = _stream(sys.stdout, OUTPUT, _Results)
     sys.stderr = _stream(sys.stderr, ERROR, _Progress)
+    if sys.stdout is not given[0]:
+        sys.__stdout__ = sys.stdout  # type: ignore[misc,assignment]
+    if sys.stderr is not given[1]:
+        sys.__stderr__ = sys.stderr  # type: ignore[misc,assignment] # to which Celery's workers log
     try:
         yield
     except SystemExit as end:
@@ -110,6 +116,15 @@ def standard_streams() -> Iterator[None]:
     finally:
         _end(sys.stdout)
     _end(sys.stderr)
+
+
+def treat_output_as_progress() -> None:
+    """Let a command that has no results, but tells on standard output what it does, go on when it cannot be written."""
+    sys.stdout.flush()
+    given = sys.stdout
+    sys.stdout = _stream(given, OUTPUT, _Progress)
+    if sys.__stdout__ is given:
+        sys.__stdout__ = sys.stdout  # type: ignore[misc,assignment]
 
 
 def _end(stream: TextIO) -> None:

@@ -240,3 +240,9 @@ def test_a_run_whose_plan_is_damaged_is_named_when_it_is_asked_for(home, capsys)
         main(["status", "--run", "run-0"])
     assert ended.value.code == 2
     assert "run-0/plan.json" in capsys.readouterr().err
+
+
+def test_a_run_that_is_being_scanned_says_how_many_files_are_found(home, rows):
+    (home / "runs" / "run-1" / "scan.json").unlink()
+    shown = rows()
+    assert (shown["stage"], shown["files"]) == ("scan", "6 found so far")

@@ -51,6 +51,8 @@ def _run(value: str | None, _: Facts) -> str:
 
 
 def _files(files: dict[str, Any], facts: Facts) -> str:
+    if facts.get("stage") == "scan":
+        return f"{files['of']} found so far"
     share = f" ({files['settled'] / files['of']:.0%})" if files["of"] else ""
     least, whence = ("at least ", " (in sealed shards; no broker says more)") if files["at_least"] else ("", "")
     return f"{least}{files['settled']} of {files['of']}{share}: {_words(facts['tracks'])}{whence}"

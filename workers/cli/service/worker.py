@@ -7,6 +7,7 @@ import click
 
 from pipeline.errors import UsageError
 from workers.cli import options
+from workers.cli.streams import treat_output_as_progress
 from workers.processes.environment import QUIET
 from workers.processes.startup import quick_imports
 
@@ -52,6 +53,7 @@ def worker(
     On each host, with the home on a shared folder:
         chordal worker --home /shared/chordal --broker redis://broker:6379/0 --queues extract,store
     """
+    treat_output_as_progress()  # Celery's banner
     # Before NumPy or TensorFlow are imported: they read these when they load.
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)
