@@ -192,9 +192,9 @@ class RunLedger(TrialLedger):
         summaries = (self._documents.read(name, ShardSummary) for name in names)
         return {summary.shard: summary for summary in summaries}
 
-    def summary(self, run_id: str, shard: int) -> ShardSummary | None:
-        """Return the summary of a shard, or None while it is open."""
-        return self._documents.find(f"{run_id}/sealed/{shard:05d}", ShardSummary)
+    def summary(self, run_id: str, shard: int) -> ShardSummary:
+        """Return the summary of a sealed shard. Raises `StoreError` when it was not written."""
+        return self._documents.read(f"{run_id}/sealed/{shard:05d}", ShardSummary)
 
     def sealed_shards(self, run_id: str) -> list[int]:
         """Return the numbers of the sealed shards, ascending, without reading their summaries."""
