@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,7 +97,7 @@ class Scene:
         service_state.write(
             self.home.path,
             Service(
-                host=os.uname().nodename,
+                host=socket.gethostname(),
                 process=Process.of(os.getpid()),
                 state="ready",
                 broker=BrokerAddress(url="redis://127.0.0.1/0"),

@@ -1,6 +1,7 @@
 """What the broker says: counts of files, queues, workers, its memory."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast, get_args
 
 from pipeline.errors import FailureKind
@@ -12,21 +13,27 @@ from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import WorkerList
 from workers.service.figures import Figure, Samples
 
+LIMIT_S = 2.0
+"""How long the Redis or Valkey may take to answer, and the RabbitMQ."""
+
 
 class BrokerFigures:
     """The figures that are lost with the broker."""
 
     def __init__(self, broker: BrokerAddress) -> None:
-        self._client = broker.client(timeout_s=2.0, retries=0)
+        self._client = broker.client(timeout_s=LIMIT_S, retries=0)
         self.counters = Counters(self._client)
         self._queues = queues_of(broker, self._client)
+        self.has_rabbitmq = broker.amqp is not None
+        self._asking = ThreadPoolExecutor(1)
 
-    def answers(self) -> bool:
-        """Tell whether the broker answers; asked first, as each figure would wait for it in vain."""
+    def silence(self) -> str | None:
+        """Return why the broker does not answer, None when it does; asked first, as each figure would wait in vain."""
         try:
-            return bool(self._client.ping())
-        except (*BROKER_ERRORS, OSError):
-            return False
+            self._client.ping()
+        except (*BROKER_ERRORS, OSError) as error:
+            return f"the broker does not answer: {error}"
+        return None
 
     def all(self) -> list[Figure]:
         """Return each figure, unread."""
@@ -61,5 +68,6 @@ class BrokerFigures:
         yield "tasks_unacknowledged", [({}, self._queues.unacknowledged())]
 
     def _depths(self) -> Iterator[tuple[str, Samples]]:
-        depths = self._queues.depths((*QUEUES, SCHEDULE))
+        # RabbitMQ's client tries for longer than Prometheus waits for a page.
+        depths = self._asking.submit(self._queues.depths, (*QUEUES, SCHEDULE)).result(LIMIT_S)
         yield "queue_depth", [({"queue": name}, depth) for name, depth in depths.items()]

@@ -115,15 +115,15 @@ class HomeCollector(Collector):
         """Yield every metric; a figure that cannot be had is left out, and `chordal_metric_errors` names it."""
         samples: dict[str, Samples] = defaultdict(list)
         reasons: dict[tuple[str, str], str | None] = {}
-        broker_up = self._broker.answers()
+        silence = self._broker.silence()
         for figures in self._figures:
             for source, name, read in figures.all():
-                # Each would wait for the broker in vain, and Prometheus does not wait for long.
-                asked = broker_up or source != "broker"
-                reasons[source, name] = _read(read, samples) if asked else "the broker does not answer"
+                # Prometheus does not wait for long.
+                reasons[source, name] = silence if silence and source == "broker" else _read(read, samples)
         self._log(reasons)
         failed = {source for (source, _), reason in reasons.items() if reason is not None}
-        samples["broker_up"] = [({}, broker_up)]
+        unsent = self._broker.has_rabbitmq and reasons["broker", "queue_depth"] is not None
+        samples["broker_up"] = [({}, silence is None and not unsent)]
         samples["source_up"] = [({"source": source}, source not in failed) for source in SOURCES]
         samples["metric_errors"] = [({"name": name}, reason is not None) for (_, name), reason in reasons.items()]
         for name, found in samples.items():
