@@ -102,6 +102,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)
         self._queues = queues_of(self._context.settings.broker, self._client)
         self._leads = False
+        self._trouble = ""
 
     def setup_schedule(self) -> None:
         """Nothing stands in Celery's settings; the home says what is due."""
@@ -123,10 +124,19 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
                 )
                 for order in orders:
                     self._send(order)
+            self._log_trouble("")
         except (ChordalError, redis.RedisError, OperationalError, SchedulingError) as error:
             # Whatever is away will be back, and what is due will still be so.
-            log.warning("nothing was sent: %s", error)
+            self._log_trouble(" ".join(str(error).split()))
         return TICK_S
+
+    def _log_trouble(self, reason: str) -> None:
+        """Log once why nothing can be sent, and once that it can again."""
+        if reason and reason != self._trouble:
+            log.warning("nothing is sent: %s", reason)
+        elif self._trouble and not reason:
+            log.info("what is due is sent again")
+        self._trouble = reason
 
     def _holds_lock(self) -> bool:
         try:
