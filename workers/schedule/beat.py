@@ -97,12 +97,12 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self._context = current()
         self._nights = Nights(self._context.path)
+        self._trouble = ""
         self._memory = Memory(now_s=time.monotonic())
         self._client = self._context.settings.broker.client(retries=0)
         self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)
         self._queues = queues_of(self._context.settings.broker, self._client)
         self._leads = False
-        self._trouble = ""
 
     def setup_schedule(self) -> None:
         """Nothing stands in Celery's settings; the home says what is due."""
