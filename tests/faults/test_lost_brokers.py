@@ -10,6 +10,7 @@ import pytest
 import redis
 from blocked_run import BlockedRun, end
 from conditions import eventually
+from printed import Printed
 from sounds import write_classes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
@@ -65,6 +66,71 @@ def test_a_run_that_a_broker_forgot_goes_on_while_others_keep_it_busy(blocked_ru
     blocked_run.release()
     assert blocked_run.tracks(running) == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
     assert blocked_run.client.llen("tune") == 1
+    end(worker)
+
+
+def test_a_password_that_is_changed_during_a_run_is_told_and_the_run_goes_on_when_it_is_right_again(
+    chordal, server, tmp_path
+):
+    # given a run in the middle, of a user whose password the broker's owner changes
+    with redis.Redis(port=server.port) as admin:
+        admin.execute_command("ACL", "SETUSER", "me", "on", ">old", "~*", "&*", "+@all")
+        run = BlockedRun(chordal, tmp_path, server.port, files=FILES, user="me:old@")
+        worker = run.worker("only")
+        printed = Printed(run.extract())
+        eventually(lambda: run.starts == 1)
+        admin.execute_command("ACL", "SETUSER", "me", "resetpass", ">new")
+        admin.execute_command("CLIENT", "KILL", "USER", "me")
+
+        # when it is told, once, and the old one is set again
+        where = f"broker redis://me:***@127.0.0.1:{server.port}/0"
+        eventually(lambda: printed.has(where, "the password or user is wrong", "waiting"))
+        run.release()
+        admin.execute_command("ACL", "SETUSER", "me", "resetpass", ">old")
+        eventually(lambda: printed.has(f"{where}: back"))
+
+    # then every file is extracted, once
+    assert json.loads(printed.end())["tracks"] == {"scanned": FILES, "extracted": FILES, "unchanged": 0, "failed": 0}
+    assert len(printed.lines) == 2, printed.lines
+    assert run.starts == FILES
+    run.client.close()
+    end(worker)
+
+
+def test_a_broker_that_fills_up_while_files_are_extracted_is_named_and_nothing_is_lost(chordal, blocked_run, server):
+    # given a run with a file that is being extracted
+    worker = blocked_run.worker("only")
+    printed = Printed(blocked_run.extract())
+    eventually(lambda: blocked_run.starts == 1)
+
+    # when somebody else fills the broker, and the file is finished only then
+    blocked_run.client.set("somebody else's", "x" * 2_000_000)
+    blocked_run.client.config_set("maxmemory", "1mb")
+    blocked_run.release()
+
+    # then the run says so and ends
+    assert printed.end() == ""
+    assert "its memory is full; raise its maxmemory" in printed.lines[-1]
+    # and a worker that could not go on says so by its status, so that whoever keeps it running starts it again
+    worker.communicate()
+    assert worker.returncode == 1
+
+    # and the same command goes on when there is room
+    blocked_run.client.config_set("maxmemory", "0")
+    again = blocked_run.worker("another")
+    tracks = blocked_run.tracks(blocked_run.extract())
+    assert tracks["extracted"] + tracks["unchanged"] == FILES
+    assert len(kills.store_contents(chordal.home)) == FILES
+    end(again)
+
+
+def test_a_run_without_workers_says_at_once_what_it_waits_for_and_when_they_have_come(blocked_run):
+    blocked_run.release()
+    printed = Printed(blocked_run.extract())
+    eventually(lambda: printed.has("no worker answers; waiting; start some with `chordal worker"))
+    worker = blocked_run.worker("only")
+    assert json.loads(printed.end())["tracks"]["extracted"] == FILES
+    assert printed.lines[1:] == [line for line in printed.lines if line.endswith("a worker answers; going on")]
     end(worker)
 
 

@@ -25,9 +25,12 @@ while not pathlib.Path({folder!r}, "go").exists():
 
 
 class BlockedRun:
-    """A library whose files are each blocked in extraction until `release`; starts workers and the command."""
+    """A library whose files are each blocked in extraction until `release`; starts workers and the command.
 
-    def __init__(self, chordal: Any, folder: Path, port: int, *, files: int) -> None:
+    `user` is who they are at the broker, as `name:password@`.
+    """
+
+    def __init__(self, chordal: Any, folder: Path, port: int, *, files: int, user: str = "") -> None:
         self.chordal = chordal
         self.files = files
         self.library = folder / "library"
@@ -37,7 +40,7 @@ class BlockedRun:
         self.client = redis.Redis(port=port, decode_responses=True)
         self._folder = folder
         installed = plugins.install(folder / "installed", "blocked", start=START.format(folder=str(folder)))
-        self._environment = {"CHORDAL_BROKER": f"redis://127.0.0.1:{port}/0", "PYTHONPATH": installed}
+        self._environment = {"CHORDAL_BROKER": f"redis://{user}127.0.0.1:{port}/0", "PYTHONPATH": installed}
         chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace("mfcc_segments", "blocked"), "utf-8")
 
     def worker(self, name: str, *, processes: int = 1, first_on_path: str = "") -> subprocess.Popen[str]:
@@ -50,7 +53,9 @@ class BlockedRun:
         return self._start(("extract", self.library, "--recipe", self.chordal.recipe, "--json"), first_on_path)
 
     def _start(self, words: tuple[Any, ...], first_on_path: str) -> subprocess.Popen[str]:
-        path = os.pathsep.join(filter(None, (first_on_path, self._environment["PYTHONPATH"])))
+        path = os.pathsep.join(
+            filter(None, (first_on_path, self._environment["PYTHONPATH"], os.environ.get("PYTHONPATH")))
+        )
         started: subprocess.Popen[str] = self.chordal.start(*words, **{**self._environment, "PYTHONPATH": path})
         return started
 

@@ -95,6 +95,16 @@ class Valkey:
         with redis.Redis(port=self.port, password=self._password or None) as client:
             eventually(client.ping, ignoring=(redis.RedisError,))
 
+    def suspend(self) -> None:
+        """Have it answer nobody until `resume`, as a host that hangs."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Have it answer again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """Kill it; what it did not write to its disk is lost."""
         if self._process is not None:

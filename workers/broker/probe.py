@@ -49,6 +49,8 @@ class BrokerProbe:
     ) -> None:
         self._stop.set()
         self._thread.join(3 * TIMEOUT_S)
+        if kind is None and self.trouble:
+            self._show(self._line("back"))  # whoever worked with it came to an end before it was probed again
 
     @property
     def away_s(self) -> float:
@@ -110,7 +112,10 @@ class BrokerProbe:
 
     def _say(self, words: str) -> None:
         if not self._stop.is_set():
-            self._show(f"broker {self._address.without_password}: {words}")
+            self._show(self._line(words))
+
+    def _line(self, words: str) -> str:
+        return f"broker {self._address.without_password}: {words}"
 
 
 def _is_refusal(error: BaseException) -> bool:

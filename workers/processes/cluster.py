@@ -66,6 +66,13 @@ class LocalCluster:
                 child.stop(within_s=0)
                 child.start()
 
+    def renew(self, name: str) -> None:
+        """Start a child anew that lives, where there is one of that name."""
+        for child in self._children:
+            if child.name == name:
+                child.stop(within_s=GRACE_S)
+                child.start()
+
     def heal(self, *, broker_only: bool = False) -> list[Death]:
         """Start again every child that died, or the embedded broker alone; return how they did.
 

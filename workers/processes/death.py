@@ -92,15 +92,19 @@ def last_line(lines: Sequence[str]) -> str:
     It is the last line with which a command of ours ends, else the exception of the last traceback, else the last line.
     """
     own = [line.removeprefix(OWN) for line in lines if line.startswith(OWN)]
-    found = own[-1] if own else _last_exception(lines) or (lines[-1] if lines else "")
-    return _shortened(found)
+    return _shortened(own[-1]) if own else last_exception(lines) or _shortened(lines[-1] if lines else "")
+
+
+def last_exception(lines: Sequence[str]) -> str:
+    """Return the line of a log's end that names the last exception; empty where there is none."""
+    return _shortened(_last_exception(lines))
 
 
 def _reason(status: int, lines: Sequence[str]) -> str:
     if status == -signal.SIGKILL:
         return "killed by SIGKILL"  # it had no time to say anything
     if status < 0:
-        said = _shortened(_last_exception(lines))
+        said = last_exception(lines)
         return f"killed by {_signal_name(-status)}" + (f": {said}" if said else "")
     if status == 0:
         return "it ended by itself"

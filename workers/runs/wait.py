@@ -51,7 +51,7 @@ def wait_for_end(
     Raises `UsageError` with the reason when the run cannot go on, `BrokerError` when the broker stays away,
     `RunFailedError` when sweeping does not help, `CancelledError` when somebody cancelled the run.
     """
-    healer = _Healer(context, cluster, monitor, publisher)
+    healer = _Healer(context, cluster, monitor, publisher, probe)
     pause = threading.Event()
     answered_s = time.monotonic()
     run_id = monitor.plan.run_id
@@ -107,11 +107,19 @@ def _full_error(cluster: LocalCluster) -> BrokerError:
 class _Healer:
     """Keeps a run going: starts again what died, and sweeps a run that stands still."""
 
-    def __init__(self, context: Context, cluster: LocalCluster, monitor: RunMonitor, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        context: Context,
+        cluster: LocalCluster,
+        monitor: RunMonitor,
+        publisher: Publisher,
+        probe: BrokerProbe,
+    ) -> None:
         self._context = context
         self._cluster = cluster
         self._monitor = monitor
         self._publisher = publisher
+        self._broker_probe = probe
         self._run_id = monitor.plan.run_id
         self._progress = (monitor.state, monitor.settled)
         self._changed_s = time.monotonic()
@@ -127,10 +135,11 @@ class _Healer:
     def restart_dead(self, *, broker_only: bool = False) -> None:
         """Start again the processes that died, or the embedded broker alone, and show which and why.
 
+        Workers are not started while the broker is away or refuses: they would only die of it again.
         Raises `RunFailedError` when they keep dying, `UsageError` when they cannot start as they are asked to.
         """
         try:
-            dead = self._cluster.heal(broker_only=broker_only)
+            dead = self._cluster.heal(broker_only=broker_only or self._broker_probe.away_s > 0)
         except ChordalError as error:
             prepare_home(str(self._context.path))
             kind = UsageError if isinstance(error, UsageError) else RunFailedError

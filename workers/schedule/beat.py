@@ -98,6 +98,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         super().__init__(*arguments, **options)
         self._context = current()
         self._nights = Nights(self._context.path)
+        self._trouble = ""
         self._memory = Memory(now_s=time.monotonic())
         self._client = self._context.settings.broker.client(retries=0)
         self._lock = Lock(self._client, LOCK, timeout=LOCK_S, thread_local=False)
@@ -128,10 +129,19 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
                 )
                 for order in orders:
                     self._send(order)
+            self._log_trouble("")
         except (ChordalError, redis.RedisError, OperationalError, SchedulingError) as error:
             # Whatever is away will be back, and what is due will still be so.
-            log.warning("nothing was sent: %s", error)
+            self._log_trouble(" ".join(str(error).split()))
         return TICK_S
+
+    def _log_trouble(self, reason: str) -> None:
+        """Log once why nothing can be sent, and once that it can again."""
+        if reason and reason != self._trouble:
+            log.warning("nothing is sent: %s", reason)
+        elif self._trouble and not reason:
+            log.info("what is due is sent again")
+        self._trouble = reason
 
     def _holds_lock(self) -> bool:
         try:

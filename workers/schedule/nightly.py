@@ -14,6 +14,7 @@ from pipeline.errors import UsageError
 from storage.home import Home
 from workers.app.context import Context
 from workers.broker.address import BrokerAddress
+from workers.processes.death import last_exception, tail
 from workers.runs.active import active_runs
 from workers.runs.execute import adopt, execute
 from workers.runs.progress import View
@@ -81,7 +82,9 @@ def _carry_out(context: Context, nights: Nights, schedule: Schedule, slot: datet
     if left is not None and run_exists(context, left) and not is_unfinished(context, left):
         return _result(context, slot, left, started)
     if len(attempts) >= context.settings.attempts:
-        reason = f"took its process down {len(attempts)} times; see logs/conduct.log"
+        said = last_exception(tail(context.path / "logs" / "conduct.log"))
+        why = f" ({said})" if said else ""
+        reason = f"took its process down {len(attempts)} times{why}; see logs/conduct.log"
         return NightResult(slot=slot.isoformat(), state="failed", reason=reason, started=started, ended=now())
     is_adopted = left is not None and is_unfinished(context, left)
     run_id = left if left is not None and is_adopted else new_run_id()

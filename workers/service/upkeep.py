@@ -22,6 +22,8 @@ TROUBLE_DEATHS = 3
 """How often a process dies, each time within `SETTLED_S`, before it is said to do so again and again."""
 WORKERS = {"extract", "learn"}
 """Those that hold messages of runs."""
+FLOWER_S = 15.0
+"""How long the broker may be away before Flower is started anew: before it connects again, it waits for as long."""
 LOGS_S = 60.0
 """How often the length of the logs is looked at."""
 
@@ -44,6 +46,8 @@ class Upkeep:
         self._log_folders = log_folders
         self._now_s = now_s
         self._queues = queues_of(cluster.broker, cluster.broker.client(timeout_s=2.0, retries=0))
+        self._away_s = 0.0
+        """For how long the broker is, or was last, away."""
         self._deaths_s: list[float] = []
         self._counts: dict[str, int] = {}
         """How often each child died, since it was well for `SETTLED_S`."""
@@ -66,8 +70,11 @@ class Upkeep:
     def _note_broker(self) -> None:
         if self._probe.trouble:
             self.troubles["broker"] = self._probe.trouble
+            self._away_s = self._probe.away_s
         elif self.troubles.pop("broker", ""):
             self._deaths_s.clear()  # they may have been for want of it: whatever is dead is started at once
+            if self._away_s > FLOWER_S:
+                self._cluster.renew("flower")
 
     def _restart(self, now_s: float) -> bool:
         """Start again what is dead, less and less often what keeps dying; return whether something was."""

@@ -3,7 +3,9 @@
 import json
 import os
 import stat
+import sys
 
+import psutil
 import pytest
 
 from pipeline.errors import UsageError
@@ -57,3 +59,24 @@ def test_a_service_that_starts_or_stops_is_not_used(tmp_path):
 def test_a_state_file_of_another_version_is_none(tmp_path):
     (tmp_path / service_state.STATE).write_text(json.dumps({"pid": 1}))
     assert service_state.read(tmp_path) is None
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere the time when a process began stays")
+@pytest.mark.parametrize("hours", [5, -5])
+def test_a_service_is_known_again_when_the_clock_was_set(tmp_path, monkeypatch, hours):
+    service_state.write(tmp_path, state())
+    booted = psutil.boot_time()
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: booted + hours * 3600)
+    assert abs(psutil.Process().create_time() - Process.of(os.getpid()).began) < 1
+    assert service_state.find(tmp_path) is not None
+
+
+def test_a_state_without_troubles_is_one_of_an_older_version(tmp_path):
+    written = state(troubles={"broker": "it is away"})
+    service_state.write(tmp_path, written)
+    assert service_state.read(tmp_path) == written
+    wire = json.loads((tmp_path / service_state.STATE).read_text())
+    del wire["troubles"], wire["process"]["boot"]
+    (tmp_path / service_state.STATE).write_text(json.dumps(wire))
+    assert service_state.read(tmp_path).troubles == {}
+    assert service_state.find(tmp_path) is not None
