@@ -91,9 +91,16 @@ class Throttle(PeriodicStep):
         if reason != self._reason:
             log.info("takes nothing new: %s", reason) if reason else log.info("takes work again")
             self._reason = reason
-        MOUNTS.check_missing(context.current())
+        MOUNTS.check_missing(context.current(), self._is_cancelled)
         self._open_and_close()
         self._set_niceness()
+
+    def _is_cancelled(self, run_id: str) -> bool:
+        """Return whether a run was cancelled, as is one that failed; not when the broker does not answer."""
+        try:
+            return self._counters.is_cancelled(run_id)
+        except redis.RedisError:
+            return False
 
     def _open_and_close(self) -> None:
         """Take from the queues that may be taken from now, and from no other."""
