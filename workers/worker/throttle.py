@@ -95,13 +95,6 @@ class Throttle(PeriodicStep):
         self._open_and_close()
         self._set_niceness()
 
-    def _is_cancelled(self, run_id: str) -> bool:
-        """Return whether a run was cancelled, as is one that failed; not when the broker does not answer."""
-        try:
-            return self._counters.is_cancelled(run_id)
-        except redis.RedisError:
-            return False
-
     def _open_and_close(self) -> None:
         """Take from the queues that may be taken from now, and from no other."""
         for queue in self.queues:
@@ -153,7 +146,7 @@ class Throttle(PeriodicStep):
             self._open_and_close()
 
     def _is_cancelled(self, run_id: str) -> bool:
-        """Return whether a task will return at once, for which no leave is needed."""
+        """Return whether a run's tasks return at once: no leave is needed for them, and no library."""
         try:
             return self._counters.is_cancelled(run_id)
         except redis.RedisError:
