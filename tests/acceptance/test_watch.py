@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 import soundfile
 from conditions import eventually
@@ -30,6 +31,81 @@ def write_old_files(folder, *, per_class) -> None:
     write_classes(folder, per_class=per_class)
     for path in filter(Path.is_file, folder.rglob("*")):
         os.utime(path, (0, 0))
+
+
+NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
+
+WITHOUT_RIGHTS = (
+    ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 and shutil.which("setpriv") else ()
+)
+"""Starts a program that must not look into everything, as root may."""
+
+EXCHANGE = """
+import ctypes, os, sys
+one, other = map(os.fsencode, sys.argv[1:])
+assert ctypes.CDLL(None).renameat2(-100, one, -100, other, 2) == 0
+"""
+"""A program that exchanges the names of two folders at once."""
+
+
+def can_lose_rights() -> bool:
+    """Return whether a program that is started with `WITHOUT_RIGHTS` needs rights."""
+    return os.geteuid() != 0 or bool(WITHOUT_RIGHTS)
+
+
+def require_namespaces() -> None:
+    """Skip a test where nobody may make a namespace with mounts of its own."""
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*NAMESPACE, "true"], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("no user namespaces here")
+
+
+class Namespace:
+    """The namespace of a process: what is mounted for it."""
+
+    def __init__(self, pid: int) -> None:
+        self._enter = ("nsenter", "--target", str(pid), "--user", "--mount", "--preserve-credentials", "sh", "-c")
+
+    def __call__(self, script: str) -> None:
+        """Run a script in it."""
+        subprocess.run([*self._enter, script], check=True)
+
+
+def overflow(folder: Path) -> None:
+    """Change more in a folder than the kernel keeps for whoever does not read."""
+    limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text("ascii"))
+    if limit > 200_000:
+        pytest.skip("the kernel keeps too much here")
+    with (folder / "one.txt").open("wb", 0) as one, (folder / "two.txt").open("wb", 0) as two:
+        for _ in range(limit // 2 + 100):  # alternately, as what is the same twice in a row is kept once
+            one.write(b"1")
+            two.write(b"2")
+
+
+class Songs:
+    """Short files with sounds of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = 0
+
+    def copy_to(self, folder: Path, *, old: bool = False) -> Path:
+        """Put another one into a folder; an old one is taken by the next walk."""
+        self._made += 1
+        path = self._folder / f"song {self._made}.wav"
+        soundfile.write(path, sound(self._made), RATE_HZ)
+        if old:
+            os.utime(path, (0, 0))
+        return Path(shutil.copy2(path, folder))
+
+
+@pytest.fixture
+def songs(tmp_path):
+    """Songs, to be put where they are needed."""
+    (tmp_path / "songs").mkdir()
+    return Songs(tmp_path / "songs")
 
 
 class Watch:
@@ -191,16 +267,99 @@ def test_learning_starts_when_enough_is_new(chordal, watching, library):
     assert len(chordal("models", "--json").json["models"]) == 1
 
 
+@pytest.mark.parametrize("options", [(), ("--poll", "0.5")], ids=["kernel", "poll"])
+def test_libraries_that_go_are_awaited_and_walked_when_they_are_back(chordal, watching, tmp_path, songs, options):
+    # given four libraries: a folder, a link to one, one in a folder of its own, and one that stays
+    moved, link, inner, steady = (tmp_path / "lib" / name for name in ("moved", "link", "parent/inner", "steady"))
+    for folder in (moved, tmp_path / "one", tmp_path / "two", inner, steady):
+        (folder / "low").mkdir(parents=True)
+        songs.copy_to(folder / "low", old=True)
+    link.symlink_to(tmp_path / "one")
+    watch = watching(moved, link, inner, steady, *options, prefix=WITHOUT_RIGHTS)
+    watch.says("4 files: 4 extracted")
+
+    # when one is renamed, one loses its parent and one its rights
+    moved.rename(tmp_path / "away")
+    inner.parent.rename(tmp_path / "gone")
+    (tmp_path / "one").chmod(0)
+    watch.says(f"library {moved} is not there; waiting", within_s=10)
+    watch.says(f"library {inner} is not there; waiting", within_s=10)
+    if can_lose_rights():
+        watch.says(f"library {link} is not there: permission denied; waiting", within_s=10)
+
+    # then the other one is watched on, and what was there is not removed
+    songs.copy_to(steady / "low")
+    watch.says("1 file: 1 extracted", within_s=20)
+
+    # and when they are back, one with its link pointed elsewhere, they are walked and watched anew
+    (moved / "low").mkdir(parents=True)
+    songs.copy_to(moved / "low", old=True)
+    shutil.rmtree(tmp_path / "away")
+    (tmp_path / "gone").rename(inner.parent)
+    (tmp_path / "one").chmod(0o755)
+    watch.says(f"library {moved} is back", within_s=10)
+    watch.says(f"library {inner} is back", within_s=10)
+    (tmp_path / "next").symlink_to(tmp_path / "two")
+    (tmp_path / "next").rename(link)
+    watch.says(f"library {link} is not there: another folder has its place", within_s=10)
+    watch.says(f"library {link} is back", within_s=10)
+    later = [songs.copy_to(library / "low") for library in (moved, link, inner)]
+    eventually(lambda: {str(path) for path in later} <= paths(chordal), within_s=20)
+    assert not [line for line in watch.lines if "removed" in line]
+    watch.end()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's queue and its mounts are Linux's")
+def test_a_library_that_is_unmounted_is_awaited_and_nothing_in_it_is_removed(chordal, watching, tmp_path, songs):
+    # given a mounted library, and one with a mount in it
+    require_namespaces()
+    mounted, outer = tmp_path / "my disk", tmp_path / "outer"
+    for folder in (mounted, outer / "inner", outer / "low", outer / "other"):
+        folder.mkdir(parents=True)
+    songs.copy_to(outer / "low", old=True)
+    setup = f'mount -t tmpfs none "{mounted}" && mount -t tmpfs none "{outer / "inner"}" && '
+    setup += f'cp -a "{songs.copy_to(tmp_path, old=True)}" "{mounted}" && exec "$@"'
+    watch = watching(mounted, outer, prefix=[*NAMESPACE, "sh", "-c", setup, "sh"])
+    watch.says("2 files: 2 extracted")
+
+    # when both are unmounted
+    there = Namespace(watch.process.pid)
+    there(f'umount "{mounted}" && umount "{outer / "inner"}"')
+    watch.says(f"library {mounted} is not there: it is empty", within_s=10)
+    watch.says(f"folder {outer / 'inner'} is not there: nothing is mounted there", within_s=10)
+
+    # then what comes elsewhere is taken, and they are walked when they are back
+    songs.copy_to(outer / "low")
+    watch.says("1 file: 1 extracted", within_s=20)
+    new, inner, last = (songs.copy_to(tmp_path) for _ in range(3))
+    there(f'mount -t tmpfs none "{mounted}" && cp "{new}" "{mounted}"')
+    there(f'mount -t tmpfs none "{outer / "inner"}" && cp "{inner}" "{outer / "inner"}"')
+    watch.says(f"library {mounted} is back", within_s=10)
+    watch.says(f"folder {outer / 'inner'} is back", within_s=10)
+    expected = {str(mounted / new.name), str(outer / "inner" / inner.name)}
+    eventually(lambda: expected <= paths(chordal), within_s=20)
+    there(f'cp "{last}" "{mounted}"')
+    eventually(lambda: str(mounted / last.name) in paths(chordal), within_s=20)
+
+    # and folders that exchange their names, and more changes than the kernel keeps, lose no file
+    subprocess.run([sys.executable, "-c", EXCHANGE, outer / "low", outer / "other"], check=True)
+    watch.says("took each other's place", within_s=10)
+    watch.process.send_signal(signal.SIGSTOP)
+    eventually(lambda: psutil.Process(watch.process.pid).status() == psutil.STATUS_STOPPED)
+    overflow(outer)
+    missed = songs.copy_to(outer / "low")
+    watch.process.send_signal(signal.SIGCONT)
+    watch.says("more changed at once than the system keeps", within_s=20)
+    eventually(lambda: str(missed) in paths(chordal), within_s=20)
+    assert not [line for line in watch.lines if "removed" in line]
+    watch.end()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's limit on watches is Linux's")
 def test_a_kernel_that_watches_no_more_folders_is_replaced_by_looking(watching, library):
     limit = "echo 3 > /proc/sys/user/max_inotify_watches"
-    prefix = ["unshare", "--user", "--map-root-user", "sh", "-c", f'{limit} && exec "$@"', "sh"]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode
-    ):
-        pytest.skip("no user namespaces here")
-    watch = watching(library, prefix=prefix)
+    require_namespaces()
+    watch = watching(library, prefix=[*NAMESPACE, "sh", "-c", f'{limit} && exec "$@"', "sh"])
     watch.says("by looking every 10 s (the kernel watches no more folders; raise fs.inotify.max_user_watches")
     watch.says("6 files: 6 extracted")
     watch.end()

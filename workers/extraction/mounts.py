@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 
 from pipeline.errors import TransientError
 from pipeline.text import printable
@@ -31,10 +32,13 @@ class MountCheck:
             self._missing[run_id] = missing_library(context, run_id)
         return self._missing[run_id]
 
-    def check_missing(self, context: Context) -> None:
-        """Check the runs again of which a library was missing."""
+    def check_missing(self, context: Context, is_cancelled: Callable[[str], bool]) -> None:
+        """Check the runs again of which a library was missing; one that was cancelled waits for it no more."""
         for run_id in [run_id for run_id, words in self._missing.items() if words]:
-            self.check(context, run_id)
+            if is_cancelled(run_id):
+                del self._missing[run_id]
+            else:
+                self.check(context, run_id)
 
     @property
     def missing(self) -> str:

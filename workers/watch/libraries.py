@@ -214,7 +214,7 @@ class LibraryMonitor:
         came = [change for change in changes if change.kind != "gone"]
         if not library.presence.is_there:
             library.observer.close()
-        elif came:
+        elif came or (changes and library.observer.loss == "unmounted"):
             if how := self._reopen(library):
                 for change in came:
                     self._show(f"{_describe(library, change)}; watching {how}")

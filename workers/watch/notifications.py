@@ -5,6 +5,7 @@ of a thread that died.
 """
 
 import errno
+import logging
 import os
 import sys
 import threading
@@ -145,6 +146,9 @@ class Notifications:
 
     def __init__(self) -> None:
         self._notices = Notices()
+        # What it writes for programmers is told by the watch in its own words.
+        for name in ("watchdog", "fsevents"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         # A folder that is moved away and comes back is watched already, which watchdog takes for a mistake.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         before = set(threading.enumerate())

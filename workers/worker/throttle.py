@@ -91,7 +91,7 @@ class Throttle(PeriodicStep):
         if reason != self._reason:
             log.info("takes nothing new: %s", reason) if reason else log.info("takes work again")
             self._reason = reason
-        MOUNTS.check_missing(context.current())
+        MOUNTS.check_missing(context.current(), self._is_cancelled)
         self._open_and_close()
         self._set_niceness()
 
@@ -146,7 +146,7 @@ class Throttle(PeriodicStep):
             self._open_and_close()
 
     def _is_cancelled(self, run_id: str) -> bool:
-        """Return whether a task will return at once, for which no leave is needed."""
+        """Return whether a run's tasks return at once: no leave is needed for them, and no library."""
         try:
             return self._counters.is_cancelled(run_id)
         except redis.RedisError:
