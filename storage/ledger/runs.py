@@ -188,13 +188,11 @@ class RunLedger(TrialLedger):
 
     def summaries(self, run_id: str) -> dict[int, ShardSummary]:
         """Return the summary of each sealed shard, by number."""
-        names = self._documents.names(f"{run_id}/sealed")
-        summaries = (self._documents.read(name, ShardSummary) for name in names)
-        return {summary.shard: summary for summary in summaries}
+        return {shard: self.summary(run_id, shard) for shard in self.sealed_shards(run_id)}
 
-    def summary(self, run_id: str, shard: int) -> ShardSummary | None:
-        """Return the summary of a shard, or None while it is open."""
-        return self._documents.find(f"{run_id}/sealed/{shard:05d}", ShardSummary)
+    def summary(self, run_id: str, shard: int) -> ShardSummary:
+        """Return the summary of a sealed shard. Raises `StoreError` when it was not written."""
+        return self._documents.read(f"{run_id}/sealed/{shard:05d}", ShardSummary)
 
     def sealed_shards(self, run_id: str) -> list[int]:
         """Return the numbers of the sealed shards, ascending, without reading their summaries."""

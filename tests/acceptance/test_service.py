@@ -190,6 +190,14 @@ def test_a_service_that_cannot_be_is_refused_in_one_line(chordal, options, words
     assert not (chordal.home / "service.json").exists()
 
 
+def test_the_page_of_metrics_answers_while_the_broker_is_away(chordal):
+    port = brokers.free_port()
+    chordal.start("metrics", "--broker", "redis://127.0.0.1:1/0", "--port", str(port))
+    status, page = eventually(lambda: fetch(port, "/metrics"), ignoring=(OSError,))
+    assert status == 200
+    assert "chordal_broker_up 0.0" in page
+
+
 def test_a_taken_port_is_reported_before_anything_is_started(chordal):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -39,8 +39,8 @@ _TAB = """
 _RUN = """{% set run = run_of(task) %}{% if run %}
       <div class="detail-row task-data-row">
         <dt>Run</dt>
-        <dd><code class="text-body-secondary">{{ run }}</code>
-          {% if has_report(run) %}<a href="{{ reverse_url('report', run) }}">report</a>{% end %}</dd>
+        <dd><span><code class="text-body-secondary">{{ run }}</code>
+          {% if has_report(run) %}<a href="{{ reverse_url('report', run) }}">report</a>{% end %}</span></dd>
       </div>
       {% end %}
       """

@@ -3,173 +3,157 @@
 import logging
 import signal
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from typing import get_args
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pipeline.errors import ChordalError, FailureKind, UsageError
+from pipeline.errors import UsageError
 from pipeline.text import printable
-from pipeline.versions import own_version
 from storage.home import Home
-from workers.app.context import queues_of
-from workers.app.settings import QUEUES, SCHEDULE
 from workers.broker.address import BrokerAddress
-from workers.broker.counters import FAILED, Counters
-from workers.broker.health import BROKER_ERRORS
-from workers.runs.state import RunState
-from workers.schedule.cron import slot_after
-from workers.schedule.nights import Nights
+from workers.service.broker_figures import BrokerFigures
+from workers.service.figures import Figures, Samples
+from workers.service.home_figures import HomeFigures
+from workers.service.run_figures import RunFigures
 
 log = logging.getLogger(__name__)
+
+
+class Family(NamedTuple):
+    """A metric: what it says, and the names of its labels."""
+
+    text: str
+    labels: tuple[str, ...] = ()
+    is_counter: bool = False
+
+
+FAMILIES: Mapping[str, Family] = {
+    "info": Family("The version that answers.", ("version",)),
+    "source_up": Family("Whether all of a source could be read.", ("source",)),
+    "metric_errors": Family("Whether a figure could not be had at this scrape; the others stand.", ("name",)),
+    # of the broker
+    "broker_up": Family("Whether the broker answers."),
+    "broker_memory_bytes": Family("What the broker holds."),
+    "broker_memory_limit_bytes": Family("What the broker may hold; missing where it has no limit."),
+    "tracks": Family("Files settled since the broker was started, by outcome.", ("outcome",), is_counter=True),
+    "track_failures": Family(
+        "Files without features since the broker was started, by kind.", ("kind",), is_counter=True
+    ),
+    "audio_seconds": Family(
+        "Seconds of audio extracted since the broker was started; its rate is how many times real time.",
+        is_counter=True,
+    ),
+    "queue_depth": Family("Tasks that wait.", ("queue",)),
+    "queue_workers": Family("Workers that live and take tasks of a queue.", ("queue",)),
+    "worker_up": Family("Whether a worker lives; one that fell silent is listed for an hour.", ("worker",)),
+    "tasks_unacknowledged": Family("Tasks of runs that are with a worker."),
+    # of runs
+    "runs": Family("Runs in the ledger."),
+    "run_info": Family("The newest run and its stage.", ("run", "recipe", "stage")),
+    "run_shards": Family("Shards of the newest run, by state.", ("state",)),
+    "run_trials": Family("Trials of the newest run, by state.", ("state",)),
+    "run_active": Family("Whether the command of a run lives.", ("run",)),
+    "run_stage": Family("The stage of the newest run and of those that go on.", ("run", "stage")),
+    "run_files": Family("Files that the scan of a run has found.", ("run",)),
+    "run_files_settled": Family("Files of a run that are done with, by outcome.", ("run", "outcome")),
+    "run_settled_ratio": Family("Share of a run's files that are done with, 0 to 1.", ("run",)),
+    "run_failed_ratio": Family("Share of a run's settled files that have no features, 0 to 1.", ("run",)),
+    "run_files_per_second": Family("Files that a run settles, over the last minute.", ("run",)),
+    "run_remaining_seconds": Family(
+        "How long the extraction of a run takes still at the rate of the last minute; missing where it stands.",
+        ("run",),
+    ),
+    "run_trials_planned": Family("Trials of a run's study.", ("run",)),
+    "run_trials_ended": Family("Trials of a run that have an outcome.", ("run",)),
+    # of nights and models
+    "nightly_scheduled": Family("Whether nights are scheduled."),
+    "nightly_next_timestamp_seconds": Family("When the next night is due."),
+    "nightly_overdue_seconds": Family("How long ago the last night was due that has no result; 0 where none is."),
+    "nightly_running": Family("Whether a night's run goes on."),
+    "nightly_last_timestamp_seconds": Family("When the last night ended."),
+    "nightly_last_success": Family("Whether it finished."),
+    "nightly_last_outcome": Family("How the last night ended, skipped ones counted: 1 for one state.", ("state",)),
+    "nightly_last_success_timestamp_seconds": Family("When the last night that finished ended."),
+    "nightly_last_duration_seconds": Family("How long it took."),
+    "nightly_last_promoted": Family("Whether its model became the champion."),
+    "nightly_last_test_accuracy": Family("Its model's, 0 to 1."),
+    "champion_info": Family("The champion, and how it became it.", ("version", "action")),
+    "champion_since_timestamp_seconds": Family("Since when it is the champion."),
+    "champion_changes": Family("Entries in the history of champions."),
+    # of this host
+    "service_process_up": Family("Whether a process of the service of this home lives.", ("name",)),
+    "service_process_start_time_seconds": Family("When a process of the service began.", ("name",)),
+    "home_free_bytes": Family("Free space where the home is."),
+    "home_size_bytes": Family("All space where the home is."),
+    "home_free_files": Family("Files that may still be made where the home is."),
+    "home_size_files": Family("Files that there may be where the home is."),
+}
+"""Every metric by its name, which `chordal_` goes before and, for a counter, `_total` after."""
+
+
+SOURCES = ("broker", "ledger", "nights", "champion")
+"""What figures are read from, but for what this host says of itself."""
 
 
 class HomeCollector(Collector):
     """The metrics of one home. The cost of a scrape does not grow with the tracks in it."""
 
     def __init__(self, home: Home, broker: BrokerAddress) -> None:
-        self._home = home
-        self._nights = Nights(home.path)
-        self._client = broker.client(timeout_s=2.0, retries=0)
-        self._counters = Counters(self._client)
-        self._queues = queues_of(broker, self._client)
-        self._outcomes: dict[tuple[str, int], str] = {}
+        self._broker = BrokerFigures(broker)
+        self._figures: tuple[Figures, ...] = (self._broker, RunFigures(home, self._broker.counters), HomeFigures(home))
+        self._known: set[str] = set()
 
     def describe(self) -> list[Metric]:
         """Return nothing: nothing is computed before the first scrape."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Yield every metric; those of a source that does not answer are left out, and `chordal_source_up` says so."""
-        yield _gauge("info", "The version that answers.", [({"version": own_version()}, 1)])
-        answered: dict[str, bool] = {}
-        sources: dict[str, Callable[[], Iterable[Metric]]] = {
-            "broker": self._broker,
-            "ledger": self._run,
-            "nights": self._nightly,
-            "champion": self._champion,
-        }
-        for name, source in sources.items():
-            try:
-                metrics = list(source())
-            except (ChordalError, *BROKER_ERRORS) as error:
-                log.warning("%s: %s", name, error)
-                metrics = []
-                answered[name] = False
-            else:
-                answered[name] = True
-            yield from metrics
-        yield _gauge(
-            "source_up", "Whether a source answered.", [({"source": name}, up) for name, up in answered.items()]
-        )
+        """Yield every metric; a figure that cannot be had is left out, and `chordal_metric_errors` names it."""
+        samples: dict[str, Samples] = defaultdict(list)
+        reasons: dict[tuple[str, str], str | None] = {}
+        silence = self._broker.silence()
+        for figures in self._figures:
+            for source, name, read in figures.all():
+                # Prometheus does not wait for long.
+                reasons[source, name] = silence if silence and source == "broker" else _read(read, samples)
+        self._log(reasons)
+        failed = {source for (source, _), reason in reasons.items() if reason is not None}
+        unsent = self._broker.has_rabbitmq and reasons["broker", "queue_depth"] is not None
+        samples["broker_up"] = [({}, silence is None and not unsent)]
+        samples["source_up"] = [({"source": source}, source not in failed) for source in SOURCES]
+        samples["metric_errors"] = [({"name": name}, reason is not None) for (_, name), reason in reasons.items()]
+        for name, found in samples.items():
+            yield _metric(name, found)
 
-    def _broker(self) -> Iterator[Metric]:
-        totals = self._counters.totals()
-        yield _counter(
-            "tracks",
-            "Files settled since the broker was started, by outcome.",
-            [({"outcome": name}, totals.get(name, 0)) for name in ("extracted", "unchanged", "failed")],
-        )
-        yield _counter(
-            "track_failures",
-            "Files without features since the broker was started, by kind.",
-            [({"kind": kind}, totals.get(FAILED + kind, 0)) for kind in get_args(FailureKind)],
-        )
-        yield _counter(
-            "audio_seconds",
-            "Seconds of audio extracted since the broker was started; its rate is how many times real time.",
-            [({}, totals.get("extracted_audio_s", 0))],
-        )
-        depths, unacknowledged = self._queues.depths((*QUEUES, SCHEDULE)), self._queues.unacknowledged()
-        yield _gauge("queue_depth", "Tasks that wait.", [({"queue": name}, depth) for name, depth in depths.items()])
-        yield _gauge("tasks_unacknowledged", "Tasks of runs that are with a worker.", [({}, unacknowledged)])
-        memory = self._client.info("memory")["used_memory"]
-        yield _gauge("broker_memory_bytes", "What the broker holds.", [({}, memory)])
-
-    def _run(self) -> Iterator[Metric]:
-        ledger = self._home.ledger
-        runs = ledger.run_ids()
-        yield _gauge("runs", "Runs in the ledger.", [({}, len(runs))])
-        if not runs:
-            return
-        run_id = runs[-1]
-        state = RunState.read(self._home, run_id)
-        labels = {"run": run_id, "recipe": state.plan.recipe.name, "stage": state.stage}
-        yield _gauge("run_info", "The newest run and its stage.", [(labels, 1)])
-        sealed = len(state.sealed)
-        yield _gauge(
-            "run_shards",
-            "Shards of the newest run, by state.",
-            [({"state": "sealed"}, sealed), ({"state": "open"}, state.shards_written - sealed)],
-        )
-        states = Counter(self._state(run_id, index) for index in state.ended_trials)
-        counts = {
-            **{name: states[name] for name in ("completed", "failed", "skipped")},
-            "open": len(state.trials or ()) - states.total(),
-        }
-        yield _gauge(
-            "run_trials", "Trials of the newest run, by state.", [({"state": name}, n) for name, n in counts.items()]
-        )
-
-    def _state(self, run_id: str, index: int) -> str:
-        """Return how a trial ended; an outcome never changes, so each is read once."""
-        known = self._outcomes.get((run_id, index))
-        if known is None:
-            outcome = self._home.ledger.outcome(run_id, index)
-            known = self._outcomes[run_id, index] = "open" if outcome is None else outcome.state
-        return known
-
-    def _nightly(self) -> Iterator[Metric]:
-        schedule = self._nights.schedule()
-        if schedule is not None and schedule.nightly is not None:
-            following = slot_after(schedule.nightly, schedule.timezone, datetime.now(UTC))
-            yield _gauge("nightly_next_timestamp_seconds", "When the next night is due.", [({}, following.timestamp())])
-        last = next((result for result in self._nights.results(last=10) if result.state != "skipped"), None)
-        if last is None:
-            return
-        ended = datetime.fromisoformat(last.ended)
-        yield _gauge("nightly_last_timestamp_seconds", "When the last night ended.", [({}, ended.timestamp())])
-        yield _gauge("nightly_last_success", "Whether it finished.", [({}, last.state == "finished")])
-        if last.started is not None:
-            seconds = (ended - datetime.fromisoformat(last.started)).total_seconds()
-            yield _gauge("nightly_last_duration_seconds", "How long it took.", [({}, seconds)])
-        if last.verdict:
-            promoted = last.verdict == "promoted"
-            yield _gauge("nightly_last_promoted", "Whether its model became the champion.", [({}, promoted)])
-        if last.test_accuracy is not None:
-            yield _gauge("nightly_last_test_accuracy", "Its model's, 0 to 1.", [({}, last.test_accuracy)])
-
-    def _champion(self) -> Iterator[Metric]:
-        """Tell the champion; an entry never changes, and only the newest is read."""
-        champion = self._home.champions.current()
-        if champion is None:
-            return
-        labels = {"version": champion.version, "action": champion.action}
-        yield _gauge("champion_info", "The champion, and how it became it.", [(labels, 1)])
-        since = datetime.fromisoformat(champion.at).timestamp()
-        yield _gauge("champion_since_timestamp_seconds", "Since when it is the champion.", [({}, since)])
-        yield _gauge("champion_changes", "Entries in the history of champions.", [({}, champion.number)])
+    def _log(self, reasons: Mapping[tuple[str, str], str | None]) -> None:
+        """Log why figures cannot be had, once for as long as that lasts."""
+        errors = {name: reason for (_, name), reason in reasons.items() if reason is not None}
+        for name in errors.keys() - self._known:
+            log.warning("%s: %s", name, errors[name])
+        self._known = set(errors)
 
 
-Samples = list[tuple[dict[str, str], float]]
+def _read(read: Callable[[], Iterator[tuple[str, Samples]]], samples: dict[str, Samples]) -> str | None:
+    """Read a figure into samples, all that can be had of it; return why the rest could not."""
+    try:
+        for name, more in read():
+            samples[name] += more
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one figure, the others are wanted all the more
+        return f"{type(error).__name__}: {error}"
+    return None
 
 
-def _gauge(name: str, text: str, samples: Samples) -> Metric:
-    return _fill(GaugeMetricFamily(f"chordal_{name}", text, labels=list(samples[0][0]) if samples else []), samples)
-
-
-def _counter(name: str, text: str, samples: Samples) -> Metric:
-    return _fill(CounterMetricFamily(f"chordal_{name}", text, labels=list(samples[0][0])), samples)
-
-
-def _fill(family: GaugeMetricFamily | CounterMetricFamily, samples: Samples) -> Metric:
+def _metric(name: str, samples: Samples) -> Metric:
+    family = FAMILIES[name]
+    kind = CounterMetricFamily if family.is_counter else GaugeMetricFamily
+    metric = kind(f"chordal_{name}", family.text, labels=family.labels)
     for labels, value in samples:
-        family.add_metric(list(labels.values()), float(value))
-    return family
+        metric.add_metric([labels[label] for label in family.labels], float(value))
+    return metric
 
 
 def serve(home: Home, broker: BrokerAddress, *, address: str, port: int) -> None:

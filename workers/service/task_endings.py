@@ -101,8 +101,7 @@ def _done(state: RunState, task: OpenTask) -> str | None:
     if task.name == EXTRACT_TRACK and shard in state.sealed:
         words = f"settled: shard {shard} is sealed"
     elif task.name == SEAL_SHARD and shard in state.sealed:
-        summary = ledger.summary(run_id, int(shard))
-        words = None if summary is None else repr(task_results.shard_result(summary))
+        words = repr(task_results.shard_result(ledger.summary(run_id, int(shard))))
     elif task.name == PLAN_TRIALS and state.trials is not None:
         words = f"{len(state.trials)} trials"
     elif task.name == RUN_TRIAL and index in state.ended_trials:
