@@ -34,7 +34,7 @@ LOSSES = {
     "overflow": "more changed at once than the system keeps for us (fs.inotify.max_queued_events), so it is walked",
     "ended": "the watch ended and was begun again",
     "exchanged": "folders took each other's place, so the watch was begun again",
-    "limit": "the kernel watches no more folders",
+    "limit": "there are more folders now than the kernel watches",
 }
 """What is shown when not all changes were observed."""
 
