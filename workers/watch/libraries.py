@@ -90,11 +90,6 @@ class _Library:
         began_s = self.probe.began_s
         return time.monotonic() - began_s if self.probe.seen_s < began_s else 0.0
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there was nothing in it at the last look."""
-        return self.probe.seen[self.path].is_empty
-
 
 class LibraryMonitor:
     """Keeps libraries observed from `open` to `close`; says when one goes and when it is back."""
@@ -169,7 +164,7 @@ class LibraryMonitor:
 
     def filled(self) -> list[str]:
         """Return the libraries that are there and not empty: of any others workers take no files."""
-        return [path for path in self.present() if not self._libraries[path].is_empty]
+        return [path for path in self.present() if self._libraries[path].probe.seen[path].is_filled]
 
     def await_folders(self, library: str, reasons: dict[str, str]) -> None:
         """Say which folders in a library could not be looked into, and await that they can be."""

@@ -32,6 +32,11 @@ class Place(Value, frozen=True, kw_only=True):
     reason: str = ""
     """Why it cannot be looked into; empty when it can."""
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether something is in it."""
+        return not self.reason and not self.is_empty
+
     def is_same(self, other: "Place") -> bool:
         """Return whether it is the same folder, not only one of the same name."""
         return (self.device, self.inode) == (other.device, other.inode)
