@@ -17,6 +17,7 @@ from sounds import RATE_HZ, sound, write_classes
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ALL = ("--settle", "1", "--workers", "1")
+QUICK = ("--settle", "0.3")
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def watching(chordal):
     """Start a watch of some libraries, which is up when this returns."""
 
     def start(*arguments, prefix=()) -> Watch:
-        words = ["watch", *arguments, "--recipe", chordal.recipe, *ALL]
+        words = ["watch", "--recipe", chordal.recipe, *ALL, *arguments]
         if prefix:
             process = subprocess.Popen(
                 [*prefix, *chordal.command(*words)],
@@ -247,14 +248,25 @@ def test_what_was_missed_is_caught_up_with_also_while_it_begins(chordal, watchin
     assert again.json["tracks"] == {"scanned": 27, "extracted": 0, "unchanged": 27, "failed": 0}
 
 
-def test_an_empty_library_may_be_watched_by_looking(chordal, watching, tmp_path):
+def test_an_empty_library_may_be_watched_by_looking_also_when_it_goes(chordal, watching, tmp_path, songs):
     library = tmp_path / "library"
     library.mkdir()
-    watch = watching(library, "--poll", "0.5")
+    watch = watching(library, "--poll", "0.5", *QUICK)
     watch.says("by looking every 0.5 s")
     write_classes(tmp_path / "new", per_class=1)
     (tmp_path / "new").rename(library / "new")
     watch.says("3 files: 3 extracted")
+
+    # when it is away, and another folder comes in its place
+    library.rename(tmp_path / "away")
+    watch.says(f"library {library} is not there; waiting", within_s=10)
+    library.mkdir()
+    songs.copy_to(library, old=True)
+    watch.says(f"library {library} is back; watching by looking every 0.5 s", within_s=10)
+    watch.says("1 file: 1 extracted", within_s=20)
+    later = songs.copy_to(library)
+    eventually(lambda: str(later) in paths(chordal), within_s=20)
+    assert not [line for line in watch.lines if "removed" in line]
     watch.end()
 
 
@@ -267,15 +279,14 @@ def test_learning_starts_when_enough_is_new(chordal, watching, library):
     assert len(chordal("models", "--json").json["models"]) == 1
 
 
-@pytest.mark.parametrize("options", [(), ("--poll", "0.5")], ids=["kernel", "poll"])
-def test_libraries_that_go_are_awaited_and_walked_when_they_are_back(chordal, watching, tmp_path, songs, options):
+def test_libraries_that_go_are_awaited_and_walked_when_they_are_back(chordal, watching, tmp_path, songs):
     # given four libraries: a folder, a link to one, one in a folder of its own, and one that stays
     moved, link, inner, steady = (tmp_path / "lib" / name for name in ("moved", "link", "parent/inner", "steady"))
     for folder in (moved, tmp_path / "one", tmp_path / "two", inner, steady):
         (folder / "low").mkdir(parents=True)
         songs.copy_to(folder / "low", old=True)
     link.symlink_to(tmp_path / "one")
-    watch = watching(moved, link, inner, steady, *options, prefix=WITHOUT_RIGHTS)
+    watch = watching(moved, link, inner, steady, *QUICK, prefix=WITHOUT_RIGHTS)
     watch.says("4 files: 4 extracted")
 
     # when one is renamed, one loses its parent and one its rights
@@ -319,7 +330,7 @@ def test_a_library_that_is_unmounted_is_awaited_and_nothing_in_it_is_removed(cho
     songs.copy_to(outer / "low", old=True)
     setup = f'mount -t tmpfs none "{mounted}" && mount -t tmpfs none "{outer / "inner"}" && '
     setup += f'cp -a "{songs.copy_to(tmp_path, old=True)}" "{mounted}" && exec "$@"'
-    watch = watching(mounted, outer, prefix=[*NAMESPACE, "sh", "-c", setup, "sh"])
+    watch = watching(mounted, outer, *QUICK, prefix=[*NAMESPACE, "sh", "-c", setup, "sh"])
     watch.says("2 files: 2 extracted")
 
     # when both are unmounted

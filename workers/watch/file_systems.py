@@ -84,16 +84,21 @@ def mounts_below(folder: str, table: list[Mount]) -> list[Mount]:
     return [mount for path, mount in below.items() if not f"/{path.removeprefix(start)}".count("/.")]
 
 
+def kind_at(folder: str, table: list[Mount]) -> str:
+    """Return the kind of file system that a real folder is on; an empty string where that is not known."""
+    there = Mount(path="", kind="")
+    for mount in table:
+        start = mount.path.rstrip("/")
+        if (folder == start or folder.startswith(f"{start}/")) and len(start) >= len(there.path.rstrip("/")):
+            there = mount
+    return there.kind
+
+
 def silent_mount(folder: str, table: list[Mount] | None = None) -> Mount | None:
     """Return the first mount at or below a folder of whose changes the kernel does not tell all; None without one."""
     real = os.path.realpath(folder)
     table = mounts() if table is None else table
-    there = Mount(path="", kind="")
-    for mount in table:
-        start = mount.path.rstrip("/")
-        if (real == start or real.startswith(f"{start}/")) and len(start) >= len(there.path.rstrip("/")):
-            there = mount
-    candidates = [there.replace(path=folder), *mounts_below(real, table)]
+    candidates = [Mount(path=folder, kind=kind_at(real, table)), *mounts_below(real, table)]
     return next((mount for mount in candidates if mount.kind and mount.kind not in LOCAL), None)
 
 

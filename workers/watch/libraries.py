@@ -34,7 +34,7 @@ LOSSES = {
     "overflow": "more changed at once than the system keeps for us (fs.inotify.max_queued_events), so it is walked",
     "ended": "the watch ended and was begun again",
     "exchanged": "folders took each other's place, so the watch was begun again",
-    "limit": "the kernel watches no more folders",
+    "limit": "there are more folders now than the kernel watches",
 }
 """What is shown when not all changes were observed."""
 
@@ -89,11 +89,6 @@ class _Library:
         """How long the look at it takes that goes on; 0 when none does."""
         began_s = self.probe.began_s
         return time.monotonic() - began_s if self.probe.seen_s < began_s else 0.0
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there was nothing in it at the last look."""
-        return self.probe.seen[self.path].is_empty
 
 
 class LibraryMonitor:
@@ -169,7 +164,7 @@ class LibraryMonitor:
 
     def filled(self) -> list[str]:
         """Return the libraries that are there and not empty: of any others workers take no files."""
-        return [path for path in self.present() if not self._libraries[path].is_empty]
+        return [path for path in self.present() if self._libraries[path].probe.seen[path].is_filled]
 
     def await_folders(self, library: str, reasons: dict[str, str]) -> None:
         """Say which folders in a library could not be looked into, and await that they can be."""

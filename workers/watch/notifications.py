@@ -118,7 +118,7 @@ elif sys.platform == "darwin":
             super().__init__(*given, **options)
             self._notices = notices
 
-        def queue_events(self, timeout: float, events: list[Any]) -> None:
+        def queue_events(self, timeout: float, events: list[Any]) -> None:  # type: ignore[override]
             if any(event.must_scan_subdirs for event in events):
                 self._notices.loss = "overflow"
             super().queue_events(timeout, events)

@@ -19,6 +19,9 @@ UNMOUNTED = "nothing is mounted there"
 EMPTY = "it is empty, as where nothing is mounted"
 REPLACED = "another folder has its place"
 
+KNOWN = file_systems.LOCAL | {""}
+"""File systems on which a folder keeps its inode, and those of which nothing is known."""
+
 
 class Place(Value, frozen=True, kw_only=True):
     """A folder as it was when somebody looked."""
@@ -28,6 +31,11 @@ class Place(Value, frozen=True, kw_only=True):
     is_empty: bool = False
     reason: str = ""
     """Why it cannot be looked into; empty when it can."""
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether something is in it."""
+        return not self.reason and not self.is_empty
 
     def is_same(self, other: "Place") -> bool:
         """Return whether it is the same folder, not only one of the same name."""
@@ -51,12 +59,17 @@ def look(library: str, more: Iterable[str] = ()) -> Places:
 
     May take for ever, as any look at a server that does not answer.
     """
-    places = {library: look_into(library)}
-    if places[library].reason:
-        return places
-    real = os.path.realpath(library)
-    below = [library + mount.path[len(real) :] for mount in file_systems.mounts_below(real, file_systems.mounts())]
-    return places | {path: look_into(path) for path in [*below, *more]}
+    root = look_into(library)
+    if root.reason:
+        return {library: root}
+    real, table = os.path.realpath(library), file_systems.mounts()
+    below = [library + mount.path[len(real) :] for mount in file_systems.mounts_below(real, table)]
+    places = {library: root} | {path: look_into(path) for path in [*below, *more]}
+    # Where inodes are made up, as by many a FUSE, a folder may have another one tomorrow.
+    return {
+        path: place if file_systems.kind_at(real + path[len(library) :], table) in KNOWN else place.replace(inode=0)
+        for path, place in places.items()
+    }
 
 
 def look_into(folder: str) -> Place:
@@ -81,6 +94,7 @@ class Presence:
     def __init__(self, library: str, places: Places) -> None:
         self._library = library
         self._known = dict(places)
+        self._folders: set[str] = set()
         self.missing: dict[str, str] = {}
         """The places that are not there, with the reason."""
 
@@ -90,7 +104,12 @@ class Presence:
         return self._library not in self.missing
 
     def miss(self, path: str, reason: str) -> None:
-        """Note that a place turned out not to be there."""
+        """Note that the library, or a folder in it where nothing has to be mounted, turned out not to be there."""
+        if path != self._library:
+            self._folders.add(path)
+        self._miss(path, reason)
+
+    def _miss(self, path: str, reason: str) -> None:
         self._known.setdefault(path, Place(reason=reason))
         self.missing[path] = reason
 
@@ -103,27 +122,37 @@ class Presence:
             self.missing = {self._library: absence}
             return [PlaceChange(kind="gone", path=self._library, reason=absence)]
         if self.is_there and known.is_same(root):
-            return [change for path in self._known | places if (change := self._update(path, places)) is not None]
+            inner = [path for path in self._known | places if path != self._library]
+            return [change for path in inner if (change := self._update(path, places)) is not None]
         gone = [PlaceChange(kind="gone", path=self._library, reason=REPLACED)] if self.is_there else []
         self._known, self.missing = dict(places), {}
         return [*gone, PlaceChange(kind="back", path=self._library)]
 
     def _update(self, path: str, places: Places) -> PlaceChange | None:
         """Return what changed of a mount, and know it as it is now."""
-        if path == self._library:
-            return None
         place, known = places.get(path, Place(reason=UNMOUNTED)), self._known.get(path)
+        if path in self._folders and place.reason == NO_FOLDER:  # it was removed, and nobody waits for it
+            self._forget(path)
+            return None
         if absence := place.reason if known is None else _absence(known, place):
             if path in self.missing:
                 return None
-            self.miss(path, absence)
+            self._miss(path, absence)
             return PlaceChange(kind="gone", path=path, reason=absence)
         self._known[path] = place
-        if self.missing.pop(path, None) is not None:
+        if path in self.missing:
+            if path in self._folders:  # from now on it is a folder as any other
+                self._forget(path)
+            self.missing.pop(path, None)
             return PlaceChange(kind="back", path=path)
         if known is not None and known.is_same(place):
             return None
         return PlaceChange(kind="new", path=path)
+
+    def _forget(self, path: str) -> None:
+        self._folders.discard(path)
+        self._known.pop(path, None)
+        self.missing.pop(path, None)
 
 
 def _absence(known: Place, now: Place) -> str:

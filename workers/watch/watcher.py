@@ -23,6 +23,7 @@ from workers.runs.progress import View
 from workers.watch.arrivals import Arrivals
 from workers.watch.changes import FileChange
 from workers.watch.libraries import LibraryMonitor
+from workers.watch.places import look_into
 from workers.watch.request import WatchRequest, WatchSummary
 from workers.watch.updates import RETRY_S, HomeUpdates
 
@@ -78,7 +79,7 @@ class LibraryWatcher:
         self._view = view
         self._monitor = monitor
         self._cluster = cluster
-        self._arrivals = Arrivals(stamp_of, settle_s=request.settle_s)
+        self._arrivals = Arrivals(self._stamp, settle_s=request.settle_s)
         self._updates = HomeUpdates(home, request, cluster, lambda text: _show(view, text))
         self._sources = parse_sources(labels=run.labels, groups=run.groups, folds=run.folds, libraries=run.libraries)
         self._removed: dict[str, float] = {}
@@ -190,9 +191,17 @@ class LibraryWatcher:
             fold=sources.folds.label(path) if sources.folds else None,
         )
 
+    def _stamp(self, path: str) -> FileStamp | None:
+        """Return the stamp of a file; while its library does not answer one of no file, which settles nothing."""
+        if self._library_of(path) in self._monitor.present():
+            return stamp_of(path)
+        return FileStamp(size_bytes=0, mtime_ns=time.monotonic_ns())
+
     def _extract(self, tracks: Iterable[ScannedTrack], libraries: Iterable[str]) -> None:
         """Extract files of some libraries; walk these soon when that failed."""
-        if not self._updates.extract(self._monitor.filled(), tracks):
+        # The last look at them may be older than what came into them first.
+        filled = {*self._monitor.filled(), *(library for library in libraries if look_into(library).is_filled)}
+        if not self._updates.extract([library for library in self._libraries if library in filled], tracks):
             retry_s = time.monotonic() + RETRY_S
             self._next_walk_s |= {library: min(retry_s, self._next_walk_s[library]) for library in libraries}
 

@@ -1,3 +1,7 @@
+import pytest
+
+from workers.watch import file_systems
+from workers.watch.file_systems import Mount
 from workers.watch.places import EMPTY, NO_FOLDER, REPLACED, UNMOUNTED, Place, PlaceChange, Presence, look, look_into
 
 LIBRARY, INNER = "/lib", "/lib/inner"
@@ -67,6 +71,24 @@ def test_a_folder_that_could_not_be_looked_into_is_awaited():
     presence.miss(INNER, "permission denied")
     assert presence.update({LIBRARY: FOLDER, INNER: Place(reason="permission denied")}) == []
     assert presence.update({LIBRARY: FOLDER, INNER: OTHER}) == [back(INNER)]
+    assert presence.update({LIBRARY: FOLDER}) == []
+
+
+def test_a_folder_that_could_not_be_looked_into_and_is_removed_is_awaited_no_more():
+    presence = Presence(LIBRARY, {LIBRARY: FOLDER})
+    presence.miss(INNER, "permission denied")
+    assert presence.update({LIBRARY: FOLDER, INNER: Place(reason=NO_FOLDER)}) == []
+    assert presence.missing == {}
+    assert presence.update({LIBRARY: FOLDER}) == []
+
+
+@pytest.mark.parametrize(("kind", "is_known"), [("ext4", True), ("fuse.sshfs", False), ("cifs", False)])
+def test_a_folder_is_known_by_its_inode_where_that_stays(tmp_path, monkeypatch, kind, is_known):
+    monkeypatch.setattr(file_systems, "mounts", lambda: [Mount(path="/", kind=kind)])
+    library = str(tmp_path)
+    place = look(library)[library]
+    assert (place.inode == tmp_path.stat().st_ino) is is_known
+    assert place.device == tmp_path.stat().st_dev
 
 
 def test_a_look_names_the_reason_why_there_is_nothing_to_see(tmp_path):
