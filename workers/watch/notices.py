@@ -1,10 +1,9 @@
 """What a watch tells of while it goes on: updates that keep failing, new champions, libraries that are away."""
 
 import logging
-import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.text import describe_duration, printable
 from storage.home import Home
@@ -20,15 +19,17 @@ FAILING_S = 300.0
 AWAY_S = 600.0
 """How long a library is away before that is told."""
 LOOK_S = 10.0
+"""Seconds between two looks for such a library."""
 
 
 class WatchNotices:
     """Tells of a watch, in threads of its own: the watch waits for nobody."""
 
-    def __init__(self, home: Home, libraries: Sequence[str], targets: Sequence[Target]) -> None:
+    def __init__(self, home: Home, targets: Sequence[Target], missing: Callable[[], Mapping[str, str]]) -> None:
+        """Tell the targets; `missing` returns what is not there of the libraries, with the reason."""
         self._home = home
-        self._libraries = libraries
         self._targets = targets
+        self._missing = missing
         self._failing_s: float | None = None
         self._failed_s = 0.0
         self._is_told = False
@@ -58,13 +59,21 @@ class WatchNotices:
             self._tell(notice)
 
     def _look(self) -> None:
-        """Look for ever whether the libraries are there."""
-        probes = {library: _Presence(library) for library in self._libraries}
+        """Tell for ever of libraries that have not been there for long, and of those that are back."""
+        since_s: dict[str, float] = {}
+        announced: set[str] = set()
         pause = threading.Event()
         while not pause.wait(LOOK_S):
-            for library, probe in probes.items():
-                if words := probe.update(time.monotonic()):
-                    self._tell(self._notice("root_away" if probe.is_told else "recovered", words, library))
+            now_s, missing = time.monotonic(), self._missing()
+            since_s = {path: since_s.get(path, now_s) for path in missing}
+            for path in announced - missing.keys():
+                announced.discard(path)
+                self._tell(self._notice("recovered", f"the library {printable(path)} is back", path))
+            for path, away_s in {path: now_s - began_s for path, began_s in since_s.items()}.items():
+                if away_s >= AWAY_S and path not in announced:
+                    announced.add(path)
+                    words = f"has been away for {describe_duration(away_s)}: {printable(missing[path])}"
+                    self._tell(self._notice("root_away", f"the library {printable(path)} {words}", path))
 
     def _notice(self, event: str, text: str, library: str = "") -> Notice:
         titles = {"root_away": "chordal: a library is away", "recovered": "chordal: the watch is well again"}
@@ -86,37 +95,3 @@ class WatchNotices:
         for delivery in deliver_all(self._targets, notice):
             if delivery.state == "failed":
                 log.warning("notice of %s to %s failed: %s", delivery.event, delivery.target, delivery.reason)
-
-
-class _Presence:
-    """Whether a library is there; asked in a thread, as a file system whose server is away may never answer."""
-
-    def __init__(self, library: str) -> None:
-        self.is_told = False
-        self._library = library
-        self._seen_s = time.monotonic()
-        self._thread: threading.Thread | None = None
-
-    def update(self, now_s: float) -> str:
-        """Return in words what has to be told now, mostly nothing."""
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._ask, name="library", daemon=True)
-            self._thread.start()
-        away_s = now_s - self._seen_s
-        shown = printable(self._library)
-        if self.is_told and away_s < AWAY_S:
-            self.is_told = False
-            return f"the library {shown} is back"
-        if not self.is_told and away_s >= AWAY_S:
-            self.is_told = True
-            return f"the library {shown} has been away for {describe_duration(away_s)}"
-        return ""
-
-    def _ask(self) -> None:
-        try:
-            with os.scandir(self._library) as entries:
-                is_there = next(entries, None) is not None  # a folder that nothing is mounted on is empty
-        except OSError:
-            return
-        if is_there:
-            self._seen_s = time.monotonic()

@@ -39,7 +39,9 @@ Show = Callable[[str], None]
 class HomeUpdates:
     """The changes that a watch makes to a home."""
 
-    def __init__(self, home: Home, request: WatchRequest, cluster: LocalCluster, show: Show) -> None:
+    def __init__(
+        self, home: Home, request: WatchRequest, cluster: LocalCluster, show: Show, notices: WatchNotices
+    ) -> None:
         self.summary = WatchSummary()
         self._home = home
         self._request = request.run
@@ -47,7 +49,7 @@ class HomeUpdates:
         self._cluster = cluster
         self._show = show
         self._unlearned = 0
-        self._notices = WatchNotices(home, request.run.libraries, request.notify)
+        self._notices = notices
 
     def extract(self, libraries: Sequence[str], tracks: Iterable[ScannedTrack]) -> bool:
         """Extract what the store lacks of some files, as one run of their libraries; nothing is begun for none.

@@ -23,6 +23,7 @@ from workers.runs.progress import View
 from workers.watch.arrivals import Arrivals
 from workers.watch.changes import FileChange
 from workers.watch.libraries import LibraryMonitor
+from workers.watch.notices import WatchNotices
 from workers.watch.places import look_into
 from workers.watch.request import WatchRequest, WatchSummary
 from workers.watch.updates import RETRY_S, HomeUpdates
@@ -80,7 +81,8 @@ class LibraryWatcher:
         self._monitor = monitor
         self._cluster = cluster
         self._arrivals = Arrivals(self._stamp, settle_s=request.settle_s)
-        self._updates = HomeUpdates(home, request, cluster, lambda text: _show(view, text))
+        notices = WatchNotices(home, request.notify, monitor.missing)
+        self._updates = HomeUpdates(home, request, cluster, lambda text: _show(view, text), notices)
         self._sources = parse_sources(labels=run.labels, groups=run.groups, folds=run.folds, libraries=run.libraries)
         self._removed: dict[str, float] = {}
         # Until a library's monitor asks for its first walk.

@@ -14,31 +14,28 @@ from workers.watch.notices import WatchNotices
 
 
 @pytest.fixture
-def library(tmp_path):
-    folder = tmp_path / "library"
-    folder.mkdir()
-    (folder / "a.wav").write_bytes(b"")
-    return folder
+def missing():
+    """The libraries that are not there, with the reason."""
+    return {}
 
 
 @pytest.fixture
-def watch(tmp_path, library, monkeypatch):
+def watch(tmp_path, missing, monkeypatch):
     """A watch whose minutes are tenths of a second, and what it tells."""
     monkeypatch.setattr(notices, "LOOK_S", 0.02)
     monkeypatch.setattr(notices, "AWAY_S", 0.2)
     monkeypatch.setattr(notices, "FAILING_S", 0.2)
     with receivers.web() as page:
-        yield WatchNotices(Home(tmp_path / "home"), [str(library)], parse_targets([page.url])), page
+        yield WatchNotices(Home(tmp_path / "home"), parse_targets([page.url]), missing.copy), page
 
 
-def test_a_library_that_is_away_for_long_is_told_and_that_it_is_back(watch, library):
+def test_a_library_that_is_away_for_long_is_told_and_that_it_is_back(watch, missing):
     _, page = watch
-    aside = library.rename(library.parent / "aside")
-    library.mkdir()  # where nothing is mounted
+    missing["/music"] = "it was unmounted"
     eventually(lambda: page.events == ["root_away"])
-    assert f"the library {library} has been away" in page.bodies[0]["text"]
-    library.rmdir()
-    aside.rename(library)
+    assert page.bodies[0]["text"].startswith("the library /music has been away for ")
+    assert page.bodies[0]["text"].endswith(": it was unmounted")
+    missing.clear()
     eventually(lambda: page.events == ["root_away", "recovered"])
 
 
