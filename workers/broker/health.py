@@ -4,6 +4,7 @@ import re
 import secrets
 import ssl
 from collections.abc import Iterator
+from typing import cast
 
 import redis
 from kombu.connection import Connection
@@ -237,6 +238,17 @@ _REASONS = (
         f"it is too old for the scripts of work; {_SERVERS}",
     ),
 )
+
+
+def memory(client: redis.Redis) -> dict[str, int]:
+    """Return what a broker says of its memory, in bytes: nothing where a user may not ask.
+
+    Raises redis-py's errors for a broker that is away.
+    """
+    try:
+        return cast("dict[str, int]", client.info("memory"))
+    except redis.ResponseError:
+        return {}
 
 
 def _check_memory(address: BrokerAddress, memory: str) -> None:

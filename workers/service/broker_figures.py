@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast, get_args
+from typing import get_args
 
 from pipeline.errors import FailureKind
 from workers.app.context import queues_of
 from workers.app.settings import QUEUES, SCHEDULE
+from workers.broker import health
 from workers.broker.address import BrokerAddress
 from workers.broker.counters import FAILED, OUTCOMES, Counters
 from workers.broker.health import BROKER_ERRORS
@@ -52,8 +53,9 @@ class BrokerFigures:
         yield "audio_seconds", [({}, totals.get("extracted_audio_s", 0))]
 
     def _memory(self) -> Iterator[tuple[str, Samples]]:
-        memory = cast("dict[str, int]", self._client.info("memory"))
-        yield "broker_memory_bytes", [({}, memory["used_memory"])]
+        memory = health.memory(self._client)
+        if "used_memory" in memory:
+            yield "broker_memory_bytes", [({}, memory["used_memory"])]
         if limit := memory.get("maxmemory", 0):
             yield "broker_memory_limit_bytes", [({}, limit)]
 

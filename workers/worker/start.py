@@ -77,6 +77,7 @@ def serve(
         raise UsageError(REFUSALS[0])
     if worker.exitcode and state.should_stop is None and state.should_terminate is None:
         # Not by a signal. Celery has logged why and returns; whoever started this has to see that it failed.
+        health.require(broker)  # the usual reason, in one line
         sys.exit(worker.exitcode)
 
 
