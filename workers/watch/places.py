@@ -124,7 +124,9 @@ class Presence:
         if self.is_there and known.is_same(root):
             inner = [path for path in self._known | places if path != self._library]
             return [change for path in inner if (change := self._update(path, places)) is not None]
-        gone = [PlaceChange(kind="gone", path=self._library, reason=REPLACED)] if self.is_there else []
+        # An empty one is where something was still to be mounted: nothing went.
+        went = self.is_there and not known.is_empty
+        gone = [PlaceChange(kind="gone", path=self._library, reason=REPLACED)] if went else []
         self._known, self.missing = dict(places), {}
         return [*gone, PlaceChange(kind="back", path=self._library)]
 

@@ -43,6 +43,10 @@ def test_an_empty_folder_in_its_place_is_where_it_should_be_mounted():
     assert presence.update({LIBRARY: BARE.replace(is_empty=False)}) == [back(LIBRARY)]
 
 
+def test_what_is_mounted_where_an_empty_library_was_is_its_return():
+    assert Presence(LIBRARY, {LIBRARY: BARE}).update({LIBRARY: FOLDER}) == [back(LIBRARY)]
+
+
 def test_a_library_that_was_emptied_or_always_empty_is_there():
     presence = Presence(LIBRARY, {LIBRARY: FOLDER})
     assert presence.update({LIBRARY: FOLDER.replace(is_empty=True)}) == []
