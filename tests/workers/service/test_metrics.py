@@ -188,3 +188,17 @@ def test_a_rabbitmq_that_is_silent_does_not_hold_the_page(tmp_path, broker):
     assert found["chordal_broker_up"] == 0
     assert found['chordal_metric_errors{name="queue_depth"}'] == 1
     assert found['chordal_metric_errors{name="tracks"}'] == 0
+
+
+def test_a_broker_whose_user_may_not_ask_for_its_memory_is_up_without_that_figure(tmp_path, broker):
+    client = broker.client()
+    client.acl_setuser("worker", enabled=True, passwords=["+secret"], keys=["*"], channels=["*"], categories=["+@all"])
+    client.execute_command("ACL", "SETUSER", "worker", "-@dangerous")
+    limited = BrokerAddress(url=broker.url.replace("://", "://worker:secret@"))
+    try:
+        found = scraped(tmp_path, limited)
+    finally:
+        client.acl_deluser("worker")
+    assert "chordal_broker_memory_bytes" in scraped(tmp_path, broker)
+    assert "chordal_broker_memory_bytes" not in found
+    assert (found["chordal_broker_up"], found['chordal_source_up{source="broker"}']) == (1.0, 1.0)
