@@ -42,8 +42,8 @@ def test_one_that_is_asked_for_what_cannot_be_ends_the_command_as_misuse_does(ch
     assert "(queues x: none such); see " in last_line(result)
 
 
-@pytest.mark.parametrize("role", ["learn", "conduct"])
-def test_a_service_that_does_not_come_up_says_which_process_and_why(chordal, tmp_path, role):
+def test_a_service_that_does_not_come_up_says_which_process_and_why(chordal, tmp_path):
+    role = "conduct"
     options = ("--workers", "1", "--no-flower", "--metrics-port", str(brokers.free_port()))
     result = chordal("up", *options, **dying.install(tmp_path / "site", role))
     log = chordal.home / "logs" / f"{role}.log"

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from pipeline.errors import ChordalError
+from pipeline.text import printable
 from workers.processes.death import Death, death_of
 from workers.processes.environment import QUIET
 
@@ -42,22 +44,31 @@ class Child:
         self._log_start = 0
 
     def start(self) -> Self:
-        """Start the command, its output going to the log."""
+        """Start the command, its output going to the log.
+
+        Raises `ChordalError` where the system starts no process, or there is no log to write to.
+        """
         self.request_end()
-        self._lifeline, theirs = socket.socketpair()
-        self._lifeline.setblocking(False)
         self._is_ready = False
-        with self.log.open("ab") as output, theirs:
-            self._log_start = output.tell()
-            self._process = subprocess.Popen(
-                self._arguments,
-                stdin=theirs.fileno(),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                cwd=self.log.parent,
-                env={**os.environ, **QUIET, **self.environment},
-            )
+        try:
+            self._lifeline, theirs = socket.socketpair()
+            self._lifeline.setblocking(False)
+            with theirs, self.log.open("ab") as output:
+                self._log_start = output.tell()
+                self._process = subprocess.Popen(
+                    self._arguments,
+                    stdin=theirs.fileno(),
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    cwd=self.log.parent,
+                    env={**os.environ, **QUIET, **self.environment},
+                )
+        except OSError as error:
+            self.request_end()
+            raise ChordalError(
+                f"the {self.name} process cannot be started ({error.strerror}); its log is {printable(str(self.log))}"
+            ) from error
         return self
 
     @property

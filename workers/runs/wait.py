@@ -27,6 +27,8 @@ DEATHS = 10
 """Deaths of processes without any progress between them before a run is given up."""
 NO_WORKER_S = 60.0
 """How long a run waits for the first worker on the user's own broker."""
+RECONNECT_S = 40.0
+"""How long workers may take to find a broker that is back: they try every half minute when it was away for long."""
 PROBE_S = 5.0
 """How long nothing may happen before the run probes the broker and the workers for the reason."""
 LOST_S = 10.0
@@ -70,6 +72,7 @@ def wait_for_end(
                 answered_s = time.monotonic()  # the probe says for how long to wait
             elif time.monotonic() - answered_s > NO_OWN_BROKER_S:
                 raise _away_error(cluster, NO_OWN_BROKER_S, str(error)) from error
+            healer.note_outage()
             healer.restart_dead(broker_only=True)
             prepare_home(str(context.path))  # a server that cannot write refuses every command
         _require_broker(cluster, probe)
@@ -129,8 +132,14 @@ class _Healer:
         self._idle = 0
         self._sweeps = 0
         self._deaths = 0
+        self._outage_s: float | None = None
+        """When the broker did not answer last."""
         self._missing = ""
         """Which worker the run waits for, in words, once that was shown."""
+
+    def note_outage(self) -> None:
+        """Note that the broker does not answer: nothing that takes time has begun before it does."""
+        self._changed_s = self._outage_s = time.monotonic()
 
     def restart_dead(self, *, broker_only: bool = False) -> None:
         """Start again the processes that died, or the embedded broker alone, and show which and why.
@@ -219,6 +228,8 @@ class _Healer:
             client.close()
         if not self._monitor.state.all_sealed:
             require_mounted(workers)
+        if self._outage_s is not None and time.monotonic() - self._outage_s < RECONNECT_S:
+            return
         queue = self._next_queue
         if self._cluster.has_workers or any(queue in each.queues or not each.queues for each in workers.values()):
             self._show_missing("")

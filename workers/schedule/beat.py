@@ -140,7 +140,7 @@ class HomeScheduler(Scheduler):  # type: ignore[misc]
         if reason and reason != self._trouble:
             log.warning("nothing is sent: %s", reason)
         elif self._trouble and not reason:
-            log.info("what is due is sent again")
+            log.warning("what is due is sent again")
         self._trouble = reason
 
     def _holds_lock(self) -> bool:

@@ -160,11 +160,12 @@ def _bring_up(home: Path, state: Service, options: Options, running: LocalCluste
 def _late_error(name: str, running: LocalCluster) -> ChordalError:
     """Return the error for what lives and does not answer. Raises `BrokerError` where that is the broker."""
     health.require(running.broker)
-    log = next(child.log for child in running.children if child.name == name)
-    said = last_line(tail(log))
-    return ChordalError(
-        f"{name}: did not start within {READY_S:.0f} s{f' ({said})' if said else ''}; see {printable(str(log))}"
-    )
+    late = f"{name}: did not start within {READY_S:.0f} s"
+    for child in running.children:
+        if child.name == name:
+            said = last_line(tail(child.log))
+            late += f"{f' ({said})' if said else ''}; see {printable(str(child.log))}"
+    return ChordalError(late)
 
 
 def _keep_up(home: Path, state: Service, running: LocalCluster) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline.errors import ChordalError
 from workers.app.context import queues_of
 from workers.broker.health import BROKER_ERRORS
 from workers.broker.probe import BrokerProbe
@@ -84,7 +85,11 @@ class Upkeep:
         if not deaths or (recent and now_s - self._deaths_s[-1] < min(LONGEST_PAUSE_S, 2.0 ** (recent - 3))):
             return False
         self._deaths_s.append(now_s)
-        self._cluster.restart(deaths)
+        try:
+            self._cluster.restart(deaths)
+        except ChordalError as error:
+            log.warning("%s", error)
+            return False
         for death in deaths:
             self._note(death, now_s)
         if WORKERS.isdisjoint(death.name for death in deaths):

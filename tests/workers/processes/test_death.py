@@ -6,6 +6,7 @@ import signal
 import pytest
 from conditions import eventually
 
+from pipeline.errors import ChordalError
 from workers.processes.child import Child
 from workers.processes.death import LINE_LENGTH, Death, death_of, tail
 
@@ -111,6 +112,15 @@ raise SystemExit("chordal: not now")
     assert eventually(lambda: started.death).was_ready
     started.start()
     assert not eventually(lambda: started.death).was_ready
+    started.stop()
+
+
+@pytest.mark.slow
+def test_where_the_system_starts_no_process_that_is_said_in_one_line(tmp_path):
+    started = child(tmp_path / "nowhere", "pass")
+    with pytest.raises(ChordalError, match=r"extract process cannot be started \(No such file or directory\)"):
+        started.start()
+    assert started.death is None
     started.stop()
 
 
