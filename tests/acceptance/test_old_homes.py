@@ -70,7 +70,6 @@ ADDED_BY_A_SERVICE = {
     "trials": {"broker", "files", "night"},
     "status of a run that waits": {"broker", "files", "night"},
     "status of a run that was cancelled": {"broker", "files", "night"},
-    "up": {"troubles"},
     "schedule set": ADDED_TO_NIGHTS,
     "schedule show": ADDED_TO_NIGHTS,
 }

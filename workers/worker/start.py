@@ -13,7 +13,7 @@ from celery.signals import worker_ready
 from celery.utils.nodenames import default_nodename, host_format
 from celery.worker import state
 
-from pipeline.errors import UsageError
+from pipeline.errors import BrokerError, ChordalError, UsageError
 from pipeline.features.warm import warm
 from pipeline.learning.models.runtime import before_tensorflow
 from storage.home import prepare_home
@@ -77,7 +77,10 @@ def serve(
         raise UsageError(REFUSALS[0])
     if worker.exitcode and state.should_stop is None and state.should_terminate is None:
         # Not by a signal. Celery has logged why and returns; whoever started this has to see that it failed.
-        health.require(broker)  # the usual reason, in one line
+        try:
+            health.require(broker)  # the usual reason, in one line
+        except BrokerError as error:
+            raise ChordalError(str(error)) from error
         sys.exit(worker.exitcode)
 
 
