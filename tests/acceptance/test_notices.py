@@ -81,9 +81,9 @@ def test_who_is_told_can_be_tried_shown_and_forgotten(chordal, tmp_path):
         assert json.loads((tmp_path / "commands" / "json").read_text())["event"] == "test"
     shown = chordal("schedule", "show").out
     assert f"notice of test to {program} *** failed: ended with status 1, at " in shown
-    chordal("schedule", "set", *targets(f"{program} well"), "--notify-on", "finished")
+    chordal("schedule", "set", *targets(f"{program} well"), "--notify-on", "finished", "--notify-on", "failed")
     assert chordal("schedule", "test-notify", "--json").json["deliveries"][0]["state"] == "delivered"
-    assert f"{program} ***, of finished" in chordal("schedule", "set", "--trials", "3").out
+    assert f"{program} ***, of failed, finished" in chordal("schedule", "set", "--trials", "3").out
     assert chordal("schedule", "set", *targets("none"), "--json").json["notify"]["targets"] == []
     nobody = chordal("schedule", "test-notify")
     assert (nobody.status, nobody.out) == (2, "")

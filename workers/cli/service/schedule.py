@@ -80,9 +80,10 @@ def schedule() -> None:
 )
 @click.option(
     "--notify-on",
+    multiple=True,
     metavar="LIST",
-    help="Of which events: failed, nothing_ran, model_changed, disk_low, recovered, finished.  [default: the first "
-    "four]",
+    help="Of which events: failed, nothing_ran, model_changed, disk_low, recovered, finished; may be repeated.  "
+    "[default: the first four]",
 )
 @options.home
 @options.as_json
@@ -97,7 +98,7 @@ def set_(home_path: str, *, as_json: bool, **given: Any) -> None:
 
     notify, notify_on = given.pop("notify"), given.pop("notify_on")
     targets = parse_targets(notify) if notify else None
-    events = parse_events(notify_on) if notify_on is not None else None
+    events = parse_events(",".join(notify_on)) if notify_on else None
     home = prepare_home(home_path)
     nights = Nights(home.path)
     schedule = _merged(nights.schedule(), {name: value for name, value in given.items() if value not in {None, ()}})
