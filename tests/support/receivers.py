@@ -4,7 +4,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -82,7 +82,7 @@ class MailReceiver:
 
 
 @contextmanager
-def mail_server(*, refuses: bool = False) -> Iterator[MailReceiver]:
+def mail_server(*, refuses: bool = False, farewell: str = "221 bye") -> Iterator[MailReceiver]:
     """Serve enough of SMTP (RFC 5321) on a free port; one that `refuses` knows no recipient."""
 
     class Handler(socketserver.StreamRequestHandler):
@@ -98,12 +98,13 @@ def mail_server(*, refuses: bool = False) -> Iterator[MailReceiver]:
                     receiver.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")))
                     self._say("250 taken")
                 else:
-                    self._say("221 bye" if word == b"QUIT" else "250 ok")
+                    self._say(farewell if word == b"QUIT" else "250 ok")
                 if word == b"QUIT":
                     return
 
         def _say(self, text: str) -> None:
-            self.wfile.write(f"{text}\r\n".encode())
+            with suppress(OSError):  # nobody waits for a farewell
+                self.wfile.write(f"{text}\r\n".encode())
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
         receiver = MailReceiver(server.server_address[1])

@@ -48,12 +48,11 @@ def feed(words: Sequence[str], data: bytes, *, limit_s: float, environment: dict
         for file in (reader, lifeline):
             with suppress(OSError):
                 os.close(file)
-    if finished.returncode == guard.LATE:
+    end, *lines = finished.stdout.decode("utf-8", "replace").split("\n")
+    if end == guard.LATE:
         raise RefusedError(f"did not end within {limit_s:g} s, and was ended")
-    if finished.returncode:
-        status = finished.returncode
-        end = "could not be started" if status == guard.UNSTARTED else f"ended with status {status}"
-        lines = finished.stdout.decode("utf-8", "replace").split("\n")
+    if status := finished.returncode:
+        end = "could not be started" if end == guard.UNSTARTED else f"ended with status {status}"
         last = next((printable(line.strip()) for line in reversed(lines) if line.strip()), "")
         raise RefusedError(f"{end}: {last[:REASON_CHARS]}" if last else end)
 

@@ -6,10 +6,11 @@ import shutil
 import smtplib
 import socket
 import ssl
+from contextlib import suppress
 from email import policy
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from pipeline.text import printable
 from workers.notices import command
@@ -32,17 +33,32 @@ def send(address: str, notice: Notice, *, timeout_s: float) -> None:
     Raises `UndeliveredError` when that failed and another attempt may help, `RefusedError` when it would not.
     """
     mail = parse_mail(address)
-    server = mail.smtp or os.environ.get(SMTP)
+    url = mail.smtp or os.environ.get(SMTP)
+    server = None if url is None else _parse_server(url)
     message = _message(mail, notice, server)
     sendmail = shutil.which("sendmail", path=os.pathsep.join((os.environ.get("PATH", ""), *_FOLDERS)))
     if server is None and sendmail is not None:
         words = [sendmail, "-i", "--", *mail.to]
         command.feed(words, message.as_bytes(policy=policy.default), limit_s=timeout_s)
         return
-    _send_by_server(server or LOCAL, message, timeout_s=timeout_s)
+    _send_by_server(server or _parse_server(LOCAL), message, timeout_s=timeout_s)
 
 
-def _message(mail: MailAddress, notice: Notice, server: str | None) -> EmailMessage:
+def _parse_server(url: str) -> SplitResult:
+    """Return the parts of a mail server's URL. Raises `RefusedError` for what is none."""
+    try:
+        parts = urlsplit(url)
+        is_known = parts.scheme in {"smtp", "smtps"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_known = False
+    if not is_known:
+        raise RefusedError(
+            f"{SMTP} is no mail server's address; give smtp://HOST:PORT or smtps://USER:{MASK}@HOST:PORT"
+        )
+    return parts
+
+
+def _message(mail: MailAddress, notice: Notice, server: SplitResult | None) -> EmailMessage:
     message = EmailMessage()
     message["Subject"] = printable(notice.title)
     message["From"] = mail.sender or _sender(server)
@@ -67,9 +83,9 @@ def _facts(notice: Notice) -> list[str]:
     return [f"{name}: {printable(value)}" for name, value in facts.items() if value]
 
 
-def _sender(server: str | None) -> str:
+def _sender(server: SplitResult | None) -> str:
     """Return who a mail comes from: who logs in to the server, else this user on this host."""
-    user = unquote(urlsplit(server).username or "") if server else ""
+    user = unquote(server.username or "") if server else ""
     if "@" in user:
         return user
     try:
@@ -79,27 +95,28 @@ def _sender(server: str | None) -> str:
     return f"{name}@{socket.gethostname() or 'localhost'}"
 
 
-def _send_by_server(url: str, message: EmailMessage, *, timeout_s: float) -> None:
-    try:
-        parts = urlsplit(url)
-        host, port, scheme = parts.hostname, parts.port, parts.scheme
-    except ValueError:
-        host, port, scheme = None, None, ""
-    if not host or scheme not in {"smtp", "smtps"}:
-        raise RefusedError(
-            f"{SMTP} is no mail server's address; give smtp://HOST:PORT or smtps://USER:{MASK}@HOST:PORT"
-        )
+def _send_by_server(server: SplitResult, message: EmailMessage, *, timeout_s: float) -> None:
+    host = server.hostname or ""
     try:
         context = ssl.create_default_context()
-        if scheme == "smtps":
-            client: smtplib.SMTP = smtplib.SMTP_SSL(host, port or 465, timeout=timeout_s, context=context)
+        if server.scheme == "smtps":
+            client: smtplib.SMTP = smtplib.SMTP_SSL(host, server.port or 465, timeout=timeout_s, context=context)
         else:
-            client = smtplib.SMTP(host, port or 25, timeout=timeout_s)
-        with client:
-            if parts.username:
-                _log_in(client, unquote(parts.username), unquote(parts.password or ""), context)
+            client = smtplib.SMTP(host, server.port or 25, timeout=timeout_s)
+        try:
+            if server.username:
+                _log_in(client, unquote(server.username), unquote(server.password or ""), context)
             refused = client.send_message(message)
-    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPAuthenticationError, smtplib.SMTPSenderRefused) as error:
+            with suppress(OSError, smtplib.SMTPException):
+                client.putcmd("quit")  # the mail is taken: what is answered to this, if anything, changes nothing
+        finally:
+            client.close()
+    except (
+        smtplib.SMTPRecipientsRefused,
+        smtplib.SMTPAuthenticationError,
+        smtplib.SMTPSenderRefused,
+        smtplib.SMTPNotSupportedError,
+    ) as error:
         raise RefusedError(f"{host}: {_reason(error)}") from error
     except (smtplib.SMTPException, OSError) as error:
         raise UndeliveredError(f"{host}: {_reason(error)}") from error
@@ -119,7 +136,9 @@ def _log_in(client: smtplib.SMTP, user: str, password: str, context: ssl.SSLCont
 def _reason(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         error = smtplib.SMTPResponseException(*next(iter(error.recipients.values())))
-    if isinstance(error, smtplib.SMTPResponseException):
+    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code < 0:
+        words = "does not answer as a mail server does"
+    elif isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         words = f"answered {error.smtp_code} {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
     elif isinstance(error, ssl.SSLCertVerificationError):

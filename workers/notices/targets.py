@@ -21,8 +21,10 @@ MASK = "***"
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_UNSAFE = re.compile(r"[^!-~]|[\"<>\\^`{|}]")
+UNSAFE = re.compile(r"[^!-~]|[\"<>\\^`{|}]")
 """What stands in no URL as it is: anything but printable ASCII, and a few signs of that."""
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:\d+)?/")
+"""How a URL begins whose scheme was forgotten; what follows may be a secret."""
 _MAIL_OPTIONS = ("smtp", "from")
 
 
@@ -84,7 +86,17 @@ def parse_targets(texts: Sequence[str]) -> tuple[Target, ...]:
         if len(texts) > 1:
             raise UsageError(f"notify: {NOBODY} and somebody; give {NOBODY} alone to tell nobody")
         return ()
-    return tuple({target.address: target for target in map(parse_target, texts)}.values())
+    found = [each for text in texts for each in _each_alone(parse_target(text))]
+    return tuple({target.address: target for target in found}.values())
+
+
+def _each_alone(target: Target) -> list[Target]:
+    """Return a target for each of several mail addresses: one that is refused is tried again without the others."""
+    if target.kind != "mail" or "," not in target.address.partition("?")[0]:
+        return [target]
+    scheme, _, rest = target.address.partition(":")
+    names, mark, query = rest.partition("?")
+    return [target.replace(address=f"{scheme}:{name}{mark}{query}") for name in names.split(",")]
 
 
 def mask(text: str) -> str:
@@ -102,6 +114,8 @@ def parse_mail(text: str) -> MailAddress:
     if _BROKEN_PERCENT.search(text) or re.search(r"\s", text):
         raise UsageError(f"{shown}: a space or a lone % in it; {form}")
     _, _, rest = text.partition(":")
+    if rest.startswith("/"):
+        raise UsageError(f"{shown}: no slashes stand before a mail address; {form}")
     names, _, query = rest.partition("?")
     to = tuple(unquote(name) for name in names.split(","))
     for name in to:
@@ -122,7 +136,7 @@ def _checked_url(text: str) -> str:
     shown = f"notify {text.partition(':')[0]}://{MASK}"
     if _BROKEN_PERCENT.search(text):
         raise UsageError(f"{shown}: a % in it is followed by no two hex digits; write a % itself as %25")
-    if unsafe := _UNSAFE.search(text):
+    if unsafe := UNSAFE.search(text):
         raise UsageError(
             f"{shown}: {printable(unsafe[0])!r} cannot stand in a URL; write it percent-encoded (a space is %20)"
         )
@@ -146,7 +160,7 @@ def _checked_smtp(shown: str, smtp: str) -> str:
         known = parts.scheme in {"smtp", "smtps"} and parts.hostname and parts.port != 0
     except ValueError:
         known = False
-    if not known or _UNSAFE.search(url):
+    if not known or UNSAFE.search(url):
         raise UsageError(f"{shown}: smtp={printable(smtp)} is no mail server; {form}")
     return url
 
@@ -156,6 +170,8 @@ def _checked_command(text: str) -> str:
 
     Raises `UsageError` for a program that is not there or cannot be started.
     """
+    if "/" in text and (whole := shutil.which(os.path.expanduser(text))) is not None:  # noqa: PTH111 - as below
+        return shlex.join([str(Path(whole).absolute())])  # a path with blanks or quotes in it
     try:
         words = shlex.split(text)
     except ValueError as error:
@@ -164,6 +180,8 @@ def _checked_command(text: str) -> str:
         raise UsageError(f"notify: nobody is named; give {FORMS}")
     name = os.path.expanduser(words[0])  # noqa: PTH111 - `Path` would take ./ from a program's name
     program = shutil.which(name)
+    if program is None and (host := _HOST.match(name)) is not None and not Path(name).exists():
+        raise UsageError(f"notify {host[0]}{MASK}: no such command here, and a URL begins with https://")
     if program is None:
         raise UsageError(f"notify {printable(words[0])}: {_why_not(name)}; give {FORMS}")
     return shlex.join([str(Path(program).absolute()), *words[1:]])

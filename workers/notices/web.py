@@ -14,6 +14,7 @@ from pipeline.text import printable
 from pipeline.versions import own_version
 from workers.notices.errors import RefusedError, UndeliveredError
 from workers.notices.notice import Notice
+from workers.notices.targets import UNSAFE
 
 LATER = frozenset({408, 425, 429})
 """Answers that ask to come again, among those that blame the sender."""
@@ -35,10 +36,23 @@ def post(url: str, notice: Notice, *, timeout_s: float) -> None:
         found = _post_once(url, data, timeout_s)
         if found is None:
             return
-        if urlsplit(found).scheme not in {"https", urlsplit(url).scheme} or not urlsplit(found).hostname:
-            raise RefusedError(f"sends on to {printable(urlsplit(found).scheme or 'nowhere')}:, which is not followed")
-        url = found
+        url = _followed(url, found)
     raise RefusedError(f"sent on more than {REDIRECTS} times")
+
+
+def _followed(url: str, found: str) -> str:
+    """Return the URL that an answer sends on to. Raises `RefusedError` for one that is not followed."""
+    try:
+        found = urljoin(url, found)
+        parts = urlsplit(found)
+        is_url = bool(parts.hostname) and parts.port != 0 and UNSAFE.search(found) is None
+    except ValueError:
+        is_url = False
+    if not is_url:  # not shown: it may hold the same secret
+        raise RefusedError("sends on to no page of the web, which is not followed")
+    if parts.scheme not in {"https", urlsplit(url).scheme}:
+        raise RefusedError(f"sends on to {printable(parts.scheme)}:, which is not followed")
+    return found
 
 
 def _post_once(url: str, data: bytes, timeout_s: float) -> str | None:
@@ -59,7 +73,7 @@ def _post_once(url: str, data: bytes, timeout_s: float) -> str | None:
             return None
     except url_errors.HTTPError as error:
         with error:
-            return _judge(error, plain)
+            return _judge(error)
     except url_errors.URLError as error:
         raise UndeliveredError(_reason(error.reason)) from error
     except TimeoutError as error:  # it was posted
@@ -75,11 +89,14 @@ class _NoRedirect(url_requests.HTTPRedirectHandler):
         return None
 
 
-def _judge(error: url_errors.HTTPError, url: str) -> str | None:
-    """Return where an answer sends on to, or None when that means that it was taken. Raises as `post` does."""
+def _judge(error: url_errors.HTTPError) -> str | None:
+    """Return where an answer sends on to, as it says it, or None when that means that it was taken.
+
+    Raises as `post` does.
+    """
     place = error.headers.get("Location")
     if error.code in {301, 302, 307, 308} and place:
-        return urljoin(url, place)
+        return str(place)
     if error.code == 303:  # "look at the result elsewhere"
         return None
     text = printable(f"answered {error.code} {error.reason or ''}".strip())

@@ -45,6 +45,8 @@ def test_a_command_reads_json_and_has_the_chief_facts_in_its_environment(tmp_pat
         ("echo no network >&2; exit 3", "ended with status 3: no network"),
         ("exit 1", "ended with status 1"),
         ("kill -9 $$", "ended with status 137"),
+        ("echo no answer >&2; exit 124", "ended with status 124: no answer"),  # as that of `timeout`
+        ("exit 126", "ended with status 126"),
         ("head -c 3000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo the end >&2; exit 1", "the end"),
     ],
 )
@@ -63,6 +65,15 @@ def test_a_command_that_is_gone_meanwhile_is_named(tmp_path):
     target = parse_target(str(receivers.command(tmp_path, "true")))
     (tmp_path / "alert").unlink()
     assert deliver(target, NOTICE).reason == "could not be started: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("echo told", "begins with a line such as #!/bin/sh"), ("#!/no/such/shell", "first line names")]
+)
+def test_a_script_that_cannot_be_started_is_told_why(tmp_path, text, words):
+    program = receivers.command(tmp_path, "true")
+    program.write_text(text, "utf-8")
+    assert words in tell(program).reason
 
 
 SLEEPER = 'echo $$ >> "$FOLDER/pids"; sleep 300 & echo $! >> "$FOLDER/pids"; sleep 300'
@@ -164,12 +175,15 @@ def test_a_page_that_has_taken_it_is_not_followed():
     assert page.paths == ["/a-secret-topic"]
 
 
-@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x"])
-def test_a_page_that_sends_on_to_another_scheme_is_not_followed(place):
+@pytest.mark.parametrize(
+    "place", ["file:///etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x", "/a secret", "http://127.0.0.1:secret/"]
+)
+def test_a_page_that_sends_on_to_what_is_none_is_not_followed(place):
     with receivers.web((307, place)) as page:
         found = tell(page.url)
     assert found.state == "failed"
     assert "not followed" in found.reason
+    assert "secret" not in found.reason
     assert len(page.bodies) == 1
 
 
@@ -215,6 +229,7 @@ def test_a_mail_goes_to_the_server_of_the_environment(monkeypatch):
     [
         ("smtp://me%40host:secret@127.0.0.1:{port}", "offers no TLS"),
         ("nonsense", "CHORDAL_SMTP"),
+        ("smtp://me:secret@[mail", "CHORDAL_SMTP"),
         ("smtp://127.0.0.1:1", "refused"),
         ("smtps://me:secret@127.0.0.1:{port}", "127.0.0.1"),
     ],
@@ -227,6 +242,13 @@ def test_a_mail_server_that_cannot_be_used_is_told_why_and_hears_no_password(mon
     assert words in found.reason
     assert "secret" not in found.reason
     assert server.mails == []
+
+
+@pytest.mark.parametrize("farewell", ["421 too busy", "", "nonsense"])
+def test_a_mail_that_was_taken_is_not_sent_again_for_a_farewell(farewell):
+    with receivers.mail_server(farewell=farewell) as server:
+        assert tell(f"mailto:me@host?smtp=127.0.0.1:{server.port}").state == "delivered"
+    assert len(server.mails) == 1
 
 
 def test_a_mail_server_that_refuses_the_recipient_is_not_asked_again():

@@ -30,6 +30,8 @@ from workers.notices.targets import parse_mail, parse_target, parse_targets
         ("mailto:me@host?smtp=ftp://x", "no mail server"),
         ("mailto:me@host?smtp=user:secret@mail:25", "CHORDAL_SMTP"),
         ("mailto:m%e@host", "lone %"),
+        ("mailto://me@host", "no slashes"),
+        ("hooks.slack.com/services/secret", "begins with https://"),
         ("me@host", "without mailto:"),
         ("no-such-program-here now", "no such command"),
         ("./no-such-program-here", "no such command"),
@@ -65,6 +67,14 @@ def test_a_command_is_known_by_the_path_of_its_program_wherever_it_is_told(tmp_p
     assert parse_target("~/alert").words == [str(tmp_path / "alert")]
 
 
+@pytest.mark.parametrize("name", ["two words", "bob's alert", 'the "alért"'])
+def test_the_path_of_a_program_may_have_blanks_and_quotes_in_it(tmp_path, monkeypatch, name):
+    program = command(tmp_path / "my scripts", "true", name=name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for text in (str(program), f"~/my scripts/{name}"):
+        assert parse_target(text).words == [str(program)]
+
+
 @pytest.mark.parametrize(
     ("text", "masked"),
     [
@@ -84,6 +94,11 @@ def test_a_mail_address_may_name_its_server_and_sender():
     mail = parse_mail("mailto:me@host,you@host?smtp=mail.host:2525&from=chordal@host")
     assert (mail.to, mail.smtp, mail.sender) == (("me@host", "you@host"), "smtp://mail.host:2525", "chordal@host")
     assert parse_mail("mailto:me@host").smtp is None
+
+
+def test_each_of_several_mail_addresses_is_told_by_itself():
+    found = parse_targets(["mailto:me@host,you@host?smtp=mail", "mailto:you@host?smtp=mail"])
+    assert [target.address for target in found] == ["mailto:me@host?smtp=mail", "mailto:you@host?smtp=mail"]
 
 
 def test_nobody_is_told_where_none_is_named_alone():
