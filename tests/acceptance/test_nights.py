@@ -86,7 +86,7 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
 
         # the first night makes the first champion
         clock.until_morning()
-        [first] = nights.results(last=9)
+        [first] = nights.results(last=9, now=datetime.now(UTC))
         assert (first.state, first.model, first.verdict, first.champion) == (
             "finished",
             "v0001",
@@ -100,7 +100,7 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
         for path in tmp_path.glob("noisy *"):
             path.rename(library / "noisy" / path.name)
         clock.until_morning()
-        second = nights.results(last=1)[0]
+        second = nights.results(last=1, now=datetime.now(UTC))[0]
         assert (second.state, second.model) == ("finished", "v0002"), second
         assert second.tracks == {"extracted": 16, "unchanged": 32, "failed": 0}  # only what is new
         assert (second.verdict, second.champion) == ("promoted", "v0002"), second
@@ -109,7 +109,7 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
         # a day on which hardly anything comes
         soundfile.write(library / "low" / "late.wav", sound(77, seconds=1.0, pitch_hz=110.0), RATE_HZ)
         clock.until_morning()
-        third = nights.results(last=1)[0]
+        third = nights.results(last=1, now=datetime.now(UTC))[0]
         assert (third.state, third.model) == ("finished", "v0003"), third
         assert third.tracks == {"extracted": 1, "unchanged": 48, "failed": 0}
         assert (third.verdict, third.champion) == ("kept", "v0002"), third

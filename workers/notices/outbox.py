@@ -124,12 +124,12 @@ class Outbox:
     def last_deliveries(self) -> list[Delivery]:
         """Return the last delivery to each recipient, newest first. Raises `StoreError`."""
         names = self._documents.names(f"{FOLDER}/last")
-        found = [self._documents.read(name, Delivery) for name in names]
+        found = [delivery for name in names if (delivery := self._delivery(name)) is not None]
         return sorted(found, key=lambda delivery: delivery.at, reverse=True)
 
     def last_delivery(self, recipient: Recipient) -> Delivery | None:
-        """Return the last delivery to a recipient. Raises `StoreError`."""
-        return self._documents.find(f"{FOLDER}/last/{recipient.name}", Delivery)
+        """Return the last delivery to a recipient; None where nothing can be read of one."""
+        return self._delivery(f"{FOLDER}/last/{recipient.name}")
 
     def record(self, recipient: Recipient, delivery: Delivery) -> None:
         """Write down the last delivery to a recipient."""
@@ -153,7 +153,7 @@ class Outbox:
 
     def _is_due(self, recipient: Recipient, key: str, now: datetime) -> bool:
         """Tell whether a notice has to be delivered to a recipient now, for the first time or again."""
-        known = self._documents.find(f"{FOLDER}/{key}/to-{recipient.name}", Delivery)
+        known = self._delivery(f"{FOLDER}/{key}/to-{recipient.name}")
         if known is None:
             return (key, recipient.name) not in self._unrecorded
         passed_s = (now - datetime.fromisoformat(known.at)).total_seconds()
@@ -161,7 +161,7 @@ class Outbox:
 
     def _deliver(self, recipient: Recipient, key: str, notice: Notice) -> Delivery:
         name = f"{FOLDER}/{key}/to-{recipient.name}"
-        known = self._documents.find(name, Delivery)
+        known = self._delivery(name)
         delivery = deliver(recipient.target, notice).replace(rounds=1 if known is None else known.rounds + 1)
         if delivery.state == "failed":
             log.warning("notice of %s to %s was not delivered: %s", notice.event, delivery.target, delivery.reason)
@@ -186,10 +186,28 @@ class Outbox:
         for moment, name in self._keys():
             if moment < now - KEPT:
                 break
-            notice = self._documents.find(f"{FOLDER}/{name}/notice", Notice)
+            notice = self._notice(f"{FOLDER}/{name}/notice")
             if notice is not None and datetime.fromisoformat(notice.time) >= now - OLDEST:
                 found.append((name, notice))
         return sorted(found, key=lambda each: each[1].time)
+
+    def _notice(self, name: str) -> Notice | None:
+        """Return a notice; one that is damaged is removed, so that it is written anew if it is still of use."""
+        try:
+            return self._documents.find(name, Notice)
+        except StoreError as error:
+            log.warning("%s", error)
+            if isinstance(error.__cause__, ValueError | RecursionError):
+                with suppress(OSError):
+                    self._documents.path(name).unlink()
+            return None
+
+    def _delivery(self, name: str) -> Delivery | None:
+        """Return what came of a delivery, or None where nothing can be read of one: rather told twice than not."""
+        try:
+            return self._documents.find(name, Delivery)
+        except StoreError:
+            return None
 
     def _keys(self, what: str | None = None) -> list[tuple[datetime, str]]:
         """Return the moments and names of all notices, or those of a thing, newest first."""

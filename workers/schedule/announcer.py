@@ -76,7 +76,13 @@ class Announcer:
 
     def check(self, now: datetime, *, now_s: float) -> list[threading.Thread]:
         """Look for something to tell, and begin to tell it: each recipient in a thread. Raises `StoreError`."""
-        self.announce(now, now_s=now_s)
+        try:
+            self.announce(now, now_s=now_s)
+        finally:  # what was written down is delivered in any case
+            begun = self._deliver_pending(now)
+        return begun
+
+    def _deliver_pending(self, now: datetime) -> list[threading.Thread]:
         begun = []
         for recipient in self._outbox.recipients().recipients:
             telling = self._telling.get(recipient.name)
@@ -94,12 +100,14 @@ class Announcer:
         recipients, schedule = self._outbox.recipients(), self._nights.schedule()
         if not recipients.recipients or schedule is None:
             return
-        self._announce_results(recipients, schedule, now)
-        if "nothing_ran" in recipients.events:
-            self._announce_overdue(recipients, schedule, now, now_s)
-        if "disk_low" in recipients.events and now_s >= self._disk_s:
-            self._disk_s = now_s + DISK_S
-            self._announce_disk(recipients, now, now_s)
+        errors: list[StoreError] = []
+        for announce in (self._announce_results, self._announce_overdue, self._announce_disk):
+            try:
+                announce(recipients, schedule, now, now_s)
+            except StoreError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]  # of one thing; of the others it was told
 
     def _log_errors(self, work: Callable[..., object], *arguments: Any, **options: Any) -> None:
         """Do some work of which nobody waits for the result."""
@@ -110,8 +118,8 @@ class Announcer:
                 log.warning("not everybody is told: %s", error)
             self._trouble = str(error)
 
-    def _announce_results(self, recipients: Recipients, schedule: Schedule, now: datetime) -> None:
-        results = self._nights.results(last=RECENT)
+    def _announce_results(self, recipients: Recipients, schedule: Schedule, now: datetime, _now_s: float) -> None:
+        results = self._nights.results(last=RECENT, now=now)
         since = datetime.fromisoformat(recipients.since) if recipients.since else now - OLDEST
         oldest = now - OLDEST if since > now else max(since, now - OLDEST)  # a clock was ahead, or is right
         for result, before in pairwise([*results, None]):
@@ -124,6 +132,8 @@ class Announcer:
                 self._publish(recipients, slot, what, result_notice(self._home, schedule, result, event))
 
     def _announce_overdue(self, recipients: Recipients, schedule: Schedule, now: datetime, now_s: float) -> None:
+        if "nothing_ran" not in recipients.events:
+            return
         night, was_up = current_night(self._home, now), self._was_up
         self._was_up = True
         if night is None:
@@ -139,7 +149,10 @@ class Announcer:
         if reason and not self._outbox.has(slot, "nothing_ran"):
             self._publish(recipients, slot, "nothing_ran", overdue_notice(self._home, schedule, night, reason))
 
-    def _announce_disk(self, recipients: Recipients, now: datetime, now_s: float) -> None:
+    def _announce_disk(self, recipients: Recipients, _schedule: Schedule, now: datetime, now_s: float) -> None:
+        if "disk_low" not in recipients.events or now_s < self._disk_s:
+            return
+        self._disk_s = now_s + DISK_S
         reason = describe_low_disk(self._home.path)
         last = self._outbox.newest("disk_low", now)
         is_told = self._disk_told_s is not None and now_s - self._disk_told_s < DISK_AGAIN.total_seconds()

@@ -9,10 +9,12 @@ A *slot* is the moment a night is due. Each document of a night is published by 
 matter how often a task for it is sent, or by how many schedulers.
 """
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from pipeline.errors import StoreError
 from pipeline.text import printable
 from pipeline.wire import Value
 from storage import Documents
@@ -122,13 +124,20 @@ class Nights:
         return self._documents.publish(f"nightly/{_name(slot)}/result", result)
 
     def result(self, slot: datetime) -> NightResult | None:
-        """Return what came of a night, or None while it is not known."""
-        return self._documents.find(f"nightly/{_name(slot)}/result", NightResult)
+        """Return what came of a night, or None while it is not known; of a damaged record that it is one."""
+        try:
+            return self._documents.find(f"nightly/{_name(slot)}/result", NightResult)
+        except StoreError as error:
+            if not isinstance(error.__cause__, ValueError | RecursionError):
+                raise  # it may be whole, and readable for others or the next time
+            moment = slot.isoformat()
+            return NightResult(slot=moment, state="failed", reason=f"{error}; remove that file", ended=moment)
 
-    def results(self, *, last: int) -> list[NightResult]:
-        """Return what came of the newest nights, newest first."""
+    def results(self, *, last: int, now: datetime) -> list[NightResult]:
+        """Return what came of the newest nights, newest first; those to come, of a clock that was ahead, last."""
         results: list[NightResult] = []
-        for slot in self._slots():
+        slots = self._slots()
+        for slot in (*(each for each in slots if each <= now), *(each for each in slots if each > now)):
             if (result := self.result(slot)) is not None:
                 results.append(result)
             if len(results) == last:
@@ -139,9 +148,9 @@ class Nights:
         """Return the slot of the newest night with a result; those to come were of a clock that was ahead."""
         return next((slot for slot in self._slots() if slot <= now and self.result(slot) is not None), None)
 
-    def unsettled(self) -> datetime | None:
-        """Return the slot of the newest night that was begun and has no result, if no later one has any."""
-        newest = next(iter(self._slots()), None)
+    def unsettled(self, now: datetime) -> datetime | None:
+        """Return the slot of the newest night that has come, if it was begun and has no result."""
+        newest = next((slot for slot in self._slots() if slot <= now), None)
         return newest if newest is not None and self.result(newest) is None else None
 
     def last_maintenance(self) -> Maintenance | None:
@@ -155,11 +164,12 @@ class Nights:
     def _slots(self) -> list[datetime]:
         """Return the slots of all nights that were begun or settled, newest first."""
         folder = self._documents.root / "nightly"
-        names = (path.name for path in folder.glob("*Z") if path.is_dir())
+        names = (path.name for path in folder.glob("*Z") if _FOLDER.fullmatch(path.name) and path.is_dir())
         return sorted((datetime.strptime(name, _SLOT).replace(tzinfo=UTC) for name in names), reverse=True)
 
 
 _SLOT = "%Y%m%dT%H%M%SZ"
+_FOLDER = re.compile(r"\d{8}T\d{6}Z")
 
 
 def _name(slot: datetime) -> str:

@@ -45,7 +45,7 @@ def read_outlook(home: Home, now: datetime | None = None, *, figures: Figures | 
     outlook = NightOutlook(current=current, timezone=schedule.timezone)
     if schedule.nightly is not None:
         outlook = outlook.replace(next=slot_after(schedule.nightly, schedule.timezone, now).isoformat())
-    results = read("night.failed", lambda: nights.results(last=10), [])
+    results = read("night.failed", lambda: nights.results(last=10, now=now), [])
     last = next((result for result in results if result.state != "skipped"), None)
     if last is not None and last.state == "failed":
         outlook = outlook.replace(failed=last.slot, reason=last.reason)

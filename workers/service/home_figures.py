@@ -50,12 +50,12 @@ class HomeFigures:
         yield "nightly_overdue_seconds", [({}, 0.0 if due is None else (now - due.slot).total_seconds())]
 
     def _is_running(self) -> bool:
-        slot = self._nights.unsettled()
+        slot = self._nights.unsettled(datetime.now(UTC))
         attempts = [] if slot is None else self._nights.attempts(slot)
         return bool(attempts) and attempts[-1].run_id in {each.run_id for each in active_runs(self._home)}
 
     def _last_night(self) -> Iterator[tuple[str, Samples]]:
-        results = self._nights.results(last=LOOKED_BACK)
+        results = self._nights.results(last=LOOKED_BACK, now=datetime.now(UTC))
         if not results:
             return
         yield "nightly_last_outcome", [({"state": state}, results[0].state == state) for state in STATES]

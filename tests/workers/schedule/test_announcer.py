@@ -109,6 +109,23 @@ def test_who_is_killed_between_the_end_of_a_night_and_its_notice_keeps_nobody_fr
     assert page.events == ["failed"]
 
 
+def test_a_damaged_record_keeps_nobody_from_being_told_of_the_rest(tmp_path, page):
+    # given a night of which the record is damaged, one of which the notice is, and one of which both are whole
+    told = Told(tmp_path, page.url)
+    slots = [SLOT - timedelta(hours=hours) for hours in (3, 2, 1)]
+    for slot in slots:
+        told.settle(slot, state="failed", reason="no sound")
+    told.announcer.announce(ON_TIME, now_s=1.0)
+    [notice] = tmp_path.glob(f"notices/{slots[1].astimezone(UTC):%Y%m%dT%H%M%SZ}-result/notice.json")
+    notice.write_bytes(b"")
+    (tmp_path / "nightly" / f"{slots[0].astimezone(UTC):%Y%m%dT%H%M%SZ}" / "result.json").write_bytes(b"{")
+    # when
+    for again in (False, True):
+        told.look(again=again)
+    # then of each it is told once
+    assert sorted(body["slot"] for body in page.bodies) == [slot.isoformat() for slot in slots]
+
+
 def test_what_happened_more_than_a_day_ago_is_not_told(tmp_path, page):
     told = Told(tmp_path, page.url)
     told.settle(SLOT - timedelta(days=2), state="failed", reason="no sound")

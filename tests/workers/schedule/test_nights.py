@@ -125,13 +125,37 @@ def test_a_night_is_begun_and_settled_by_one(tmp_path):
     assert nights.begin(slot, 1, attempt)
     assert not nights.begin(slot, 1, attempt.replace(pid=2))
     assert nights.attempts(slot) == [attempt]
-    assert nights.unsettled() == slot
+    assert nights.unsettled(slot) == slot
     assert nights.last_settled(slot) is None
     result = NightResult(slot=slot.isoformat(), state="finished", run_id="r1", ended="2026-07-24T02:00:00+00:00")
     assert nights.settle(slot, result)
     assert not nights.settle(slot, result.replace(state="failed"))
-    assert (nights.result(slot), nights.last_settled(slot), nights.unsettled()) == (result, slot, None)
-    assert nights.results(last=3) == [result]
+    assert (nights.result(slot), nights.last_settled(slot), nights.unsettled(slot)) == (result, slot, None)
+    assert nights.results(last=3, now=slot) == [result]
+
+
+def test_nights_to_come_of_a_clock_that_was_ahead_hide_none_that_came(tmp_path):
+    nights, now = Nights(tmp_path), at("2026-07-24T04:00")
+    slots = [at(f"2026-{month}-{day}T03:00") for month, day in (("07", "23"), ("08", "24"), ("08", "25"))]
+    for slot in slots:
+        nights.settle(slot, NightResult(slot=slot.isoformat(), state="finished", ended=slot.isoformat()))
+    assert [each.slot for each in nights.results(last=2, now=now)] == [slots[0].isoformat(), slots[2].isoformat()]
+    begun = at("2026-07-24T03:00")
+    nights.begin(begun, 1, Attempt(run_id="r1", host="studio", pid=1, started=begun.isoformat()))
+    assert nights.unsettled(now) == begun
+
+
+def test_a_damaged_record_of_a_night_counts_as_one_that_failed_and_hides_no_other(tmp_path):
+    nights, slots = Nights(tmp_path), [at("2026-07-23T03:00"), at("2026-07-24T03:00")]
+    for slot in slots:
+        nights.settle(slot, NightResult(slot=slot.isoformat(), state="finished", ended=slot.isoformat()))
+    damaged = tmp_path / "nightly" / "20260724T010000Z" / "result.json"
+    damaged.write_bytes(b"\0" * 100)
+    (tmp_path / "nightly" / "what is thisZ").mkdir()
+    last, before = nights.results(last=5, now=slots[1])
+    assert (last.state, before.state) == ("failed", "finished")
+    assert str(damaged) in last.reason
+    assert nights.last_settled(slots[1]) == slots[1]  # it is not done again
 
 
 class Ticks:

@@ -80,8 +80,9 @@ def _deliver(targets: "Sequence[Target]", notice: "Notice", *, limit_s: float | 
 
     try:
         deliveries = deliver_all(targets, notice, limit_s=LIMIT_S if limit_s is None else limit_s)
-    except KeyboardInterrupt:
-        return  # whoever waits does not want to
+    except KeyboardInterrupt:  # whoever waits does not want to
+        click.echo(f"notice of {notice.event}: stopped before it was delivered", err=True)
+        return
     for delivery in deliveries:
         if delivery.state == "failed":
             click.echo(f"notice of {delivery.event} to {delivery.target} failed: {delivery.reason}", err=True)

@@ -35,7 +35,8 @@ def show_schedule(home: "Home", *, as_json: bool) -> None:
     service = state.read(home.path)
     up = service is not None and service.alive
     runs = [run.run_id for run in active_runs(home)]
-    results, current, deliveries = nights.results(last=SHOWN), current_night(home, now), last_deliveries(home.path)
+    results, current = nights.results(last=SHOWN, now=now), current_night(home, now)
+    deliveries = last_deliveries(home.path)
     if as_json:
         options.emit(
             {
@@ -135,7 +136,7 @@ def _records(
     from workers.schedule.nights import describe_night
 
     rows = []
-    slot = nights.unsettled()
+    slot = nights.unsettled(datetime.now(UTC))
     if slot is not None and (current is None or datetime.fromisoformat(current.slot) != slot):
         rows.append((_local(slot, known), "begun"))
     rows += [(_local(datetime.fromisoformat(result.slot), known), describe_night(result)) for result in results]
