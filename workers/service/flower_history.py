@@ -131,7 +131,7 @@ class FlowerHistory(Events):  # type: ignore[misc]
         """Show the run of a night among its arguments; when it was published there was none yet."""
         task = self.state.tasks.data.get(uuid)
         if task is not None:
-            task.kwargs = repr({**shown_kwargs(task.kwargs), "run_id": run_id})
+            task.kwargs = repr({"run_id": run_id, **shown_kwargs(task.kwargs)})  # first: what is long is cut off
             self.state.search_engine.upsert(task)
 
     def _end(self, uuid: str, ending: Ending) -> None:

@@ -50,7 +50,9 @@ _RUNS = """{% extends "base.html" %}
 {% block navbar %}{% module Template("navbar.html", active_tab="runs") %}{% end %}
 {% block container %}
 <div class="page-section">
-  <header class="page-header"><div><p class="page-eyebrow">Runs of {{ home }}</p></div></header>
+  <header class="page-header"><div><p class="page-eyebrow">
+    Runs of <span style="text-transform: none">{{ home }}</span>
+  </p></div></header>
   <section class="tasks-table-card" aria-label="Runs">
     <table class="tasks-table table table-hover align-middle w-100 mb-0">
       <thead><tr><th>Run</th><th>Recipe</th><th>Started</th><th>Stage</th><th>Files</th><th>Report</th></tr></thead>
@@ -190,8 +192,11 @@ def report_of(home: Home, run_id: str) -> Path | None:
     if _RUN_ID.fullmatch(run_id) is None:
         return None
     path = home.ledger.path(run_id) / REPORT
-    inside = path.resolve().is_relative_to(home.path.resolve())
-    return path if inside and path.is_file() else None
+    try:
+        inside = path.resolve().is_relative_to(home.path.resolve())
+        return path if inside and path.is_file() else None
+    except (OSError, RuntimeError):  # another user's, or links in a circle
+        return None
 
 
 def run_of(task: Any) -> str:

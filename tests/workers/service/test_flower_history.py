@@ -89,6 +89,7 @@ def test_a_night_is_found_by_the_run_that_it_became(tmp_path):
         Nights(tmp_path).begin(datetime.fromisoformat(SLOT), 1, Attempt(run_id="r7", host="h", pid=1, started=SLOT))
         await history.settle()
         assert history.state.search_engine.matching_ids("kwargs:run_id=r7") == {"t1"}
+        assert history.state.tasks["t1"].kwargs.startswith("{'run_id': 'r7', ")  # what is long is cut off
         assert history.state.tasks["t1"].state == "RECEIVED"
 
     in_a_loop(steps)
