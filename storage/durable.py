@@ -9,10 +9,10 @@ import fcntl
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pipeline.errors import StoreError
+from pipeline.errors import ChordalError, StoreError
 from pipeline.text import printable
 
 _MENDS = {
@@ -23,14 +23,14 @@ _MENDS = {
     errno.EACCES: "check who owns the folder",
     errno.EPERM: "check who owns the folder",
     errno.ENOENT: "check the path, and whether its file system is mounted",
-    errno.ENOTDIR: "a part of the path is a file",
-    errno.EEXIST: "there is a file of that name",
-    errno.EISDIR: "there is a folder of that name",
-    errno.ELOOP: "a link in the path leads back to itself",
+    errno.ENOTDIR: "give a path through folders: a part of this one is a file",
+    errno.EEXIST: "move the file of that name away",
+    errno.EISDIR: "give a name that no folder has",
+    errno.ELOOP: "mend the link in the path that leads back to itself",
     errno.ENAMETOOLONG: "give a shorter path",
-    errno.EILSEQ: "its file system does not take this name",
+    errno.EILSEQ: "give a name that its file system takes",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
-    errno.ENFILE: "too many files are open on this host",
+    errno.ENFILE: "close some of the files that are open on this host",
     errno.EIO: "its disk or the way to it fails: see the system's log",
     errno.ENOTCONN: "mount its file system again",
     errno.ESTALE: "mount its file system again",
@@ -50,8 +50,8 @@ def store_errors(path: Path, action: str) -> Iterator[None]:
     """Turn `OSError` into `StoreError` naming the path, the reason and the mend; `action` follows "cannot"."""
     try:
         yield
-    except StoreError:
-        raise
+    except ChordalError:
+        raise  # some are an `OSError` too, and say more
     except OSError as error:
         raise StoreError(f"{printable(str(path))}: cannot {action} ({reason(error)})") from error
 
@@ -74,11 +74,11 @@ def reason_and_mend(error: OSError) -> tuple[str, str]:
 
 def link_reason(error: OSError) -> str:
     """Return the reason why a hard link could not be made, for people, on one line, with the mend."""
-    # EPERM is what Linux answers for a file system without links.
-    if error.errno in {*NOT_SUPPORTED, errno.EPERM, errno.EMLINK}:
+    # EPERM is what Linux answers for a file system without links, EXDEV one that is put together from several.
+    if error.errno in {*NOT_SUPPORTED, errno.EPERM, errno.EMLINK, errno.EXDEV}:
         what = os.strerror(error.errno) if error.errno else str(error)
         return f"its file system makes no hard links: {what}; give a folder on one that does, not exFAT or SMB"
-    return reason(error)
+    return f"no hard link can be made: {reason(error)}"
 
 
 def sync(descriptor: int) -> None:
@@ -125,7 +125,8 @@ def write_whole(path: Path, *pieces: bytes | memoryview) -> None:
             file.flush()
             sync(file.fileno())
     except OSError:
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error says more
+            path.unlink(missing_ok=True)
         raise
 
 

@@ -85,11 +85,24 @@ def home_errors(home: Path, what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason, mend = durable.reason_and_mend(error)
+        reason, mend = durable.reason_and_mend(_of_link(home) or error)
         mend = f"{mend}, or name" if mend else "name"
         raise UsageError(
             f"home {printable(str(home))}: {what} ({reason}); {mend} another folder with --home"
         ) from error
+
+
+def _of_link(home: Path) -> OSError | None:
+    """Return why a link in the place of a home leads nowhere, as to a disk that is not mounted; None for no such link.
+
+    The system says only that there is something of that name.
+    """
+    try:
+        if home.is_symlink():
+            home.stat()
+    except OSError as error:
+        return error
+    return None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import jinja2
@@ -36,4 +37,5 @@ def write_report(target: Path, content: ReportContent, more: Sequence[Section] =
         part.write_text(html, encoding="utf-8")
         part.replace(target)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # as on a file system that can only be read, where nothing was written
+            part.unlink(missing_ok=True)

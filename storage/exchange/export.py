@@ -59,7 +59,8 @@ def export(
             temporary.replace(path)
             durable.sync_path(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # as on a file system that can only be read, where nothing was written
+            temporary.unlink(missing_ok=True)
     return ExportReport(
         path=printable(str(path)),
         family=source.spec.key,

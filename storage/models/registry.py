@@ -73,14 +73,13 @@ class ModelRegistry:
     def get(self, version: str) -> ModelVersion:
         """Return a model, with its current path, as the home may have been moved.
 
-        Raises `UsageError` when there is no such version.
+        Raises `UsageError` when there is no such version, `StoreError` when what it is cannot be read.
         """
-        model = None
-        if _VERSION.fullmatch(version):
-            model = self._documents.find(f"{version}/model", ModelVersion)
-        if model is None:
-            latest = ", ".join(model.version for model in self.versions()[-3:]) or "none yet"
+        names = self.names()
+        if version not in names:
+            latest = ", ".join(names[-3:]) or "none yet"
             raise UsageError(f"model {printable(version)}: no such version; the latest are: {latest}")
+        model = self._documents.read(f"{version}/model", ModelVersion)
         return model.replace(path=str((self._root / version).absolute()))
 
     def check(self, model: ModelVersion) -> None:

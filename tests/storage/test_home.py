@@ -92,10 +92,13 @@ def test_each_reason_why_a_home_cannot_be_written_has_its_own_mend(tmp_path, mon
 def test_a_path_that_can_be_no_home_is_refused_with_the_reason(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "unmounted").symlink_to(tmp_path / "nowhere")
     for path, mend in (
-        (tmp_path / "file", "there is a file of that name"),
-        (tmp_path / "file" / "home", "a part of the path is a file"),
-        (tmp_path / "loop" / "home", "a link in the path leads back to itself"),
+        (tmp_path / "file", "move the file of that name away"),
+        (tmp_path / "file" / "home", "give a path through folders"),
+        (tmp_path / "loop", "mend the link in the path"),
+        (tmp_path / "loop" / "home", "mend the link in the path"),
+        (tmp_path / "unmounted", "whether its file system is mounted"),
         (tmp_path / ("x" * 300), "give a shorter path"),
     ):
         with pytest.raises(UsageError, match=mend):

@@ -117,6 +117,18 @@ def _run(arguments: list[str] | None) -> None:
     except ChordalError as error:
         _show_error(str(error))
         sys.exit(2 if isinstance(error, (StoreError, ConnectionError)) else 1)
+    except OSError as error:
+        _show_error(_system_reason(error))
+        sys.exit(2)
+
+
+def _system_reason(error: OSError) -> str:
+    """Return what the system refused where nobody awaited it, as in a current folder that is gone."""
+    from pipeline.text import printable
+    from storage import durable
+
+    name = "" if error.filename is None else f"{printable(str(error.filename))}: "
+    return f"{name}{durable.reason(error)}"
 
 
 def _show_error(text: str) -> None:

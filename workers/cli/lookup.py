@@ -1,4 +1,4 @@
-"""The home and the run that a command's options name."""
+"""The home, the run and the file that a command's options name."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,10 +35,36 @@ def existing_home(home_path: str, *, for_reading: bool = False) -> "Home":
     except OSError as error:
         raise UsageError(f"home {printable(str(path))}: cannot be read ({durable.reason(error)})") from error
     if not is_home:
-        raise UsageError(
-            f"home {printable(str(path))}: nothing here yet; `chordal run LIBRARY` makes it, --home names another"
-        )
+        raise UsageError(f"home {printable(str(path))}: {_absence(path)}")
     return Home(path, for_reading=for_reading)
+
+
+def _absence(path: Path) -> str:
+    """Return what there is in the place of a home, and the mend."""
+    if path.is_symlink() and not path.exists():
+        shown = printable(str(path.readlink()))
+        return f"a link to {shown}, where nothing is; check whether that is mounted, or name another with --home"
+    if path.exists() and not path.is_dir():
+        return "is no folder; name another with --home"
+    return "nothing here yet; `chordal run LIBRARY` makes it, --home names another"
+
+
+def output_path(given: str) -> Path:
+    """Return the path of a file to write.
+
+    Raises `UsageError` for one that cannot be looked at, and for a device or a pipe, which a file must not replace.
+    """
+    from storage import durable
+
+    try:
+        path = Path(given).expanduser().absolute()
+        is_special = _exists(path) and not (path.is_file() or path.is_dir())
+    except (RuntimeError, OSError) as error:
+        reason = durable.reason(error) if isinstance(error, OSError) else str(error)
+        raise UsageError(f"--out {printable(given)}: cannot be written ({reason})") from error
+    if is_special:
+        raise UsageError(f"--out {printable(given)}: is no ordinary file, which one could replace; name another")
+    return path
 
 
 def _exists(path: Path) -> bool:

@@ -13,8 +13,10 @@ from pipeline.learning.study.results import EvaluationReport, SplitFacts
 from pipeline.learning.training import final as training
 from pipeline.versions import software_versions
 from pipeline.wire import Value
+from storage import durable
 from storage.home import Home
 from workers.app.context import Context
+from workers.app.task_names import FINISH_RUN
 from workers.learning import mlflow_tracking, outputs, promotion
 from workers.learning.metrics import metrics
 from workers.learning.study import dataset_and_split, unfinished_trials
@@ -40,7 +42,7 @@ def finish_run(context: Context, run_id: str) -> FinishedRun | UnfinishedRun:
     """Train the winner, evaluate it once, register it, compare it with the champion and write the report.
 
     Safe to run any number of times: what is done stays. A run that cannot be finished has failed, in the ledger too.
-    Raises `TransientError` for a store that does not answer, which is worth another attempt.
+    Raises `TransientError` for a store that does not answer or a disk that is full, which is worth another attempt.
     """
     if context.counters.is_cancelled(run_id):
         return UnfinishedRun(state="cancelled")
@@ -51,12 +53,14 @@ def finish_run(context: Context, run_id: str) -> FinishedRun | UnfinishedRun:
 
     try:
         _begin(context, run_id)
-        report = train_winner(context, run_id)
-        outputs.measure(context, run_id)
-        verdict = promotion.decide(context, run_id)
-        mlflow_tracking.log_run(context, run_id)
-        learning_report.write(context, run_id)
+        with durable.store_errors(context.ledger.path(run_id), "be finished"):
+            report = train_winner(context, run_id)
+            outputs.measure(context, run_id)
+            verdict = promotion.decide(context, run_id)
+            mlflow_tracking.log_run(context, run_id)
+            learning_report.write(context, run_id)
     except TransientError:
+        context.counters.forget(run_id, "finish")  # its worker lives: this attempt does not count
         raise
     except MemoryError as error:
         # Celery would end the whole worker over it.
@@ -73,7 +77,9 @@ def _begin(context: Context, run_id: str) -> None:
     """Count an attempt. Raises `UsageError` when too many before it ended their workers."""
     attempts = context.settings.attempts
     if context.counters.attempt(run_id, "finish") > attempts:
-        raise UsageError(f"the final training ended its worker {attempts} times; see logs/")
+        newest = next((line for line in context.counters.troubles(run_id) if line.startswith(FINISH_RUN)), "")
+        why = newest.removeprefix(FINISH_RUN).replace(": ", " (", 1) + ")" if newest else ""
+        raise UsageError(f"the final training ended its worker {attempts} times{why}; see logs/")
 
 
 def train_winner(home: Home, run_id: str) -> EvaluationReport:

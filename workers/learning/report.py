@@ -31,14 +31,16 @@ if TYPE_CHECKING:
 
 
 def write(home: Home, run_id: str) -> Path:
-    """Write, or write again, the report of a run and return its path. Raises `UsageError` when it cannot be written."""
+    """Write, or write again, the report of a run and return its path. Raises `StoreError` when it cannot be written."""
     target = home.ledger.path(run_id) / "report.html"
-    write_page(target, content(home, run_id), outputs.sections(home, run_id))
+    found, more = content(home, run_id), outputs.sections(home, run_id)
+    with durable.store_errors(target, "be written"):
+        write_report(target, found, more)
     return target
 
 
 def write_page(target: Path, found: ReportContent, more: "Sequence[Section]" = ()) -> None:
-    """Write a report into a file. Raises `UsageError` naming the file, the reason and the mend."""
+    """Write a report into a file that somebody named. Raises `UsageError` naming it, the reason and the mend."""
     try:
         write_report(target, found, more)
     except OSError as error:
@@ -72,9 +74,9 @@ def content(home: Home, run_id: str, figures: Figures | None = None) -> ReportCo
         trials=read("trials", lambda: ledger.trials(run_id), ()),
         outcomes=read("trials", lambda: tuple(ledger.outcomes(run_id)), ()),
         evaluation=evaluation,
-        trials_wall_s=trials_wall_s(ledger, run_id),
+        trials_wall_s=read("seconds", lambda: trials_wall_s(ledger, run_id), None),
         verdict=read("champion", lambda: _verdict(home, evaluation), None),
-        seconds=state.seconds,
+        seconds=read("seconds", lambda: state.seconds, {}),
         versions=software_versions(),
         host={
             "system": platform.platform(terse=True),

@@ -39,12 +39,21 @@ def user_folder(home: Path) -> Path:
 
 
 def expand_home(given: str) -> Path:
-    """Return the absolute path of a home. Raises `UsageError` for a `~` that stands for no folder."""
+    """Return the absolute path of a home.
+
+    Raises `UsageError` for a `~` that stands for no folder, and for a path from a current folder that is gone.
+    """
     try:
         return Path(given).expanduser().absolute()
     except (RuntimeError, KeyError) as error:
+        name = given.partition("/")[0]
         raise UsageError(
-            f"home {printable(given)}: this user has no folder that ~ could stand for; write the whole path"
+            f"home {printable(given)}: there is no folder that {printable(name)} could stand for; write the whole path"
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"home {printable(given)}: the current folder is gone ({error.strerror}); go to another, or write the "
+            "whole path"
         ) from error
 
 

@@ -5,6 +5,7 @@ everything else.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,7 @@ from pipeline.errors import StoreError
 from pipeline.features.spec import FeatureSpec
 from pipeline.text import printable
 from pipeline.wire import Value
+from storage import durable
 from storage.filestore.format import trailer
 from storage.filestore.format.families import FamilyTable, read_contents
 from storage.filestore.format.hdf5 import DamagedError, VanishedError, file_errors, open_file
@@ -98,8 +100,9 @@ class _Verification:
         sets: dict[str, frozenset[str]] = {family_set(()): frozenset()}
         for digest in self._layout.family_sets():
             path = self._layout.family_path(digest)
-            self._read(path, documents=1)
             try:
+                with durable.store_errors(path, "be read"):
+                    self._read(path, documents=1)
                 keys = frozenset(spec.key for spec in self._layout.specs_in(digest))
             except StoreError as error:
                 self._damage(path, reason_of(error))
@@ -124,7 +127,8 @@ class _Verification:
             else:
                 if manifest is None:
                     continue  # collected meanwhile
-            self._read(path, documents=1)
+            with suppress(OSError):  # collected meanwhile, or named above
+                self._read(path, documents=1)
             newest = manifest
         if not generations:
             self._damage(self._layout.root / "manifest", "there is no manifest")

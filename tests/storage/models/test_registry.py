@@ -116,6 +116,15 @@ def test_an_unknown_version_is_refused_in_one_line(registry, source, version):
         registry.get(version)
 
 
+def test_a_model_whose_description_is_gone_is_named_and_is_no_unknown_version(registry, source, tmp_path):
+    registry.register(draft("r1"), source)
+    (tmp_path / "home" / "models" / "v0001" / "model.json").unlink()
+    with pytest.raises(StoreError, match=r"v0001/model\.json: there is no such document"):
+        registry.get("v0001")
+    with pytest.raises(UsageError, match="v0002: no such version; the latest are: v0001"):
+        registry.get("v0002")
+
+
 def test_what_it_takes_to_repeat_a_model_lies_beside_it(registry, source, tmp_path):
     kept = tmp_path / "split.json"
     kept.write_text("{}")

@@ -1,11 +1,14 @@
 """The end of a run that learns: when it is not due, when it fails, and that it is done once."""
 
+import errno
+
 import pytest
 from homes import study_home
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.search import SearchPlan
+from workers.app import task_names
 from workers.app.context import Context
 from workers.app.settings import Settings
 from workers.learning import final, study, trial
@@ -53,8 +56,10 @@ def test_a_final_training_that_ends_its_worker_too_often_fails_the_run(context):
     trial.run_trial(context, "r1", 0)
     for _ in range(context.settings.attempts):
         context.counters.attempt("r1", "finish")
+    context.counters.add_trouble("r1", f"{task_names.FINISH_RUN}: no such layer")
+    context.counters.add_trouble("r1", f"{task_names.RUN_TRIAL}: of another task")
     end = final.finish_run(context, "r1")
-    reason = f"the final training ended its worker {context.settings.attempts} times; see logs/"
+    reason = f"the final training ended its worker {context.settings.attempts} times (no such layer); see logs/"
     assert end == UnfinishedRun(state="failed", reason=reason)
     assert context.ledger.failure("r1") == reason
 
@@ -71,6 +76,19 @@ def test_what_cannot_be_finished_has_failed_with_its_reason(context, monkeypatch
     monkeypatch.setattr(final, "train_winner", lambda *_: (_ for _ in ()).throw(error))
     assert final.finish_run(context, "r1") == UnfinishedRun(state="failed", reason=reason)
     assert context.ledger.failure("r1") == reason
+
+
+def test_a_disk_that_fills_up_while_a_model_is_saved_is_named_and_fails_no_run_however_often(context, monkeypatch):
+    trial.run_trial(context, "r1", 0)
+    monkeypatch.setattr(final.training, "finish_study", lambda *_, **__: _fill_up())
+    for _ in range(context.settings.attempts + 1):
+        with pytest.raises(StoreError, match=r"r1: cannot be finished \(No space left on device; free some space"):
+            final.finish_run(context, "r1")
+    assert context.ledger.failure("r1") is None
+
+
+def _fill_up():
+    raise OSError(errno.ENOSPC, "what a library says of it")
 
 
 def test_a_store_that_does_not_answer_is_raised_for_another_attempt(context, monkeypatch):

@@ -9,6 +9,7 @@ import click
 from pipeline.errors import UsageError
 from pipeline.text import printable
 from workers.cli import options
+from workers.cli.lookup import output_path
 from workers.cli.tables import console, show_facts, show_rows
 from workers.processes import signals
 
@@ -171,7 +172,7 @@ def export(family: str | None, form: str, out: str | None, home_path: str, *, fo
     names = [features.spec(family).name] if family else list(dict.fromkeys(spec.name for spec in features.specs))
     if not names:
         raise UsageError(f"home {printable(home_path)}: no features are stored; `chordal run LIBRARY` extracts them")
-    target = Path(out).expanduser().absolute() if out else Path.cwd()
+    target = output_path(out) if out else Path.cwd()
     if target.is_dir():
         files = [(name, target / f"{name}.{form}") for name in names]
     elif len(names) == 1:

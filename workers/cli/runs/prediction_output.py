@@ -6,13 +6,15 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
 from pipeline.errors import ChordalError, UsageError
 from pipeline.learning.training.prediction import PredictionScores, TrackPrediction
 from pipeline.text import describe_position, printable
+from storage import durable
+from workers.cli.lookup import output_path
 from workers.predict.predictions import Predictions
 
 Form = Literal["table", "csv", "json"]
@@ -51,7 +53,7 @@ def output_file(out: str | None, *, force: bool) -> Iterator[IO[str]]:
     if out is None:
         yield sys.stdout
         return
-    target = Path(out).expanduser().absolute()
+    target = output_path(out)
     shown = printable(str(target))
     if target.is_dir():
         raise UsageError(f"--out {shown}: a folder; name a file in it")
@@ -67,9 +69,12 @@ def output_file(out: str | None, *, force: bool) -> Iterator[IO[str]]:
     except ChordalError:
         raise  # some of them are the system's errors too
     except OSError as error:
-        raise UsageError(f"--out {shown}: cannot be written ({error.strerror}); name another file") from error
+        reason, mend = durable.reason_and_mend(error)
+        mend = f"{mend}, or name" if mend else "name"
+        raise UsageError(f"--out {shown}: cannot be written ({reason}); {mend} another file") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # as on a file system that can only be read, where nothing was written
+            part.unlink(missing_ok=True)
 
 
 def form_of(out: str | None, *, as_json: bool, as_csv: bool) -> Form:

@@ -1,7 +1,6 @@
 """`chordal report`: write the report of a run again."""
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +8,7 @@ import click
 from pipeline.errors import UsageError
 from pipeline.text import printable
 from workers.cli import options
-from workers.cli.lookup import existing_home, pick_run
+from workers.cli.lookup import existing_home, output_path, pick_run
 
 if TYPE_CHECKING:
     from workers.runs.figures import Figures
@@ -38,7 +37,7 @@ def report(run_id: str | None, out: str | None, home_path: str, *, as_json: bool
     state = RunState.read(home, run_id, figures)
     if state.shards is None and "shards" not in figures.errors:
         raise UsageError(f"run {run_id}: its scan did not end, so there is nothing to report; run it again")
-    path = home.ledger.path(run_id) / "report.html" if out is None else Path(out).expanduser().absolute()
+    path = home.ledger.path(run_id) / "report.html" if out is None else output_path(out)
     can_write = out is not None or os.access(path.parent, os.W_OK)
     if not can_write and not path.exists():
         raise UsageError(

@@ -119,7 +119,7 @@ def _embedded_broker(home: Path) -> Finding:
             return Finding(
                 check="broker",
                 fine=False,
-                found=f"the embedded Valkey does not start ({error})",
+                found=f"the embedded Valkey does not start ({' '.join(str(error).split())})",  # with its log
                 mend="use --broker URL",
             )
 
