@@ -41,6 +41,8 @@ class BrokerProbe:
         self._is_full = False
         self._was_refused = False
         self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._is_asked = False
         self._thread = threading.Thread(target=self._run, name="broker probe", daemon=True)
 
     def __enter__(self) -> Self:
@@ -51,9 +53,15 @@ class BrokerProbe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self._wake.set()
         self._thread.join(3 * TIMEOUT_S)
         if kind is None and self.trouble and self._is_back():
             self._show(self._line("back"))  # whoever worked with it came to an end before it was probed again
+
+    def probe_soon(self) -> None:
+        """Do all that work does at once: something ended for want of the broker."""
+        self._is_asked = True
+        self._wake.set()
 
     @property
     def away_s(self) -> float:
@@ -70,11 +78,12 @@ class BrokerProbe:
         client = self._address.client(timeout_s=TIMEOUT_S, retries=0)
         count = 0
         try:
-            while not self._stop.wait(self._every_s):
+            while not self._paused():
                 began_s = time.monotonic()
                 count += 1
                 try:
-                    if self.trouble or count % WORK_PROBES == 0:
+                    if self.trouble or self._is_asked or count % WORK_PROBES == 0:
+                        self._is_asked = False
                         self._try_work(client)
                     else:
                         health.probe(client)
@@ -85,6 +94,12 @@ class BrokerProbe:
                     self._note_answer()
         finally:
             client.close()
+
+    def _paused(self) -> bool:
+        """Wait for the next probe; return whether there is none."""
+        self._wake.wait(self._every_s)
+        self._wake.clear()
+        return self._stop.is_set()
 
     def _is_back(self) -> bool:
         client = self._address.client(timeout_s=TIMEOUT_S, retries=0)
