@@ -57,8 +57,8 @@ def load(name: str) -> FeatureFamily:
     try:
         family = point.load()
         spec, start = family.spec, family.start
-    except Exception as error:  # importing somebody else's code may raise anything
-        fault = describe_move(error) or f"cannot be loaded ({type(error).__name__}: {error})"
+    except (Exception, SystemExit) as error:  # importing somebody else's code may raise anything
+        fault = describe_move(error) or f"cannot be loaded ({_in_words(error)})"
         raise UsageError(f"feature family {name!r}: {describe(point)} {fault}; mend it or uninstall it") from error
     if fault := _fault(name, spec, start):
         raise UsageError(f"feature family {name!r}: {describe(point)} {fault}; mend it or uninstall it")
@@ -68,6 +68,10 @@ def load(name: str) -> FeatureFamily:
 def describe(point: EntryPoint) -> str:
     """Return a plug-in in words: its distribution and its entry point."""
     return f"{_distribution(point)} (entry point {point.name} = {point.value})"
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _distribution(point: EntryPoint) -> str:
@@ -145,6 +149,6 @@ def _plugin_errors(origin: str) -> Iterator[None]:
         yield
     except (ChordalError, MemoryError):
         raise
-    except Exception as error:
-        fault = describe_move(error) or f"raised {type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:
+        fault = describe_move(error) or f"raised {_in_words(error)}"
         raise UnsupportedError(f"{origin} {fault}") from error

@@ -1,7 +1,12 @@
 """Processes that cannot start: the one line that ends the command says why, and it comes soon."""
 
+import os
+import socket
+from pathlib import Path
+
 import brokers
 import dying
+import plugins
 import pytest
 from sounds import write_classes
 
@@ -50,4 +55,26 @@ def test_a_service_that_does_not_come_up_says_which_process_and_why(chordal, tmp
     assert result.status == 1
     assert last_line(result) == f"chordal: {role}: did not start ({dying.REASON}); see {log}"
     assert not (chordal.home / "service.json").exists()
+    assert chordal.live_processes() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("os._exit(3)", "a process of worker extract@{host} ended (exitcode 3) before it opened a file"),
+        (
+            "raise OSError('no licence')",
+            "host {host}: feature family 'mine': mine 1 (entry point",
+        ),
+    ],
+)
+def test_a_plug_in_that_no_worker_can_load_ends_the_run_with_the_reason(chordal, library, tmp_path, code, reason):
+    installed = Path(plugins.install(tmp_path / "installed", "mine"))
+    text = (installed / "mine.py").read_text("utf-8")
+    (installed / "mine.py").write_text(f"import os, sys\nif 'worker' in sys.orig_argv:\n    {code}\n{text}", "utf-8")
+    chordal.recipe.write_text(chordal.recipe.read_text("utf-8").replace('["mfcc_segments"', '["mine"'), "utf-8")
+    path = os.pathsep.join(filter(None, (str(installed), os.environ.get("PYTHONPATH"))))
+    result = chordal("extract", library, "--recipe", chordal.recipe, "--json", PYTHONPATH=path)
+    assert result.status == 2
+    assert last_line(result).startswith(f"chordal: {reason.format(host=socket.gethostname())}")
     assert chordal.live_processes() == []

@@ -1,12 +1,14 @@
 """What all tasks of a run share: retries, and how their failures reach the run."""
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import redis
 from celery import Task
-from celery.exceptions import TimeLimitExceeded
+from celery.exceptions import TimeLimitExceeded, WorkerLostError
 from celery.utils.log import get_task_logger
 
 from pipeline.errors import StoreError, TransientError
@@ -34,8 +36,7 @@ class RunTask(Task):  # type: ignore[misc]
 
     def on_failure(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """Leave a line for the command that waits, and stop the run when the store cannot be written."""
-        order = args[0] if args and isinstance(args[0], dict) else {}
-        run_id = kwargs.get("run_id") or order.get("run_id")
+        order, run_id = _order_of(args), _run_of(args, kwargs)
         if run_id is None:
             return
         counters = context.current().counters
@@ -46,11 +47,38 @@ class RunTask(Task):  # type: ignore[misc]
         if isinstance(exc, StoreError):
             counters.stop(run_id, str(exc))
 
+    def on_retry(self, exc: BaseException, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
+        """Leave a line for the command that waits when the task's process was lost, by a signal or an exit."""
+        run_id = _run_of(args, kwargs)
+        if run_id is None or not isinstance(exc, WorkerLostError):
+            return
+        # In the worker's parent, which goes on without a broker, too.
+        with suppress(redis.RedisError):
+            self.note_loss(run_id, _order_of(args), f"a process of worker {self.request.hostname} ended ({_end(exc)})")
+
+    def note_loss(self, run_id: str, order: dict[str, Any], line: str) -> None:
+        """Leave a line about a process that was lost; `order` is the task's first argument where that is one."""
+        context.current().counters.add_trouble(run_id, f"{self.name}: {line}")
+
     def signature_from_request(self, request: Any = None, *args: Any, **options: Any) -> Any:
         """Return the task to be sent again, its arguments as readable as the first time."""
         again = super().signature_from_request(request, *args, **options)
         first = self.request if request is None else request
         return again.set(argsrepr=first.argsrepr, kwargsrepr=first.kwargsrepr)
+
+
+def _order_of(args: Any) -> dict[str, Any]:
+    return args[0] if args and isinstance(args[0], dict) else {}
+
+
+def _run_of(args: Any, kwargs: Any) -> str | None:
+    run_id: str | None = kwargs.get("run_id") or _order_of(args).get("run_id")
+    return run_id
+
+
+def _end(error: WorkerLostError) -> str:
+    """Return how a process ended, `exitcode 3` or `signal 9 (SIGKILL)`, from the words of Celery's pool."""
+    return re.sub(r"^Worker exited prematurely: |( Job: \d+)?\.$", "", str(error))
 
 
 def exit_on_memory_error(work: Callable[P, R]) -> Callable[P, R]:

@@ -93,6 +93,10 @@ class Counters:
         self._client.expire(key, DAY_S)
         return attempts
 
+    def attempts(self, run_id: str, what: str) -> int:
+        """Return how many attempts at a file, which is not settled, were counted."""
+        return int(cast("str | None", self._client.hget(_attempts(run_id), what)) or 0)
+
     def time_out(self, run_id: str, what: str) -> None:
         """Remember that an attempt at a file was ended by the hard time limit."""
         key = _timeouts(run_id)

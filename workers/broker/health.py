@@ -100,6 +100,8 @@ def describe_error(error: BaseException, address: BrokerAddress) -> str:
     for pattern, words in _REASONS:
         if re.search(pattern, _named(causes), re.IGNORECASE):
             return f"{words}; {ESCAPES}" if words in _WRONG_PASSWORD and address.has_odd_password else words
+    if re.search(_UNKNOWN_TO_SCRIPT, _named(causes), re.IGNORECASE):
+        return f"it does not know a command that scripts of work call; {_SERVERS}"
     if (match := re.search(_UNKNOWN, _named(causes), re.IGNORECASE)) is not None:
         return f"it does not know {(match[1] or match[2]).upper()}; {_SERVERS}"
     return _describe_connection(error, address)
@@ -177,6 +179,8 @@ _FORBIDDEN = (
 )
 
 _UNKNOWN = r"(?:unknown|unsupported) command:? ['`\"]?(\w+)|wrong number of arguments for '(\w+)'"
+
+_UNKNOWN_TO_SCRIPT = r"unknown (redis |valkey )?command called from"
 
 _NO_DATABASE = r"DB index is out of range|invalid DB index"
 

@@ -12,17 +12,20 @@ from kombu.exceptions import OperationalError
 
 from workers.broker import health
 from workers.broker.address import BrokerAddress
+from workers.broker.rights import try_work
 
 EVERY_S = 2.0
 AMQP_EVERY_S = 5.0
 """Likewise with a RabbitMQ, whose log has a line for each connection."""
+WORK_PROBES = 3
+"""The last of so many probes does all that work does: some of it may be refused where a write is not."""
 TIMEOUT_S = 2.0
 PATIENCE_S = 2.5
 """How long a broker may not be reached before that is said: one that is started again is back sooner."""
 
 
 class BrokerProbe:
-    """A thread that writes to a broker every few seconds, for as long as the context lasts.
+    """A thread that tries a broker every few seconds, for as long as the context lasts.
 
     `show` gets a line when the broker is away or refuses, another one when the reason changes, and one when it is back:
     each within ten seconds. It is called in the thread, since whoever works with the broker may be held up by it.
@@ -38,6 +41,8 @@ class BrokerProbe:
         self._is_full = False
         self._was_refused = False
         self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._is_asked = False
         self._thread = threading.Thread(target=self._run, name="broker probe", daemon=True)
 
     def __enter__(self) -> Self:
@@ -48,9 +53,15 @@ class BrokerProbe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self._wake.set()
         self._thread.join(3 * TIMEOUT_S)
-        if kind is None and self.trouble:
+        if kind is None and self.trouble and self._is_back():
             self._show(self._line("back"))  # whoever worked with it came to an end before it was probed again
+
+    def probe_soon(self) -> None:
+        """Do all that work does at once: something ended for want of the broker."""
+        self._is_asked = True
+        self._wake.set()
 
     @property
     def away_s(self) -> float:
@@ -65,11 +76,17 @@ class BrokerProbe:
 
     def _run(self) -> None:
         client = self._address.client(timeout_s=TIMEOUT_S, retries=0)
+        count = 0
         try:
-            while not self._stop.wait(self._every_s):
+            while not self._paused():
                 began_s = time.monotonic()
+                count += 1
                 try:
-                    health.probe(client)
+                    if self.trouble or self._is_asked or count % WORK_PROBES == 0:
+                        self._is_asked = False
+                        self._try_work(client)
+                    else:
+                        health.probe(client)
                     self._probe_amqp()
                 except health.BROKER_ERRORS as error:
                     self._note_trouble(error, began_s)
@@ -77,6 +94,26 @@ class BrokerProbe:
                     self._note_answer()
         finally:
             client.close()
+
+    def _paused(self) -> bool:
+        """Wait for the next probe; return whether there is none."""
+        self._wake.wait(self._every_s)
+        self._wake.clear()
+        return self._stop.is_set()
+
+    def _is_back(self) -> bool:
+        client = self._address.client(timeout_s=TIMEOUT_S, retries=0)
+        try:
+            self._try_work(client)
+            self._probe_amqp()
+        except health.BROKER_ERRORS:
+            return False
+        finally:
+            client.close()
+        return True
+
+    def _try_work(self, client: redis.Redis) -> None:
+        try_work(client, carries_tasks=self._address.amqp is None)
 
     def _probe_amqp(self) -> None:
         """Connect to the RabbitMQ, if one carries the tasks. Raises kombu's `OperationalError`."""

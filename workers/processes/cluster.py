@@ -88,7 +88,7 @@ class LocalCluster:
     def _require_hope(self, death: Death) -> None:
         times, last = self._unready.pop(death.name, (0, None))
         # A broker that is away for a moment is no reason; whoever waits says what it is.
-        if death.was_ready or death.reason.startswith("broker "):
+        if death.was_ready or death.is_of_broker:
             return
         times = times + 1 if death.resembles(last) else 1
         if times >= UNREADY_DEATHS:

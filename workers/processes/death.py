@@ -41,6 +41,11 @@ class Death(Value, frozen=True, kw_only=True):
     is_kill: bool = False
     """Whether it was killed by a SIGKILL, which leaves no line in any log."""
 
+    @property
+    def is_of_broker(self) -> bool:
+        """Whether it ended because its broker was away or refused it."""
+        return self.reason.startswith("broker ")
+
     def resembles(self, other: "Death | None") -> bool:
         """Tell whether another process died the same way: for the same reason, but for numbers in it."""
         return other is not None and _NUMBER.sub("#", self.reason) == _NUMBER.sub("#", other.reason)

@@ -174,6 +174,9 @@ class _Healer:
         if reason := self._context.counters.stop_reason(self._run_id):
             raise UsageError(f"{reason}; what is committed is safe: mend it and run the same command again")
         self.restart_dead()
+        if self._broker_probe.trouble:
+            self.note_outage()  # it answers, and refuses some of what work does: no worker comes far
+            return
         if self._held_by_dead:
             # Not put back before its worker has been silent for some time; the sweep is sooner.
             self._context.queues.forget_unacknowledged()

@@ -12,6 +12,7 @@ from workers.broker.address import BrokerAddress
 from workers.broker.counters import FAILED, OUTCOMES, Counters
 from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import WorkerList
+from workers.broker.rights import try_work
 from workers.service.figures import Figure, Samples
 
 LIMIT_S = 2.0
@@ -35,6 +36,14 @@ class BrokerFigures:
         except (*BROKER_ERRORS, OSError) as error:
             return f"the broker does not answer: {error}"
         return None
+
+    def is_usable(self) -> bool:
+        """Return whether the broker does all that work does; a full one, or one that refuses some, answers figures."""
+        try:
+            try_work(self._client, carries_tasks=not self.has_rabbitmq)
+        except (*BROKER_ERRORS, OSError):
+            return False
+        return True
 
     def all(self) -> list[Figure]:
         """Return each figure, unread."""

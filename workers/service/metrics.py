@@ -36,7 +36,7 @@ FAMILIES: Mapping[str, Family] = {
     "source_up": Family("Whether all of a source could be read.", ("source",)),
     "metric_errors": Family("Whether a figure could not be had at this scrape; the others stand.", ("name",)),
     # of the broker
-    "broker_up": Family("Whether the broker answers."),
+    "broker_up": Family("Whether the broker answers, and does all that work needs."),
     "broker_memory_bytes": Family("What the broker holds."),
     "broker_memory_limit_bytes": Family("What the broker may hold; missing where it has no limit."),
     "tracks": Family("Files settled since the broker was started, by outcome.", ("outcome",), is_counter=True),
@@ -123,7 +123,7 @@ class HomeCollector(Collector):
         self._log(reasons)
         failed = {source for (source, _), reason in reasons.items() if reason is not None}
         unsent = self._broker.has_rabbitmq and reasons["broker", "queue_depth"] is not None
-        samples["broker_up"] = [({}, silence is None and not unsent)]
+        samples["broker_up"] = [({}, silence is None and not unsent and self._broker.is_usable())]
         samples["source_up"] = [({"source": source}, source not in failed) for source in SOURCES]
         samples["metric_errors"] = [({"name": name}, reason is not None) for (_, name), reason in reasons.items()]
         for name, found in samples.items():

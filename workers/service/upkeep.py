@@ -79,7 +79,7 @@ class Upkeep:
 
     def _restart(self, now_s: float) -> bool:
         """Start again what is dead, less and less often what keeps dying; return whether something was."""
-        deaths = self._cluster.deaths()
+        deaths = [death for death in self._cluster.deaths() if not self._awaits_broker(death)]
         self._deaths_s = [death_s for death_s in self._deaths_s if now_s - death_s < SETTLED_S]
         recent = len(self._deaths_s)
         if not deaths or (recent and now_s - self._deaths_s[-1] < min(LONGEST_PAUSE_S, 2.0 ** (recent - 3))):
@@ -99,8 +99,15 @@ class Upkeep:
             self._queues.forget_unacknowledged()
         return True
 
+    def _awaits_broker(self, death: Death) -> bool:
+        """Tell whether what died would only die again, as the broker is away or refuses it."""
+        return bool(self._probe.trouble) and death.is_of_broker and death.name != BROKER
+
     def _note(self, death: Death, now_s: float) -> None:
         log.warning("%s died and was started again (%s)", death.name, death.reason)
+        if death.is_of_broker:
+            self._probe.probe_soon()
+            return  # the trouble is the broker's
         self._starts_s[death.name] = now_s
         count = self._counts[death.name] = self._counts.get(death.name, 0) + 1
         if count >= TROUBLE_DEATHS and death.name != BROKER:

@@ -144,6 +144,8 @@ def test_a_plug_in_is_imported_when_it_is_requested_and_not_before(distribution)
     [
         ("import nothing_of_that_name", "cannot be loaded (ModuleNotFoundError: No module named 'nothing_of_that_name"),
         ("1 / 0", "cannot be loaded (ZeroDivisionError: division by zero)"),
+        ("raise SystemExit('no licence')", "cannot be loaded (SystemExit: no licence)"),
+        ("raise MemoryError", "cannot be loaded (MemoryError)"),
         ("def broken(:", "cannot be loaded (SyntaxError"),
         ("", "cannot be loaded (AttributeError"),
         ("spec = 1\ndef start(s): ...", "has a spec that is no pipeline.features.spec.FeatureSpec"),

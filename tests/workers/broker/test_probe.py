@@ -8,6 +8,7 @@ from conditions import eventually
 from workers.broker import probe
 from workers.broker.address import BrokerAddress
 from workers.broker.probe import BrokerProbe
+from workers.cli.inspect.live import ask_broker
 
 pytestmark = pytest.mark.slow
 
@@ -108,3 +109,34 @@ def test_a_server_that_is_there_and_does_not_answer_is_told(server, monkeypatch)
         eventually(lambda: len(lines) > 1)
     assert lines[0].endswith("; waiting")
     assert lines[1].endswith(": back")
+
+
+@pytest.mark.parametrize(
+    ("taken", "given", "reason"),
+    [
+        ("-brpop", "+@all", "the user may not run BRPOP"),
+        ("-evalsha", "+@all", "the user may not run EVALSHA"),
+        ("resetchannels", "&*", "the user may not use the channel"),
+        ("resetkeys ~chordal:*", "~*", "the user may not use the key extract"),
+    ],
+)
+def test_a_right_that_is_taken_away_is_told_also_when_the_broker_takes_writes(server, admin, taken, given, reason):
+    lines: list[str] = []
+    with BrokerProbe(address_of(server), lines.append) as probed:
+        admin.execute_command("ACL", "SETUSER", "me", *taken.split())
+        eventually(lambda: probed.trouble)
+        eventually(lambda: probed.away_s > 0.3)
+        assert ask_broker(address_of(server), None).reason == probed.trouble
+        admin.execute_command("ACL", "SETUSER", "me", given)
+        eventually(lambda: len(lines) > 1)
+    where = f"broker redis://me:***@127.0.0.1:{server.port}/0"
+    assert reason in lines[0]
+    assert lines[1:] == [f"{where}: back"]
+
+
+def test_one_that_still_refuses_at_the_end_is_not_said_to_be_back(server, admin):
+    lines: list[str] = []
+    with BrokerProbe(address_of(server), lines.append):
+        admin.execute_command("ACL", "SETUSER", "me", "-publish")
+        eventually(lambda: lines)
+    assert len(lines) == 1

@@ -202,3 +202,14 @@ def test_a_broker_whose_user_may_not_ask_for_its_memory_is_up_without_that_figur
     assert "chordal_broker_memory_bytes" in scraped(tmp_path, broker)
     assert "chordal_broker_memory_bytes" not in found
     assert (found["chordal_broker_up"], found['chordal_source_up{source="broker"}']) == (1.0, 1.0)
+
+
+def test_a_broker_that_refuses_what_work_needs_is_not_up_but_is_read(tmp_path, broker):
+    client = broker.client()
+    client.acl_setuser("worker", enabled=True, passwords=["+secret"], keys=["*"], channels=["*"], categories=["+@all"])
+    client.execute_command("ACL", "SETUSER", "worker", "-brpop")
+    try:
+        found = scraped(tmp_path, BrokerAddress(url=broker.url.replace("://", "://worker:secret@")))
+    finally:
+        client.acl_deluser("worker")
+    assert (found["chordal_broker_up"], found['chordal_source_up{source="broker"}']) == (0.0, 1.0)

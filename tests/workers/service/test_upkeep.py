@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 PROGRAM = """
 import os, pathlib
 if not pathlib.Path({well!r}).exists():
-    raise OSError(30, "Read-only file system")
+    raise {error}
 print("well", flush=True)
 os.read(0, 1)
 """
@@ -26,13 +26,14 @@ os.read(0, 1)
 class Service:
     """The upkeep of a service with one process, which dies until it is `well`; the test sets the clock."""
 
-    def __init__(self, folder) -> None:
+    def __init__(self, folder, *, error: str = 'OSError(30, "Read-only file system")') -> None:
         self.log = folder / "flower.log"
         self._well = folder / "well"
-        program = ("-c", PROGRAM.format(well=str(self._well)))
+        program = ("-c", PROGRAM.format(well=str(self._well), error=error))
         self.child = Child("flower", [], self.log, program=program).start()
         self.cluster = LocalCluster(BrokerAddress(url="redis://127.0.0.1:1/0"), [self.child], [self.child])
-        self.probe = SimpleNamespace(trouble="", away_s=0.0)
+        self.probed: list[str] = []
+        self.probe = SimpleNamespace(trouble="", away_s=0.0, probe_soon=lambda: self.probed.append("soon"))
         self.now_s = 1000.0
         eventually(lambda: not self.child.alive)
         self.upkeep = Upkeep(self.cluster, self.probe, (folder,), now_s=lambda: self.now_s)
@@ -95,6 +96,21 @@ def test_a_broker_that_is_away_is_a_trouble_and_flower_is_started_anew_when_it_w
     assert service.upkeep.update()
     assert service.upkeep.troubles == {}
     assert service.child.pid != first
+
+
+def test_what_dies_for_want_of_the_broker_is_started_when_that_is_back_and_is_no_trouble_of_its_own(tmp_path):
+    service = Service(tmp_path, error="SystemExit('chordal: broker redis://b: the user may not run BRPOP')")
+    assert [service.restart() for _ in range(4)] == [True] * 4
+    assert service.upkeep.troubles == {}
+    assert len(service.probed) == 4
+    service.probe.trouble = "the user may not run BRPOP"
+    service.restart()
+    assert service.upkeep.troubles == {"broker": "the user may not run BRPOP"}
+    assert not service.restart()
+    service.probe.trouble = ""
+    assert service.restart(well=True)
+    assert service.upkeep.troubles == {}
+    service.cluster.stop()
 
 
 def test_long_logs_are_put_aside_every_minute(service, monkeypatch):

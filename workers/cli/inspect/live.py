@@ -20,6 +20,7 @@ from workers.broker.counters import Counters, Pace
 from workers.broker.health import BROKER_ERRORS
 from workers.broker.heartbeats import Worker, WorkerList
 from workers.broker.queues import Queues
+from workers.broker.rights import try_work
 from workers.runs.figures import Figures
 from workers.runs.file_counts import FileCounts
 from workers.runs.state import RunState
@@ -49,7 +50,8 @@ class BrokerAnswer:
         client = self.address.client(timeout_s=health.TIMEOUT_S, retries=0)
         figures = Figures()
         try:
-            health.probe(client)  # a full one and a replica answer everything else
+            # A full one, a replica and one that refuses some commands answer everything else.
+            try_work(client, carries_tasks=self.address.amqp is None)
             counters, queues, workers = Counters(client), queues_of(self.address, client), WorkerList(client)
             self.busy_runs = figures.read("other_runs", counters.busy_runs, [])
             if run_id is not None:
