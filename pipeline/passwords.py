@@ -45,6 +45,8 @@ def _mask(address: str) -> str:
         host, colon, _ = rest.partition(":")
         form = _DATABASE if found and found[0] in _DATABASES else _PLACE
         return scheme + (rest if form.fullmatch(rest) else f"{host if colon else ''}{colon}***")
+    if not _PLACE.fullmatch(place):
+        place = f"{place.partition(':')[0]}:***"  # an unescaped @ of the user, and the password behind it
     user, colon, _ = userinfo.partition(":")
     # A word alone is a password as often as a user.
     return f"{scheme}{user}:***@{place}" if colon and _USER.fullmatch(user) else f"{scheme}***@{place}"

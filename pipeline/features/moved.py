@@ -9,7 +9,7 @@ from functools import cache
 from importlib import resources
 
 
-def describe_move(error: Exception) -> str:
+def describe_move(error: BaseException) -> str:
     """Return what a failed import names and its path now, in words; empty for any other error."""
     if not isinstance(error, ImportError) or error.name is None:
         return ""

@@ -51,6 +51,8 @@ def test_no_part_of_a_password_is_shown(character):
         ("redis://me:secret@host:6379/2", "redis://me:***@host:6379/2"),
         ("redis://:p@ss:w/or#d%[x]?@127.0.0.1:17379/0", "redis://:***@127.0.0.1:17379/0"),
         ("redis://secret@host/0", "redis://***@host/0"),
+        ("redis://m@e:secret?password=secret@host/0", "redis://***@e:***"),
+        ("redis://m@e:secret;redis://secret@host/0", "redis://***@e:***;redis://***@host/0"),
         ("redis://me:secret", "redis://me:***"),
         ("redis://me:12/secret", "redis://me:***"),
         (

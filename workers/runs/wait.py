@@ -163,6 +163,8 @@ class _Healer:
                 f"run {self._run_id}: its processes keep dying, the {dead[0].name} process last {dead[0].describe()}"
             )
         self._held_by_dead = True
+        if any(death.is_of_broker for death in dead):
+            self._broker_probe.probe_soon()
         for death in dead:
             self._monitor.view.warning(f"the {death.name} process died and was started again ({death.reason})")
 

@@ -169,6 +169,11 @@ def test_a_command_that_work_uses_and_the_server_does_not_know(tmp_path, command
         assert f"it does not know {command}; a Valkey, or a Redis since 6.2, has it" in refusal(port)
 
 
+def test_a_command_that_scripts_of_work_call_and_the_server_does_not_know(tmp_path):
+    with brokers.valkey(tmp_path, rename_command={"HEXISTS": ""}) as port:
+        assert "it does not know a command that scripts of work call; a Valkey, or a Redis since 6.2" in refusal(port)
+
+
 def test_a_server_that_takes_no_more_connections(tmp_path):
     with brokers.valkey(tmp_path, maxclients="1") as port, redis.Redis(port=port) as client:
         eventually(client.ping, ignoring=(redis.RedisError,))
