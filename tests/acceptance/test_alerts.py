@@ -195,6 +195,14 @@ def break_schedule(scene: Scene) -> None:
     (scene.home.path / "schedule.json").write_text("{")
 
 
+def break_service(scene: Scene) -> None:
+    (scene.home.path / "service.json").write_text("{")
+
+
+def lose_home(scene: Scene) -> None:
+    scene.home.path.rename(scene.home.path.with_name("elsewhere"))
+
+
 def end_process(scene: Scene) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         ended = Process.of(child.pid)
@@ -226,6 +234,8 @@ def miss_night_for_long(scene: Scene) -> None:
         (silence_worker, {"ChordalWorkerGone", "ChordalNoWorkerForQueue"}),
         (fail_many, {"ChordalFailuresHigh"}),
         (break_schedule, {"ChordalFigureMissing"}),
+        (break_service, {"ChordalFigureMissing"}),
+        (lose_home, {"ChordalHomeGone"}),
         (end_process, {"ChordalProcessDown"}),
         (fail_night, {"ChordalNightFailed"}),
         (skip_night, {"ChordalNightSkipped"}),

@@ -36,6 +36,8 @@ OLDEST = timedelta(days=1)
 """An older notice is delivered no more."""
 KEPT = timedelta(days=30)
 """How long what was told is kept."""
+KEPT_NOTICES = 100
+"""So many of the newest are kept in any case: a clock that was ahead for a while may be what makes them old."""
 AGAIN_S = 300.0
 """How long after a delivery that failed it is tried again; twice as long each time after."""
 
@@ -174,8 +176,8 @@ class Outbox:
         return delivery
 
     def prune(self, now: datetime) -> None:
-        """Remove what was told long ago."""
-        for moment, name in self._keys():
+        """Remove what was told long ago, but for the newest."""
+        for moment, name in self._keys()[KEPT_NOTICES:]:
             if moment < now - KEPT:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
 

@@ -78,7 +78,7 @@ class HomeFigures:
 
     def _service(self) -> Iterator[tuple[str, Samples]]:
         """Tell which processes of the service live; of one on another host nothing can be told."""
-        service = service_state.read(self._home.path)
+        service = service_state.load(self._home.path)
         if service is None or not service.is_local:
             return
         processes = {"service": service.process, **service.children}

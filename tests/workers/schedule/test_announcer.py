@@ -362,7 +362,17 @@ def test_whom_to_tell_is_readable_by_its_owner_alone_and_what_was_told_shows_no_
     assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
 
 
-def test_old_notices_are_removed(tmp_path, page):
+def test_a_clock_that_was_ahead_for_a_while_brings_no_notice_again(tmp_path, page):
+    told = Told(tmp_path, page.url)
+    told.settle(state="failed", reason="no sound")
+    told.look()
+    told.outbox.prune(SLOT + timedelta(days=365))
+    told.look(ON_TIME, again=True)
+    assert page.events == ["failed"]
+
+
+def test_old_notices_are_removed(tmp_path, page, monkeypatch):
+    monkeypatch.setattr("workers.notices.outbox.KEPT_NOTICES", 0)
     told = Told(tmp_path, page.url)
     told.settle(state="failed", reason="no sound")
     told.look()
