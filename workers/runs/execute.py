@@ -14,9 +14,9 @@ from workers.broker.health import BROKER_ERRORS
 from workers.broker.probe import BrokerProbe
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
+from workers.processes.kernel_notice import kernel_notice
 from workers.runs.active import announce
 from workers.runs.cancel import claim_when_stopped, withdraw_tasks
-from workers.runs.kernel_notice import kernel_notice
 from workers.runs.monitor import RunMonitor
 from workers.runs.progress import View
 from workers.runs.publish import Publisher

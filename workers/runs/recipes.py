@@ -10,9 +10,9 @@ from pipeline.synthetic.library import make_library
 from pipeline.text import printable
 from storage.home import Home
 from workers.processes.cluster import local_cluster
+from workers.processes.kernel_notice import kernel_notice
 from workers.runs.execute import execute, follow, require_broker
 from workers.runs.import_npz import import_npz
-from workers.runs.kernel_notice import kernel_notice
 from workers.runs.progress import View
 from workers.runs.request import RunRequest, ScannedRun
 from workers.runs.scan import scan_libraries

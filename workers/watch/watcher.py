@@ -18,7 +18,7 @@ from storage.home import Home, home_lock
 from workers.broker import health
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
-from workers.runs.kernel_notice import kernel_notice
+from workers.processes.kernel_notice import kernel_notice
 from workers.runs.progress import View
 from workers.watch.arrivals import Arrivals
 from workers.watch.changes import FileChange

@@ -136,7 +136,7 @@ def _start(folder: Path, service_options: "Options", *, auth: str | None) -> "Se
     Raises what ended it: `UsageError` for misuse, `ChordalError` for anything else.
     """
     from workers.processes.death import OWN, death_of, tail
-    from workers.runs.kernel_notice import kernel_notice
+    from workers.processes.kernel_notice import kernel_notice
     from workers.service import state as service_state
 
     log = folder / "logs" / "service.log"

@@ -3,7 +3,7 @@
 from conditions import eventually
 
 from pipeline.kernels import compilation
-from workers.runs.kernel_notice import COMPILING, kernel_notice
+from workers.processes.kernel_notice import COMPILING, kernel_notice
 
 
 def test_a_command_looks_for_what_a_worker_writes():
