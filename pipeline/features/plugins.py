@@ -143,12 +143,12 @@ class _CheckedAccumulator:
 def _plugin_errors(origin: str) -> Iterator[None]:
     """Raise an error of a plug-in's code over a file, unless it is one of ours, as `UnsupportedError`.
 
-    `MemoryError` passes: its cause is the process, not the file.
+    `MemoryError` passes: its cause is the process, not the file. So does `SystemExit`: a pool ends a process by it.
     """
     try:
         yield
     except (ChordalError, MemoryError):
         raise
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         fault = describe_move(error) or f"raised {_in_words(error)}"
         raise UnsupportedError(f"{origin} {fault}") from error

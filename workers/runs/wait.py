@@ -178,6 +178,7 @@ class _Healer:
         self.restart_dead()
         if self._broker_probe.trouble:
             self.note_outage()  # it answers, and refuses some of what work does: no worker comes far
+            prepare_home(str(self._context.path))  # as one does whose disk, mostly that of the home, is full
             return
         if self._held_by_dead:
             # Not put back before its worker has been silent for some time; the sweep is sooner.
