@@ -40,8 +40,11 @@ def require(address: BrokerAddress) -> None:
         raise BrokerError(f"broker {address.without_password}: {_explain(error, address)}") from error
     finally:
         client.close()
-    if address.amqp is not None:
-        _check_amqp(address)
+    try:
+        probe_amqp(address)
+    except OperationalError as error:
+        cause = error.__cause__ or error
+        raise BrokerError(f"broker {address.without_password}: {describe_error(cause, address)}") from cause
 
 
 def require_for_run(address: BrokerAddress) -> None:
@@ -269,11 +272,14 @@ def _check_memory(address: BrokerAddress, memory: str) -> None:
         )
 
 
-def _check_amqp(address: BrokerAddress) -> None:
-    connection = Connection(address.amqp, connect_timeout=TIMEOUT_S)
+def probe_amqp(address: BrokerAddress, *, timeout_s: float = TIMEOUT_S) -> None:
+    """Connect to the RabbitMQ of an address, if one carries the tasks. Raises kombu's `OperationalError`."""
+    if address.amqp is None:
+        return
+    connection = Connection(address.amqp, connect_timeout=timeout_s)
     try:
         connection.connect()
     except (*connection.connection_errors, *connection.channel_errors, OSError) as error:
-        raise BrokerError(f"broker {address.without_password}: {describe_error(error, address)}") from error
+        raise OperationalError(str(error)) from error
     finally:
         connection.release()

@@ -7,8 +7,6 @@ from types import TracebackType
 from typing import Self
 
 import redis
-from kombu.connection import Connection
-from kombu.exceptions import OperationalError
 
 from workers.broker import health
 from workers.broker.address import BrokerAddress
@@ -87,7 +85,7 @@ class BrokerProbe:
                         self._try_work(client)
                     else:
                         health.probe(client)
-                    self._probe_amqp()
+                    health.probe_amqp(self._address, timeout_s=TIMEOUT_S)
                 except health.BROKER_ERRORS as error:
                     self._note_trouble(error, began_s)
                 else:
@@ -105,7 +103,7 @@ class BrokerProbe:
         client = self._address.client(timeout_s=TIMEOUT_S, retries=0)
         try:
             self._try_work(client)
-            self._probe_amqp()
+            health.probe_amqp(self._address, timeout_s=TIMEOUT_S)
         except health.BROKER_ERRORS:
             return False
         finally:
@@ -114,18 +112,6 @@ class BrokerProbe:
 
     def _try_work(self, client: redis.Redis) -> None:
         try_work(client, carries_tasks=self._address.amqp is None)
-
-    def _probe_amqp(self) -> None:
-        """Connect to the RabbitMQ, if one carries the tasks. Raises kombu's `OperationalError`."""
-        if self._address.amqp is None:
-            return
-        connection = Connection(self._address.amqp, connect_timeout=TIMEOUT_S)
-        try:
-            connection.connect()
-        except (*connection.connection_errors, *connection.channel_errors, OSError) as error:
-            raise OperationalError(str(error)) from error
-        finally:
-            connection.release()
 
     def _note_trouble(self, error: BaseException, began_s: float) -> None:
         if self._since_s is None:
