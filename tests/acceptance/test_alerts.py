@@ -15,13 +15,13 @@ from types import SimpleNamespace
 import brokers
 import pytest
 import yaml
+from homes import run_plan
 from prometheus_client import CollectorRegistry, generate_latest
 from promql import Query, Scrapes, UnknownSyntaxError, fires
 
 from pipeline.clock import now
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
-from pipeline.plans.recipe import load_recipe
-from pipeline.plans.run import RunPlan, ShardSummary
+from pipeline.plans.run import ShardSummary
 from pipeline.versions import own_version
 from storage import Champions
 from storage.home import Home
@@ -131,18 +131,7 @@ def due(*, ago_s: float) -> str:
 
 def open_run(home: Home) -> None:
     """Begin a run of a hundred files, of which one shard of two is sealed."""
-    plan = RunPlan(
-        run_id="r1",
-        command=("chordal",),
-        libraries=("/music",),
-        recipe=load_recipe("quick"),
-        labels="folder",
-        groups=None,
-        folds=None,
-        seed=1,
-        sequence=1,
-        created=now(),
-    )
+    plan = run_plan("r1", created=now())
     home.ledger.create(plan)
     for shard in range(2):
         paths = [f"/music/{shard}/{number}" for number in range(50)]

@@ -13,11 +13,11 @@ import brokers
 import pytest
 from celery import Celery
 from conditions import eventually
+from homes import run_plan
 
 from pipeline.clock import now
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
-from pipeline.plans.recipe import load_recipe
-from pipeline.plans.run import RunPlan, ShardSummary
+from pipeline.plans.run import ShardSummary
 from storage import RunLedger
 from workers.app.task_names import EXTRACT_TRACK, FINISH_RUN
 
@@ -73,18 +73,7 @@ def start(chordal, broker: str) -> Flower:
 def open_run(home: Path) -> RunLedger:
     """Begin a run of one file, whose report is written already."""
     ledger = RunLedger(home)
-    plan = RunPlan(
-        run_id="run-1",
-        command=("chordal",),
-        libraries=("/music",),
-        recipe=load_recipe("quick"),
-        labels="folder",
-        groups=None,
-        folds=None,
-        seed=1,
-        sequence=1,
-        created=now(),
-    )
+    plan = run_plan("run-1", created=now())
     ledger.create(plan)
     stamp = FileStamp(size_bytes=1, mtime_ns=1)
     ledger.write_shard("run-1", 0, [ScannedTrack(track_id=track_id("/music/a"), path="/music/a", stamp=stamp)])

@@ -71,7 +71,7 @@ def test_the_service_works_for_a_user_without_a_home_folder_on_a_system_that_is_
     ports = f"--flower-port {brokers.free_port()} --metrics-port {brokers.free_port()}"
     # when its command runs, and a run uses its workers
     ended = place.run(
-        f"chordal up {ports} && chordal extract /mnt/work/library --json; chordal down",
+        f"chordal up {ports} && chordal extract /mnt/place/library --json; chordal down",
         CHORDAL_HOME=place.home,
         HOME="/nonexistent",
     )
@@ -97,15 +97,15 @@ def test_doctor_finds_what_a_user_without_a_home_folder_will_find(place, tmp_pat
 @pytest.mark.slow
 def test_a_home_or_shared_memory_that_is_read_only_ends_a_command_at_once_with_the_mend(place):
     without_memory = place.run(
-        f"chordal extract /mnt/work/library --home {place.home}", before="mount -t tmpfs -o ro tmpfs /dev/shm"
+        f"chordal extract /mnt/place/library --home {place.home}", before="mount -t tmpfs -o ro tmpfs /dev/shm"
     )
     assert without_memory.returncode == 2
     assert without_memory.stderr.startswith("chordal: shared memory: no lock can be made (")
     assert "have a tmpfs at" in without_memory.stderr
     unwritable = place.run(
-        "chordal extract /mnt/work/library --home /mnt/work/x || true; chordal doctor --home /mnt/work/x || true"
+        "chordal extract /mnt/place/library --home /mnt/place/x || true; chordal doctor --home /mnt/place/x || true"
     )
-    mend = "home /mnt/work/x: cannot be written (Read-only file system); mount its file system for writing, or name"
+    mend = "home /mnt/place/x: cannot be written (Read-only file system); mount its file system for writing, or name"
     assert unwritable.stderr.startswith(f"chordal: {mend}")
     assert [line for line in unwritable.stdout.splitlines() if line.startswith("MEND")] == [
         f"MEND  home             {mend} another folder with --home"

@@ -13,18 +13,29 @@ from storage import FileFeatureStore, RunLedger
 from storage.testing.samples import SPECS, features, record
 
 
+def run_plan(run_id: str, **given) -> RunPlan:
+    """Return the plan of a run of the quick recipe, with what is given in place of the usual."""
+    usual = {
+        "command": ("chordal",),
+        "libraries": ("/music",),
+        "labels": "folder",
+        "groups": None,
+        "folds": None,
+        "seed": 1,
+        "sequence": 1,
+        "created": "2026-01-01T00:00:00+00:00",
+    }
+    recipe = given.pop("recipe", None) or load_recipe("quick")
+    return RunPlan(run_id=run_id, recipe=recipe, **{**usual, **given})
+
+
 def scan(home: Path, labels: dict[str, tuple[str | None, str | None]], *, number: int = 1, library: str = "/music"):
     """Write a finished run that found some paths, each with its label and group."""
     ledger = RunLedger(home)
-    plan = RunPlan(
-        run_id=f"run-{number}",
+    plan = run_plan(
+        f"run-{number}",
         command=("chordal", "extract", library),
         libraries=(library,),
-        recipe=load_recipe("quick"),
-        labels="folder",
-        groups=None,
-        folds=None,
-        seed=1,
         sequence=number,
         created=f"2026-01-0{number}T00:00:00+00:00",
     )
@@ -79,19 +90,7 @@ def study_home(
         labels[path] = (f"class {number % classes}", None)
     store.compact()
     ledger = RunLedger(home)
-    plan = RunPlan(
-        run_id=run_id,
-        command=("chordal", "train"),
-        libraries=("/music",),
-        recipe=recipe,
-        labels="folder",
-        groups=None,
-        folds=None,
-        seed=seed,
-        sequence=1,
-        created="2026-01-01T00:00:00+00:00",
-        extract=False,
-    )
+    plan = run_plan(run_id, command=("chordal", "train"), recipe=recipe, seed=seed, extract=False)
     ledger.create(plan)
     scanned = []
     for path, (label, group) in labels.items():

@@ -28,12 +28,12 @@ def reason_to_skip() -> str:
 
 
 class Sandbox:
-    """A folder at `/mnt/work`, where a user without name or home folder can write to `home` alone.
+    """A folder at `/mnt/place`, where a user without name or home folder can write to `home` alone.
 
     What is in it elsewhere, and all that is outside, can be read at most; `/tmp` is its own, and can be written.
     """
 
-    home = "/mnt/work/home"
+    home = "/mnt/place/home"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,8 +65,8 @@ class Sandbox:
         """Return the commands that hide what other users cannot see, and make all read-only but the home and /tmp."""
         kept = {f"/mnt/{number}": shlex.quote(str(path)) for number, path in enumerate(self._needed)}
         covers = {"/tmp", *(str(cover) for path in self._needed if (cover := _closed_above(path)))}  # noqa: S108
-        lines = ["umask 022", "mount -t tmpfs -o mode=755 tmpfs /mnt", "mkdir /mnt/work"]
-        lines += [f"mount --bind {shlex.quote(str(self._folder))} /mnt/work", f"mount --bind {self.home} {self.home}"]
+        lines = ["umask 022", "mount -t tmpfs -o mode=755 tmpfs /mnt", "mkdir /mnt/place"]
+        lines += [f"mount --bind {shlex.quote(str(self._folder))} /mnt/place", f"mount --bind {self.home} {self.home}"]
         lines += [f"mkdir {between} && mount --bind {path} {between}" for between, path in kept.items()]
         # The folder of the tests is its owner's alone; what is bound has left that behind.
         lines += [f"mount -t tmpfs -o mode=1777 tmpfs {shlex.quote(cover)}" for cover in sorted(covers)]

@@ -4,11 +4,11 @@ import socket
 from datetime import datetime
 
 import pytest
+from homes import run_plan
 from prometheus_client import CollectorRegistry, generate_latest
 
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
-from pipeline.plans.recipe import load_recipe
-from pipeline.plans.run import RunPlan, ShardSummary
+from pipeline.plans.run import ShardSummary
 from storage import Champions, RunLedger
 from storage.home import Home
 from workers.broker.address import BrokerAddress
@@ -31,18 +31,7 @@ def scraped(home, broker) -> dict[str, float]:
 def test_prometheus_gets_counts_queues_states_and_the_last_night(tmp_path, broker):
     # given a run with one of two shards sealed, some files counted, a task waiting, a night that ended
     ledger = RunLedger(tmp_path)
-    plan = RunPlan(
-        run_id="r1",
-        command=("chordal",),
-        libraries=("/music",),
-        recipe=load_recipe("quick"),
-        labels="folder",
-        groups=None,
-        folds=None,
-        seed=1,
-        sequence=1,
-        created=NOW,
-    )
+    plan = run_plan("r1", created=NOW)
     ledger.create(plan)
     track = ScannedTrack(track_id=track_id("/music/a"), path="/music/a", stamp=FileStamp(size_bytes=1, mtime_ns=1))
     for shard in range(2):
@@ -105,18 +94,7 @@ def test_metrics_say_when_the_broker_is_away(tmp_path):
 
 def open_run(home: Home, run_id: str, *, sequence: int, shards: int = 2) -> None:
     """Begin a run of ten files a shard, of which the first is sealed."""
-    plan = RunPlan(
-        run_id=run_id,
-        command=("chordal",),
-        libraries=("/music",),
-        recipe=load_recipe("quick"),
-        labels="folder",
-        groups=None,
-        folds=None,
-        seed=1,
-        sequence=sequence,
-        created=NOW,
-    )
+    plan = run_plan(run_id, sequence=sequence, created=NOW)
     home.ledger.create(plan)
     for shard in range(shards):
         paths = [f"/music/{shard}/{number}" for number in range(10)]

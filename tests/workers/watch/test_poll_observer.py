@@ -2,9 +2,9 @@ from conditions import eventually
 
 from pipeline.library.scan import scan
 from pipeline.library.tracks import FileStamp
-from workers.watch import polling
+from workers.watch import poll_observer
 from workers.watch.changes import FileChange
-from workers.watch.polling import FolderPoll, changes_between
+from workers.watch.poll_observer import FolderPoll, changes_between
 
 
 def stamp(size: int) -> FileStamp:
@@ -34,7 +34,7 @@ def test_a_folder_that_goes_for_a_while_has_lost_no_file(tmp_path, monkeypatch):
         walks.extend(folders)
         return scan(folders, **options)
 
-    monkeypatch.setattr(polling, "scan", count_walks)
+    monkeypatch.setattr(poll_observer, "scan", count_walks)
     poll = FolderPoll(str(library), 0.05, changes.append)
     poll.start()
     eventually(lambda: changes == [FileChange(kind="walk", path=str(library))], within_s=10)
