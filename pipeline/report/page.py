@@ -7,7 +7,7 @@ from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.report.content import FILES, ReportContent
 from pipeline.report.sections.champion import champion_section, champion_tile
 from pipeline.report.sections.confidence import confidence_section
-from pipeline.report.sections.missing import missing_section
+from pipeline.report.sections.omissions import omissions_section
 from pipeline.report.sections.run import (
     classes_section,
     failures_section,
@@ -83,7 +83,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
             mistakes_section(evaluation, libraries),
         ]
     return [
-        missing_section(content.missing),
+        omissions_section(content.missing),
         *learned,
         champion_section(content.verdict),
         trials_section(content),

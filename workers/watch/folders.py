@@ -24,7 +24,7 @@ from watchdog.events import (
 from workers.watch import file_systems
 from workers.watch.changes import FileChange, Kind
 from workers.watch.notifications import LIMITS, REPORTS_CLOSE, Loss, Notifications
-from workers.watch.polling import FolderPoll
+from workers.watch.poll_observer import FolderPoll
 
 POLL_S = 10.0
 """Seconds between two walks, where the kernel does not notify."""

@@ -4,7 +4,7 @@ from pipeline.report.view import Column, Section, Table
 from pipeline.text import printable
 
 
-def missing_section(missing: dict[str, str]) -> Section | None:
+def omissions_section(missing: dict[str, str]) -> Section | None:
     """Return the section on figures that could not be read, and why; nothing where all were."""
     if not missing:
         return None

@@ -12,7 +12,7 @@ import click
 from pipeline.errors import ChordalError
 from workers.cli import options
 from workers.cli.setup import home_checks, host_checks
-from workers.cli.setup.finding import Check, Finding
+from workers.cli.setup.findings import Check, Finding
 
 MIN_MEMORY_BYTES = 3 * 1024**3
 

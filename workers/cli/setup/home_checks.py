@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import ChordalError
 from pipeline.text import printable
-from workers.cli.setup.finding import Finding
+from workers.cli.setup.findings import Finding
 
 FREE_BYTES = 2 * 1024**3
 

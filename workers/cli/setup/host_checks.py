@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.errors import ChordalError
 from pipeline.text import printable
-from workers.cli.setup.finding import Finding
+from workers.cli.setup.findings import Finding
 
 INOTIFY = Path("/proc/sys/fs/inotify")
 LEAST_WATCHES = 8192
