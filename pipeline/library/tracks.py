@@ -31,6 +31,8 @@ class ScannedTrack(Value, frozen=True, kw_only=True):
     path: str
     stamp: FileStamp
     label: str | None = None
+    labels: tuple[str, ...] = ()
+    """All its labels, the first one among them, where the scan was to keep all; else empty."""
     group: str | None = None
     fold: str | None = None
 

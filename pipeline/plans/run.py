@@ -3,6 +3,7 @@
 from typing import Literal
 
 from pipeline.plans.recipe import Recipe
+from pipeline.plans.scan_rules import ScanRules
 from pipeline.wire import Value
 
 Priority = Literal["high", "normal", "low"]
@@ -43,6 +44,7 @@ class RunPlan(Value, frozen=True, kw_only=True):
     """The champion whose held-out tracks stay held out, so that the new model can be compared with it."""
     tracking: str | None = None
     """Address of the MLflow that the run is recorded in when it has learned; None for none."""
+    rules: ScanRules = ScanRules()
     versions: dict[str, str] = {}
 
 

@@ -57,7 +57,7 @@ ADDED_OPTIONS = {
 }
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
-ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs"}
+ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.rules"}
 ADDED_FIELDS = {
     "schedule": ADDED_TO_NIGHTS,
     "status": {"files", "night"},
@@ -124,9 +124,13 @@ def same(present, known) -> None:
 
 
 def without(names, wire: dict) -> dict:
-    """Return a JSON object without some names, all of which it has."""
-    assert names <= wire.keys()
-    return {name: value for name, value in wire.items() if name not in names}
+    """Return a JSON object without some names, all of which it has; `outer.inner` is a name in an object within."""
+    kept = {name: value for name, value in wire.items() if name not in names}
+    for outer, _, inner in (name.partition(".") for name in names):
+        assert outer in wire
+        if inner:
+            kept[outer] = without({inner}, kept[outer])
+    return kept
 
 
 def only(names, wire) -> dict:

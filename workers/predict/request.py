@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import UsageError
-from pipeline.library.labels import LabelSource, check_labelled, parse_labels
+from pipeline.library.labels import LabelSource, TrackSources, check_labelled, first_value, parse_labels
+from pipeline.library.library_file import LibraryFile
 from pipeline.library.scan import scan
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.text import printable
@@ -68,7 +69,7 @@ class RequestedFiles:
 
         yield from map(self._track, self._single.values())
         if self._folders:
-            for track in scan(self._folders, labels=self.truth, on_problem=problem):
+            for track in scan(self._folders, sources=TrackSources(labels=self.truth), on_problem=problem):
                 if track.track_id not in self._single:
                     yield track
 
@@ -79,7 +80,7 @@ class RequestedFiles:
             stamp = FileStamp(size_bytes=0, mtime_ns=0)  # gone meanwhile: its task records that
         else:
             stamp = FileStamp(size_bytes=facts.st_size, mtime_ns=facts.st_mtime_ns)
-        label = self.truth.label(path) if self.truth is not None else None
+        label = first_value(self.truth, LibraryFile(path))
         return ScannedTrack(track_id=track_id(path), path=path, stamp=stamp, label=label)
 
     def _check_labels(self, truth: LabelSource) -> None:

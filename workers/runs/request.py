@@ -9,6 +9,7 @@ from pipeline.learning.search.plan import check_models
 from pipeline.library.scan_summary import ScanSummary
 from pipeline.plans.recipe import Recipe, load_recipe
 from pipeline.plans.run import Priority, Purpose, RunPlan
+from pipeline.plans.scan_rules import ScanRules
 from pipeline.text import printable
 from pipeline.versions import software_versions
 from pipeline.wire import Value
@@ -40,6 +41,7 @@ class RunRequest(Value, frozen=True, kw_only=True):
     chunk_s: float | None = None
     against: str | None = None
     tracking: str | None = None
+    rules: ScanRules = ScanRules()
 
 
 class ScannedRun(Value, frozen=True, kw_only=True):
@@ -91,6 +93,7 @@ def plan_run(request: RunRequest, ledger: RunLedger) -> RunPlan:
         chunk_s=request.chunk_s,
         against=request.against,
         tracking=request.tracking,
+        rules=request.rules,
         versions=software_versions(),
     )
     ledger.create(plan)

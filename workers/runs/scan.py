@@ -114,9 +114,8 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     unreadable: dict[str, str] = {}
     tracks = scan(
         plan.libraries,
-        labels=sources.labels,
-        groups=sources.groups,
-        folds=sources.folds,
+        sources=sources,
+        rules=plan.rules,
         on_problem=unreadable.__setitem__,
     )
     progress(0)

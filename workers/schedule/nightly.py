@@ -71,6 +71,7 @@ def nightly_request(
         run_id=run_id,
         priority="low",
         tracking=schedule.tracking,
+        rules=schedule.rules,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import StoreError
+from pipeline.plans.scan_rules import ScanRules
 from pipeline.text import printable
 from pipeline.wire import Value
 from storage import Documents
@@ -48,6 +49,7 @@ class Schedule(Value, frozen=True, kw_only=True):
     trials: int | None = None
     tracking: str | None = None
     """Address of the MLflow that each night is recorded in; None for none."""
+    rules: ScanRules = ScanRules()
     max_duration_s: float = 4 * 3600.0
     reconcile_s: float = 300.0
     """Seconds between two searches for an abandoned run."""

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from pipeline.errors import ChordalError
 from pipeline.library.labels import parse_sources
-from pipeline.library.scan import scan, stamp_of
-from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
+from pipeline.library.scan import scan, track_of
+from pipeline.library.tracks import FileStamp, ScannedTrack
+from pipeline.library.walk import stamp_of
 from pipeline.text import printable
 from storage.home import Home, home_lock
 from workers.broker import health
@@ -84,6 +85,7 @@ class LibraryWatcher:
         notices = WatchNotices(home, request.notify, monitor.missing)
         self._updates = HomeUpdates(home, request, cluster, lambda text: _show(view, text), notices)
         self._sources = parse_sources(labels=run.labels, groups=run.groups, folds=run.folds, libraries=run.libraries)
+        self._rules = run.rules
         self._removed: dict[str, float] = {}
         # Until a library's monitor asks for its first walk.
         self._next_walk_s = dict.fromkeys(self._libraries, math.inf)
@@ -164,9 +166,8 @@ class LibraryWatcher:
         unreadable: dict[str, str] = {}
         for track in scan(
             libraries,
-            labels=self._sources.labels,
-            groups=self._sources.groups,
-            folds=self._sources.folds,
+            sources=self._sources,
+            rules=self._rules,
             on_problem=unreadable.__setitem__,
             may_be_empty=True,
         ):
@@ -183,15 +184,7 @@ class LibraryWatcher:
             self._monitor.await_folders(library, folders)
 
     def _track(self, path: str, stamp: FileStamp) -> ScannedTrack:
-        sources = self._sources
-        return ScannedTrack(
-            track_id=track_id(path),
-            path=path,
-            stamp=stamp,
-            label=sources.labels.label(path),
-            group=sources.groups.label(path) if sources.groups else None,
-            fold=sources.folds.label(path) if sources.folds else None,
-        )
+        return track_of(path, stamp, self._sources, self._rules)
 
     def _stamp(self, path: str) -> FileStamp | None:
         """Return the stamp of a file; while its library does not answer one of no file, which settles nothing."""

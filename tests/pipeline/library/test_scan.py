@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.library.labels import parse_labels
+from pipeline.library.labels import TrackSources, parse_labels
 from pipeline.library.scan import scan
 from pipeline.library.tracks import FileStamp, track_id
 
@@ -71,7 +71,7 @@ def test_a_scan_is_lazy(library, monkeypatch):
 def test_labels_groups_and_folds_are_read_for_each_track(library):
     root = library("rock/3-77-a.wav")
     sources = {role: parse_labels(spec) for role, spec in {"groups": r"name:^\d-(\d+)", "folds": r"name:^\d"}.items()}
-    (track,) = scan([root], labels=parse_labels("folder"), **sources)
+    (track,) = scan([root], sources=TrackSources(labels=parse_labels("folder"), **sources))
     assert (track.label, track.group, track.fold) == ("rock", "77", "3")
 
 
@@ -182,10 +182,10 @@ def test_any_name_is_found_as_it_is(library, name):
 
 def test_names_and_folders_that_are_not_utf8_are_found_and_labelled(odd_bytes_path):
     root = os.path.dirname(odd_bytes_path)  # noqa: PTH120 -- str with surrogates on purpose
-    (track,) = scan([root], labels=parse_labels("name:^[^.]+"))
+    (track,) = scan([root], sources=TrackSources(labels=parse_labels("name:^[^.]+")))
     assert track.path == odd_bytes_path
     assert track.label == r"caf\udce9 \udcff"
     os.mkdir(os.fsencode(root) + b"/b\xe4nd")  # noqa: PTH102
     os.replace(odd_bytes_path, os.fsencode(root) + b"/b\xe4nd/a.wav")  # noqa: PTH105
-    (track,) = scan([root], labels=parse_labels("folder"))
+    (track,) = scan([root], sources=TrackSources(labels=parse_labels("folder")))
     assert track.label == r"b\udce4nd"

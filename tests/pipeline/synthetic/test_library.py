@@ -8,7 +8,8 @@ import soundfile
 from sklearn.datasets import make_classification
 
 from pipeline.errors import UsageError
-from pipeline.library.labels import parse_labels
+from pipeline.library.labels import first_value, parse_labels
+from pipeline.library.library_file import LibraryFile
 from pipeline.plans.library import PointsPlan, TonesPlan
 from pipeline.synthetic.library import make_library
 from pipeline.synthetic.points import points
@@ -17,6 +18,10 @@ from pipeline.synthetic.tones import melody, random_notes, scale
 
 RATE_HZ = 8_000
 SMALL = TonesPlan(sample_rate_hz=RATE_HZ, highest_hz=1_500, notes=4, seed=5)
+
+
+def label_of(source, path):
+    return first_value(source, LibraryFile(path))
 
 
 def stamps(folder):
@@ -67,17 +72,17 @@ def test_the_seconds_are_files_of_sixteen_bits_labelled_as_sound_or_by_note(tmp_
     notes = random_notes(SMALL)
 
     assert made.written == 2 + 8 + 2  # recordings, seconds, tables
-    assert [labels.label(str(path)) for path in files] == ["sound", "silence"] * 4
+    assert [label_of(labels, str(path)) for path in files] == ["sound", "silence"] * 4
     info = soundfile.info(files[0])
     assert (info.samplerate, info.channels, info.subtype, info.frames) == (RATE_HZ, 1, "PCM_16", RATE_HZ)
     assert not soundfile.read(files[1])[0].any()
     for path, note in zip(files[::2], notes, strict=True):
         assert abs(loudest_hz(soundfile.read(path)[0], RATE_HZ) - NOTE_FREQUENCIES_HZ[note]) <= 1
-    assert labels.label(str(tmp_path / "tones" / "recordings" / "notes.wav")) is None
+    assert label_of(labels, str(tmp_path / "tones" / "recordings" / "notes.wav")) is None
 
     by_note = make_library(SMALL.replace(labels="notes"), tmp_path / "tones")
     assert by_note.written == 0
-    found = [parse_labels(by_note.labels).label(str(path)) for path in files]
+    found = [label_of(parse_labels(by_note.labels), str(path)) for path in files]
     assert found == [note for pair in zip(notes, [None] * 4, strict=True) for note in pair]
 
 

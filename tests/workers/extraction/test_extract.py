@@ -8,8 +8,8 @@ import soundfile
 from sounds import RATE_HZ, sound
 
 from pipeline.features.registry import family
-from pipeline.library.scan import stamp_of
 from pipeline.library.tracks import ExtractTrack, track_id
+from pipeline.library.walk import stamp_of
 from workers.app.context import Context
 from workers.extraction.extract import extract_one
 

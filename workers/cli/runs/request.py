@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import UsageError
 from pipeline.passwords import without_password
+from pipeline.plans.scan_rules import ScanRules
 
 if TYPE_CHECKING:
     from storage.home import Home
@@ -56,8 +57,14 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
         max_duration_s=given["max_duration"],
         priority=given["priority"],
         tracking=given.get("mlflow"),
+        rules=rules_of(given),
     )
     return home, request, service
+
+
+def rules_of(given: dict[str, Any]) -> ScanRules:
+    """Return the rules of a scan that the options of a command name."""
+    return ScanRules(**{name: given[name] for name in ScanRules.__struct_fields__ if name in given})
 
 
 def like_last_run(home: "Home", request: "RunRequest", given: dict[str, Any]) -> "RunRequest":
@@ -73,6 +80,7 @@ def like_last_run(home: "Home", request: "RunRequest", given: dict[str, Any]) ->
         labels=given["labels"] or last.labels,
         groups=given["groups"] or last.groups,
         folds=given["folds"] or last.folds,
+        rules=request.rules if request.rules != ScanRules() else last.rules,
     )
 
 

@@ -1,0 +1,1 @@
+"""What files say of themselves: title, artist, album, genres and the like."""

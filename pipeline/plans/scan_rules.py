@@ -1,0 +1,19 @@
+"""What of a library is scanned, and how what is found becomes labels."""
+
+from pipeline.wire import Value
+
+
+class ScanRules(Value, frozen=True, kw_only=True):
+    """The rules of a scan beside where labels, groups and folds come from."""
+
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and folders that are left out."""
+    include_hidden: bool = False
+    """Whether names that begin with a dot are scanned too."""
+    vocabulary: str | None = None
+    """A vocabulary's name, or the absolute path of its file; None folds nothing."""
+    multi: bool = False
+    """Whether a track has all the labels found for it, or the first one alone."""
+
+
+DEFAULT = ScanRules()
