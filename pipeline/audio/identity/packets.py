@@ -1,0 +1,85 @@
+"""The packets of what has no reader of its own here, as FFmpeg demuxes them; nothing is decoded."""
+
+import hashlib
+import os
+
+from pipeline.audio.identity.parts import NotParsedError
+
+
+_MAX_OFFSET = 2**62
+
+
+def packets_digest(descriptor: int) -> bytes:
+    """Return a digest of the packets of an open file's sound and of their codec's setup, 32 bytes.
+
+    Raises `NotParsedError` when FFmpeg finds no sound in the file, `OSError` when it cannot be read.
+    """
+    # Imported here: few files need it.
+    import av
+
+    from pipeline.audio.decoders.libav_log import LibavLog
+    from pipeline.audio.decoders.libav_names import FORMATS
+
+    options = {"format_whitelist": ",".join(FORMATS), "max_streams": "64", "fflags": "-genpts"}
+    digest = hashlib.sha256(b"packets\n")
+    packets = 0
+    file = _Bytes(descriptor)
+    try:
+        with (
+            LibavLog().capture(),
+            av.open(file, "r", container_options=options, metadata_errors="replace", io_open=_refuse) as container,
+        ):
+            streams = container.streams.audio
+            for stream in streams:
+                codec = stream.codec_context
+                facts = (codec.name, codec.sample_rate, codec.layout.name, codec.extradata)
+                digest.update(repr(facts).encode())
+            for packet in container.demux(list(streams)) if streams else ():
+                packets += bool(packet.size)
+                digest.update(b"%d %d\n" % (packet.stream.index, packet.size))
+                digest.update(bytes(packet))
+    except (av.FFmpegError, ValueError, OverflowError, RuntimeError, IndexError, AttributeError) as error:
+        if file.error:
+            raise file.error from error
+        # As far as it goes, a damaged file has packets too.
+        digest.update(b"broken off")
+        if not packets:
+            raise NotParsedError(str(error)) from error
+    if file.error:
+        raise file.error
+    if not packets:
+        raise NotParsedError("no packets of sound")
+    return digest.digest()
+
+
+class _Bytes:
+    """The file object that FFmpeg reads; a seek out of bounds is no error, and a failed read is kept."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._at = 0
+        self.error: OSError | None = None
+
+    def read(self, size: int) -> bytes:
+        try:
+            data = os.pread(self._descriptor, size, self._at)
+        except OSError as error:
+            self.error = error
+            return b""
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int) -> int:
+        start = (0, self._at, os.fstat(self._descriptor).st_size)[whence]
+        if not 0 <= start + offset <= _MAX_OFFSET:
+            return -1
+        self._at = start + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+def _refuse(url: str, _flags: int, _options: dict[str, str]) -> None:
+    """Open nothing that a file names."""
+    raise PermissionError(url)
