@@ -111,6 +111,13 @@ class FeatureStore(ABC):
         """
 
     @abstractmethod
+    def content_of_sound(self, sound_hash: str) -> str | None:
+        """Return the content that has a sound under another name than the sound's own digest, or None.
+
+        Homes made before named their contents by all bytes of a file. A record counts here once it was compacted.
+        """
+
+    @abstractmethod
     def snapshot(self) -> Snapshot:
         """Return the store as it is now."""
 

@@ -51,6 +51,13 @@ class MemoryFeatureStore(FeatureStore):
         matches = (record for record in records if record.content_hash == content_hash and describes_content(record))
         return next(matches, None) if content_hash else None
 
+    def content_of_sound(self, sound_hash: str) -> str | None:
+        """Return the content that has a sound under another name than the sound's own digest, or None."""
+        with self._lock:
+            records = list(self._records.values())
+        found = (record.content_hash for record in records if record.sound_hash == sound_hash and record.content_hash)
+        return next((content for content in found if content != sound_hash), None) if sound_hash else None
+
     def snapshot(self) -> Snapshot:
         """Return the store as it is now."""
         with self._lock:

@@ -8,12 +8,13 @@ import numpy as np
 from pipeline.arrays import Float32
 from pipeline.audio.block import StreamInfo
 from pipeline.audio.decode import open_audio
-from pipeline.audio.hashing import content_hash as hashed
+from pipeline.audio.identity import file_digests
 from pipeline.errors import TransientError
 from pipeline.extraction.computation import compute_families
 from pipeline.extraction.derived import Derived
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
+from pipeline.library.known_content import same_content
 from pipeline.library.tracks import ExtractTrack, TrackRecord
 from pipeline.plans.chunks import Chunk
 from pipeline.text import printable
@@ -36,7 +37,7 @@ def extract_chunks(
     `PermanentError` of the decoder when it can no longer be read.
     """
     families = [family(name) for name in sorted(missing)]
-    if hashed(path) != original.content_hash:
+    if not same_content(original, file_digests(path)):
         raise TransientError(f"{printable(path)}: changed while its chunks were extracted")
     with open_audio(path, max_duration_s=max_duration_s) as reader:
         info = StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels)

@@ -4,11 +4,13 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 from pipeline.audio.decode import open_audio
+from pipeline.audio.identity import file_digests
 from pipeline.errors import PermanentError, TransientError
 from pipeline.extraction.derived import Derived
 from pipeline.extraction.extract import extract
 from pipeline.extraction.variation import Measurement, apply_variation, measure
 from pipeline.features.spec import FeatureRows
+from pipeline.library.known_content import same_content
 from pipeline.library.tracks import ExtractTrack, TrackRecord
 from pipeline.plans.augmentation import Variation
 from pipeline.text import printable
@@ -16,6 +18,7 @@ from pipeline.text import printable
 
 def extract_copy(
     order: ExtractTrack,
+    original: TrackRecord,
     copy: Derived[Variation],
     *,
     path: str,
@@ -25,10 +28,12 @@ def extract_copy(
 ) -> tuple[TrackRecord, dict[str, FeatureRows]]:
     """Return what is to be stored of an augmented copy of a file: as `extract` does of the file.
 
-    The record has the copy's own id and content hash, the file's path and stamp, and the parameters in its note.
-    Raises `TransientError` when the file no longer has the content that the copy is of.
+    `original` is the file's own record; that of the copy has an id and a content hash of its own, the file's path and
+    stamp, and the parameters in its note. Raises `TransientError` when the file no longer has that content.
     """
     variation = copy.part
+    if not same_content(original, file_digests(path)):
+        raise TransientError(f"{printable(path)}: changed while its copies were extracted")
     measurement = _measurement(path, variation, max_duration_s)
     record, rows = extract(
         order,
@@ -36,12 +41,11 @@ def extract_copy(
         missing=missing,
         max_duration_s=max_duration_s,
         host=host,
+        content_hash=copy.content_hash,
         alter=lambda pieces, info: apply_variation(
             pieces, info, variation, measurement=measurement, noise_key=copy.content_hash
         ),
     )
-    if record.content_hash != copy.copy_of:
-        raise TransientError(f"{printable(path)}: changed while its copies were extracted")
     note = f"{variation}; {record.note}" if record.note else str(variation)
     return copy.record(order, record).replace(note=note), rows
 

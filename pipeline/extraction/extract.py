@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from pipeline.arrays import Float32
 from pipeline.audio.block import StreamInfo
 from pipeline.audio.decode import open_audio
-from pipeline.audio.hashing import content_hash as hashed
+from pipeline.audio.identity import file_digests
 from pipeline.errors import PermanentError
 from pipeline.extraction.computation import compute_families
 from pipeline.extraction.records import failure_of, record_for
@@ -34,14 +34,18 @@ def extract(
     `alter` may change the samples before any family gets them.
     A `PermanentError` of the decoder is the record's `failure`; one of a family is an entry of `family_failures` while
     the other families stand; when all of them fail, so does the track, with the first one's kind.
-    `content_hash` is the file's where the caller knows it; otherwise the file is read once more for it.
+    `content_hash` is the name of the content where the caller knows it; otherwise the file is read once more for it.
     Raises `TransientError` when the file may be readable later, `UsageError` for an unknown family.
     """
     families = [family(name) for name in sorted(missing)]
     record = record_for(order)
     rows: dict[str, FeatureRows] = {}
     try:
-        record = record.replace(content_hash=content_hash or hashed(path))
+        if content_hash is None:
+            digests = file_digests(path)
+            record = record.replace(file_hash=digests.file_hash, sound_hash=digests.sound_hash)
+            content_hash = digests.content_hash
+        record = record.replace(content_hash=content_hash)
         with open_audio(path, max_duration_s=max_duration_s) as reader:
             info = StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels)
             results = compute_families(alter(reader.blocks(), info), info, families, host=host)

@@ -18,10 +18,34 @@ def track_id(path: str) -> str:
 
 
 class FileStamp(Value, frozen=True, kw_only=True):
-    """Size and time of a file, which a scan reads without opening it; equal stamps count as an unchanged file."""
+    """Size, times and inode of a file, which a scan reads without opening it; unchanged is what `matches`."""
 
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int = 0
+    """When the file was last changed in any way, which no program can put back; 0: not known."""
+    inode: int = 0
+    """0: not known."""
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "FileStamp":
+        """Return the stamp of a file by what the system says of it."""
+        return cls(
+            size_bytes=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            ctime_ns=status.st_ctime_ns,
+            inode=status.st_ino,
+        )
+
+    def matches(self, other: "FileStamp") -> bool:
+        """Return whether a file with the one stamp earlier and the other now counts as unchanged.
+
+        Where either knows no ctime or no inode, as in homes made before, size and time alone decide.
+        """
+        if (self.size_bytes, self.mtime_ns) != (other.size_bytes, other.mtime_ns):
+            return False
+        pairs = ((self.ctime_ns, other.ctime_ns), (self.inode, other.inode))
+        return all(mine == theirs or not (mine and theirs) for mine, theirs in pairs)
 
 
 class ScannedTrack(Value, frozen=True, kw_only=True):
@@ -79,7 +103,9 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     stamp: FileStamp
     sequence: int
     content_hash: str
-    """The first 128 bits of SHA-256 of the file's bytes, 32 hex digits; empty when it could not be read at all."""
+    """The name of its content, under which its features are stored, 32 hex digits: the digest of its sound where the
+    format has one, else that of the file; in homes made before, the digest of the file as it was then. Empty when it
+    could not be read at all."""
     duration_s: float = 0.0
     sample_rate_hz: int = 0
     channels: int = 0
@@ -95,6 +121,12 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     mark: Mark | None = None
     """`deleted`: a later scan, of this `sequence`, found the file gone; the others are of before. `retry`: its
     failure was taken back, and the next run extracts it again. None: the record of an extraction."""
+    file_hash: str = ""
+    """The first 128 bits of SHA-256 of all bytes of the file, 32 hex digits; empty when not known."""
+    sound_hash: str = ""
+    """The same of its sound, without tags, pictures and padding; empty where the format has none, or not known."""
+    retagged: bool = False
+    """Whether the file's bytes were others at this visit than at the one before, and its sound the same."""
 
     @property
     def extracted(self) -> bool:
@@ -114,3 +146,5 @@ class Receipt(Value, frozen=True, kw_only=True):
     kind: FailureKind | None = None
     reason: str = ""
     audio_s: float = 0.0
+    retagged: bool = False
+    """Whether its tags changed and its sound did not: nothing was decoded."""

@@ -115,4 +115,4 @@ def _stamp(path: str, on_problem: OnProblem) -> FileStamp | None:
     if not stat.S_ISREG(status.st_mode):
         on_problem(path, "not a regular file")
         return None
-    return FileStamp(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+    return FileStamp.of(status)

@@ -56,3 +56,5 @@ class ShardSummary(Value, frozen=True, kw_only=True):
     unchanged: int = 0
     failed: int = 0
     audio_s: float = 0.0
+    retagged: int = 0
+    """How many of the unchanged have other tags around the same sound."""

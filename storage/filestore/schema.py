@@ -2,7 +2,9 @@
 
     /                   attributes: format, schema, software
     /tracks             rows (records,), the fields of fixed width; path and more, texts end to end;
-                        attributes index_crc32 of the rows and, in parts, texts_crc32 of path and more
+                        identities (records,), the digests, ctime and inode, which older files lack;
+                        attributes index_crc32 of the rows, identities_crc32, aliases: how many sounds lie under another
+                        content's name, and, in parts, texts_crc32 of path and more
     /features/<key>     values (n, *row_shape) float32, start_s (n,) float32, channel (n,) int8 of all contents end to
                         end; indptr (contents + 1,) int64, where each content begins; contents (contents,), their
                         hashes and CRC-32; attributes index_crc32 of contents and indptr, spec (JSON), and in parts

@@ -10,6 +10,7 @@ from pipeline.library.tracks import TrackRecord
 from storage import durable
 from storage.base import GRACE_S, UNUSED_S, CompactionReport, FeatureStore, GcReport, Snapshot
 from storage.filestore import pins
+from storage.filestore.aliases import Aliases
 from storage.filestore.index import Indexes
 from storage.filestore.layout import Layout, SegmentName
 from storage.filestore.maintenance.collection import collect
@@ -31,6 +32,7 @@ class FileFeatureStore(FeatureStore):
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._indexes = Indexes(layout)
+        self._aliases = Aliases(layout)
         self._compactor = Compactor(layout, self._indexes)
 
     @classmethod
@@ -118,6 +120,10 @@ class FileFeatureStore(FeatureStore):
             if record is not None and record.content_hash == content_hash and describes_content(record):
                 return record
         return None
+
+    def content_of_sound(self, sound_hash: str) -> str | None:
+        """Return the content that has a sound under another name than the sound's own digest, or None."""
+        return self._aliases.content_of(sound_hash, self._indexes.newest().manifest) if sound_hash else None
 
     def snapshot(self) -> Snapshot:
         """Return the store as it is now."""

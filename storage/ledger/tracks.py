@@ -191,7 +191,7 @@ def state_of(
     newer = scanned is not None and sequence > record.sequence
     if record.mark == "deleted":
         return "pending" if newer else "deleted"
-    if newer and scanned is not None and scanned.stamp != record.stamp:
+    if newer and scanned is not None and not record.stamp.matches(scanned.stamp):
         return "superseded" if record.failure is None else "pending"
     if record.failure is not None:
         return "failed"

@@ -161,6 +161,22 @@ class FeatureStoreConformance:
         assert store.record_of_content(content(1)) is None, "no track has that content any more"
         assert store.record_of_content("") is None
 
+    def test_a_sound_is_found_under_the_name_it_had_before(self, store: FeatureStore) -> None:
+        old = record("/a", 1).replace(sound_hash=content(71), file_hash=content(1))
+        store.commit(old, features(1), SPECS)
+        store.commit(record("/b", 72).replace(sound_hash=content(72), file_hash=content(2)), features(72), SPECS)
+        store.commit(record("/c", None), {}, SPECS)
+        for _ in range(2):
+            store.compact()
+            assert store.content_of_sound(content(71)) == content(1)
+            assert store.content_of_sound(content(72)) is None, "it has the name of its sound"
+            assert store.content_of_sound(content(73)) is None
+            assert store.content_of_sound("") is None
+            assert store.record(old.track_id) == old
+            store.commit(record("/d", 74).replace(sound_hash=content(75)), {}, SPECS)
+        store.compact()
+        assert store.content_of_sound(content(75)) == content(74)
+
     def test_no_rows_and_odd_values_survive(self, store: FeatureStore) -> None:
         odd = rows(TONES, 1)
         odd.values[0] = (np.nan, -np.inf, -0.0)

@@ -53,7 +53,12 @@ def record(path: str, number: int | None, *, sequence: int = 1, failure: Failure
     return TrackRecord(
         track_id=track_id(path),
         path=path,
-        stamp=FileStamp(size_bytes=1000 + sequence, mtime_ns=1_700_000_000_123_456_789 + sequence),
+        stamp=FileStamp(
+            size_bytes=1000 + sequence,
+            mtime_ns=1_700_000_000_123_456_789 + sequence,
+            ctime_ns=1_700_000_001_123_456_789 + sequence,
+            inode=2**64 - 1 - sequence,
+        ),
         sequence=sequence,
         content_hash="" if number is None else content(number),
         duration_s=12.5,
@@ -72,6 +77,9 @@ def full_record(path: str) -> TrackRecord:
         reused=True,
         copy_of=content(2),
         mark="deleted",
+        file_hash=content(3),
+        sound_hash=content(4),
+        retagged=True,
     )
     plain = TrackRecord(
         track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""

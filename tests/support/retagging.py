@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mutagen
-from mutagen import aiff, apev2, asf, flac, id3, mp3, mp4, oggopus, oggvorbis, wave
+from mutagen import aiff, apev2, asf, flac, id3, mp4, oggopus, oggvorbis, wave
 
 PICTURE_BYTES = 3 << 20
 
@@ -132,11 +132,3 @@ def edit_keeping_time(path: Path, edit: Callable[[Path], None]) -> None:
     before = path.stat()
     edit(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def has_genre(path: Path, genre: str) -> bool:
-    """Tell whether the bytes of a file have a genre, whatever the tag."""
-    data = path.read_bytes()
-    return any(genre.encode(encoding) in data for encoding in ("utf-8", "utf-16-le")) or isinstance(
-        mp3.MP3, type(None)
-    )

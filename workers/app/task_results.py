@@ -33,6 +33,8 @@ def receipt_result(receipt: Receipt) -> TaskResult:
     words: str = receipt.outcome
     if receipt.kind is not None:
         words = f"failed ({receipt.kind}): {printable(receipt.reason)}"
+    elif receipt.retagged:
+        words = "unchanged: other tags around the same sound, nothing decoded"
     elif receipt.audio_s:
         words = f"{receipt.outcome}, {describe_playing_time(receipt.audio_s)} of audio"
     return TaskResult(words, receipt.to_wire())
@@ -42,6 +44,7 @@ def shard_result(summary: ShardSummary) -> TaskResult:
     """Return what became of a shard: `24 extracted, 1 failed, 2:15 of audio`."""
     counts = [(name, getattr(summary, name)) for name in ("extracted", "unchanged", "failed")]
     words = [f"{count} {name}" for name, count in counts if count] or ["no file"]
+    words += [f"{summary.retagged} of them retagged"] if summary.retagged else []
     words.append(f"{describe_playing_time(summary.audio_s)} of audio")
     return TaskResult(", ".join(words), {"sealed": True, **summary.to_wire()})
 

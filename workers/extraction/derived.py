@@ -19,7 +19,7 @@ def extract_derived(job: Job, original: TrackRecord) -> None:
     """Extract the copies and chunks that the store lacks of a file, one commit each; a failure is a record too."""
     order = job.order
     for copy in unsettled(derived_copies(original, order.augment), job.keys, job.store):
-        _commit(job, original, [copy], _copy(job, copy))
+        _commit(job, original, [copy], _copy(job, original, copy))
     chunks = unsettled(derived_chunks(original, order.chunk_s), job.keys, job.store)
     if chunks:  # decoded once for all of them, so none is left out for what the store has of it
         missing, limit_s = frozenset(order.families), job.max_duration_s
@@ -32,7 +32,7 @@ def extract_derived(job: Job, original: TrackRecord) -> None:
 def fail_derived(job: Job, failure: Failure) -> None:
     """Record the failure of a task for the copies and chunks that it did not come to, where the file had not failed."""
     original = job.store.record(job.order.track_id)
-    if original is not None and original.stamp == job.order.stamp:
+    if original is not None and original.stamp.matches(job.order.stamp):
         _fail(job, original, derived_of(original, job.order.augment, job.order.chunk_s), failure)
 
 
@@ -42,14 +42,14 @@ def _fail(job: Job, original: TrackRecord, derived: Iterable[Derived[Any]], fail
         job.commit(each.failed(job.order, original, failure), {})
 
 
-def _copy(job: Job, copy: Derived[Variation]) -> Iterator[tuple[TrackRecord, Rows]]:
+def _copy(job: Job, original: TrackRecord, copy: Derived[Variation]) -> Iterator[tuple[TrackRecord, Rows]]:
     """Yield what is to be stored of a copy."""
     record, rows = complete(
         job,
         copy.content_hash,
         job.store.record(copy.track_id),
         lambda missing: extract_copy(
-            job.order, copy, path=job.path, missing=missing, max_duration_s=job.max_duration_s, host=HOST
+            job.order, original, copy, path=job.path, missing=missing, max_duration_s=job.max_duration_s, host=HOST
         ),
     )
     yield copy.record(job.order, record), rows

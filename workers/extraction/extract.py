@@ -1,9 +1,10 @@
 """What an extraction task does: decide what is left to do for a file, decode it once, record, commit, count."""
 
-from pipeline.audio.hashing import content_hash
+from pipeline.audio.identity import file_digests
 from pipeline.errors import MissingError
 from pipeline.extraction.extract import extract
 from pipeline.extraction.records import failure_of, record_for
+from pipeline.library.known_content import content_of, identified
 from pipeline.library.tracks import ExtractTrack, Failure, Receipt, TrackRecord
 from workers.app.context import Context
 from workers.app.settings import Settings
@@ -13,7 +14,7 @@ from workers.extraction.failures import FILE_ERRORS, HOST
 from workers.extraction.job import Job
 from workers.extraction.mounts import LibraryNotMountedError, missing_library
 from workers.extraction.reuse import Rows, complete
-from workers.extraction.settled import audio_s, is_file_settled, outcome
+from workers.extraction.settled import audio_s, is_file_settled, is_retagged, outcome
 
 
 def extract_one(order: ExtractTrack, context: Context) -> Receipt:
@@ -49,6 +50,7 @@ def extract_one(order: ExtractTrack, context: Context) -> Receipt:
         kind=failure.kind if failure is not None else None,
         reason=failure.reason if failure is not None else "",
         audio_s=audio_s(record),
+        retagged=is_retagged(record, order.sequence),
     )
     if record is known and record.sequence == order.sequence:
         # An earlier delivery of the same order stored and counted it.
@@ -76,7 +78,8 @@ def _extract(job: Job, known: TrackRecord | None, attempt: int) -> TrackRecord:
     order = job.order
     rows = Rows()
     try:
-        content = content_hash(job.path)
+        digests = file_digests(job.path)
+        content = content_of(digests, known, is_stored=job.is_stored, content_of_sound=job.store.content_of_sound)
         record, rows = complete(
             job,
             content,
@@ -90,7 +93,7 @@ def _extract(job: Job, known: TrackRecord | None, attempt: int) -> TrackRecord:
                 content_hash=content,
             ),
         )
-        record = record_for(order, record)
+        record = identified(record_for(order, record), digests, known)
     except FILE_ERRORS as error:
         if isinstance(error, MissingError) and (library := missing_library(job.context, order.run_id)):
             # Not the file's fault: nothing is recorded, and the attempt does not count.

@@ -26,6 +26,10 @@ class Job:
         self.keys = frozenset(self.specs)
         self.max_duration_s = context.plan(order.run_id).max_duration_s
 
+    def is_stored(self, content_hash: str) -> bool:
+        """Return whether the store has something of a content: rows, or a record that describes it."""
+        return bool(self.store.families_of(content_hash)) or self.store.record_of_content(content_hash) is not None
+
     def commit(self, record: TrackRecord, rows: Mapping[str, FeatureRows]) -> None:
         """Store a record with the rows of its content, by family key. Raises `StoreError`."""
         self.store.commit(record, rows, self.specs)

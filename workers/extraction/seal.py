@@ -4,7 +4,7 @@ from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import ShardSummary
 from storage import Snapshot
 from workers.app.context import Context
-from workers.extraction.settled import audio_s, augmentation, family_keys, is_settled, outcome
+from workers.extraction.settled import audio_s, augmentation, family_keys, is_retagged, is_settled, outcome
 
 
 def seal(context: Context, run_id: str, shard: int) -> ShardSummary | None:
@@ -32,7 +32,8 @@ def _counted(summary: ShardSummary, track: ScannedTrack, snapshot: Snapshot, seq
     record = snapshot.record(track.track_id)
     assert record is not None, "settled tracks have a record"  # noqa: S101 - narrows the type
     name = outcome(record, sequence)
-    return summary.replace(audio_s=summary.audio_s + audio_s(record), **{name: getattr(summary, name) + 1})
+    counts = {name: getattr(summary, name) + 1, "retagged": summary.retagged + is_retagged(record, sequence)}
+    return summary.replace(audio_s=summary.audio_s + audio_s(record), **counts)
 
 
 def claim_learning(context: Context, run_id: str) -> bool:

@@ -48,7 +48,7 @@ def is_file_settled(
     record: TrackRecord, stamp: FileStamp, keys: frozenset[str], source: FeatureStore | Snapshot
 ) -> bool:
     """Tell whether nothing is left to do for a file but perhaps for its copies and chunks."""
-    return record.stamp == stamp and is_accounted_for(record, keys, source)
+    return record.stamp.matches(stamp) and is_accounted_for(record, keys, source)
 
 
 def unsettled(derived: Iterable[AnyDerived], keys: frozenset[str], source: FeatureStore | Snapshot) -> list[AnyDerived]:
@@ -73,6 +73,11 @@ def outcome(record: TrackRecord, sequence: int) -> Literal["extracted", "unchang
     if record.failure is not None:
         return "failed"
     return "extracted" if record.sequence == sequence and not record.reused else "unchanged"
+
+
+def is_retagged(record: TrackRecord, sequence: int) -> bool:
+    """Return whether the run of a sequence found other tags around the sound of a file, and decoded nothing."""
+    return record.retagged and record.sequence == sequence and outcome(record, sequence) == "unchanged"
 
 
 def audio_s(record: TrackRecord) -> float:

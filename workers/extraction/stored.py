@@ -5,20 +5,32 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.batches import batches
-from pipeline.library.tracks import ScannedTrack, TrackRecord
+from pipeline.library.tracks import FileStamp, ScannedTrack, TrackRecord
 from pipeline.plans.run import RunPlan, ShardSummary
 from storage import Snapshot
 from storage.home import Home
 from workers.broker.counters import OUTCOMES
-from workers.extraction.settled import audio_s, family_keys, is_accounted_for, outcome
+from workers.extraction.settled import audio_s, family_keys, is_accounted_for, is_retagged, outcome
 
 BATCH = 4096
 
-_ROW = np.dtype([("track_id", "S16"), ("size_bytes", "i8"), ("mtime_ns", "i8"), ("audio_s", "f8"), ("outcome", "u1")])
+_STAMP = ("size_bytes", "mtime_ns", "ctime_ns", "inode")
+_ROW = np.dtype(
+    [
+        ("track_id", "S16"),
+        ("size_bytes", "i8"),
+        ("mtime_ns", "i8"),
+        ("ctime_ns", "i8"),
+        ("inode", "u8"),
+        ("audio_s", "f8"),
+        ("outcome", "u1"),
+        ("retagged", "?"),
+    ]
+)
 
 
 class StoredFiles:
-    """The files that a store had everything of that a run wants, or their failures; 41 bytes for each."""
+    """The files that a store had everything of that a run wants, or their failures; 58 bytes for each."""
 
     def __init__(self, snapshot: Snapshot, plan: RunPlan) -> None:
         keys = family_keys(plan)
@@ -45,7 +57,12 @@ class StoredFiles:
         rows, known = self._find(tracks)
         if not known.all():
             return None
-        return ShardSummary(shard=shard, audio_s=float(rows["audio_s"].sum()), **self.outcomes(tracks))
+        return ShardSummary(
+            shard=shard,
+            audio_s=float(rows["audio_s"].sum()),
+            retagged=int(rows["retagged"].sum()),
+            **self.outcomes(tracks),
+        )
 
     def _find(self, tracks: Sequence[ScannedTrack]) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of some files, and of each file whether it has one."""
@@ -54,12 +71,7 @@ class StoredFiles:
         ids = np.frombuffer(bytes.fromhex("".join(track.track_id for track in tracks)), "S16")
         at = np.searchsorted(self._rows["track_id"], ids)
         rows = self._rows[np.minimum(at, len(self._rows) - 1)]
-        known = (
-            (rows["track_id"] == ids)
-            & (rows["size_bytes"] == [track.stamp.size_bytes for track in tracks])
-            & (rows["mtime_ns"] == [track.stamp.mtime_ns for track in tracks])
-        )
-        return rows, known
+        return rows, (rows["track_id"] == ids) & _matches(rows, [track.stamp for track in tracks])
 
 
 def stored_files(home: Home, plan: RunPlan) -> StoredFiles | None:
@@ -90,6 +102,26 @@ def _is_settled(record: TrackRecord, snapshot: Snapshot, keys: frozenset[str]) -
     return not record.copy_of and is_accounted_for(record, keys, snapshot)
 
 
-def _row(record: TrackRecord, sequence: int) -> tuple[bytes, int, int, float, int]:
+def _matches(rows: np.ndarray, stamps: Sequence[FileStamp]) -> np.ndarray:
+    """Return of each of some files whether it counts as unchanged, as `FileStamp.matches` says."""
+    size_bytes, mtime_ns, ctime_ns, inode = (
+        np.array([getattr(stamp, name) for stamp in stamps], _ROW[name]) for name in _STAMP
+    )
+    matches: np.ndarray = (rows["size_bytes"] == size_bytes) & (rows["mtime_ns"] == mtime_ns)
+    for name, now in (("ctime_ns", ctime_ns), ("inode", inode)):
+        matches &= (rows[name] == now) | (rows[name] == 0) | (now == 0)
+    return matches
+
+
+def _row(record: TrackRecord, sequence: int) -> tuple[bytes, int, int, int, int, float, int, bool]:
     place, stamp = OUTCOMES.index(outcome(record, sequence)), record.stamp
-    return bytes.fromhex(record.track_id), stamp.size_bytes, stamp.mtime_ns, audio_s(record), place
+    return (
+        bytes.fromhex(record.track_id),
+        stamp.size_bytes,
+        stamp.mtime_ns,
+        stamp.ctime_ns,
+        stamp.inode,
+        audio_s(record),
+        place,
+        is_retagged(record, sequence),
+    )

@@ -79,7 +79,7 @@ class RequestedFiles:
         except OSError:
             stamp = FileStamp(size_bytes=0, mtime_ns=0)  # gone meanwhile: its task records that
         else:
-            stamp = FileStamp(size_bytes=facts.st_size, mtime_ns=facts.st_mtime_ns)
+            stamp = FileStamp.of(facts)
         label = first_value(self.truth, LibraryFile(path))
         return ScannedTrack(track_id=track_id(path), path=path, stamp=stamp, label=label)
 

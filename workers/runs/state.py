@@ -165,6 +165,11 @@ class RunState:
         return counts
 
     @cached_property
+    def retagged(self) -> int:
+        """How many of the unchanged files in sealed shards have other tags around the same sound."""
+        return sum(self.home.ledger.summary(self.plan.run_id, shard).retagged for shard in self.sealed)
+
+    @cached_property
     def seconds(self) -> dict[str, float]:
         """The wall seconds of each stage that has ended, by when its last document was written."""
         ends = stage_ends(self.home.ledger, self.plan.run_id)

@@ -51,7 +51,7 @@ class Arrivals:
             self.forget(path)
             return
         known = self._arriving.get(path)
-        if known is None or known.stamp != stamp:
+        if known is None or not known.stamp.matches(stamp):
             written = written or (known is not None and known.written)
             known = self._arriving[path] = _Arrival(stamp, now_s)
         known.written = (known.written or written) and self._reports_close
@@ -90,7 +90,7 @@ class Arrivals:
         stamp = self._stat(path)
         if stamp is None:
             self.forget(path)
-        elif stamp != arrival.stamp:
+        elif not arrival.stamp.matches(stamp):
             arrival.stamp, arrival.since_s = stamp, now_s
         else:
             del self._arriving[path]

@@ -66,11 +66,12 @@ class FolderPoll(threading.Thread):
 
 def changes_between(known: Files, found: Files) -> Iterator[FileChange]:
     """Yield what changed from one walk to the next; a file that is gone is `moved` when one like it is new."""
-    new = {path: stamp for path, stamp in found.items() if known.get(path) != stamp}
-    moved = {stamp for path, stamp in new.items() if path not in known}
+    new = {path: stamp for path, stamp in found.items() if path not in known or not known[path].matches(stamp)}
+    # Without ctime, which a rename changes.
+    moved = {(stamp.size_bytes, stamp.mtime_ns) for path, stamp in new.items() if path not in known}
     for path, stamp in known.items():
         if path not in found:
-            yield FileChange(kind="moved" if stamp in moved else "deleted", path=path)
+            yield FileChange(kind="moved" if (stamp.size_bytes, stamp.mtime_ns) in moved else "deleted", path=path)
     for path in new:
         yield FileChange(kind="created", path=path)
 

@@ -1,6 +1,7 @@
 """Ogg: the packets of Vorbis, Opus, Speex and FLAC but for the comments, however they are laid out in pages."""
 
 import hashlib
+from typing import NamedTuple
 
 from pipeline.audio.identity.flac import channel_mask
 from pipeline.audio.identity.parts import FileBytes, NotParsedError, Parts, Span
@@ -8,6 +9,8 @@ from pipeline.audio.identity.parts import FileBytes, NotParsedError, Parts, Span
 _HEADER_BYTES = 27
 _SOUND = {b"\x01vorbis": "vorbis", b"OpusHead": "opus", b"Speex   ": "speex", b"\x7fFLAC": "flac"}
 _NO_SOUND = (b"\x80theora", b"fishead", b"\x01video", b"\x80kate", b"CMML\0\0\0\0", b"OVP80")
+_NO_GRANULE = b"\xff" * 8
+"""Of a page in which no packet ends."""
 _FRAME = 0xFF
 """The first byte of a FLAC frame: no block of metadata begins with it."""
 
@@ -43,40 +46,59 @@ class _Stream:
         self.in_packet = False
 
 
+class _Page(NamedTuple):
+    begins_stream: bool
+    granule: bytes
+    serial: bytes
+    lacing: bytes
+    payload: Span
+
+
 def ogg_parts(file: FileBytes, sound: Span) -> Parts:
     """Yield the parts of all streams of sound, chained and multiplexed ones too, in the order of their pages."""
-    streams: dict[bytes, _Stream] = {}
-    ended: list[_Stream] = []
+    streams: list[_Stream] = []
+    open_streams: dict[bytes, _Stream] = {}
     at = sound.begin
     while at < sound.end:
-        head = file.read(at, _HEADER_BYTES)
-        if head[:4] != b"OggS" or len(head) < _HEADER_BYTES:
-            if not any(stream.kind for stream in streams.values()):
+        page = _page_at(file, at)
+        if page is None:
+            if not any(stream.kind for stream in streams):
                 raise NotParsedError("no stream of sound")
             yield Span(at, sound.end)  # damaged: what follows is taken as it is
             break
-        lacing = file.read(at + _HEADER_BYTES, head[26])
-        payload, length = at + _HEADER_BYTES + head[26], sum(lacing)
-        serial = head[14:18]
-        if head[5] & 2 or serial not in streams:
-            if serial in streams:
-                ended.append(streams[serial])
-            streams[serial] = _Stream(file.read(payload, 8))
-        stream = streams[serial]
-        if stream.kind:
-            if stream.headers_done:
-                stream.lacing.update(lacing)
-                yield Span(payload, payload + length)
-            else:
-                yield from _header_page(file, stream, lacing, payload)
-            if head[6:14] != b"\xff" * 8:
-                stream.granule = head[6:14]
-        at = payload + length
-    for stream in [*ended, *streams.values()]:
+        if page.begins_stream or page.serial not in open_streams:
+            stream = open_streams[page.serial] = _Stream(file.read(page.payload.begin, 8))
+            streams.append(stream)
+        yield from _page_parts(file, open_streams[page.serial], page)
+        at = page.payload.end
+    for stream in streams:
         if stream.kind:
             yield from channel_mask(bytes(stream.metadata))
             # The lengths of the packets, and where the sound ends within the last one.
             yield stream.kind.encode() + stream.lacing.digest() + stream.granule
+
+
+def _page_at(file: FileBytes, at: int) -> _Page | None:
+    """Return the page that begins at a place, or None where none does."""
+    head = file.read(at, _HEADER_BYTES)
+    if head[:4] != b"OggS" or len(head) < _HEADER_BYTES:
+        return None
+    lacing = file.read(at + _HEADER_BYTES, head[26])
+    begin = at + _HEADER_BYTES + head[26]
+    return _Page(bool(head[5] & 2), head[6:14], head[14:18], lacing, Span(begin, begin + sum(lacing)))
+
+
+def _page_parts(file: FileBytes, stream: _Stream, page: _Page) -> Parts:
+    """Yield what is sound of a page."""
+    if not stream.kind:
+        return
+    if page.granule != _NO_GRANULE:
+        stream.granule = page.granule
+    if stream.headers_done:
+        stream.lacing.update(page.lacing)
+        yield page.payload
+    else:
+        yield from _header_page(file, stream, page.lacing, page.payload.begin)
 
 
 def _header_page(file: FileBytes, stream: _Stream, lacing: bytes, at: int) -> Parts:

@@ -5,7 +5,6 @@ import os
 
 from pipeline.audio.identity.parts import NotParsedError
 
-
 _MAX_OFFSET = 2**62
 
 

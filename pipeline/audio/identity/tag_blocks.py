@@ -1,4 +1,4 @@
-"""The tags before and behind a sound: ID3v2 (several, and appended), ID3v1 and TAG+, APEv2 and Lyrics3, in any order."""
+"""The tags before and behind a sound, in any order: ID3v2, also several and appended, ID3v1, APEv2 and Lyrics3."""
 
 from collections.abc import Callable
 

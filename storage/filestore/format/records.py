@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.library.tracks import FileStamp, TrackRecord
+from storage.filestore.format import identities
 from storage.filestore.format.codec import crc, offsets
 from storage.filestore.format.hdf5 import DamagedError, group, int_attribute, make_group, read, write, write_attribute
 from storage.ids import hex_ids, pack, unpack
@@ -36,7 +37,7 @@ ROW = np.dtype(
 
 _NUMBERS = ("sequence", "size_bytes", "mtime_ns", "duration_s", "sample_rate_hz", "channels")
 
-_NOT_IN_JSON = {"path", "stamp", *(ROW.names or ())}
+_NOT_IN_JSON = {"path", "stamp", *identities.FIELDS, *(ROW.names or ())}
 """The fields of a record that are stored elsewhere than in its JSON."""
 
 _DEFAULTS = TrackRecord(
@@ -55,13 +56,15 @@ class RecordTable:
     """A table of n records.
 
     `rows` (n,) of dtype `ROW`; per record `path`, the bytes of its path, which need not be UTF-8; `more`, its other
-    fields as JSON, empty when all have their defaults; and `crc32`, of the three.
+    fields as JSON, empty when all have their defaults; and `crc32`, of the three. `identities` (n,) have CRC-32 of
+    their own.
     """
 
     rows: np.ndarray[tuple[int], np.dtype[np.void]]
     path: list[bytes]
     more: list[bytes]
     crc32: list[int]
+    identities: identities.Identities
     intact: bool = False
     """Whether the checksums of the whole table were right, so that no record needs to be checked."""
 
@@ -78,7 +81,13 @@ class RecordTable:
         wire = record.to_wire()
         rest = {name: value for name, value in wire.items() if name not in _NOT_IN_JSON and value != _DEFAULTS[name]}
         more = json.dumps(rest, separators=(",", ":")).encode("ascii") if rest else b""
-        return cls(rows=row, path=[path], more=[more], crc32=[_record_crc(row[0], path, more)])
+        return cls(
+            rows=row,
+            path=[path],
+            more=[more],
+            crc32=[_record_crc(row[0], path, more)],
+            identities=identities.identity_of(record),
+        )
 
     @classmethod
     def concatenate(cls, tables: Sequence["RecordTable"]) -> "RecordTable":
@@ -88,6 +97,7 @@ class RecordTable:
             path=[text for table in tables for text in table.path],
             more=[text for table in tables for text in table.more],
             crc32=[crc32 for table in tables for crc32 in table.crc32],
+            identities=np.concatenate([table.identities for table in tables]),
         )
 
     @classmethod
@@ -96,13 +106,15 @@ class RecordTable:
         tracks = group(file, "tracks")
         stored = read(tracks, "rows", STORED_ROW)
         path, more = read(tracks, "path", _BYTE), read(tracks, "more", _BYTE)
+        identity, is_intact = identities.read_identities(tracks, stored["record"])
         sums = {"index_crc32": crc(stored), "texts_crc32": crc(path, more)}
         return RecordTable(
             rows=stored["record"],
             path=_split(path.tobytes(), stored["path_end"]),
             more=_split(more.tobytes(), stored["more_end"]),
             crc32=stored["crc32"].tolist(),
-            intact=all(int_attribute(tracks, name, -1) == crc32 for name, crc32 in sums.items()),
+            identities=identity,
+            intact=is_intact and all(int_attribute(tracks, name, -1) == crc32 for name, crc32 in sums.items()),
         )
 
     def write(self, file: h5py.File) -> None:
@@ -115,6 +127,7 @@ class RecordTable:
             stored[f"{name}_end"] = offsets([len(text) for text in texts])[1:]
         write(tracks, "rows", stored, apart=len(self) > 1)
         write_attribute(tracks, "index_crc32", np.uint32(crc(stored)))
+        identities.write_identities(tracks, self.rows, self.identities)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -126,6 +139,7 @@ class RecordTable:
             path=[self.path[i] for i in at],
             more=[self.more[i] for i in at],
             crc32=[self.crc32[i] for i in at],
+            identities=self.identities[list(at)],
             intact=self.intact,
         )
 
@@ -139,8 +153,11 @@ class RecordTable:
 
     def check(self, at: int) -> None:
         """Raise `DamagedError` naming the track unless a row passes its CRC-32."""
-        if not self.intact and _record_crc(self.rows[at], self.path[at], self.more[at]) != self.crc32[at]:
+        if self.intact:
+            return
+        if _record_crc(self.rows[at], self.path[at], self.more[at]) != self.crc32[at]:
             raise DamagedError(f"the record of track {unpack(self.rows[at]['track_id'])} fails its CRC-32")
+        identities.check_identity(self.rows[at]["track_id"], self.identities[at])
 
     def record(self, at: int) -> TrackRecord:
         """Return a row as a record. Raises `DamagedError` naming the track when it fails its CRC-32."""
@@ -148,6 +165,10 @@ class RecordTable:
 
     def records(self) -> Iterator[TrackRecord]:
         """Yield all rows as records. Raises `DamagedError` naming the track of one that fails its CRC-32."""
+        yield from identities.with_identity(self._plain_records(), self.identities)
+
+    def _plain_records(self) -> Iterator[TrackRecord]:
+        """Yield all rows as records without their identities."""
         rows = self.rows
         track_ids, content_hashes = (hex_ids(rows[name]) for name in ("track_id", "content_hash"))
         has_content = rows["has_content"].tolist()
@@ -176,6 +197,12 @@ def read_rows(file: h5py.File) -> np.ndarray:
         raise DamagedError("the index of the records fails its CRC-32")
     rows: np.ndarray = stored["record"]
     return rows
+
+
+def read_aliases(file: h5py.File) -> np.ndarray:
+    """Return the sounds of a file's records that lie under another content's name, dtype `identities.ALIAS`."""
+    tracks = group(file, "tracks")
+    return identities.read_aliases(tracks, lambda: read_rows(file))
 
 
 def rank_of(row: np.void) -> Rank:

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from sounds import sound
 
-from pipeline.audio.hashing import content_hash
+from pipeline.audio.identity import file_digests
 from pipeline.errors import TransientError
 from pipeline.extraction.chunks import extract_chunks
 from pipeline.extraction.derived import derived_chunks
@@ -66,7 +66,7 @@ def test_a_chunk_names_where_it_comes_from_and_is_no_song(tmp_path):
     soundfile.write(path, sound(1, seconds=8.0), RATE_HZ)
     original, chunks, results = cut(path, 4.0)
     for chunk, (record, _) in zip(chunks, results, strict=True):
-        assert record.copy_of == original.content_hash == content_hash(path)
+        assert record.copy_of == original.content_hash == file_digests(path).content_hash
         assert record.content_hash == chunk.content_key(original.content_hash)
         assert record.track_id == chunk.track_id(track_id(path), 4.0)
         assert record.path == path

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.audio import files
-from pipeline.audio.hashing import content_hash
+from pipeline.audio.identity import file_digests
 from pipeline.errors import TransientError, UsageError
 from pipeline.extraction import extract as extraction
 from pipeline.extraction.extract import extract
@@ -34,7 +34,7 @@ def test_a_good_file_yields_its_record_and_the_rows_of_every_family(write, noise
     path = write("a.flac", noise((4 * 44_100, 2)), 44_100)
     record, rows = extracted(path)
     assert (record.track_id, record.path, record.sequence) == (track_id(path), path, 7)
-    assert record.content_hash == content_hash(path)
+    assert record.content_hash == file_digests(path).content_hash
     assert (record.duration_s, record.sample_rate_hz, record.channels) == (4.0, 44_100, 2)
     assert (record.failure, record.family_failures, record.note) == (None, {}, "")
     assert set(rows) == {each.spec.key for each in families().values()}
@@ -53,8 +53,8 @@ def test_a_file_is_recorded_under_its_name_wherever_this_host_has_it(write, tmp_
 
 def test_a_file_whose_hash_is_known_is_not_hashed_again(write, monkeypatch):
     path = write()
-    known = content_hash(path)
-    monkeypatch.setattr(extraction, "hashed", None)
+    known = file_digests(path).content_hash
+    monkeypatch.setattr(extraction, "file_digests", None)
     record, _ = extract(order(path), path=path, missing=ALL, max_duration_s=60.0, content_hash=known)
     assert (record.content_hash, record.failure) == (known, None)
 

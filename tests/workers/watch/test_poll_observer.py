@@ -54,3 +54,13 @@ def test_a_folder_that_goes_for_a_while_has_lost_no_file(tmp_path, monkeypatch):
         FileChange(kind="created", path=str(library / "low" / "b.wav")),
         FileChange(kind="deleted", path=str(library / "low" / "a.wav")),
     ]
+
+
+def test_a_rename_is_a_move_and_an_edit_with_the_time_put_back_is_seen():
+    known = {"old name": stamp(3).replace(ctime_ns=10, inode=1), "edited": stamp(4).replace(ctime_ns=10, inode=2)}
+    found = {"new name": stamp(3).replace(ctime_ns=20, inode=1), "edited": stamp(4).replace(ctime_ns=20, inode=2)}
+    assert {(change.kind, change.path) for change in changes_between(known, found)} == {
+        ("moved", "old name"),
+        ("created", "new name"),
+        ("created", "edited"),
+    }

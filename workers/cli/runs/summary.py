@@ -33,6 +33,7 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "tracks": {"scanned": scanned.found.files, **state.tracks},
         "deleted": scanned.found.gone,
         "duplicates": _duplicates(home, scanned.plan),
+        "retagged": state.retagged,
         "labels": scanned.found.labels,
     }
     report = home.ledger.report(run_id)

@@ -13,6 +13,9 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("deleted", f"{summary['deleted']} tracks of earlier scans are gone"))
     if summary.get("duplicates"):
         lines.append(("duplicates", f"{summary['duplicates']} files have the content of another, computed once"))
+    if retagged := summary.get("retagged"):
+        have = "file has" if retagged == 1 else "files have"
+        lines.append(("retagged", f"{retagged} {have} other tags around the same sound; nothing of it was decoded"))
     if tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
         lines.append(("", "nothing was new or changed, so nothing was extracted"))
     if "formats" in summary:

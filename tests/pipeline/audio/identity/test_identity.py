@@ -204,7 +204,14 @@ def test_a_wav_and_its_64_bit_form_have_one_sound(tmp_path, encoded):
 
 def test_what_is_no_sound_has_the_digest_of_its_bytes_alone(tmp_path):
     path = tmp_path / "notes.mp3"
-    for data in (b"", b"just words", b"ID3\x04\x00\x00\x7f\x7f\x7f\x7f" + b"words", b"fLaC", b"OggS", b"RIFF\0\0\0\0WAVE"):
+    for data in (
+        b"",
+        b"just words",
+        b"ID3\x04\x00\x00\x7f\x7f\x7f\x7f" + b"words",
+        b"fLaC",
+        b"OggS",
+        b"RIFF\0\0\0\0WAVE",
+    ):
         path.write_bytes(data)
         digests = file_digests(str(path))
         assert digests.sound_hash == ""
