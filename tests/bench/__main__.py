@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workers.processes.environment import QUIET
 
-SECTIONS = ("extract", "commit", "store", "read", "flow", "scale", "predict", "startup")
+SECTIONS = ("extract", "commit", "store", "read", "flow", "scale", "predict", "retag", "startup")
 
 
 def main() -> None:
@@ -31,6 +31,7 @@ def main() -> None:
     parser.add_argument(
         "--segments", type=int, default=256, metavar="N", help="store: compact this many  [default: 256]"
     )
+    parser.add_argument("--songs", type=int, default=40, metavar="N", help="retag: of this many songs  [default: 40]")
     parser.add_argument(
         "--one-process", action="store_true", help="extract: all rows in one process; quicker, but peaks are shared"
     )
@@ -40,8 +41,8 @@ def main() -> None:
     if given.repeats < 1 or given.seconds < 4:
         parser.error("give at least 1 repeat and 4 seconds")
     given.tracks = given.tracks or [100_000]
-    if min(*given.tracks, given.segments) < 2:
-        parser.error("give at least 2 tracks and 2 segments")
+    if min(*given.tracks, given.segments, given.songs) < 2:
+        parser.error("give at least 2 tracks, 2 segments and 2 songs")
     if missing := [file for file in given.audio if not Path(file).is_file()]:
         parser.error(f"no such file: {', '.join(missing)}")
     # Every process that is measured inherits these: one numeric thread each, as a worker has.

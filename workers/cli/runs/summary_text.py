@@ -16,7 +16,7 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if retagged := summary.get("retagged"):
         have = "file has" if retagged == 1 else "files have"
         lines.append(("retagged", f"{retagged} {have} other tags around the same sound; nothing of it was decoded"))
-    if tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
+    elif tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
         lines.append(("", "nothing was new or changed, so nothing was extracted"))
     if "formats" in summary:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
