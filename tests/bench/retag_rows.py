@@ -5,7 +5,13 @@ from pathlib import Path
 MAX_S = 24 * 3600.0
 
 
-def digests(path, _families):
+def all_bytes(path, _families):
+    from pipeline.audio.hashing import content_hash
+
+    return lambda: content_hash(path)
+
+
+def both(path, _families):
     from pipeline.audio.identity import file_digests
 
     return lambda: file_digests(path)

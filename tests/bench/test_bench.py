@@ -10,7 +10,7 @@ import soundfile
 from pipeline.audio.decode import decode
 from pipeline.features.registry import family
 from pipeline.features.spec import compute
-from tests.bench import notebook, predict, scale, startup, store
+from tests.bench import notebook, predict, retag, scale, startup, store
 from tests.bench.extract import ROWS
 from tests.bench.piece import FORMATS, RATE_HZ, piece
 
@@ -80,3 +80,12 @@ def test_the_command_prints_the_scale_tables_and_loses_no_file():
     assert lines["learning began"] == ["1", "1", "1", "1"]
     assert lines["extracted, says the ledger; in the store"] == ["all", "6; 0", "60; 0", "60; 60"]
     assert lines.keys() >= {scale.AGAIN, scale.LOOKING}
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_rows_of_the_retag_tables():
+    command = [sys.executable, "-m", "tests.bench", "retag", "--repeats", "1", "--seconds", "4", "--songs", "2"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first_cells = {re.split(r"\s{2,}", line)[0] for line in done.stdout.splitlines()}
+    assert first_cells >= {*(f"piece.{form}" for form in FORMATS), retag.EXTRACTED, retag.RETAGGED}
