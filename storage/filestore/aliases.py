@@ -25,7 +25,7 @@ class Aliases:
         names = {part.name for part in manifest.parts if part.kind == TRACKS}
         known = {name: self._known[name] if name in self._known else self._load(name) for name in names}
         self._known = known
-        for aliases in known.values():
+        for aliases in filter(len, known.values()):
             at = int(np.searchsorted(aliases["sound_hash"], packed))
             if at < len(aliases) and aliases["sound_hash"][at] == packed:
                 return unpack(aliases["content_hash"][at])

@@ -32,11 +32,16 @@ def wave_parts(file: FileBytes, sound: Span) -> Parts:
         if chunk.name == b"ds64":
             data_bytes = file.number(chunk.begin + 8, 8)
         elif chunk.name == b"fmt ":
-            yield chunk.content(file)
+            yield _wave_format(chunk.content(file))
         elif chunk.name == b"data":
             yield Span(chunk.begin, _data_end(file, chunk, data_bytes))
             if chunk.end - chunk.begin in {0, _OPEN_END}:
                 return
+
+
+def _wave_format(content: bytes) -> bytes:
+    """Return a format without the length of an extension that is not there, which some programs write."""
+    return content[:16] if content[16:] == b"\0\0" else content
 
 
 def _data_end(file: FileBytes, chunk: _Chunk, data_bytes: int | None) -> int:
@@ -55,7 +60,7 @@ def w64_parts(file: FileBytes, sound: Span) -> Parts:
         if length < 24:
             raise NotParsedError("a chunk without a length")
         if name == b"fmt ":
-            yield file.exact(at + 24, min(length - 24, 4_096))
+            yield _wave_format(file.exact(at + 24, min(length - 24, 4_096)))
         elif name == b"data":
             yield Span(at + 24, at + length)
         at += (length + 7) // 8 * 8

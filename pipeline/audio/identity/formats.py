@@ -16,6 +16,7 @@ from pipeline.audio.identity.chunks import (
 )
 from pipeline.audio.identity.flac import flac_parts
 from pipeline.audio.identity.mp4 import mp4_parts
+from pipeline.audio.identity.mpeg import mpeg_parts
 from pipeline.audio.identity.ogg import ogg_parts
 from pipeline.audio.identity.parts import FileBytes, NotParsedError, Parts, Span
 from pipeline.audio.identity.tag_blocks import untagged
@@ -42,7 +43,7 @@ _FORMATS: tuple[tuple[str, bytes, _Reader], ...] = (
     # Nothing but sound between the tags: WavPack, Monkey's Audio, TTA, Musepack, TAK, OptimFROG, AC-3,
     ("frames", rb"wvpk|MAC |TTA[12]|MPCK|MP\+|tBaK|OFR |\x0b\x77", _whole),
     # and MPEG's layers with AAC, by the eleven bits that begin each frame.
-    ("mpeg", rb"\xff[\xe0-\xff]", _whole),
+    ("mpeg", rb"\xff[\xe0-\xff]", mpeg_parts),
 )
 """Each with the first bytes by which it is known."""
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.arrays import Int64
+from pipeline.audio.identity.mp4_setup import codec_setup
 from pipeline.audio.identity.parts import FileBytes, NotParsedError, Parts, Span
 
 _MAX_TABLE_BYTES = 256 << 20
@@ -91,7 +92,8 @@ def _facts(file: FileBytes, track: _Box) -> Parts:
     for table in _find_all(file, track, (b"mdia", b"minf", b"stbl")):
         for box in _boxes(file, Span(table.begin, table.end)):
             if box.name in _FACTS:
-                yield box.name + box.content(file)
+                content = box.content(file)
+                yield box.name + (codec_setup(content) if box.name == b"stsd" else content)
 
 
 def _chunks(file: FileBytes, track: _Box) -> tuple[Int64, Int64] | None:

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 
+import av
 import encoders
 import numpy as np
 import pytest
@@ -14,6 +15,12 @@ from pipeline.audio.identity import file_digests, sound_digest
 from pipeline.errors import MissingError
 
 SECONDS = 3
+REMUXED = {
+    "a.mp3": "mp3", "a.flac": "flac", "a.ogg": "ogg", "a.opus": "opus", "flac.oga": "ogg", "aac.m4a": "ipod",
+    "alac.m4a": "ipod", "a.wav": "wav", "float.wav": "wav", "whole.wv": "wv", "whole.tta": "tta",
+    "second.wma": "asf", "aac.mka": "matroska", "opus.webm": "webm", "a.caf": "caf", "a.au": "au",
+}  # fmt: skip
+"""Files of `encoders`, and FFmpeg's name of the format they are copied into."""
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +89,35 @@ def test_no_cut_and_no_flipped_byte_of_a_header_raises_anything(tmp_path, encode
             data[at] = random.integers(256)
         path.write_bytes(data[: random.integers(len(data))])
         file_digests(str(path))
+
+
+@pytest.mark.parametrize("name", REMUXED)
+def test_a_copy_with_other_tags_by_ffmpeg_is_the_same_sound(tmp_path, encoded, name):
+    path = tmp_path / name
+    path.write_bytes(encoded(name))
+    copy = tmp_path / f"copy of {name}"
+    with av.open(str(path)) as read, av.open(str(copy), "w", format=REMUXED[name]) as written:
+        stream = read.streams.audio[0]
+        target = written.add_stream_from_template(stream)
+        written.metadata["genre"] = "Rock"
+        for packet in read.demux(stream):
+            if packet.dts is not None:
+                packet.stream = target
+                written.mux(packet)
+    assert copy.read_bytes() != path.read_bytes()
+    assert sound_digest(str(copy)) == sound_digest(str(path))
+
+
+def test_samples_left_out_at_the_ends_of_an_mp3_are_part_of_its_sound(tmp_path, encoded):
+    whole = encoded("a.mp3")
+    delay = whole.index(b"LAME") + 21
+    path = tmp_path / "a.mp3"
+    path.write_bytes(whole)
+    plain = sound_digest(str(path))
+    path.write_bytes(_flipped(whole, delay))
+    assert sound_digest(str(path)) != plain
+    path.write_bytes(_flipped(whole, whole.index(b"LAME")))
+    assert sound_digest(str(path)) == plain, "only the name of the encoder"
 
 
 def test_every_tag_around_an_mp3_is_passed_over(tmp_path, encoded):
