@@ -13,8 +13,35 @@ from workers.extraction.settled import is_settled
 from workers.extraction.stored import StoredFiles, seal_stored
 
 FAILURE = Failure(kind="too_short", reason="0.1 s of audio")
-STATES = ("whole", "failed", "too short for it", "deleted", "to be tried again", "of another family", "changed", "new")
-SETTLED = {"whole": "unchanged", "failed": "failed", "too short for it": "unchanged"}
+STATES = (
+    "whole",
+    "failed",
+    "too short for it",
+    "stored before",
+    "scanned before",
+    "deleted",
+    "to be tried again",
+    "of another family",
+    "changed",
+    "edited with the time put back",
+    "another file of its size and time",
+    "new",
+)
+SETTLED = {
+    "whole": "unchanged",
+    "failed": "failed",
+    "too short for it": "unchanged",
+    "stored before": "unchanged",
+    "scanned before": "unchanged",
+}
+WHOLE = FileStamp(size_bytes=100, mtime_ns=5, ctime_ns=6, inode=2**64 - 1)
+STAMPS = {
+    "changed": WHOLE.replace(mtime_ns=6),
+    "edited with the time put back": WHOLE.replace(ctime_ns=7),
+    "another file of its size and time": WHOLE.replace(inode=8),
+    "scanned before": FileStamp(size_bytes=100, mtime_ns=5),
+}
+"""As a scan finds the file; else as it was."""
 
 
 def rows(spec) -> FeatureRows:
@@ -29,8 +56,7 @@ def rows(spec) -> FeatureRows:
 
 def track(state: str, number: int = 0) -> ScannedTrack:
     path = f"/music/{state} {number}.wav"
-    stamp = FileStamp(size_bytes=100, mtime_ns=5 + (state == "changed"))
-    return ScannedTrack(track_id=track_id(path), path=path, stamp=stamp, label="a")
+    return ScannedTrack(track_id=track_id(path), path=path, stamp=STAMPS.get(state, WHOLE), label="a")
 
 
 def store(*, per_state: int) -> MemoryFeatureStore:
@@ -43,7 +69,7 @@ def store(*, per_state: int) -> MemoryFeatureStore:
             record = TrackRecord(
                 track_id=track_id(path),
                 path=path,
-                stamp=FileStamp(size_bytes=100, mtime_ns=5),
+                stamp=FileStamp(size_bytes=100, mtime_ns=5) if state == "stored before" else WHOLE,
                 sequence=1,
                 content_hash=track_id(f"content of {path}"),
                 duration_s=2.0,
@@ -77,8 +103,8 @@ def test_a_shard_is_summed_up_only_when_all_of_it_is_known(plan):
     known = StoredFiles(store(per_state=3).snapshot(), plan.replace(sequence=2))
     tracks = [track(state, number) for state in SETTLED for number in range(3)]
     summary = known.summary(7, tracks)
-    assert (summary.shard, summary.extracted, summary.unchanged, summary.failed) == (7, 0, 6, 3)
-    assert summary.audio_s == 12.0
+    assert (summary.shard, summary.extracted, summary.unchanged, summary.failed) == (7, 0, 12, 3)
+    assert summary.audio_s == 24.0
     assert known.summary(7, [*tracks, track("new")]) is None
 
 
