@@ -114,7 +114,7 @@ def _checks(manifest: DatasetManifest, split: Split, rows: RowSides | None) -> l
     positions = {track.track_id: position for position, track in enumerate(manifest.tracks)}
     keys: tuple[tuple[str, Callable[[DatasetTrack], str | None]], ...] = (
         ("group", lambda track: track.group),
-        ("set of identical files", lambda track: track.content_hash),
+        ("set of files with the same sound", lambda track: track.content_hash),
         ("set of near duplicates", lambda track: near.get(positions[track.track_id])),
     )
     words = [

@@ -14,6 +14,10 @@ from workers.app import task_results
     [
         ({"outcome": "extracted", "audio_s": 210.2}, "extracted, 3:30 of audio"),
         ({"outcome": "unchanged", "audio_s": 3723}, "unchanged, 1:02:03 of audio"),
+        (
+            {"outcome": "unchanged", "audio_s": 3.0, "retagged": True},
+            "unchanged: other tags around the same sound, nothing decoded",
+        ),
         ({"outcome": "failed", "kind": "empty", "reason": "no\nsamples"}, r"failed (empty): no\nsamples"),
         ({"outcome": "cancelled"}, "cancelled"),
     ],
