@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mutagen
-from mutagen import aiff, apev2, asf, flac, id3, mp4, oggopus, oggvorbis, wave
+from mutagen import aiff, apev2, asf, dsf, flac, id3, mp4, oggopus, oggvorbis, wave
 
 PICTURE_BYTES = 3 << 20
 
@@ -107,6 +107,7 @@ opus = _ogg(oggopus.OggOpus)
 vorbis = _ogg(oggvorbis.OggVorbis)
 wav = _chunk_id3(wave.WAVE)
 aifc = _chunk_id3(aiff.AIFF)
+one_bit = _chunk_id3(dsf.DSF)
 
 EDITS: dict[str, tuple[str, Callable[..., None]]] = {
     "ID3v1": ("a.mp3", id3v1),
@@ -123,6 +124,11 @@ EDITS: dict[str, tuple[str, Callable[..., None]]] = {
     "WavPack": ("whole.wv", ape),
     "TTA": ("whole.tta", id3v24),
     "WMA": ("second.wma", wma),
+    "FLAC in MP4": ("flac.mp4", m4a),
+    "ID3 on AAC": ("adts.aac", id3v24),
+    "ID3 on AC-3": ("dolby.ac3", id3v24),
+    "APEv2 on MP2": ("layer2.mp2", ape),
+    "DSF": ("one bit.dsf", one_bit),
 }
 """By the kind of tag: a file of `encoders`, and the edit."""
 
