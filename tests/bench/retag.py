@@ -37,11 +37,12 @@ _FRAME = b"\xff\xfb"
 
 def measure(folder: Path, given) -> None:
     """Print the tables."""
-    _measure_digests(folder, given)
-    _measure_songs(folder, given)
+    measure_digests(folder, given)
+    measure_songs(folder, given)
 
 
-def _measure_digests(folder: Path, given) -> None:
+def measure_digests(folder: Path, given) -> None:
+    """Print the table of single files."""
     files = given.audio or write_piece(folder, given.seconds)
     with processes(1) as [process]:
         jobs = {f"{row} {file}": partial(_row, process, row, file) for file in files for row in ROWS}
@@ -60,9 +61,10 @@ def _row(process, row: str, file: str, _round: int) -> Cost:
     return process(f"tests.bench.retag_rows:{row}", str(file), FAMILIES, at_least_s=0.2)
 
 
-def _measure_songs(folder: Path, given) -> None:
+def measure_songs(folder: Path, given, *, times: int = 8) -> None:
+    """Print the table of songs, each half a minute several times over."""
     songs, few = given.songs, 2
-    song = Path(write_song(folder)).read_bytes()
+    song = Path(write_song(folder, times=times)).read_bytes()
     warm_up = _write_songs(folder / "warm-up", song, range(songs, songs + few))
     library = _write_songs(folder / "songs", song, range(songs))
     (folder / "home" / "logs").mkdir(parents=True)
@@ -82,7 +84,7 @@ def _measure_songs(folder: Path, given) -> None:
         )
         for name, (cost, own_s) in ((EXTRACTED, new), (RETAGGED, again))
     ]
-    show(f"retag: {songs} MP3 of 4 minutes, default recipe, on {disk(folder)}", SONG_COLUMNS, lines)
+    show(f"retag: {songs} MP3 of {times / 2:g} minutes, default recipe, on {disk(folder)}", SONG_COLUMNS, lines)
     share = 100 * again[0].cpu_s / new[0].cpu_s
     sys.stdout.write(f"retagged songs take {share:.1f} % of the CPU of new ones (target: at most 8)\n")
 
