@@ -10,7 +10,8 @@ from typing import Protocol
 
 from pipeline.errors import UsageError
 from pipeline.library.library_file import LibraryFile
-from pipeline.library.metadata_csv import MetadataTable, Role, read_metadata
+from pipeline.library.tables.csv_file import read_metadata
+from pipeline.library.tables.table import MetadataTable, Role
 from pipeline.text import printable
 
 
@@ -68,8 +69,7 @@ class CsvLabels:
 
     def values(self, file: LibraryFile) -> tuple[str, ...]:
         """Return the column's entry in the file's row; nothing where it has none."""
-        row = self.table.row(file.path)
-        return _tidy_all(row[self.role]) if row else ()
+        return _tidy_all(*self.table.values(file.path, self.role))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +100,19 @@ class TrackSources:
     groups: LabelSource | None = None
     folds: LabelSource | None = None
 
+    @property
+    def tables(self) -> tuple[MetadataTable, ...]:
+        """The tables that they read, each once."""
+        sources = (self.labels, self.groups, self.folds)
+        return tuple({table.source: table for each in sources if (table := table_of(each)) is not None}.values())
+
 
 UNLABELLED = TrackSources()
+
+
+def table_of(source: LabelSource | None) -> MetadataTable | None:
+    """Return the table that a source reads; None for one without."""
+    return getattr(source, "table", None)
 
 
 def parse_sources(
@@ -114,9 +125,9 @@ def parse_sources(
     """
     source = _parse(labels, "label", None, libraries)
     table = source.table if isinstance(source, CsvLabels) else None
-    columns = table.columns if table else frozenset()
-    groups = groups or ("csv" if "group" in columns else None)
-    folds = folds or ("csv" if "fold" in columns else None)
+    filled = {role for role in table.columns if table.is_filled(role)} if table else set()
+    groups = groups or ("csv" if "group" in filled else None)
+    folds = folds or ("csv" if "fold" in filled else None)
     return TrackSources(
         labels=source,
         groups=_parse(groups, "group", table, libraries) if groups else None,

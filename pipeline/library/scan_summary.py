@@ -1,10 +1,13 @@
 """The counts of a scan, and whether a classifier could be trained on its files."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
 from pipeline.library.labels import check_labelled, parse_labels
+from pipeline.library.tables.join import JoinTally, TableJoin, describe_join
+from pipeline.library.tables.table import MetadataTable
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
@@ -32,6 +35,15 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Tracks that an earlier scan saw and this one marked deleted."""
     formats: dict[str, int] = {}
     """Files per extension."""
+    tables: tuple[TableJoin, ...] = ()
+    """What the tables of labels, groups and folds have in common with the files."""
+    notes: tuple[str, ...] = ()
+    """What else is to be said of the library, a line each."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is odd in the tables and the library, in words, a line each."""
+        return (*(words for table in self.tables for words in describe_join(table)), *self.notes)
 
 
 def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
@@ -85,8 +97,9 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
 class ScanTally:
     """Counts the files of a scan."""
 
-    def __init__(self, *, grouped: bool, folded: bool) -> None:
+    def __init__(self, *, grouped: bool, folded: bool, tables: Sequence[MetadataTable] = ()) -> None:
         self.files = 0
+        self._joins = [JoinTally(table) for table in tables]
         self._required = {"group": grouped, "fold": folded}
         self._bytes = 0
         self._labels: Counter[str] = Counter()
@@ -101,6 +114,8 @@ class ScanTally:
         self._formats[track.path.rpartition(".")[2].lower()] += 1
         self._without["group"] += self._required["group"] and track.group is None
         self._without["fold"] += self._required["fold"] and track.fold is None
+        for join in self._joins:
+            join.add(track.path)
         if track.label is None:
             self._without["label"] += 1
             self._example = self._example or track.path
@@ -120,4 +135,5 @@ class ScanTally:
             example=self._example,
             unreadable=unreadable,
             formats=dict(sorted(self._formats.items())),
+            tables=tuple(join.join() for join in self._joins),
         )

@@ -59,6 +59,9 @@ def scan_libraries(home: Home, request: RunRequest, view: View) -> ScannedRun:
             view.line(f"cannot look into {problem}")
         if found.gone:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
+        if plan.extract or plan.learn:  # else the summary comes at once, and has them
+            for remark in found.remarks:
+                view.line(remark)
         if plan.extract:
             seal_stored(home, plan)
     if found.unlabelled and plan.learn:
@@ -119,7 +122,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
         on_problem=unreadable.__setitem__,
     )
     progress(0)
-    tally = ScanTally(grouped=sources.groups is not None, folded=sources.folds is not None)
+    tally = ScanTally(grouped=sources.groups is not None, folded=sources.folds is not None, tables=sources.tables)
     writer = _ShardWriter(home.ledger, plan.run_id, tally)
     ids = TrackIds()
     for shard in writer.write(tracks):
@@ -129,7 +132,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
     gone = mark_gone(home, plan, ids, frozenset(unreadable))
     # Only now, so that a walk that is over has marked what was gone.
-    home.ledger.close_scan(plan.run_id, writer.shards, left_out=len(unreadable))
+    home.ledger.close_scan(plan.run_id, writer.shards, left_out=len(unreadable), remarks=found.remarks)
     return found.replace(gone=gone)
 
 
