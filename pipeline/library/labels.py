@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import UsageError
+from pipeline.library.layouts import layout_of
+from pipeline.library.layouts.layout import Layout, LayoutReader
 from pipeline.library.library_file import LibraryFile
 from pipeline.library.tables.csv_file import read_metadata
 from pipeline.library.tables.table import MetadataTable, Role
@@ -84,8 +86,27 @@ class TagLabels:
         return _tidy_all(*file.tags.values(self.field))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutLabels:
+    """What the layout of a published data set says."""
+
+    spec: str
+    layout: Layout
+    reader: LayoutReader
+    role: Role
+
+    @property
+    def table(self) -> MetadataTable | None:
+        """The table of the set; None for one that has its labels in names."""
+        return self.reader.table
+
+    def values(self, file: LibraryFile) -> tuple[str, ...]:
+        """Return the labels, the group or the fold of a file of the set; nothing for any other."""
+        return _tidy_all(*self.reader.values(file.path, self.role))
+
+
 def parse_labels(spec: str, *, libraries: Sequence[str] = ()) -> LabelSource:
-    """Return the label source of `folder`, `folder:N`, `name:REGEX`, `csv:FILE` or `tag:FIELD`.
+    """Return the label source of `folder`, `folder:N`, `name:REGEX`, `csv:FILE`, `tag:FIELD` or `layout:NAME`.
 
     The paths of a CSV file may be relative to it or to one of the libraries. Raises `UsageError` with the mend.
     """
@@ -105,6 +126,12 @@ class TrackSources:
         """The tables that they read, each once."""
         sources = (self.labels, self.groups, self.folds)
         return tuple({table.source: table for each in sources if (table := table_of(each)) is not None}.values())
+
+    @property
+    def layouts(self) -> tuple[LayoutLabels, ...]:
+        """Those that are of a data set's layout, each set once."""
+        sources = (self.labels, self.groups, self.folds)
+        return tuple({each.spec: each for each in sources if isinstance(each, LayoutLabels)}.values())
 
 
 UNLABELLED = TrackSources()
@@ -130,8 +157,8 @@ def parse_sources(
     folds = folds or ("csv" if "fold" in filled else None)
     return TrackSources(
         labels=source,
-        groups=_parse(groups, "group", table, libraries) if groups else None,
-        folds=_parse(folds, "fold", table, libraries) if folds else None,
+        groups=_parse(groups, "group", table, libraries, source) if groups else None,
+        folds=_parse(folds, "fold", table, libraries, source) if folds else None,
     )
 
 
@@ -143,6 +170,7 @@ def check_labelled(source: LabelSource, *, scanned: int, labelled: int, example:
     mend = {
         "name": "the expression is searched in the file name alone; try it on that name",
         "csv": "its paths must be absolute, relative to the CSV file or to the library, or unique file names",
+        "layout": "name the folder of the set as it is published",
         "tag": "the files have no such tag; `folder` labels by the parent folder",
     }.get(kind, "there are fewer folders above the files")
     raise UsageError(
@@ -151,7 +179,13 @@ def check_labelled(source: LabelSource, *, scanned: int, labelled: int, example:
     )
 
 
-def _parse(spec: str, role: Role, table: MetadataTable | None, libraries: Sequence[str]) -> LabelSource:
+def _parse(
+    spec: str,
+    role: Role,
+    table: MetadataTable | None,
+    libraries: Sequence[str],
+    known: LabelSource | None = None,
+) -> LabelSource:
     kind, colon, argument = spec.partition(":")
     subject = f"{role}s {printable(spec)}"
     match kind:
@@ -161,19 +195,38 @@ def _parse(spec: str, role: Role, table: MetadataTable | None, libraries: Sequen
             return FolderLabels(spec=spec, levels=int(argument) if colon else 1)
         case "name" if argument:
             return NameLabels(spec=spec, pattern=_pattern(argument, subject))
+        case "layout" if argument:
+            return _of_layout(spec, role, libraries, known)
         case "tag" if argument:
             return TagLabels(spec=spec, field=argument)
         case "csv" if argument or table:
-            source = read_metadata(argument, libraries=libraries) if argument else table
-            if source is None:  # pragma: no cover -- the guard above
-                raise AssertionError
-            if role not in source.columns:
-                raise UsageError(f"{subject}: {printable(source.source)} has no column {role}; it has {source.header}")
-            return CsvLabels(spec=spec, table=source, role=role)
+            return _of_table(spec, role, read_metadata(argument, libraries=libraries) if argument else table)
         case "csv" if role != "label":
             raise UsageError(f"{subject}: the labels come from no CSV file; give one, as in csv:FILE")
         case _:
-            raise UsageError(f"{subject}: not understood; give folder, folder:N, name:REGEX, csv:FILE or tag:FIELD")
+            forms = "folder, folder:N, name:REGEX, csv:FILE, tag:FIELD or layout:NAME"
+            raise UsageError(f"{subject}: not understood; give {forms}")
+
+
+def _of_table(spec: str, role: Role, table: MetadataTable | None) -> CsvLabels:
+    if table is None:  # pragma: no cover -- guarded where it is called
+        raise AssertionError
+    if role not in table.columns:
+        raise UsageError(
+            f"{role}s {printable(spec)}: {printable(table.source)} has no column {role}; it has {table.header}"
+        )
+    return CsvLabels(spec=spec, table=table, role=role)
+
+
+def _of_layout(spec: str, role: Role, libraries: Sequence[str], known: LabelSource | None = None) -> LayoutLabels:
+    """Return what a layout says in a role; of one that is `known` the tables are not read again."""
+    layout = layout_of(spec)
+    if layout is None:  # pragma: no cover -- guarded where it is called
+        raise AssertionError
+    reader = known.reader if isinstance(known, LayoutLabels) and known.spec == spec else layout.read(libraries)
+    if role not in reader.roles:
+        raise UsageError(f"{role}s {printable(spec)}: {layout.title} has no {role}s here; leave it out")
+    return LayoutLabels(spec=spec, layout=layout, reader=reader, role=role)
 
 
 def _pattern(expression: str, subject: str) -> re.Pattern[str]:

@@ -1,7 +1,7 @@
 """The counts of a scan, and whether a classifier could be trained on its files."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
@@ -76,9 +76,9 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
     """
     if not plan.learn:
         return
-    if not imported.is_imported(plan.libraries):
+    if not imported.is_imported(plan.libraries) and not summary.labels:
         source = parse_labels(plan.labels, libraries=plan.libraries)
-        check_labelled(source, scanned=summary.files, labelled=sum(summary.labels.values()), example=summary.example)
+        check_labelled(source, scanned=summary.files, labelled=0, example=summary.example)
     if len(summary.labels) == 1:
         raise UsageError(
             f"labels {plan.labels}: all {summary.files} files have the one label {next(iter(summary.labels))!r}; "
@@ -97,8 +97,18 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
 class ScanTally:
     """Counts the files of a scan."""
 
-    def __init__(self, *, grouped: bool, folded: bool, tables: Sequence[MetadataTable] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        grouped: bool,
+        folded: bool,
+        tables: Sequence[MetadataTable] = (),
+        faults: Mapping[str, str] | None = None,
+    ) -> None:
+        """Count against some tables, and watch for files that are known to be faulty, by name without extension."""
         self.files = 0
+        self._faults = faults or {}
+        self._faulty: defaultdict[str, list[str]] = defaultdict(list)
         self._joins = [JoinTally(table) for table in tables]
         self._required = {"group": grouped, "fold": folded}
         self._bytes = 0
@@ -116,6 +126,8 @@ class ScanTally:
         self._without["fold"] += self._required["fold"] and track.fold is None
         for join in self._joins:
             join.add(track.path)
+        if self._faults and (fault := self._faults.get(stem := _stem(track.path))):
+            self._faulty[fault].append(stem)
         if track.label is None:
             self._without["label"] += 1
             self._example = self._example or track.path
@@ -136,4 +148,10 @@ class ScanTally:
             unreadable=unreadable,
             formats=dict(sorted(self._formats.items())),
             tables=tuple(join.join() for join in self._joins),
+            notes=tuple(f"known fault: {', '.join(stems)} {fault}" for fault, stems in self._faulty.items()),
         )
+
+
+def _stem(path: str) -> str:
+    """Return a file's name without its extension."""
+    return path.rpartition("/")[2].rpartition(".")[0]

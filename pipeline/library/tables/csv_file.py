@@ -40,9 +40,11 @@ def read_metadata(source: str, *, libraries: Sequence[str] = (), columns: Column
     if not listed:
         raise UsageError(f"{subject}: no rows under its first line; give one per file")
     notes = [*rows.notes()]
-    for role in ROLES:
-        if role in listed[0].entries and not any(row.entries[role] for row in listed):
-            notes.append(f"column {role} is empty in every line")
+    notes += [
+        f"column {role} is empty in every line"
+        for role in listed[0].entries
+        if not any(row.entries[role] for row in listed)
+    ]
     return MetadataTable(
         source=source, rows=listed, libraries=libraries, header=printable(", ".join(rows.header)), notes=notes
     )
