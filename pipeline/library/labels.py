@@ -14,6 +14,7 @@ from pipeline.library.layouts.layout import Layout, LayoutReader
 from pipeline.library.library_file import LibraryFile
 from pipeline.library.tables.csv_file import read_metadata
 from pipeline.library.tables.table import MetadataTable, Role
+from pipeline.library.tables.text import western
 from pipeline.text import printable
 
 
@@ -246,4 +247,5 @@ def _tidy(label: str | None) -> str | None:
     """Return a label as text that JSON and a page can carry, one form per name; None for an empty one."""
     if label is None:
         return None
-    return printable(unicodedata.normalize("NFC", label.strip())) or None
+    text = western(label) or label  # a folder of a system that wrote Windows-1252, as a table's cell
+    return printable(unicodedata.normalize("NFC", text.strip())) or None

@@ -1,5 +1,6 @@
 """The counts of a scan, and whether a classifier could be trained on its files."""
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +8,9 @@ from pipeline.errors import UsageError
 from pipeline.library import imported
 from pipeline.library.labels import check_labelled, parse_labels
 from pipeline.library.tables.join import JoinTally, TableJoin, describe_join
+from pipeline.library.tables.spellings import path_parts
 from pipeline.library.tables.table import MetadataTable
+from pipeline.library.tables.text import first_bad_byte, western
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
@@ -108,6 +111,8 @@ class ScanTally:
         """Count against some tables, and watch for files that are known to be faulty, by name without extension."""
         self.files = 0
         self._faults = faults or {}
+        self._foreign = 0
+        self._foreign_example = ""
         self._faulty: defaultdict[str, list[str]] = defaultdict(list)
         self._joins = [JoinTally(table) for table in tables]
         self._required = {"group": grouped, "fold": folded}
@@ -128,6 +133,9 @@ class ScanTally:
             join.add(track.path)
         if self._faults and (fault := self._faults.get(stem := _stem(track.path))):
             self._faulty[fault].append(stem)
+        if _has_foreign_label(track):
+            self._foreign += 1
+            self._foreign_example = self._foreign_example or track.path
         if track.label is None:
             self._without["label"] += 1
             self._example = self._example or track.path
@@ -148,10 +156,30 @@ class ScanTally:
             unreadable=unreadable,
             formats=dict(sorted(self._formats.items())),
             tables=tuple(join.join() for join in self._joins),
-            notes=tuple(f"known fault: {', '.join(stems)} {fault}" for fault, stems in self._faulty.items()),
+            notes=(
+                *(f"known fault: {', '.join(stems)} {fault}" for fault, stems in self._faulty.items()),
+                *_foreign_notes(self._foreign, self._foreign_example),
+            ),
         )
 
 
 def _stem(path: str) -> str:
     """Return a file's name without its extension."""
     return path.rpartition("/")[2].rpartition(".")[0]
+
+
+def _has_foreign_label(track: ScannedTrack) -> bool:
+    """Return whether a track's label is of a name, of its file or a folder, whose bytes are no UTF-8."""
+    if track.label is None or first_bad_byte(track.path) is None:
+        return False
+    if track.label.isascii() and "\\udc" not in track.label:
+        return False
+    names = [name for name in path_parts(track.path) if first_bad_byte(name) is not None]
+    return any(track.label in printable(unicodedata.normalize("NFC", western(name) or name)) for name in names)
+
+
+def _foreign_notes(files: int, example: str) -> tuple[str, ...]:
+    if not files:
+        return ()
+    words = "1 file has its label" if files == 1 else f"{files:,} files have their labels"
+    return (f"{words} from a name that is not UTF-8, e.g. {printable(example)}; read as Windows-1252",)

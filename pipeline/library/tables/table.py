@@ -62,6 +62,7 @@ class MetadataTable:
         self._by_path: dict[str, int] = {}
         self._by_name: dict[str, tuple[int, ...]] = {}
         self._folders = [os.path.abspath(folder) for folder in (os.path.dirname(source) or os.curdir, *libraries)]
+        self._last: tuple[str, Match | None] = ("", None)
         for row in rows:
             self._add(row)
 
@@ -85,6 +86,12 @@ class MetadataTable:
         The name must be in common, and the row must be the only one with an end as long. A row whose own path leads to
         another file is not taken: the row of `a/1.wav` is not that of `b/1.wav` where both exist.
         """
+        last = self._last  # asked for label, group and fold in turn
+        if path != last[0]:
+            last = self._last = path, self._match(path)
+        return last[1]
+
+    def _match(self, path: str) -> Match | None:
         normal = _normal(path)
         if (position := self._by_path.get(normal)) is not None:
             return Match(position, "path")
