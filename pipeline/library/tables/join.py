@@ -22,7 +22,7 @@ class TableJoin(Value, frozen=True, kw_only=True):
     files_without_row: int = 0
     file_example: str = ""
     rows_of_several: int = 0
-    """Rows that are those of several files, which have one name in different folders."""
+    """Rows that could be those of several files, of one name in different folders, and are those of none."""
     several_example: str = ""
     by_name: int = 0
     """Files whose row names other folders: matched by the end of the path."""
@@ -39,7 +39,7 @@ class JoinTally:
 
     def __init__(self, table: MetadataTable) -> None:
         self._table = table
-        self._matched = bytearray(len(table.rows))
+        self._matched = bytearray(len(table.rows))  # 0: no file, 1: one, 2: one of several, or several
         self._without = 0
         self._without_example = ""
         self._files = 0
@@ -49,12 +49,15 @@ class JoinTally:
     def add(self, path: str) -> None:
         """Count a file by its absolute path."""
         found = self._table.match(path)
+        if found is not None and found.how == "several":
+            self._matched[found.position] = self._matched[found.position] or 2
+            found = None
         if found is None:
             self._without += 1
             self._without_example = self._without_example or path
             return
         self._files += 1
-        self._matched[found.position] = min(self._matched[found.position] + 1, 2)
+        self._matched[found.position] = 2 if self._matched[found.position] == 1 else 1
         if is_rewritten(self._table.rows[found.position].entry, path):
             self._rewritten += 1
         else:
@@ -94,7 +97,7 @@ def describe_join(join: TableJoin) -> tuple[str, ...]:
     if join.rows_of_several:
         rows, match = _number(join.rows_of_several, "row"), "matches" if join.rows_of_several == 1 else "match"
         words.append(
-            f"{rows} of {name} {match} several files each, e.g. {join.several_example}; give their folders too"
+            f"{rows} of {name} {match} several files by name, e.g. {join.several_example}; give their folders too"
         )
     for count, how in (
         (join.by_name, "by the end of the path alone, as the folders are others"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from pipeline.errors import UsageError
+from pipeline.library.tables.census import FileCensus
 from pipeline.library.tables.spellings import folded, path_parts, spellings
 from pipeline.text import printable
 
@@ -32,8 +33,9 @@ class Match(NamedTuple):
 
     position: int
     """Of the row, counted from 0."""
-    how: Literal["path", "case", "name"]
-    """By the row's path; by it but for upper and lower case; by the end of it, the folders being others."""
+    how: Literal["path", "case", "name", "several"]
+    """By the row's path; by it but for upper and lower case; by the end of it, the folders being others. `several`:
+    the row could as well be that of another file, and is that of none."""
 
 
 class MetadataTable:
@@ -62,6 +64,7 @@ class MetadataTable:
         self._by_path: dict[str, int] = {}
         self._by_name: dict[str, tuple[int, ...]] = {}
         self._folders = [os.path.abspath(folder) for folder in (os.path.dirname(source) or os.curdir, *libraries)]
+        self._census = FileCensus([os.path.abspath(library) for library in libraries])
         self._last: tuple[str, Match | None] = ("", None)
         for row in rows:
             self._add(row)
@@ -78,13 +81,14 @@ class MetadataTable:
     def values(self, path: str, role: Role) -> tuple[str, ...]:
         """Return what the row of an absolute path says; nothing where it has none."""
         found = self.match(path)
-        return self.rows[found.position].entries.get(role, ()) if found else ()
+        return self.rows[found.position].entries.get(role, ()) if found and found.how != "several" else ()
 
     def match(self, path: str) -> Match | None:
         """Return the row of an absolute path: that of the path, else the one whose path has the longest end in common.
 
-        The name must be in common, and the row must be the only one with an end as long. A row whose own path leads to
-        another file is not taken: the row of `a/1.wav` is not that of `b/1.wav` where both exist.
+        The name must be in common, the row must be the only one with an end as long, and the file the only one in the
+        libraries. A row whose own path leads to another file is not taken: the row of `a/1.wav` is not that of
+        `b/1.wav` where both exist.
         """
         last = self._last  # asked for label, group and fold in turn
         if path != last[0]:
@@ -102,15 +106,20 @@ class MetadataTable:
         found = self._best(candidates, parts)
         if found is None or self._leads_elsewhere(found.position, path):
             return None
-        return found
+        return found._replace(how="several") if self._has_rival(self.rows[found.position], path, parts) else found
+
+    def _has_rival(self, row: TableRow, path: str, parts: Sequence[str]) -> bool:
+        """Return whether another file of the libraries has as long an end in common with a row."""
+        rivals = [other for other in self._census.of_name(parts[-1]) if _normal(other) != _normal(path)]
+        own = _longest_end(row, parts)
+        return any(_longest_end(row, path_parts(_normal(rival))) >= own for rival in rivals)
 
     def _best(self, candidates: Sequence[int], parts: Sequence[str]) -> Match | None:
         """Return the one row that has the longest end in common with a path; None for several."""
         ranked: list[tuple[tuple[int, int], Match]] = []
         for position in candidates:
             row = self.rows[position]
-            ends = [_common_end(path_parts(spelled), parts) for spelled in _all_spellings(row)]
-            length, exact, complete = max(ends)
+            length, exact, complete = _longest_end(row, parts)
             how: Literal["path", "case", "name"] = "name" if not complete else "path" if exact == length else "case"
             ranked.append(((length, exact), Match(position, how)))
         best = max(rank for rank, _ in ranked)
@@ -150,6 +159,11 @@ def _all_spellings(row: TableRow) -> tuple[str, ...]:
     if not row.others:
         return spellings(row.entry)
     return (*spellings(row.entry), *row.others)
+
+
+def _longest_end(row: TableRow, parts: Sequence[str]) -> tuple[int, int, bool]:
+    """Return what the spelling of a row has in common with a path that has most, as `_common_end` does."""
+    return max(_common_end(path_parts(spelled), parts) for spelled in _all_spellings(row))
 
 
 def _common_end(row: Sequence[str], file: Sequence[str]) -> tuple[int, int, bool]:

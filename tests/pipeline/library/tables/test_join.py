@@ -87,12 +87,30 @@ def test_the_longest_end_in_common_decides_between_rows_of_one_name(read):
     assert table.values("/songs/Kiss/01.mp3", "label") == ()
 
 
-def test_a_row_that_is_that_of_several_files_by_name_is_said(read):
-    found = joined(read("01.mp3"), "/songs/Queen/01.mp3", "/songs/Abba/01.mp3", "/songs/Kiss/01.mp3")
-    assert (found.files, found.rows_of_several, found.several_example) == (3, 1, "01.mp3")
+def put(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return [str(root / name) for name in names]
+
+
+def test_a_row_that_could_be_that_of_several_files_is_that_of_none_and_it_is_said(read, tmp_path):
+    files = put(tmp_path, "Queen/01.mp3", "Abba/01.mp3", "Abba/02.mp3", "@eaDir/02.mp3")
+    found = joined(read("01.mp3", "02.mp3"), *files[:3])
+    assert (found.files, found.rows_of_several, found.several_example) == (1, 1, "01.mp3")
     assert describe_join(found) == (
-        "1 row of partial.csv matches several files each, e.g. 01.mp3; give their folders too",
+        f"2 files have no row in partial.csv, e.g. {tmp_path}/Queen/01.mp3",
+        "1 row of partial.csv matches several files by name, e.g. 01.mp3; give their folders too",
     )
+
+
+def test_a_row_is_that_of_the_file_with_the_longest_end_in_common_and_of_no_other(read, tmp_path):
+    files = put(tmp_path, "album/disc1/01.mp3", "album/disc2/01.mp3", "album/Disc3/01.mp3")
+    table = read("disc1/01.mp3", r"D:\album\disc3\01.mp3")
+    for order in (files, files[::-1]):
+        found = joined(table, *order)
+        assert (found.files, found.files_without_row, found.rows_of_several) == (2, 1, 0)
+    assert [table.values(file, "label") for file in files] == [("label 0",), (), ("label 1",)]
 
 
 def test_a_row_with_other_folders_matches_by_the_end_of_its_path_and_it_is_said(read):
