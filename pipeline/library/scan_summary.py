@@ -40,6 +40,8 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Files per extension."""
     tables: tuple[TableJoin, ...] = ()
     """What the tables of labels, groups and folds have in common with the files."""
+    folds: dict[str, int] = {}
+    """Labelled files per fold, where folds were requested."""
     notes: tuple[str, ...] = ()
     """What else is to be said of the library, a line each."""
 
@@ -72,6 +74,21 @@ def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
         )
 
 
+def _check_folds(plan: RunPlan, summary: ScanSummary) -> None:
+    """Raise `UsageError` for a fold that the split of the recipe names and no labelled file has."""
+    split = plan.recipe.split
+    if split.strategy not in {"auto", "folds"} or not summary.folds:
+        return
+    for key in ("train_folds", "validation_folds", "test_folds"):
+        for fold in map(str, getattr(split, key)):
+            if fold not in summary.folds:
+                raise UsageError(
+                    f"split.{key}: no labelled file is of fold {printable(fold)}; there are "
+                    f"{', '.join(map(printable, sorted(summary.folds)))}; add its files, or set split.strategy to "
+                    "grouped in the recipe"
+                )
+
+
 def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
     """Refuse, before any work, labels that no classifier could be trained on, if the run learns.
 
@@ -89,6 +106,7 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
         )
     if plan.recipe.split.strategy != "rows":  # which splits the rows within tracks: one track is enough
         _check_classes(plan, summary)
+    _check_folds(plan, summary)
     for option, without in (("groups", summary.ungrouped), ("folds", summary.unfolded)):
         if without == summary.files:
             raise UsageError(
@@ -118,6 +136,7 @@ class ScanTally:
         self._required = {"group": grouped, "fold": folded}
         self._bytes = 0
         self._labels: Counter[str] = Counter()
+        self._folds: Counter[str] = Counter()
         self._formats: Counter[str] = Counter()
         self._without: Counter[str] = Counter()
         self._example = ""
@@ -141,6 +160,8 @@ class ScanTally:
             self._example = self._example or track.path
         else:
             self._labels[track.label] += 1
+            if track.fold is not None:
+                self._folds[track.fold] += 1
 
     def summary(self, shards: int, unreadable: tuple[str, ...]) -> ScanSummary:
         """Return the counts."""
@@ -155,6 +176,7 @@ class ScanTally:
             example=self._example,
             unreadable=unreadable,
             formats=dict(sorted(self._formats.items())),
+            folds=dict(self._folds),
             tables=tuple(join.join() for join in self._joins),
             notes=(
                 *(f"known fault: {', '.join(stems)} {fault}" for fault, stems in self._faulty.items()),
