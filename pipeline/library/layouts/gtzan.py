@@ -95,5 +95,5 @@ LAYOUT = Layout(
     looks_like=_looks_like,
     read=_read,
     has_sides=True,
-    faults={"jazz.00054": "cannot be read in most copies", "reggae.00086": "holds noise for most of its length"},
+    faults={"jazz.00054": "cannot be read in most copies", "reggae.00086": "has no usable sound in its last 25 s"},
 )
