@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import UsageError
+from pipeline.library.layouts import layout_of
+from pipeline.library.layouts.layout import Layout, LayoutReader
 from pipeline.library.library_file import LibraryFile
-from pipeline.library.metadata_csv import MetadataTable, Role, read_metadata
+from pipeline.library.tables.csv_file import read_metadata
+from pipeline.library.tables.table import MetadataTable, Role
+from pipeline.library.tables.text import western
 from pipeline.text import printable
 
 
@@ -68,8 +72,7 @@ class CsvLabels:
 
     def values(self, file: LibraryFile) -> tuple[str, ...]:
         """Return the column's entry in the file's row; nothing where it has none."""
-        row = self.table.row(file.path)
-        return _tidy_all(row[self.role]) if row else ()
+        return _tidy_all(*self.table.values(file.path, self.role))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +87,27 @@ class TagLabels:
         return _tidy_all(*file.tags.values(self.field))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutLabels:
+    """What the layout of a published data set says."""
+
+    spec: str
+    layout: Layout
+    reader: LayoutReader
+    role: Role
+
+    @property
+    def table(self) -> MetadataTable | None:
+        """The table of the set; None for one that has its labels in names."""
+        return self.reader.table
+
+    def values(self, file: LibraryFile) -> tuple[str, ...]:
+        """Return the labels, the group or the fold of a file of the set; nothing for any other."""
+        return _tidy_all(*self.reader.values(file.path, self.role))
+
+
 def parse_labels(spec: str, *, libraries: Sequence[str] = ()) -> LabelSource:
-    """Return the label source of `folder`, `folder:N`, `name:REGEX`, `csv:FILE` or `tag:FIELD`.
+    """Return the label source of `folder`, `folder:N`, `name:REGEX`, `csv:FILE`, `tag:FIELD` or `layout:NAME`.
 
     The paths of a CSV file may be relative to it or to one of the libraries. Raises `UsageError` with the mend.
     """
@@ -100,8 +122,25 @@ class TrackSources:
     groups: LabelSource | None = None
     folds: LabelSource | None = None
 
+    @property
+    def tables(self) -> tuple[MetadataTable, ...]:
+        """The tables that they read, each once."""
+        sources = (self.labels, self.groups, self.folds)
+        return tuple({table.source: table for each in sources if (table := table_of(each)) is not None}.values())
+
+    @property
+    def layouts(self) -> tuple[LayoutLabels, ...]:
+        """Those that are of a data set's layout, each set once."""
+        sources = (self.labels, self.groups, self.folds)
+        return tuple({each.spec: each for each in sources if isinstance(each, LayoutLabels)}.values())
+
 
 UNLABELLED = TrackSources()
+
+
+def table_of(source: LabelSource | None) -> MetadataTable | None:
+    """Return the table that a source reads; None for one without."""
+    return getattr(source, "table", None)
 
 
 def parse_sources(
@@ -114,13 +153,13 @@ def parse_sources(
     """
     source = _parse(labels, "label", None, libraries)
     table = source.table if isinstance(source, CsvLabels) else None
-    columns = table.columns if table else frozenset()
-    groups = groups or ("csv" if "group" in columns else None)
-    folds = folds or ("csv" if "fold" in columns else None)
+    filled = {role for role in table.columns if table.is_filled(role)} if table else set()
+    groups = groups or ("csv" if "group" in filled else None)
+    folds = folds or ("csv" if "fold" in filled else None)
     return TrackSources(
         labels=source,
-        groups=_parse(groups, "group", table, libraries) if groups else None,
-        folds=_parse(folds, "fold", table, libraries) if folds else None,
+        groups=_parse(groups, "group", table, libraries, source) if groups else None,
+        folds=_parse(folds, "fold", table, libraries, source) if folds else None,
     )
 
 
@@ -132,6 +171,7 @@ def check_labelled(source: LabelSource, *, scanned: int, labelled: int, example:
     mend = {
         "name": "the expression is searched in the file name alone; try it on that name",
         "csv": "its paths must be absolute, relative to the CSV file or to the library, or unique file names",
+        "layout": "name the folder of the set as it is published",
         "tag": "the files have no such tag; `folder` labels by the parent folder",
     }.get(kind, "there are fewer folders above the files")
     raise UsageError(
@@ -140,7 +180,13 @@ def check_labelled(source: LabelSource, *, scanned: int, labelled: int, example:
     )
 
 
-def _parse(spec: str, role: Role, table: MetadataTable | None, libraries: Sequence[str]) -> LabelSource:
+def _parse(
+    spec: str,
+    role: Role,
+    table: MetadataTable | None,
+    libraries: Sequence[str],
+    known: LabelSource | None = None,
+) -> LabelSource:
     kind, colon, argument = spec.partition(":")
     subject = f"{role}s {printable(spec)}"
     match kind:
@@ -150,19 +196,38 @@ def _parse(spec: str, role: Role, table: MetadataTable | None, libraries: Sequen
             return FolderLabels(spec=spec, levels=int(argument) if colon else 1)
         case "name" if argument:
             return NameLabels(spec=spec, pattern=_pattern(argument, subject))
+        case "layout" if argument:
+            return _of_layout(spec, role, libraries, known)
         case "tag" if argument:
             return TagLabels(spec=spec, field=argument)
         case "csv" if argument or table:
-            source = read_metadata(argument, libraries=libraries) if argument else table
-            if source is None:  # pragma: no cover -- the guard above
-                raise AssertionError
-            if role not in source.columns:
-                raise UsageError(f"{subject}: {printable(source.source)} has no column {role}; it has {source.header}")
-            return CsvLabels(spec=spec, table=source, role=role)
+            return _of_table(spec, role, read_metadata(argument, libraries=libraries) if argument else table)
         case "csv" if role != "label":
             raise UsageError(f"{subject}: the labels come from no CSV file; give one, as in csv:FILE")
         case _:
-            raise UsageError(f"{subject}: not understood; give folder, folder:N, name:REGEX, csv:FILE or tag:FIELD")
+            forms = "folder, folder:N, name:REGEX, csv:FILE, tag:FIELD or layout:NAME"
+            raise UsageError(f"{subject}: not understood; give {forms}")
+
+
+def _of_table(spec: str, role: Role, table: MetadataTable | None) -> CsvLabels:
+    if table is None:  # pragma: no cover -- guarded where it is called
+        raise AssertionError
+    if role not in table.columns:
+        raise UsageError(
+            f"{role}s {printable(spec)}: {printable(table.source)} has no column {role}; it has {table.header}"
+        )
+    return CsvLabels(spec=spec, table=table, role=role)
+
+
+def _of_layout(spec: str, role: Role, libraries: Sequence[str], known: LabelSource | None = None) -> LayoutLabels:
+    """Return what a layout says in a role; of one that is `known` the tables are not read again."""
+    layout = layout_of(spec)
+    if layout is None:  # pragma: no cover -- guarded where it is called
+        raise AssertionError
+    reader = known.reader if isinstance(known, LayoutLabels) and known.spec == spec else layout.read(libraries)
+    if role not in reader.roles:
+        raise UsageError(f"{role}s {printable(spec)}: {layout.title} has no {role}s here; leave it out")
+    return LayoutLabels(spec=spec, layout=layout, reader=reader, role=role)
 
 
 def _pattern(expression: str, subject: str) -> re.Pattern[str]:
@@ -182,4 +247,5 @@ def _tidy(label: str | None) -> str | None:
     """Return a label as text that JSON and a page can carry, one form per name; None for an empty one."""
     if label is None:
         return None
-    return printable(unicodedata.normalize("NFC", label.strip())) or None
+    text = western(label) or label  # a folder of a system that wrote Windows-1252, as a table's cell
+    return printable(unicodedata.normalize("NFC", text.strip())) or None

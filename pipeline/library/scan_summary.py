@@ -1,10 +1,16 @@
 """The counts of a scan, and whether a classifier could be trained on its files."""
 
-from collections import Counter
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
 from pipeline.library.labels import check_labelled, parse_labels
+from pipeline.library.tables.join import JoinTally, TableJoin, describe_join
+from pipeline.library.tables.spellings import path_parts
+from pipeline.library.tables.table import MetadataTable
+from pipeline.library.tables.text import first_bad_byte, western
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
@@ -32,6 +38,17 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Tracks that an earlier scan saw and this one marked deleted."""
     formats: dict[str, int] = {}
     """Files per extension."""
+    tables: tuple[TableJoin, ...] = ()
+    """What the tables of labels, groups and folds have in common with the files."""
+    folds: dict[str, int] = {}
+    """Labelled files per fold, where folds were requested."""
+    notes: tuple[str, ...] = ()
+    """What else is to be said of the library, a line each."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is odd in the tables and the library, in words, a line each."""
+        return (*(words for table in self.tables for words in describe_join(table)), *self.notes)
 
 
 def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
@@ -57,6 +74,21 @@ def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
         )
 
 
+def _check_folds(plan: RunPlan, summary: ScanSummary) -> None:
+    """Raise `UsageError` for a fold that the split of the recipe names and no labelled file has."""
+    split = plan.recipe.split
+    if split.strategy not in {"auto", "folds"} or not summary.folds:
+        return
+    for key in ("train_folds", "validation_folds", "test_folds"):
+        for fold in map(str, getattr(split, key)):
+            if fold not in summary.folds:
+                raise UsageError(
+                    f"split.{key}: no labelled file is of fold {printable(fold)}; there are "
+                    f"{', '.join(map(printable, sorted(summary.folds)))}; add its files, or set split.strategy to "
+                    "grouped in the recipe"
+                )
+
+
 def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
     """Refuse, before any work, labels that no classifier could be trained on, if the run learns.
 
@@ -64,9 +96,9 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
     """
     if not plan.learn:
         return
-    if not imported.is_imported(plan.libraries):
+    if not imported.is_imported(plan.libraries) and not summary.labels:
         source = parse_labels(plan.labels, libraries=plan.libraries)
-        check_labelled(source, scanned=summary.files, labelled=sum(summary.labels.values()), example=summary.example)
+        check_labelled(source, scanned=summary.files, labelled=0, example=summary.example)
     if len(summary.labels) == 1:
         raise UsageError(
             f"labels {plan.labels}: all {summary.files} files have the one label {next(iter(summary.labels))!r}; "
@@ -74,6 +106,7 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
         )
     if plan.recipe.split.strategy != "rows":  # which splits the rows within tracks: one track is enough
         _check_classes(plan, summary)
+    _check_folds(plan, summary)
     for option, without in (("groups", summary.ungrouped), ("folds", summary.unfolded)):
         if without == summary.files:
             raise UsageError(
@@ -85,11 +118,25 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
 class ScanTally:
     """Counts the files of a scan."""
 
-    def __init__(self, *, grouped: bool, folded: bool) -> None:
+    def __init__(
+        self,
+        *,
+        grouped: bool,
+        folded: bool,
+        tables: Sequence[MetadataTable] = (),
+        faults: Mapping[str, str] | None = None,
+    ) -> None:
+        """Count against some tables, and watch for files that are known to be faulty, by name without extension."""
         self.files = 0
+        self._faults = faults or {}
+        self._foreign = 0
+        self._foreign_example = ""
+        self._faulty: defaultdict[str, list[str]] = defaultdict(list)
+        self._joins = [JoinTally(table) for table in tables]
         self._required = {"group": grouped, "fold": folded}
         self._bytes = 0
         self._labels: Counter[str] = Counter()
+        self._folds: Counter[str] = Counter()
         self._formats: Counter[str] = Counter()
         self._without: Counter[str] = Counter()
         self._example = ""
@@ -101,11 +148,20 @@ class ScanTally:
         self._formats[track.path.rpartition(".")[2].lower()] += 1
         self._without["group"] += self._required["group"] and track.group is None
         self._without["fold"] += self._required["fold"] and track.fold is None
+        for join in self._joins:
+            join.add(track.path)
+        if self._faults and (fault := self._faults.get(stem := _stem(track.path))):
+            self._faulty[fault].append(stem)
+        if _has_foreign_label(track):
+            self._foreign += 1
+            self._foreign_example = self._foreign_example or track.path
         if track.label is None:
             self._without["label"] += 1
             self._example = self._example or track.path
         else:
             self._labels[track.label] += 1
+            if track.fold is not None:
+                self._folds[track.fold] += 1
 
     def summary(self, shards: int, unreadable: tuple[str, ...]) -> ScanSummary:
         """Return the counts."""
@@ -120,4 +176,32 @@ class ScanTally:
             example=self._example,
             unreadable=unreadable,
             formats=dict(sorted(self._formats.items())),
+            folds=dict(self._folds),
+            tables=tuple(join.join() for join in self._joins),
+            notes=(
+                *(f"known fault: {', '.join(stems)} {fault}" for fault, stems in self._faulty.items()),
+                *_foreign_notes(self._foreign, self._foreign_example),
+            ),
         )
+
+
+def _stem(path: str) -> str:
+    """Return a file's name without its extension."""
+    return path.rpartition("/")[2].rpartition(".")[0]
+
+
+def _has_foreign_label(track: ScannedTrack) -> bool:
+    """Return whether a track's label is of a name, of its file or a folder, whose bytes are no UTF-8."""
+    if track.label is None or first_bad_byte(track.path) is None:
+        return False
+    if track.label.isascii() and "\\udc" not in track.label:
+        return False
+    names = [name for name in path_parts(track.path) if first_bad_byte(name) is not None]
+    return any(track.label in printable(unicodedata.normalize("NFC", western(name) or name)) for name in names)
+
+
+def _foreign_notes(files: int, example: str) -> tuple[str, ...]:
+    if not files:
+        return ()
+    words = "1 file has its label" if files == 1 else f"{files:,} files have their labels"
+    return (f"{words} from a name that is not UTF-8, e.g. {printable(example)}; read as Windows-1252",)

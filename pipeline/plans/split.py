@@ -1,5 +1,6 @@
 """The split of a recipe: how tracks are divided into training, validation and test."""
 
+from itertools import combinations
 from typing import Literal
 
 from pipeline.errors import UsageError
@@ -29,6 +30,9 @@ class SplitPlan(Value, frozen=True, kw_only=True):
     train_folds: tuple[str | int, ...] = ()
     """Predefined folds that train, the others (or `test_folds`) testing; empty: every fold is tested once."""
     test_folds: tuple[str | int, ...] = ()
+    validation_folds: tuple[str | int, ...] = ()
+    """Predefined folds that select between trials, beside others that train and test; empty: a share of what trains
+    does."""
     near_duplicates: bool = True
     """Whether tracks that sound the same are looked for and kept together."""
 
@@ -37,15 +41,22 @@ class SplitPlan(Value, frozen=True, kw_only=True):
         for key, share in (("test", self.test), ("validation", self.validation)):
             if not 0 < share < 1:
                 raise UsageError(f"{where}.{key} is {share}; give a share between 0 and 1")
-        for key, folds in (("k", self.k), ("inner", self.inner)):
-            if folds < 2:
-                raise UsageError(f"{where}.{key} is {folds}; give at least 2 folds")
-        named = {str(fold) for fold in self.train_folds}
-        if both := named & {str(fold) for fold in self.test_folds}:
-            raise UsageError(
-                f"{where}: fold {', '.join(map(printable, sorted(both)))} is in train_folds and in "
-                "test_folds; a fold cannot do both"
-            )
+        for key, count in (("k", self.k), ("inner", self.inner)):
+            if count < 2:
+                raise UsageError(f"{where}.{key} is {count}; give at least 2 folds")
+        roles = {
+            "train_folds": self.train_folds,
+            "test_folds": self.test_folds,
+            "validation_folds": self.validation_folds,
+        }
+        for (key, folds), (other, others) in combinations(roles.items(), 2):
+            if both := {str(fold) for fold in folds} & {str(fold) for fold in others}:
+                raise UsageError(
+                    f"{where}: fold {', '.join(map(printable, sorted(both)))} is in {key} and in "
+                    f"{other}; a fold cannot do both"
+                )
+        if self.validation_folds and not (self.train_folds or self.test_folds):
+            raise UsageError(f"{where}.validation_folds stands alone; name the folds that test in {where}.test_folds")
         if (self.train_folds or self.test_folds) and self.strategy not in {"auto", "folds"}:
             raise UsageError(
                 f"{where}.train_folds and test_folds are predefined folds; "

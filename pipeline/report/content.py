@@ -110,6 +110,8 @@ class ReportContent(Value, frozen=True, kw_only=True):
     """Why some of this could not be read, by what it is; empty for a report by the run itself."""
     created: str = ""
     """When the report was written, ISO 8601, UTC."""
+    scan_remarks: tuple[str, ...] = ()
+    """What the scan found odd in the library and the tables of its labels, a line each."""
 
 
 def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:

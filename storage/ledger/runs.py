@@ -80,6 +80,8 @@ class ScanEnd(Value, frozen=True, kw_only=True):
     shards: int
     left_out: int = 0
     """How many paths could not be read, or were not meant to be."""
+    remarks: tuple[str, ...] = ()
+    """What is odd in the library and the tables of its labels, in words, a line each."""
 
 
 class RunFailure(Value, frozen=True, kw_only=True):
@@ -185,9 +187,14 @@ class RunLedger(TrialLedger):
         """Return the numbers of the shards written so far, ascending."""
         return self._numbers(f"{run_id}/shards")
 
-    def close_scan(self, run_id: str, shards: int, *, left_out: int = 0) -> bool:
-        """Write that the scan has ended, how many shards it wrote, and how many paths it left out."""
-        return self._documents.publish(f"{run_id}/scan", ScanEnd(shards=shards, left_out=left_out))
+    def close_scan(self, run_id: str, shards: int, *, left_out: int = 0, remarks: tuple[str, ...] = ()) -> bool:
+        """Write that the scan has ended, how many shards it wrote, how many paths it left out, and what was odd."""
+        return self._documents.publish(f"{run_id}/scan", ScanEnd(shards=shards, left_out=left_out, remarks=remarks))
+
+    def scan_remarks(self, run_id: str) -> tuple[str, ...]:
+        """Return what was odd in the library and its tables; nothing while the scan goes on."""
+        scan = self._documents.find(f"{run_id}/scan", ScanEnd)
+        return scan.remarks if scan is not None else ()
 
     def scan_is_complete(self, run_id: str) -> bool:
         """Return whether the scan has ended and left nothing in the run's libraries out."""

@@ -49,8 +49,9 @@ SOME_FILE_SYSTEMS = {"chordal_home_free_files", "chordal_home_size_files"}
 
 LONG = ("run", "extract", "train", "watch")
 ADDED_OPTIONS = {
-    **{command: {"--notify"} for command in LONG},
-    "schedule set": {"--notify", "--notify-on"},
+    **{command: {"--notify", "--layout"} for command in LONG},
+    "scan": {"--layout"},
+    "schedule set": {"--notify", "--notify-on", "--layout"},
     "up": {"--flower-prefix"},
     "flower": {"--flower-prefix"},
     "report": {"--out"},
@@ -59,6 +60,7 @@ ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
 ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.rules"}
 ADDED_FIELDS = {
+    "a recipe": {"split.validation_folds"},
     "schedule": ADDED_TO_NIGHTS,
     "status": {"files", "night"},
     "trials": {"files", "night"},
@@ -73,6 +75,7 @@ ADDED_BY_A_SERVICE = {
     "trials": {"broker", "files", "night"},
     "status of a run that waits": {"broker", "files", "night"},
     "status of a run that was cancelled": {"broker", "files", "night"},
+    "recipes": {"split.validation_folds"},
     "schedule set": ADDED_TO_NIGHTS,
     "schedule show": ADDED_TO_NIGHTS,
 }

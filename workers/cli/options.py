@@ -7,6 +7,18 @@ from typing import Any, TypeVar
 
 import click
 
+LAYOUT_NAMES = (
+    "gtzan",
+    "urbansound8k",
+    "esc50",
+    "fma",
+    "mtg-jamendo",
+    "magnatagatune",
+    "speech-commands",
+    "ballroom",
+)
+"""As in `pipeline.library.layouts`, which is not imported for `--help`."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -75,6 +87,12 @@ def library_options(command: Command) -> Command:
         ),
         click.option(
             "--folds", metavar="SPEC", help="Predefined folds to cross-validate over: same forms as --groups."
+        ),
+        click.option(
+            "--layout",
+            type=click.Choice(LAYOUT_NAMES),
+            metavar="NAME",
+            help=f"Labels, groups and folds of a data set as it is published: {', '.join(LAYOUT_NAMES)}.",
         ),
         click.option("--seed", type=int, default=1, show_default=True, help="Repeats a run exactly."),
         click.option(

@@ -85,6 +85,7 @@ def content(home: Home, run_id: str, figures: Figures | None = None) -> ReportCo
             "name": platform.node(),
         },
         created=now(),
+        scan_remarks=read("scan", lambda: ledger.scan_remarks(run_id), ()),
     )
     return found if figures is None else found.replace(missing=dict(figures.errors))
 

@@ -57,6 +57,8 @@ class Predictions:
     extracted: int
     """Files that had to be extracted for it."""
     each: Iterator[TrackPrediction] = field(repr=False)
+    remarks: tuple[str, ...] = ()
+    """What is odd in the table of the true labels, a line each."""
 
     def __iter__(self) -> Iterator[TrackPrediction]:
         return self.each
@@ -103,11 +105,13 @@ def predictions_for(home: Home, request: PredictionRequest, view: View) -> Predi
     if request.top is not None and request.top < 1:
         raise UsageError(f"top {request.top}: give a whole number from 1 up")
     files = RequestedFiles(request)
+    for remark in files.remarks:
+        view.line(remark)
     classifier = load_classifier(home, version)
     extracted = _extract_missing(home, request, version, files, view)
     exposure = _exposure(home, version)
     each = read_predictions(files.each(), request, classifier, exposure, home.store.snapshot())
-    return Predictions(model=version, classes=classifier.classes, extracted=extracted, each=each)
+    return Predictions(model=version, classes=classifier.classes, extracted=extracted, each=each, remarks=files.remarks)
 
 
 def pick_model(home: Home, version: str | None) -> ModelVersion:

@@ -6,9 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import UsageError
-from pipeline.library.labels import LabelSource, TrackSources, check_labelled, first_value, parse_labels
+from pipeline.library.labels import (
+    LabelSource,
+    TrackSources,
+    check_labelled,
+    first_value,
+    parse_labels,
+    table_of,
+)
 from pipeline.library.library_file import LibraryFile
 from pipeline.library.scan import scan
+from pipeline.library.tables.join import JoinTally, describe_join
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.text import printable
 from workers.broker.address import BrokerAddress
@@ -48,6 +56,8 @@ class RequestedFiles:
         self._single = {track_id(path): path for path in single}
         self.truth: LabelSource | None = None
         """Where the true labels are."""
+        self.remarks: tuple[str, ...] = ()
+        """What the table of the true labels and the files do not have in common, a line each."""
         if self._folders:
             next(scan(self._folders))  # raises for folders without sound
         if request.labels is not None:
@@ -84,13 +94,19 @@ class RequestedFiles:
         return ScannedTrack(track_id=track_id(path), path=path, stamp=stamp, label=label)
 
     def _check_labels(self, truth: LabelSource) -> None:
-        """Refuse a rule that finds no label at all."""
-        count, example = 0, ""
+        """Refuse a rule that finds no label at all; count what a table and the files have in common."""
+        table = table_of(truth)
+        join = JoinTally(table) if table is not None else None
+        count, labelled, example = 0, 0, ""
         for track in self.each():
-            if track.label is not None:
+            labelled += track.label is not None
+            if join is not None:
+                join.add(track.path)
+            elif labelled:
                 return
             count, example = count + 1, example or track.path
-        check_labelled(truth, scanned=count, labelled=0, example=example)
+        check_labelled(truth, scanned=count, labelled=labelled, example=example)
+        self.remarks = describe_join(join.join()) if join is not None else ()
 
 
 def _is_folder(path: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.search.plan import check_models
+from pipeline.library.layouts import with_official_split
 from pipeline.library.scan_summary import ScanSummary
 from pipeline.plans.recipe import Recipe, load_recipe
 from pipeline.plans.run import Priority, Purpose, RunPlan
@@ -78,7 +79,7 @@ def plan_run(request: RunRequest, ledger: RunLedger) -> RunPlan:
         run_id=request.run_id or new_run_id(),
         command=request.command,
         libraries=request.libraries,
-        recipe=request.recipe,
+        recipe=with_official_split(request.recipe, request.folds),
         labels=request.labels,
         groups=request.groups,
         folds=request.folds,

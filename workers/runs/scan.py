@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from pipeline.batches import batches
 from pipeline.errors import StoreError, UsageError
 from pipeline.library.imported import PREFIX, is_imported
-from pipeline.library.labels import parse_sources
+from pipeline.library.labels import TrackSources, parse_sources
+from pipeline.library.layouts import suggested_layout
 from pipeline.library.scan import scan
 from pipeline.library.scan_summary import ScanSummary, ScanTally, check_labels
 from pipeline.library.tracks import ScannedTrack
@@ -59,6 +60,9 @@ def scan_libraries(home: Home, request: RunRequest, view: View) -> ScannedRun:
             view.line(f"cannot look into {problem}")
         if found.gone:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
+        if plan.extract or plan.learn:  # else the summary comes at once, and has them
+            for remark in found.remarks:
+                view.line(remark)
         if plan.extract:
             seal_stored(home, plan)
     if found.unlabelled and plan.learn:
@@ -119,18 +123,34 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
         on_problem=unreadable.__setitem__,
     )
     progress(0)
-    tally = ScanTally(grouped=sources.groups is not None, folded=sources.folds is not None)
+    tally = ScanTally(
+        grouped=sources.groups is not None,
+        folded=sources.folds is not None,
+        tables=sources.tables,
+        faults={stem: fault for each in sources.layouts for stem, fault in each.layout.faults.items()},
+    )
     writer = _ShardWriter(home.ledger, plan.run_id, tally)
     ids = TrackIds()
     for shard in writer.write(tracks):
         ids.add(track.track_id for track in shard)
         progress(tally.files)
     found = writer.summary(tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()))
+    found = found.replace(notes=(*_layout_notes(plan, sources), *found.notes))
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
     gone = mark_gone(home, plan, ids, frozenset(unreadable))
     # Only now, so that a walk that is over has marked what was gone.
-    home.ledger.close_scan(plan.run_id, writer.shards, left_out=len(unreadable))
+    home.ledger.close_scan(plan.run_id, writer.shards, left_out=len(unreadable), remarks=found.remarks)
     return found.replace(gone=gone)
+
+
+def _layout_notes(plan: RunPlan, sources: TrackSources) -> tuple[str, ...]:
+    """Return what is to be known of the data set that the libraries are, or are like."""
+    if sources.layouts:
+        return tuple(note for each in sources.layouts for note in each.reader.notes)
+    if plan.labels != "folder" or plan.groups or plan.folds:
+        return ()  # whoever says where labels are knows the set
+    layout = suggested_layout(plan.libraries)
+    return (f"looks like {layout.title}: --layout {layout.name} reads {layout.gives}",) if layout else ()
 
 
 def _write_imported(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:

@@ -85,6 +85,8 @@ class LibraryWatcher:
         notices = WatchNotices(home, request.notify, monitor.missing)
         self._updates = HomeUpdates(home, request, cluster, lambda text: _show(view, text), notices)
         self._sources = parse_sources(labels=run.labels, groups=run.groups, folds=run.folds, libraries=run.libraries)
+        for remark in (f"{printable(table.source)}: {note}" for table in self._sources.tables for note in table.notes):
+            view.line(remark)
         self._rules = run.rules
         self._removed: dict[str, float] = {}
         # Until a library's monitor asks for its first walk.

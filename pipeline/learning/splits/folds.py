@@ -67,10 +67,16 @@ def _one_per_fold(
 def _named(
     manifest: DatasetManifest, units: Int64, plan: SplitPlan, names: list[str], fold: Int64, *, seed: int
 ) -> tuple[tuple[Partition, ...], list[str]]:
-    """Return the partition in which some folds train and others test; validation is carved from those that train."""
-    to_train, to_test = _fold_roles(plan, names)
-    test, train = (np.isin(fold, [names.index(name) for name in folds]) for folds in (to_test, to_train))
-    learned = np.flatnonzero(train & ~np.isin(units, units[test]))
+    """Return the partition in which some folds train and others test.
+
+    Folds of the plan validate, else validation is carved from those that train.
+    """
+    to_train, to_test, to_validate = _fold_roles(plan, names)
+    test, train, validating = (
+        np.isin(fold, [names.index(name) for name in folds]) for folds in (to_test, to_train, to_validate)
+    )
+    validating &= ~np.isin(units, units[test])
+    learned = np.flatnonzero(train & ~np.isin(units, units[test | validating]))
     learned_labels = {manifest.tracks[position].label for position in learned}
     for label in manifest.classes:
         if label not in learned_labels:
@@ -80,7 +86,15 @@ def _named(
                 f"({', '.join(map(printable, to_train))}) without sharing a group with the test, so it could be tested "
                 "and never learned; put another fold into split.train_folds, or leave the class out of the library"
             )
-    training, validation = split_validation(manifest, units, learned, plan.validation, seed=seed)
+    if to_validate:
+        training, validation = positions(np.isin(np.arange(len(fold)), learned)), positions(validating)
+    else:
+        training, validation = split_validation(manifest, units, learned, plan.validation, seed=seed)
+    if not validation and to_validate:
+        raise UsageError(
+            f"every track of the folds that validate ({', '.join(map(printable, to_validate))}) shares a group or "
+            "content with the test; name another fold in split.validation_folds, or leave it out"
+        )
     if not validation:
         raise UsageError(
             "no group is left to validate with in the folds that train: at least one class needs two groups there; "
@@ -90,27 +104,29 @@ def _named(
     return (partition,), [
         *validation_notes(manifest, [partition]),
         *_untested(manifest, partition),
-        *_left_out(names, to_train, to_test, kept_out=int(train.sum()) - len(learned)),
+        *_left_out(names, [*to_train, *to_validate], to_test, kept_out=int(train.sum()) - len(learned)),
     ]
 
 
-def _fold_roles(plan: SplitPlan, names: list[str]) -> tuple[list[str], list[str]]:
-    """Return the folds that train and those that test; folds that are not named have the other role."""
-    to_train, to_test = ([str(name) for name in folds] for folds in (plan.train_folds, plan.test_folds))
-    for key, folds in (("train_folds", to_train), ("test_folds", to_test)):
+def _fold_roles(plan: SplitPlan, names: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Return the folds that train, test and validate; folds that are not named have the other role of the first two."""
+    to_train, to_test, to_validate = (
+        [str(name) for name in folds] for folds in (plan.train_folds, plan.test_folds, plan.validation_folds)
+    )
+    for key, folds in (("train_folds", to_train), ("test_folds", to_test), ("validation_folds", to_validate)):
         for name in folds:
             if name not in names:
                 raise UsageError(
                     f"split.{key}: there is no fold {printable(name)}; there are {', '.join(map(printable, names))}"
                 )
-    to_train = to_train or [name for name in names if name not in to_test]
-    to_test = to_test or [name for name in names if name not in to_train]
+    to_train = to_train or [name for name in names if name not in {*to_test, *to_validate}]
+    to_test = to_test or [name for name in names if name not in {*to_train, *to_validate}]
     if not to_train or not to_test:
         raise UsageError(
             f"split.train_folds and split.test_folds leave no fold to {'test' if to_train else 'train'} with; "
             f"there are {', '.join(map(printable, names))}"
         )
-    return to_train, to_test
+    return to_train, to_test, to_validate
 
 
 def _untested(manifest: DatasetManifest, partition: Partition) -> list[str]:

@@ -31,6 +31,9 @@ def scan_section(content: ReportContent) -> Section:
         )
     if facts.notes:
         words.append(f"There are remarks on {quantity(facts.notes, 'file')}, which were used all the same.")
+    if (unlabelled := content.counts.scanned - sum(content.class_balance.values())) and content.plan.learn:
+        words.append(f"{quantity(unlabelled, 'file')} without a label: extracted, not learned from.")
+    words += [f"Note: {printable(remark)}." for remark in content.scan_remarks]
     blocks: list[Block] = []
     if facts.formats:
         blocks.append(

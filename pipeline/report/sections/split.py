@@ -156,10 +156,15 @@ def _how(manifest: DatasetManifest, split: Split) -> str:
             f"selected between trials, and the rest was trained on. Every fold stayed whole. {seed}"
         )
     if split.strategy == "folds":
+        selected = _folds_of(manifest, split.partitions[0].validation) - _folds_of(manifest, split.partitions[0].train)
+        how = (
+            f"fold {printable(', '.join(sorted(selected)))} selected between trials, the others trained"
+            if selected
+            else "of the folds that train, whole groups selected between trials"
+        )
         return (
             f"{learned} came with folds. Fold {printable(rounds[0].name).replace('+', ', ')} is the test, as the "
-            "recipe says; of the folds that train, whole groups selected between trials. The test tracks were read "
-            f"once, after every choice was made. {seed}"
+            f"recipe says; {how}. The test tracks were read once, after every choice was made. {seed}"
         )
     if split.strategy in {"kfold", "nested"}:
         how = (
@@ -176,6 +181,11 @@ def _how(manifest: DatasetManifest, split: Split) -> str:
         f"group always lie on the same side. The validation tracks selected between trials; the test tracks were "
         f"read once, after every choice was made. {seed}"
     )
+
+
+def _folds_of(manifest: DatasetManifest, positions: tuple[int, ...]) -> set[str]:
+    """Return the folds of some tracks."""
+    return {fold for position in positions if (fold := manifest.tracks[position].fold) is not None}
 
 
 def _checked(what: str, broken: int) -> str:

@@ -140,6 +140,18 @@ def test_groups_and_folds_come_from_the_labels_csv_from_another_or_from_elsewher
     assert (plain.groups, plain.folds) == (None, None)
 
 
+def test_the_tables_of_labels_groups_and_folds_are_each_joined_once(table):
+    labels = table("path,label,group", "a.wav,rock,g")
+    other = table("path,fold", "a.wav,9", name="folds.csv")
+    assert len(parse_sources(labels=labels, folds=other).tables) == 2
+    assert len(parse_sources(labels=labels, groups=labels).tables) == 1
+    assert parse_sources(labels="folder").tables == ()
+
+
+def test_a_column_of_groups_that_is_empty_is_not_used_without_being_asked_for(table):
+    assert parse_sources(labels=table("path,label,group", "a.wav,rock, ")).groups is None
+
+
 def test_an_empty_cell_is_no_label(table):
     assert label_of(parse_labels(table("path,label", "a.wav, ")), "/a.wav") is None
 

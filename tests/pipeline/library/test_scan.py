@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.library.labels import TrackSources, parse_labels
+from pipeline.library.labels import TrackSources, first_value, parse_labels
+from pipeline.library.library_file import LibraryFile
 from pipeline.library.scan import scan
+from pipeline.library.scan_summary import ScanTally
 from pipeline.library.tracks import FileStamp, track_id
 
 
@@ -184,8 +186,18 @@ def test_names_and_folders_that_are_not_utf8_are_found_and_labelled(odd_bytes_pa
     root = os.path.dirname(odd_bytes_path)  # noqa: PTH120 -- str with surrogates on purpose
     (track,) = scan([root], sources=TrackSources(labels=parse_labels("name:^[^.]+")))
     assert track.path == odd_bytes_path
-    assert track.label == r"caf\udce9 \udcff"
+    assert track.label == "caf\xe9 \xff"
     os.mkdir(os.fsencode(root) + b"/b\xe4nd")  # noqa: PTH102
     os.replace(odd_bytes_path, os.fsencode(root) + b"/b\xe4nd/a.wav")  # noqa: PTH105
     (track,) = scan([root], sources=TrackSources(labels=parse_labels("folder")))
-    assert track.label == r"b\udce4nd"
+    assert track.label == "b\xe4nd"
+    tally = ScanTally(grouped=False, folded=False)
+    tally.add(track)
+    tally.add(track.replace(path="/music/b\xe4nd/a.wav"))
+    (note,) = tally.summary(1, ()).notes
+    assert note.startswith("1 file has its label from a name that is not UTF-8, e.g. ")
+    assert note.endswith("b\\udce4nd/a.wav; read as Windows-1252")
+
+
+def test_a_label_from_a_name_in_another_encoding_is_its_bytes_and_no_letters_of_a_wrong_one():
+    assert first_value(parse_labels("folder"), LibraryFile("/music/\udcd0\udcee\udcea/a.wav")) == r"\udcd0\udcee\udcea"

@@ -62,6 +62,14 @@ def test_a_minimal_file_is_enough(tmp_path):
         (("[[models]]", "[split]\ninner = 0\n[[models]]"), r"split\.inner is 0"),
         (("[[models]]", '[split]\nstrategy = "random"\n[[models]]'), r"Invalid enum value 'random'"),
         (
+            ("[[models]]", "[split]\ntest_folds = [1]\nvalidation_folds = ['1']\n[[models]]"),
+            r"fold 1 is in test_folds and in validation_folds",
+        ),
+        (
+            ("[[models]]", "[split]\nvalidation_folds = [1]\n[[models]]"),
+            r"validation_folds stands alone",
+        ),
+        (
             ("[[models]]", "[split]\ntrain_folds = [1, 2]\ntest_folds = ['2']\n[[models]]"),
             r"fold 2 is in train_folds and in test_folds",
         ),

@@ -9,7 +9,7 @@ from pipeline.plans.run import RunPlan
 from pipeline.plans.split import SplitPlan
 
 
-def check(tmp_path, labels, **split):
+def check(tmp_path, labels, folds=(), **split):
     plan = RunPlan(
         run_id="run",
         command=("chordal", "run"),
@@ -27,7 +27,8 @@ def check(tmp_path, labels, **split):
         sequence=1,
         created="2026-01-01T00:00:00+00:00",
     )
-    check_labels(plan, ScanSummary(files=sum(labels.values()), bytes=1, shards=1, labels=labels))
+    found = ScanSummary(files=sum(labels.values()), bytes=1, shards=1, labels=labels, folds=dict.fromkeys(folds, 1))
+    check_labels(plan, found)
 
 
 @pytest.mark.parametrize("strategy", ["auto", "grouped", "kfold", "nested"])
@@ -50,3 +51,14 @@ def test_a_class_with_fewer_tracks_than_folds_is_refused_with_the_number_of_fold
 def test_classes_of_two_tracks_are_refused_as_nothing_could_validate(tmp_path):
     with pytest.raises(UsageError, match="no class has more than two tracks"):
         check(tmp_path, {"a": 2, "b": 2})
+
+
+def test_a_fold_that_the_split_names_and_no_file_has_is_refused_with_those_there_are(tmp_path):
+    sides = {"train_folds": ("train",), "validation_folds": ("validation",), "test_folds": ("test",)}
+    with pytest.raises(
+        UsageError, match=r"split\.validation_folds: no labelled file is of fold validation; there are test,"
+    ):
+        check(tmp_path, {"a": 9, "b": 9}, ("train", "test"), **sides)
+    check(tmp_path, {"a": 9, "b": 9}, ("train", "test", "validation"), **sides)
+    check(tmp_path, {"a": 9, "b": 9}, (), **sides)
+    check(tmp_path, {"a": 9, "b": 9}, ("1", "10"), test_folds=(10,))

@@ -121,6 +121,7 @@ class _Json:
             "family": model.family,
             "classes": list(predictions.classes),
             "extracted": predictions.extracted,
+            **({"remarks": list(predictions.remarks)} if predictions.remarks else {}),
         }
         file.write(json.dumps(head)[:-1] + ', "tracks": [')
         self._first = True

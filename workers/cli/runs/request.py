@@ -9,6 +9,8 @@ from pipeline.passwords import without_password
 from pipeline.plans.scan_rules import ScanRules
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from storage.home import Home
     from workers.runs.request import RunRequest
     from workers.service.state import Service
@@ -39,12 +41,14 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
         address = service.broker
     elif address is None or given["workers"]:
         require_for_workers(given["workers"])  # before a scan that may take an hour
+    libraries = tuple(
+        imported.library_of(os.path.abspath(library))  # noqa: PTH100 - keeps odd bytes
+        for library in given["libraries"]
+    )
+    given = with_layout(given, libraries)
     request = RunRequest(
         command=command_line(),
-        libraries=tuple(
-            imported.library_of(os.path.abspath(library))  # noqa: PTH100 - keeps odd bytes
-            for library in given["libraries"]
-        ),
+        libraries=libraries,
         recipe=recipe,
         labels=given["labels"] or recipe.labels or "folder",
         groups=given["groups"],
@@ -60,6 +64,24 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
         rules=rules_of(given),
     )
     return home, request, service
+
+
+def with_layout(given: dict[str, Any], libraries: "Sequence[str]") -> dict[str, Any]:
+    """Return options with the labels, groups and folds of `--layout`, where they are not given by themselves.
+
+    Raises `UsageError` for a layout whose tables are not there.
+    """
+    name = given.get("layout")
+    if name is None:
+        return given
+    from pipeline.library.layouts import LAYOUTS, layout_specs
+
+    if not libraries:
+        raise UsageError(f"--layout {name}: name the LIBRARY that is laid out so")
+    options = {"label": "labels", "group": "groups", "fold": "folds"}
+    found = {options[role]: spec for role, spec in layout_specs(name, libraries).items()}
+    exclude = tuple(dict.fromkeys((*given.get("exclude", ()), *LAYOUTS[name].exclude)))
+    return {**given, **{option: given.get(option) or spec for option, spec in found.items()}, "exclude": exclude}
 
 
 def rules_of(given: dict[str, Any]) -> ScanRules:

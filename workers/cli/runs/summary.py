@@ -30,11 +30,12 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
     state = RunState.read(home, run_id)
     summary: dict[str, Any] = {
         "run_id": run_id,
-        "tracks": {"scanned": scanned.found.files, **state.tracks},
+        "tracks": {**_scanned(scanned), **state.tracks},
         "deleted": scanned.found.gone,
         "duplicates": _duplicates(home, scanned.plan),
         "retagged": state.retagged,
         "labels": scanned.found.labels,
+        **_remarks(scanned),
     }
     report = home.ledger.report(run_id)
     if report is not None:
@@ -62,15 +63,30 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
     found = scanned.found
     return {
         "run_id": scanned.plan.run_id,
-        "tracks": {"scanned": found.files, "unlabelled": found.unlabelled},
+        "tracks": {"scanned": found.files, "unlabelled": found.unlabelled, **_scanned(scanned)},
         "deleted": found.gone,
         "bytes": found.bytes,
         "formats": found.formats,
         "labels": found.labels,
         "shards": found.shards,
         "unreadable": list(found.unreadable),
+        **_remarks(scanned),
         "seconds": RunState.read(home, scanned.plan.run_id).seconds,
     }
+
+
+def _scanned(scanned: "ScannedRun") -> dict[str, int]:
+    """Return how many files were scanned, and how many of them lack a label, group or fold that was asked for."""
+    found = scanned.found
+    without = {"unlabelled": found.unlabelled, "ungrouped": found.ungrouped, "unfolded": found.unfolded}
+    return {"scanned": found.files, **{name: count for name, count in without.items() if count}}
+
+
+def _remarks(scanned: "ScannedRun") -> dict[str, Any]:
+    """Return what the tables of labels have in common with the files, and what is odd in the library."""
+    found = scanned.found
+    tables = {"tables": [table.to_wire() for table in found.tables]} if found.tables else {}
+    return {**tables, "remarks": list(found.remarks)} if found.remarks else tables
 
 
 def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pipeline.text import printable
 def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return a summary as names and words, in order."""
     tracks = summary["tracks"]
-    lines = [("run", summary["run_id"]), ("tracks", ", ".join(f"{count} {name}" for name, count in tracks.items()))]
+    lines = [("run", summary["run_id"]), ("tracks", _track_words(summary))]
     if summary["deleted"]:
         lines.append(("deleted", f"{summary['deleted']} tracks of earlier scans are gone"))
     if summary.get("duplicates"):
@@ -21,6 +21,7 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if "formats" in summary:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
         lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+    lines += [("note" if not at else "", printable(remark)) for at, remark in enumerate(summary.get("remarks", ()))]
     if "trials" in summary:
         lines += _learned_lines(summary)
     if "mlflow" in summary:
@@ -35,6 +36,14 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary.get("report"):
         lines.append(("report", summary["report"]))
     return lines
+
+
+def _track_words(summary: dict[str, Any]) -> str:
+    """Return the counts of tracks, with what becomes of those that lack something."""
+    lacking = {"ungrouped": "without a group", "unfolded": "without a fold"}
+    if "model" in summary:
+        lacking["unlabelled"] = "unlabelled (extracted, not learned from)"
+    return ", ".join(f"{count} {lacking.get(name, name)}" for name, count in summary["tracks"].items())
 
 
 def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ library_options = (
     click.option("--labels", metavar="SPEC", help="As for `chordal run`.  [default: folder]"),
     click.option("--groups", metavar="SPEC", help="As for `chordal run`."),
     click.option("--folds", metavar="SPEC", help="As for `chordal run`."),
+    click.option("--layout", type=click.Choice(options.LAYOUT_NAMES), metavar="NAME", help="As for `chordal run`."),
     click.option("--seed", type=int, help="As for `chordal run`.  [default: 1]"),
     click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."),
     click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' for none."),
@@ -174,6 +175,7 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
 
     Raises `UsageError` for a cron expression, time zone or library that is none.
     """
+    from workers.cli.runs.request import with_layout
     from workers.learning.mlflow_tracking import require_client
     from workers.schedule.cron import check_cron, zone
     from workers.schedule.nights import Schedule
@@ -187,6 +189,11 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
             raise UsageError(f"library {printable(library)}: is no folder here")
     if not libraries:
         raise UsageError("schedule: no library yet; name one with --library")
+    if "layout" in given:
+        given = with_layout({**given, "labels": given.get("labels"), "exclude": known.rules.exclude}, libraries)
+        exclude = given.pop("exclude")
+        given = {name: value for name, value in given.items() if name != "layout" and value is not None}
+        given["rules"] = known.rules.replace(exclude=exclude)
     if given.get("tracking") == "none":
         known, _ = known.replace(tracking=None), given.pop("tracking")
     elif given.get("tracking"):

@@ -178,6 +178,26 @@ def test_a_label_that_is_only_in_training_is_reported(manifest_of):
     assert "not in the folds that test, so nothing is known of them: old" in notes
 
 
+def test_folds_may_validate_and_keep_what_they_share_with_others_out_of_training(manifest_of):
+    manifest = ten_folds(manifest_of, _0=("a", "tour", "1", None), _32=("a", "tour", "9", None))
+    plan = SplitPlan(validation_folds=(9,), test_folds=(10,))
+
+    (partition,) = make_split(manifest, plan, seed=0).partitions
+
+    assert folds_of(manifest, partition.validation) == {"9"}
+    assert folds_of(manifest, partition.test) == {"10"}
+    assert folds_of(manifest, partition.train) == {str(fold) for fold in range(1, 9)}
+    assert (len(partition.train), len(partition.validation), len(partition.test)) == (31, 4, 4)
+    assert 0 not in partition.train
+
+
+def test_folds_that_validate_and_share_all_with_the_test_are_refused(manifest_of):
+    rows = [("a", "tour", fold, None) for fold in ("2", "3")] + [("a", None, "1", None), ("b", None, "1", None)]
+
+    with pytest.raises(UsageError, match=r"every track of the folds that validate \(2\) shares a group"):
+        make_split(manifest_of(rows), SplitPlan(train_folds=(1,), validation_folds=(2,), test_folds=(3,)), seed=0)
+
+
 def test_a_fold_that_is_not_there_is_refused_with_those_that_are(manifest_of):
     with pytest.raises(UsageError, match=r"split\.test_folds: there is no fold 11; there are 1, 2, .*, 10"):
         make_split(ten_folds(manifest_of), SplitPlan(test_folds=(11,)), seed=0)
