@@ -95,6 +95,8 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     mark: Mark | None = None
     """`deleted`: a later scan, of this `sequence`, found the file gone; the others are of before. `retry`: its
     failure was taken back, and the next run extracts it again. None: the record of an extraction."""
+    declared_s: float | None = None
+    """With a note, the seconds of sound that the file's header declares; None where it declares none."""
 
     @property
     def extracted(self) -> bool:
