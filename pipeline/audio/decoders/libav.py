@@ -6,7 +6,7 @@ or picture is decoded. One thread; the log goes to the note.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
 
 import av
@@ -33,7 +33,7 @@ from pipeline.audio.decoders.libav_file import FileBytes, refuse
 from pipeline.audio.decoders.libav_log import LibavLog
 from pipeline.audio.decoders.libav_names import CODECS, FORMATS
 from pipeline.audio.decoders.libav_samples import Piece, copy_samples, length_of
-from pipeline.errors import EmptyAudioError, UnreadableError, UnsupportedError
+from pipeline.errors import EmptyAudioError, PermanentError, UnreadableError, UnsupportedError
 from pipeline.text import printable
 
 # PyAV's own checks raise the plain ones.
@@ -99,14 +99,10 @@ class LibavSource:
             self.close()
             raise
 
-    @classmethod
-    def names_in(cls, descriptor: int) -> ChannelNames:
-        """Return which channels a file says it has, in the order of its samples."""
-        source = cls(descriptor)
-        try:
-            return source._names or source.layout.names
-        finally:
-            source.close()
+    @property
+    def names(self) -> ChannelNames:
+        """Which channels the file says it has, in the order of its samples."""
+        return self._names or self.layout.names
 
     def read_into(self, block: Float32) -> int:
         """Fill a block; a fault of FFmpeg's ends the sound where it was met, a packet it cannot decode is left out."""
@@ -228,6 +224,15 @@ class LibavSource:
         finally:
             if self._file.error:
                 raise self._file.error
+
+
+def names_in_file(descriptor: int, channels: int) -> ChannelNames:
+    """Return which channels a file says it has, in the order of its samples; none where it has another number."""
+    try:
+        with closing(LibavSource(descriptor)) as source:
+            return source.names if len(source.names) == channels else ()
+    except PermanentError:
+        return ()
 
 
 def _sound_of(container: InputContainer) -> AudioStream:

@@ -6,7 +6,6 @@ from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 
 from pipeline.audio.channels import ChannelNames, in_wave_order, known_names, names_of_mask
-from pipeline.errors import PermanentError
 
 # FLAC's table in a comment, which FFmpeg reads in FLAC's own files and not in Ogg.
 _MASK_TAG = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
@@ -40,14 +39,3 @@ def take_names(stream: AudioStream) -> ChannelNames:
 def _has_table(layout: AudioLayout) -> bool:
     """Return whether a layout is more than a number of channels: FFmpeg then names at least one of them."""
     return any(channel.name != "NONE" for channel in layout.channels)
-
-
-def names_in_file(descriptor: int, channels: int) -> ChannelNames:
-    """Return which channels a file says it has, in the order of its samples; none where it has another number."""
-    from pipeline.audio.decoders.libav import LibavSource
-
-    try:
-        names = LibavSource.names_in(descriptor)
-    except PermanentError:
-        return ()
-    return names if len(names) == channels else ()

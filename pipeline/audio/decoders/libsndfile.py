@@ -146,7 +146,7 @@ class LibsndfileSource:
         if self._sound.subtype in _VORBIS_KIN:
             return vorbis_names(channels) if has_vorbis_order(self._descriptor) else ()
         # libsndfile knows fewer forms of their tables, and of AIFF makes up numbers.
-        from pipeline.audio.decoders.libav_channels import names_in_file
+        from pipeline.audio.decoders.libav import names_in_file
 
         return names_in_file(self._descriptor, channels)
 

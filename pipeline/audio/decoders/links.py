@@ -15,7 +15,9 @@ _MAX_OFFSET = 2**62
 _OGG_PAGE = re.compile(rb"OggS\0([\0-\x07])", re.DOTALL)
 # The marker and the header of STREAMINFO, of 34 bytes.
 _FLAC_START = re.compile(rb"fLaC[\0\x80]\0\0\x22", re.DOTALL)
-_SIGN_BYTES = 8
+# A block of WavPack, version 4.
+_WAVPACK_BLOCK = re.compile(rb"wvpk....[\x02-\x10]\x04", re.DOTALL)
+_SIGN_BYTES = 16
 _WAVPACK_HEADER = struct.Struct("<4sI2xBBIIII")
 _BLOCK_START_BYTES = 8
 # MPEG audio: the bit rates of layer III, kbit/s, of version 1 and of the others; and the rates of version 1.
@@ -84,9 +86,17 @@ def _ogg_links(descriptor: int, begin: int) -> Iterator[int]:
 
 def _wavpack_links(descriptor: int) -> Iterator[int]:
     """Yield where blocks count from zero again."""
-    at, last = 0, 0
-    while len(head := os.pread(descriptor, 32, at)) == 32 and head.startswith(b"wvpk"):
-        _, size, high, _, _, index, samples, _ = _WAVPACK_HEADER.unpack(head[: _WAVPACK_HEADER.size])
+    at: int | None = 0
+    last = 0
+    while at is not None:
+        head = os.pread(descriptor, _WAVPACK_HEADER.size, at)
+        if len(head) < _WAVPACK_HEADER.size:
+            return
+        if not head.startswith(b"wvpk"):
+            # Tags stand between two files.
+            at = next((found for found, _ in _matches(descriptor, _WAVPACK_BLOCK, at)), None)
+            continue
+        _, size, high, _, _, index, samples, _ = _WAVPACK_HEADER.unpack(head)
         place = index | high << 32
         if samples and place < last:
             yield at

@@ -71,7 +71,7 @@ def channel_weights(channels: int, names: ChannelNames = ()) -> tuple[float, ...
     file reads 3 LU less than the same sound from two loudspeakers; `ebu_r128_dual_mono` measures it as from two.
     """
     names = names or _ORDERS.get(channels, ())
-    if len(names) != channels:
+    if len(names) != channels or channels == 1:  # one channel by itself is the sound, whatever it was cut out of
         return (1.0,) * channels
     surrounds = _SURROUNDS if not _SURROUNDS.isdisjoint(names) else _BACKS
     return tuple(0.0 if name in _EFFECTS else _SURROUND if name in surrounds else 1.0 for name in names)
