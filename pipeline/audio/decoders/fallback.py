@@ -72,16 +72,16 @@ class FallbackSource:
 
     def _open_fallback(self) -> Source | None:
         """Return FFmpeg behind the frames that were read; None when libsndfile read to the end of the stream."""
-        if not self._first.frames or self._first.format not in _STREAMS:
+        if not self._first.frames:
             return None
         at = os.lseek(self._descriptor, 0, os.SEEK_CUR)
-        if self._first.format != "MP3":
+        is_mpeg = self._first.format == "MP3"
+        if not is_mpeg:
             self._links = starts_of_links(self._descriptor, begin=max(0, at - READ_AHEAD_BYTES))
         end = self._links[0] if self._links else os.fstat(self._descriptor).st_size
-        if self._first.format == "MP3":
-            if not has_mpeg_frames(self._descriptor, at):
-                return None
-        elif end - at < _MIN_UNREAD_BYTES:
+        if self._first.format not in _STREAMS or end - at < _MIN_UNREAD_BYTES:
+            return None
+        if is_mpeg and not has_mpeg_frames(self._descriptor, at):
             return None
         # Imported here: most workers never meet a file that needs it.
         from pipeline.audio.decoders.conversion import in_layout
@@ -93,6 +93,8 @@ class FallbackSource:
             self._fault = f"{end - at:,} bytes behind that could not be decoded: {error}"
             return None
         _skip(source, self._first.frames)
+        # Of MP3 there are frames: what FFmpeg makes nothing of is not what nobody needs.
+        self._fault = f"{end - at:,} bytes behind that could not be decoded" if is_mpeg else ""
         return source
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
+from typing import Literal
 
 # How far a decoder may have read ahead of what it made of the file.
 READ_AHEAD_BYTES = 65_536
@@ -18,6 +19,9 @@ _FLAC_START = re.compile(rb"fLaC[\0\x80]\0\0\x22", re.DOTALL)
 # A block of WavPack, version 4.
 _WAVPACK_BLOCK = re.compile(rb"wvpk....[\x02-\x10]\x04", re.DOTALL)
 _SIGN_BYTES = 16
+# RIFF and its kin: how the length behind the sign is written, and what holds sound.
+_SIZES: dict[bytes, Literal["little", "big"]] = {b"RIFF": "little", b"FORM": "big"}
+_SOUND_FORMS = frozenset({b"WAVE", b"AIFF", b"AIFC"})
 _WAVPACK_HEADER = struct.Struct("<4sI2xBBIIII")
 _BLOCK_START_BYTES = 8
 # MPEG audio: the bit rates of layer III, kbit/s, of version 1 and of the others; and the rates of version 1.
@@ -33,7 +37,7 @@ _LEAST_FRAMES = 3
 def starts_of_links(descriptor: int, *, begin: int = 0) -> list[int]:
     """Return at which bytes further streams begin behind the one at the start of an open file.
 
-    `begin` is a byte up to which there is none. Of Ogg, FLAC, WavPack, Matroska and MP4; none of other formats.
+    `begin` is a byte up to which there is none. Of Ogg, FLAC, WavPack, Matroska, MP4, WAV and AIFF; none of others.
     """
     head = os.pread(descriptor, 12, 0)
     if head.startswith(b"OggS"):
@@ -44,6 +48,8 @@ def starts_of_links(descriptor: int, *, begin: int = 0) -> list[int]:
         return list(_matroska_links(descriptor))
     if head[4:8] == b"ftyp":
         return list(_mp4_links(descriptor))
+    if head[:4] in _SIZES and head[8:12] in _SOUND_FORMS:
+        return list(_chunk_links(descriptor))
     if head.startswith((b"fLaC", b"ID3")):
         first = id3_bytes(head)
         return [at for at, _ in _matches(descriptor, _FLAC_START, max(begin, first)) if at > first]
@@ -115,6 +121,16 @@ def _mp4_links(descriptor: int) -> Iterator[int]:
         if size < 8:
             return
         at += size
+
+
+def _chunk_links(descriptor: int) -> Iterator[int]:
+    """Yield where another WAV or AIFF stands behind one of known length."""
+    at = 0
+    while (head := os.pread(descriptor, 12, at))[:4] in _SIZES and head[8:] in _SOUND_FORMS:
+        if at:
+            yield at
+        size = int.from_bytes(head[4:8], _SIZES[head[:4]])
+        at += 8 + size + size % 2
 
 
 def _matroska_links(descriptor: int) -> Iterator[int]:

@@ -48,6 +48,8 @@ WRITERS = {
     "vorbis": lambda **how: snd("OGG", "VORBIS", **how),
     "flac": lambda **how: snd("FLAC", "PCM_16", **how),
     "mp3": lambda **how: snd("MP3", "MPEG_LAYER_III", **how),
+    "wav": lambda **how: snd("WAV", "PCM_16", **how),
+    "aiff": lambda **how: snd("AIFF", "PCM_16", **how),
     "flac in ogg": lambda **how: lav("ogg", "flac", "s16", **how),
     "aac": lambda **how: lav("adts", "aac", "fltp", **how),
     "wavpack": lambda **how: lav("wv", "wavpack", "s16p", **how),
@@ -126,6 +128,13 @@ def test_a_short_end_in_another_layout_is_not_taken_for_tags(read, name):
     audio = read(write() + short)
     assert audio.duration_s == pytest.approx(SECONDS + 0.5, abs=0.1)
     assert seconds_converted(audio.note) == pytest.approx(0.5, abs=0.1)
+
+
+def test_frames_that_no_decoder_makes_anything_of_are_named(read):
+    frame = bytes([0xFF, 0xFB, 0x90, 0x64]) + b"\xff" * 413  # 128 kbit/s at 44.1 kHz
+    audio = read(WRITERS["mp3"]() + frame * 40)
+    assert audio.duration_s == pytest.approx(SECONDS, abs=1.1)
+    assert audio.note.startswith(f"decoded {audio.duration_s:.2f} s: ")
 
 
 def test_a_link_that_nothing_decodes_is_named_with_its_size(read):
