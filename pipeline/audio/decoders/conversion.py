@@ -80,8 +80,14 @@ class ConvertedSource:
 
 def in_layout(source: Source, layout: Layout) -> Source:
     """Return a source that has a layout, or one that converts it."""
-    same = (source.layout.rate_hz, source.layout.channels) == (layout.rate_hz, layout.channels)
-    return source if same else ConvertedSource(source, layout)
+    return source if alike(source.layout, layout) else ConvertedSource(source, layout)
+
+
+def alike(one: Layout, other: Layout) -> bool:
+    """Return whether samples of one layout are samples of the other; channels without names may be any."""
+    if (one.rate_hz, one.channels) != (other.rate_hz, other.channels):
+        return False
+    return one.names == other.names or not one.names or not other.names
 
 
 def describe_converted(seconds: float) -> str:

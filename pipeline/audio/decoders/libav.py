@@ -27,7 +27,7 @@ from pipeline.audio.decoders.base import (
     check_layout,
     in_a_sentence,
 )
-from pipeline.audio.decoders.conversion import Converter, describe_converted
+from pipeline.audio.decoders.conversion import Converter, alike, describe_converted
 from pipeline.audio.decoders.libav_channels import names_of, take_names
 from pipeline.audio.decoders.libav_file import FileBytes, refuse
 from pipeline.audio.decoders.libav_log import LibavLog
@@ -160,9 +160,9 @@ class LibavSource:
     def _in_one_layout(self, first: AudioFrame) -> Iterator[Piece]:
         """Yield the sound from its first frame on: frames as they are, and samples of those that were converted."""
         converter, source = None, self.layout
-        plain = (first.sample_rate, first.layout.nb_channels)
         for frame in chain((first,), self._frames):
-            if (frame.sample_rate, frame.layout.nb_channels) == plain:
+            is_same = (frame.sample_rate, frame.layout) == (first.sample_rate, first.layout)
+            if is_same or alike(self._layout_of(frame), self.layout):
                 if converter is not None:
                     yield from filter(len, converter.rest())
                     converter = None

@@ -3,7 +3,7 @@
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 # How far a decoder may have read ahead of what it made of the file.
@@ -40,20 +40,21 @@ def starts_of_links(descriptor: int, *, begin: int = 0) -> list[int]:
     `begin` is a byte up to which there is none. Of Ogg, FLAC, WavPack, Matroska, MP4, WAV and AIFF; none of others.
     """
     head = os.pread(descriptor, 12, 0)
+    links: Iterable[int] = ()
     if head.startswith(b"OggS"):
-        return list(_ogg_links(descriptor, begin))
-    if head.startswith(b"wvpk"):
-        return list(_wavpack_links(descriptor))
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return list(_matroska_links(descriptor))
-    if head[4:8] == b"ftyp":
-        return list(_mp4_links(descriptor))
-    if head[:4] in _SIZES and head[8:12] in _SOUND_FORMS:
-        return list(_chunk_links(descriptor))
-    if head.startswith((b"fLaC", b"ID3")):
+        links = _ogg_links(descriptor, begin)
+    elif head.startswith(b"wvpk"):
+        links = _wavpack_links(descriptor)
+    elif head.startswith(b"\x1a\x45\xdf\xa3"):
+        links = _matroska_links(descriptor)
+    elif head[4:8] == b"ftyp":
+        links = _mp4_links(descriptor)
+    elif head[:4] in _SIZES and head[8:12] in _SOUND_FORMS:
+        links = _chunk_links(descriptor)
+    elif head.startswith((b"fLaC", b"ID3")):
         first = id3_bytes(head)
-        return [at for at, _ in _matches(descriptor, _FLAC_START, max(begin, first)) if at > first]
-    return []
+        links = (at for at, _ in _matches(descriptor, _FLAC_START, max(begin, first)) if at > first)
+    return list(links)
 
 
 def id3_bytes(head: bytes) -> int:

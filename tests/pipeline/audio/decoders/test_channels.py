@@ -58,13 +58,15 @@ def test_four_channels_are_three_and_an_effects_channel_or_four_as_the_mask_says
         assert four > three_and_one + 5
 
 
-@pytest.mark.parametrize("name", ["a.caf", "a.aiff"])
-def test_a_table_of_channels_in_an_order_of_its_own_is_followed(read, name):
+@pytest.mark.parametrize(
+    ("name", "sign", "skipped"), [("a.caf", b"chan", 12), ("a.aiff", b"CHAN", 8), ("a.mov", b"chan", 8)]
+)
+def test_a_table_of_channels_in_an_order_of_its_own_is_followed(read, name, sign, skipped):
     names = LAYOUTS["5.1"].split()
     written = tones(names, seconds=1.1)
     centre_first = [2, 0, 1, 4, 5, 3]  # C L R Ls Rs LFE
     content = write_surround(name, written[:, centre_first], "5.1")
-    at = content.index({"a.caf": b"chan", "a.aiff": b"CHAN"}[name]) + {"a.caf": 12, "a.aiff": 8}[name]
+    at = content.index(sign) + skipped
     table = struct.pack(">I", (124 << 16) | 6)  # kAudioChannelLayoutTag_MPEG_5_1_D
     audio = read(content[:at] + table + content[at + 4 :], name)
     assert pitches(audio.samples) == pitches(written)

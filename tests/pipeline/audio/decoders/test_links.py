@@ -173,3 +173,20 @@ def test_surround_between_stereo_is_mixed_as_ffmpeg_mixes_it(read):
     frame.sample_rate = 48_000
     expected = resampler.resample(frame)[0].to_ndarray().reshape(-1, 2)
     assert np.abs(audio.samples[-1_000:] - expected[-1_000:]).max() < 1e-3
+
+
+@pytest.mark.parametrize(("form", "codec", "kind"), [("wv", "wavpack", "s16p"), ("ac3", "ac3", "fltp")])
+def test_as_many_channels_of_other_loudspeakers_are_another_layout(read, form, codec, kind):
+    effects = np.zeros((96_000, 4))
+    effects[:, 3] = 0.4 * np.sin(2 * np.pi * 60 * np.arange(96_000) / 48_000)
+    surrounds = np.zeros((96_000, 4))
+    surrounds[:, 0] = 0.4 * np.sin(2 * np.pi * 440 * np.arange(96_000) / 48_000)
+    four, three_and_one = (
+        with_libav(samples, form=form, codec=codec, kind=kind, rate_hz=48_000, layout=layout)
+        for samples, layout in ((surrounds, "quad"), (effects, "3.1"))
+    )
+    audio = read(four + three_and_one)
+    assert set(audio.channel_names) & {"LFE", "FC"} == set()
+    assert seconds_converted(audio.note) == pytest.approx(2.0, abs=0.1)
+    # FFmpeg leaves the LFE out of a mix; as a surround it would be counted.
+    assert np.abs(audio.samples[-20_000:]).max() < 0.01
