@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeVar, cast
 
 from pipeline.arrays import Float32
+from pipeline.audio.channels import ChannelNames
 
 Result = TypeVar("Result")
 
@@ -21,6 +22,8 @@ class StreamInfo:
 
     rate_hz: int
     channels: int
+    channel_names: ChannelNames = ()
+    """Which channels they are, in the order of WAVE, as `FL FR FC LFE BL BR`; empty where the file does not say."""
 
 
 class SharedState(Protocol):

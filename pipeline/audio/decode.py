@@ -1,16 +1,19 @@
 """Sound files to samples, block by block: every fault of a file becomes an error of one line."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.audio.block import BLOCK_S
+from pipeline.audio.block import BLOCK_S, StreamInfo
 from pipeline.audio.decoders.base import Source, UnknownFormatError
+from pipeline.audio.decoders.chain import ChainedSource
 from pipeline.audio.decoders.fallback import FallbackSource
 from pipeline.audio.decoders.junk import start_of_sound
+from pipeline.audio.decoders.links import starts_of_links
 from pipeline.audio.files import open_file, system_errors
 from pipeline.audio.stream import Audio
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnreadableError, UnsupportedError
@@ -30,9 +33,17 @@ class AudioReader:
     channels: int
     note: str
     """After the last block: what the decoder reported, and how far a damaged file went; empty for a whole one."""
+    info: StreamInfo
+    """Rate and channels, with their names where the file has them."""
+    declared_s: float | None = None
+    """After the last block of a file with a note: the length in its header, where it has one."""
 
-    def __init__(self, source: Source, *, path: str, max_duration_s: float) -> None:
-        self.sample_rate_hz, self.channels, self.note = source.sample_rate_hz, source.channels, ""
+    def __init__(self, source: Source, *, path: str, max_duration_s: float, junk_bytes: int = 0) -> None:
+        """Read a source; `junk_bytes` before it were left out."""
+        layout = source.layout
+        self.info = StreamInfo(rate_hz=layout.rate_hz, channels=layout.channels, channel_names=layout.names)
+        self.sample_rate_hz, self.channels, self.note = layout.rate_hz, layout.channels, ""
+        self._junk_bytes = junk_bytes
         self._source = source
         self._path = path
         self._name = printable(path)
@@ -42,7 +53,7 @@ class AudioReader:
         # Only reading shows whether a decoder that knows the header can decode what follows it.
         self._pending = self._fill()
         if not self._pending:
-            reason = source.note(0)
+            reason = source.findings(0).describe(0.0)
             raise EmptyAudioError(f"no samples ({reason})" if reason else "a header and no samples")
 
     def blocks(self) -> Iterator[Float32]:
@@ -61,10 +72,19 @@ class AudioReader:
             yield block
             with _named_errors(self._path):
                 self._pending = self._fill() if len(block) == len(self._buffer) else 0
-        self.note = self._source.note(frames)
+        self._note_findings(frames)
 
     def _fill(self) -> int:
         return self._source.read_into(self._buffer)
+
+    def _note_findings(self, frames: int) -> None:
+        """Keep what the decoder has to say of the file it has read."""
+        findings = self._source.findings(frames)
+        if self._junk_bytes:
+            reason = f"{self._junk_bytes:,} bytes before the sound left out"
+            findings = replace(findings, reasons=(*findings.reasons, reason))
+        self.note = findings.describe(frames / self.sample_rate_hz)
+        self.declared_s = findings.declared_s if self.note else None
 
     def _message(self, reason: str) -> str:
         return f"{self._name}: {reason}"
@@ -110,23 +130,26 @@ def open_audio(path: str, *, max_duration_s: float) -> Iterator[AudioReader]:
 def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: float) -> AudioReader:
     """Return the reader of the first decoder that makes samples of the file; the stack closes what was opened."""
 
-    def read(source: Source) -> AudioReader:
-        return AudioReader(stack.enter_context(closing(source)), path=path, max_duration_s=max_duration_s)
+    def read(source: Source, links: Callable[[], Sequence[int]], junk_bytes: int = 0) -> AudioReader:
+        chained = stack.enter_context(closing(ChainedSource(descriptor, source, links)))
+        return AudioReader(chained, path=path, max_duration_s=max_duration_s, junk_bytes=junk_bytes)
 
     try:
-        return read(FallbackSource(descriptor))
+        source = FallbackSource(descriptor)
+        return read(source, source.links)
     except (UnreadableError, EmptyAudioError) as error:
         first = error
     # Imported here: most workers never meet a file that needs it.
     from pipeline.audio.decoders.libav import LibavSource
 
+    links = starts_of_links(descriptor)
     try:
-        return read(LibavSource(descriptor))
+        return read(LibavSource(descriptor, end=links[0] if links else None), lambda: links)
     except PermanentError as error:
         second = error
     if start := start_of_sound(descriptor):
         with suppress(UnreadableError, EmptyAudioError):
-            return read(LibavSource(descriptor, start=start))
+            return read(LibavSource(descriptor, start=start), tuple, junk_bytes=start)
     if not isinstance(first, UnknownFormatError):
         raise first from second
     if isinstance(second, UnknownFormatError):
@@ -144,7 +167,12 @@ def decode(path: str, *, max_duration_s: float) -> Audio:
             samples = _all_samples(reader)
         except MemoryError as error:
             raise TooLargeError(f"{printable(path)}: its samples do not fit in memory") from error
-        return Audio(samples=samples, sample_rate_hz=reader.sample_rate_hz, note=reader.note)
+        return Audio(
+            samples=samples,
+            sample_rate_hz=reader.sample_rate_hz,
+            note=reader.note,
+            channel_names=reader.info.channel_names,
+        )
 
 
 def _all_samples(reader: AudioReader) -> Float32:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.arrays import Float32
 from pipeline.audio.block import BLOCK_S, AudioBlock, StreamInfo
+from pipeline.audio.channels import ChannelNames
 
 
 class AudioStream:
@@ -41,6 +42,8 @@ class Audio:
     sample_rate_hz: int
     note: str = field(default="")
     """What the decoder reported of the file, empty when it reported nothing."""
+    channel_names: ChannelNames = ()
+    """Which channels they are, in the order of WAVE; empty where the file does not say."""
 
     @property
     def duration_s(self) -> float:
@@ -55,7 +58,7 @@ class Audio:
     @property
     def info(self) -> StreamInfo:
         """Rate and channels."""
-        return StreamInfo(rate_hz=self.sample_rate_hz, channels=self.channels)
+        return StreamInfo(rate_hz=self.sample_rate_hz, channels=self.channels, channel_names=self.channel_names)
 
     def pieces(self) -> Iterator[Float32]:
         """Yield the samples in pieces of about four seconds."""

@@ -6,7 +6,6 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.audio.block import StreamInfo
 from pipeline.audio.decode import open_audio
 from pipeline.audio.identity import file_digests
 from pipeline.errors import TransientError
@@ -40,7 +39,7 @@ def extract_chunks(
     if not same_content(original, file_digests(path)):
         raise TransientError(f"{printable(path)}: changed while its chunks were extracted")
     with open_audio(path, max_duration_s=max_duration_s) as reader:
-        info = StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels)
+        info = reader.info
         cutter = _Cutter(reader.blocks())
         for chunk in chunks:
             start_s, length_s = chunk.part.start_s, chunk.part.length_s
@@ -53,6 +52,7 @@ def extract_chunks(
                 family_failures=results.failures,
                 reused=False,
                 note=str(chunk.part),
+                declared_s=None,
             )
             yield record, results.rows
 

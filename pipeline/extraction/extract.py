@@ -47,7 +47,7 @@ def extract(
             content_hash = digests.content_hash
         record = record.replace(content_hash=content_hash)
         with open_audio(path, max_duration_s=max_duration_s) as reader:
-            info = StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels)
+            info = reader.info
             results = compute_families(alter(reader.blocks(), info), info, families, host=host)
             record = record.replace(
                 duration_s=results.frames / info.rate_hz,
@@ -56,6 +56,7 @@ def extract(
                 failure=results.failure,
                 family_failures=results.failures,
                 note=reader.note,
+                declared_s=reader.declared_s,
             )
             rows = results.rows
     except PermanentError as error:

@@ -9,6 +9,7 @@ from pipeline.errors import UsageError
 from pipeline.features.families import (
     chroma,
     ebu_r128,
+    ebu_r128_dual_mono,
     frame_stats,
     key,
     logmel,
@@ -34,6 +35,7 @@ _FAMILIES: tuple[FeatureFamily, ...] = (
     logmel,
     logmel_segments,
     ebu_r128,
+    ebu_r128_dual_mono,
     spectral_stats,
     chroma,
     key,

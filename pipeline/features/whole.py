@@ -31,7 +31,9 @@ def of_audio(
     def start(stream: StreamInfo) -> Accumulator:
         return _WholeSignal(
             lambda block: block.samples,
-            lambda samples: compute(Audio(samples=samples, sample_rate_hz=stream.rate_hz)),
+            lambda samples: compute(
+                Audio(samples=samples, sample_rate_hz=stream.rate_hz, channel_names=stream.channel_names)
+            ),
             max_samples=int(max_duration_s * stream.rate_hz),
             bound_s=max_duration_s,
         )

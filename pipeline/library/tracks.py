@@ -127,6 +127,8 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     """The same of its sound, without tags, pictures and padding; empty where the format has none, or not known."""
     retagged: bool = False
     """Whether the file's bytes were others at this visit than at the one before, and its sound the same."""
+    declared_s: float | None = None
+    """With a note, the seconds of sound that the file's header declares; None where it declares none."""
 
     @property
     def extracted(self) -> bool:

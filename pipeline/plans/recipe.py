@@ -15,6 +15,8 @@ from pipeline.plans.split import SplitPlan
 from pipeline.text import printable
 from pipeline.wire import Value
 
+_MONO, _DUAL_MONO = "ebu_r128", "ebu_r128_dual_mono"
+
 Scalar = bool | int | float | str
 Balance = Literal["weights", "sampling", "none"]
 OutputName = Literal[
@@ -129,6 +131,22 @@ class Recipe(Value, frozen=True, kw_only=True):
                 model.replace(fixed={**model.fixed, "epochs": epochs}) if epochs and "epochs" in model.fixed else model
                 for model in self.models
             ),
+        )
+
+    def with_dual_mono(self) -> "Recipe":
+        """Return the recipe with loudness that takes a mono file as from two loudspeakers.
+
+        Raises `UsageError` when it measures no loudness of whole tracks.
+        """
+        if not {_MONO, _DUAL_MONO} & set(self.families):
+            raise UsageError(
+                f"recipe {printable(self.name)}: has no {_MONO}, which is all that --dual-mono changes; "
+                f"leave --dual-mono out, or add {_MONO} to its features"
+            )
+        other = {_MONO: _DUAL_MONO}
+        return self.replace(
+            features=tuple(other.get(name, name) for name in self.features),
+            models=tuple(model.replace(features=other.get(model.features, model.features)) for model in self.models),
         )
 
     @property

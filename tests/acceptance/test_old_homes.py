@@ -49,16 +49,16 @@ SOME_FILE_SYSTEMS = {"chordal_home_free_files", "chordal_home_size_files"}
 
 LONG = ("run", "extract", "train", "watch")
 ADDED_OPTIONS = {
-    **{command: {"--notify", "--layout"} for command in LONG},
-    "scan": {"--layout"},
-    "schedule set": {"--notify", "--notify-on", "--layout"},
+    **{command: {"--notify", "--layout", "--dual-mono"} for command in LONG},
+    "scan": {"--layout", "--dual-mono"},
+    "schedule set": {"--notify", "--notify-on", "--layout", "--dual-mono", "--no-dual-mono"},
     "up": {"--flower-prefix"},
     "flower": {"--flower-prefix"},
     "report": {"--out"},
 }
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
-ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.rules"}
+ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.dual_mono", "schedule.rules"}
 ADDED_FIELDS = {
     "a recipe": {"split.validation_folds"},
     "schedule": ADDED_TO_NIGHTS,

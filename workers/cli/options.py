@@ -113,6 +113,9 @@ def library_options(command: Command) -> Command:
             metavar="SECONDS",
             help="Longer files are recorded as too_large.  [default: 14400]",
         ),
+        click.option(
+            "--dual-mono", is_flag=True, help="Measure the loudness of mono files as from two loudspeakers: +3 LU."
+        ),
     ]
     for option in reversed(options):
         command = option(command)

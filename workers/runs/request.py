@@ -53,14 +53,18 @@ class ScannedRun(Value, frozen=True, kw_only=True):
     """What the scan found."""
 
 
-def recipe_of(name: str, *, trials: int | None, quick: bool = False) -> Recipe:
+def recipe_of(name: str, *, trials: int | None, quick: bool = False, dual_mono: bool = False) -> Recipe:
     """Return a recipe by name or file, in its quick form if `quick`, with its number of trials overridden.
+
+    With `dual_mono`, its loudness takes a mono file as from two loudspeakers.
 
     Raises `UsageError` naming the recipe and the mistake.
     """
     recipe = load_recipe(name)
     if quick:
         recipe = recipe.quick_form()
+    if dual_mono:
+        recipe = recipe.with_dual_mono()
     try:
         check_models(recipe)
     except UsageError as error:

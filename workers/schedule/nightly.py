@@ -61,7 +61,7 @@ def nightly_request(
     return RunRequest(
         command=("chordal", "nightly", *([slot.isoformat()] if slot else [])),
         libraries=schedule.libraries,
-        recipe=recipe_of(schedule.recipe, trials=schedule.trials),
+        recipe=recipe_of(schedule.recipe, trials=schedule.trials, dual_mono=schedule.dual_mono),
         labels=schedule.labels,
         groups=schedule.groups,
         folds=schedule.folds,

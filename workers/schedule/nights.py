@@ -53,6 +53,8 @@ class Schedule(Value, frozen=True, kw_only=True):
     max_duration_s: float = 4 * 3600.0
     reconcile_s: float = 300.0
     """Seconds between two searches for an abandoned run."""
+    dual_mono: bool = False
+    """Whether the loudness of mono files is measured as from two loudspeakers."""
 
 
 class Attempt(Value, frozen=True, kw_only=True):

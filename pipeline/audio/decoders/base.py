@@ -1,9 +1,10 @@
 """The interface of all decoders, and the bounds of rate and channel count."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from pipeline.arrays import Float32
+from pipeline.audio.channels import ChannelNames
 from pipeline.errors import UnreadableError, UnsupportedError
 
 MIN_RATE_HZ = 1_000
@@ -18,21 +19,51 @@ class UnknownFormatError(UnreadableError):
     """A format that one decoder does not know; another one may."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """How sound is laid out in samples."""
+
+    rate_hz: int
+    channels: int
+    names: ChannelNames = ()
+    """Which channels they are, in the order of WAVE; empty where the file does not say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a decoder found out about a file by reading it."""
+
+    declared_s: float | None = None
+    """The length in the header, seconds; None where there is none, or it was a guess."""
+    is_short: bool = False
+    """Whether less came than was declared."""
+    reasons: tuple[str, ...] = ()
+    """For a note on the file; none for a whole one."""
+
+    def describe(self, decoded_s: float) -> str:
+        """Return the note of a file: how much of it was decoded, and the reasons for a note; empty without one."""
+        text = "; ".join(dict.fromkeys(filter(None, self.reasons)))
+        share = f" of {self.declared_s:.2f} s" if self.is_short and self.declared_s is not None else ""
+        return f"decoded {decoded_s:.2f} s{share}: {text}" if text else ""
+
+
 class Source(Protocol):
     """One opened file, read once from its start to its end.
 
     Errors are those of `pipeline.errors` with the reason alone: the caller, which opened the file, adds its name.
     """
 
-    sample_rate_hz: int
-    channels: int
+    @property
+    def layout(self) -> Layout:
+        """Rate and channels of all samples, in the order of WAVE."""
+        ...
 
     def read_into(self, block: Float32) -> int:
         """Fill a block, (frames, channels), float32, C-contiguous; return how many frames, fewer only at the end."""
         ...
 
-    def note(self, frames: int) -> str:
-        """Return how far a damaged file could be read, given the frames that came; empty for a whole one."""
+    def findings(self, frames: int) -> Findings:
+        """Return what was found out about the file, given the frames that came."""
         ...
 
     def close(self) -> None:
@@ -46,16 +77,6 @@ def check_layout(*, rate_hz: int, channels: int) -> None:
         raise UnsupportedError(f"a sample rate of {rate_hz:,} Hz; {MIN_RATE_HZ:,} to {MAX_RATE_HZ:,} are read")
     if not 1 <= channels <= MAX_CHANNELS:
         raise UnsupportedError(f"{channels} channels; at most {MAX_CHANNELS} are read")
-
-
-def decoding_note(decoded_s: float, declared_s: float | None, reasons: Sequence[str]) -> str:
-    """Return the note of a file: how much of it was decoded, and the reasons for a note; empty without one.
-
-    `declared_s` is the length in the header, None when there is none or it was right.
-    """
-    text = "; ".join(filter(None, reasons))
-    share = "" if declared_s is None else f" of {declared_s:.2f} s"
-    return f"decoded {decoded_s:.2f} s{share}: {text}" if text else ""
 
 
 def in_a_sentence(text: str) -> str:

@@ -1,23 +1,25 @@
 """libsndfile first, and FFmpeg from where it stops.
 
 libsndfile stops before the end of more files than one would think: MP3s without a frame count (no Xing, Info or VBRI
-header), whose length it guesses from the first frame and which it then reads 10 s of 60 s; FLACs with one damaged
-frame; recordings of radio, one Ogg stream behind the other. FFmpeg goes on after all of these.
+header), whose length it guesses from the first frame and which it then reads 10 s of 60 s; MP3s whose rate or channel
+count changes; FLACs with one damaged frame. FFmpeg goes on after all of these.
 """
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from pipeline.arrays import Float32
-from pipeline.audio.decoders.base import Source
+from pipeline.audio.decoders.base import Findings, Source
 from pipeline.audio.decoders.libsndfile import LibsndfileSource
+from pipeline.audio.decoders.links import READ_AHEAD_BYTES, has_mpeg_frames, starts_of_links
 from pipeline.errors import PermanentError
 
 # Streams of frames, which can be decoded from any frame on. In other formats the data may well end before the file.
 _STREAMS = frozenset({"MP3", "FLAC", "OGG"})
-# Less than that may be tags and what the decoder had not fetched yet; it is a second or two of sound at most.
-_MIN_UNREAD_BYTES = 16_384
+# Less than that may be a tag, and is a moment of sound.
+_MIN_UNREAD_BYTES = 1_024
 
 
 class FallbackSource:
@@ -28,18 +30,18 @@ class FallbackSource:
 
     def __init__(self, descriptor: int) -> None:
         self._first = LibsndfileSource(descriptor)
-        self.sample_rate_hz, self.channels = self._first.sample_rate_hz, self._first.channels
+        self.layout = self._first.layout
         self._descriptor = descriptor
         self._fallback: Source | None = None
         self._ended = False
-        self._frames = 0
+        self._fault = ""
+        self._links: Sequence[int] = ()
 
     def read_into(self, block: Float32) -> int:
         """Fill a block from libsndfile, and from FFmpeg after its end."""
         count = 0
         if not self._ended:
             count = self._first.read_into(block)
-            self._frames += count
             if count < len(block):
                 self._ended = True
                 self._fallback = self._open_fallback()
@@ -47,11 +49,20 @@ class FallbackSource:
             count += self._fallback.read_into(block[count:])
         return count
 
-    def note(self, frames: int) -> str:
-        """Return the note of the decoder that read to the end."""
-        if self._fallback is None or frames == self._frames:
-            return self._first.note(frames)
-        return self._fallback.note(frames)
+    def links(self) -> Sequence[int]:
+        """Return at which bytes further streams begin, after the end of this one; they are not read here."""
+        return self._links
+
+    def findings(self, frames: int) -> Findings:
+        """Return the findings of the decoder that read to the end."""
+        if self._fallback is not None and frames > self._first.frames:
+            return self._fallback.findings(frames)
+        findings = self._first.findings(frames)
+        if not self._fault:
+            return findings
+        return Findings(
+            declared_s=findings.declared_s, is_short=findings.is_short, reasons=(*findings.reasons, self._fault)
+        )
 
     def close(self) -> None:
         """Close both."""
@@ -60,26 +71,35 @@ class FallbackSource:
             self._fallback.close()
 
     def _open_fallback(self) -> Source | None:
-        """Return FFmpeg behind the frames that were read; None when libsndfile read to the end of the file."""
-        unread_bytes = os.fstat(self._descriptor).st_size - os.lseek(self._descriptor, 0, os.SEEK_CUR)
-        if unread_bytes < _MIN_UNREAD_BYTES or not self._frames or self._first.format not in _STREAMS:
+        """Return FFmpeg behind the frames that were read; None when libsndfile read to the end of the stream."""
+        if not self._first.frames:
+            return None
+        at = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        is_mpeg = self._first.format == "MP3"
+        if not is_mpeg:
+            self._links = starts_of_links(self._descriptor, begin=max(0, at - READ_AHEAD_BYTES))
+        end = self._links[0] if self._links else os.fstat(self._descriptor).st_size
+        if self._first.format not in _STREAMS or end - at < _MIN_UNREAD_BYTES:
+            return None
+        if is_mpeg and not has_mpeg_frames(self._descriptor, at):
             return None
         # Imported here: most workers never meet a file that needs it.
+        from pipeline.audio.decoders.conversion import in_layout
         from pipeline.audio.decoders.libav import LibavSource
 
         try:
-            source = LibavSource(self._descriptor)
-        except PermanentError:
+            source = in_layout(LibavSource(self._descriptor, end=end), self.layout)
+        except PermanentError as error:
+            self._fault = f"{end - at:,} bytes behind that could not be decoded: {error}"
             return None
-        if (source.sample_rate_hz, source.channels) != (self.sample_rate_hz, self.channels):
-            source.close()
-            return None
-        _skip(source, self._frames)
+        _skip(source, self._first.frames)
+        # Of MP3 there are frames: what FFmpeg makes nothing of is not what nobody needs.
+        self._fault = f"{end - at:,} bytes behind that could not be decoded" if is_mpeg else ""
         return source
 
 
 def _skip(source: Source, frames: int) -> None:
     """Read and drop frames."""
-    dropped: Float32 = np.empty((source.sample_rate_hz, source.channels), np.float32)
+    dropped: Float32 = np.empty((source.layout.rate_hz, source.layout.channels), np.float32)
     while frames and (count := source.read_into(dropped[:frames])):
         frames -= count

@@ -5,29 +5,39 @@ Only formats and codecs that music comes in are let through, nothing but the fil
 or picture is decoded. One thread; the log goes to the note.
 """
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import chain
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.plane import AudioPlane
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition
 
 from pipeline.arrays import Float32
-from pipeline.audio.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, decoding_note, in_a_sentence
+from pipeline.audio.channels import ChannelNames, in_wave_order, wave_permutation
+from pipeline.audio.decoders.base import (
+    ENDS_EARLY,
+    Findings,
+    Layout,
+    UnknownFormatError,
+    check_layout,
+    in_a_sentence,
+)
+from pipeline.audio.decoders.conversion import Converter, alike, describe_converted
+from pipeline.audio.decoders.libav_channels import names_of, take_names
+from pipeline.audio.decoders.libav_file import FileBytes, refuse
 from pipeline.audio.decoders.libav_log import LibavLog
 from pipeline.audio.decoders.libav_names import CODECS, FORMATS
-from pipeline.errors import EmptyAudioError, UnreadableError, UnsupportedError
+from pipeline.audio.decoders.libav_samples import Piece, copy_samples, length_of
+from pipeline.errors import EmptyAudioError, PermanentError, UnreadableError, UnsupportedError
 from pipeline.text import printable
 
 # PyAV's own checks raise the plain ones.
 _ERRORS = (av.FFmpegError, ValueError, OverflowError, MemoryError, RuntimeError)
-_MAX_OFFSET = 2**62
 
 _LIMITS = {
     "format_whitelist": ",".join(FORMATS),
@@ -48,83 +58,83 @@ _GUESSED_LENGTH = frozenset({"aac", "ac3", "amr", "dts", "dtshd", "eac3", "loas"
 # A declared length may count the encoder's padding, or a last frame of which only a part is sound.
 _LENGTH_SLACK_S = 0.25
 
-_KINDS: dict[str, tuple[type[np.generic], float, float]] = {
-    "u8": (np.uint8, 128.0, 2.0**-7),
-    "s16": (np.int16, 0.0, 2.0**-15),
-    "s32": (np.int32, 0.0, 2.0**-31),
-    "s64": (np.int64, 0.0, 2.0**-63),
-    "flt": (np.float32, 0.0, 1.0),
-    "dbl": (np.float64, 0.0, 1.0),
-}
-"""By FFmpeg's sample format: the type, its middle, and the factor to full scale 1.0."""
-
 
 class LibavSource:
     """An open descriptor as FFmpeg reads it; raises `UnreadableError`, `EmptyAudioError`, `UnsupportedError`.
 
-    The layout is that of the first samples; frames of another one, the work of damage or of splicing, are left out.
+    The layout is that of the first samples; those of another one, the work of splicing or of damage, are converted.
     """
 
-    def __init__(self, descriptor: int, *, start: int = 0) -> None:
-        """Open what begins at byte `start` of the file."""
-        self._start = start
-        self._file = _Bytes(descriptor, start)
+    def __init__(self, descriptor: int, *, start: int = 0, end: int | None = None) -> None:
+        """Open what lies from byte `start` to byte `end` of the file, or to its end."""
+        self._file = FileBytes(descriptor, start, end)
         self._log = LibavLog()
         try:
             with self._reading():
                 self._container = av.open(
-                    self._file, "r", container_options=_LIMITS, metadata_errors="replace", io_open=_refuse
+                    self._file, "r", container_options=_LIMITS, metadata_errors="replace", io_open=refuse
                 )
         except _ERRORS as error:
             if reason := self._log.first():
                 raise UnreadableError(f"FFmpeg says: {reason}") from error
             raise UnknownFormatError(str(error)) from error
-        self._packets = self._bad_packets = self._other_frames = 0
+        self._packets = self._bad_packets = 0
+        self._converted_s = self._left_out_s = 0.0
         self._fault = ""
         try:
             self._stream = _sound_of(self._container)
             self._log.clear()  # of what is no sound
+            self._names = take_names(self._stream)
+            self._order: tuple[int, ...] | None = None
             self._frames = self._decoded()
             first = self._first()
-            self.sample_rate_hz, self.channels = first.sample_rate, first.layout.nb_channels
-            check_layout(rate_hz=self.sample_rate_hz, channels=self.channels)
-            self._frame: AudioFrame | None = first
+            self.layout = self._layout_of(first)
+            check_layout(rate_hz=self.layout.rate_hz, channels=self.layout.channels)
+            if not names_of(first.layout):
+                self._order = wave_permutation(self.layout.names and self._names)
+            self._pieces = self._in_one_layout(first)
+            self._piece: Piece | None = next(self._pieces)
             self._used = 0
         except BaseException:
             self.close()
             raise
+
+    @property
+    def names(self) -> ChannelNames:
+        """Which channels the file says it has, in the order of its samples."""
+        return self._names or self.layout.names
 
     def read_into(self, block: Float32) -> int:
         """Fill a block; a fault of FFmpeg's ends the sound where it was met, a packet it cannot decode is left out."""
         filled = 0
         # Numbers that no 32-bit float holds become infinite, which is found where samples are checked.
         with self._reading(), np.errstate(over="ignore", invalid="ignore"):
-            while self._frame is not None and filled < len(block):
-                count = min(self._frame.samples - self._used, len(block) - filled)
-                _convert(self._frame, block[filled : filled + count], start=self._used)
+            while self._piece is not None and filled < len(block):
+                length = length_of(self._piece)
+                count = min(length - self._used, len(block) - filled)
+                self._write(self._piece, block[filled : filled + count], start=self._used)
                 filled += count
                 self._used += count
-                if self._used == self._frame.samples:
-                    self._frame, self._used = self._next(), 0
+                if self._used == length:
+                    self._piece, self._used = next(self._pieces, None), 0
         return filled
 
-    def note(self, frames: int) -> str:
+    def findings(self, frames: int) -> Findings:
         """Return how far a damaged file could be read and what FFmpeg logged while reading it."""
-        decoded_s, declared_s = frames / self.sample_rate_hz, _declared_s(self._container, self._stream)
-        short = declared_s is not None and decoded_s < declared_s - _LENGTH_SLACK_S
-        bad = self._bad_packets or self._other_frames
-        if declared_s is not None and not short and not bad and self._fault:
-            reasons = []  # a fault behind all that was declared is one of the tags there
-        else:
-            reasons = [self._fault or (ENDS_EARLY if short else "")]
+        declared_s = _declared_s(self._container, self._stream)
+        short = declared_s is not None and frames / self.layout.rate_hz < declared_s - _LENGTH_SLACK_S
+        reasons = []
+        # A fault behind all that was declared is one of the tags there.
+        if declared_s is None or short or self._bad_packets or self._left_out_s or not self._fault:
+            reasons.append(self._fault or (ENDS_EARLY if short else ""))
             if self._bad_packets:
                 reasons.append(f"{self._bad_packets:,} of {self._packets:,} packets could not be decoded")
-            if self._other_frames:
-                reasons.append(f"{self._other_frames:,} frames of another rate or channel count left out")
+            if self._left_out_s:
+                reasons.append(f"{self._left_out_s:.2f} s of a layout that no sound has left out")
             reasons.append(self._log.describe())
-        if self._start:
-            reasons.append(f"{self._start:,} bytes before the sound left out")
-        return decoding_note(decoded_s, declared_s if short else None, reasons)
+        if self._converted_s:
+            reasons.append(describe_converted(self._converted_s))
+        return Findings(declared_s=declared_s, is_short=short, reasons=tuple(reasons))
 
     def close(self) -> None:
         """Free FFmpeg's state."""
@@ -141,13 +151,43 @@ class LibavSource:
             raise UnreadableError(f"none of {self._packets:,} packets can be decoded{reason and f': {reason}'}")
         raise EmptyAudioError(f"no samples ({reason})" if reason else "a header and no samples")
 
-    def _next(self) -> AudioFrame | None:
-        """Return the next frame of the file's layout; None after the last."""
-        for frame in self._frames:
-            if (frame.sample_rate, frame.layout.nb_channels) == (self.sample_rate_hz, self.channels):
-                return frame
-            self._other_frames += 1
-        return None
+    def _layout_of(self, frame: AudioFrame) -> Layout:
+        """Return the layout of a frame; the decoder knows best which channels it made."""
+        count = frame.layout.nb_channels
+        names = names_of(frame.layout) or (self._names if len(self._names) == count else ())
+        return Layout(rate_hz=frame.sample_rate, channels=count, names=in_wave_order(names))
+
+    def _in_one_layout(self, first: AudioFrame) -> Iterator[Piece]:
+        """Yield the sound from its first frame on: frames as they are, and samples of those that were converted."""
+        converter, source = None, self.layout
+        for frame in chain((first,), self._frames):
+            is_same = (frame.sample_rate, frame.layout) == (first.sample_rate, first.layout)
+            if is_same or alike(self._layout_of(frame), self.layout):
+                if converter is not None:
+                    yield from filter(len, converter.rest())
+                    converter = None
+                yield frame
+                continue
+            layout = self._layout_of(frame)
+            if not _is_sound(layout):
+                self._left_out_s += frame.samples / max(frame.sample_rate, 1)
+                continue
+            if converter is None or layout != source:
+                if converter is not None:
+                    yield from filter(len, converter.rest())
+                converter, source = Converter(layout, self.layout), layout
+            self._converted_s += frame.samples / frame.sample_rate
+            samples: Float32 = np.empty((frame.samples, layout.channels), np.float32)
+            self._write(frame, samples, start=0)
+            yield from filter(len, converter.convert(samples))
+        if converter is not None:
+            yield from filter(len, converter.rest())
+
+    def _write(self, piece: Piece, out: Float32, *, start: int) -> None:
+        """Write the samples of a piece from `start` on to `out`, (frames, channels), in the order of WAVE."""
+        copy_samples(piece, out, start=start)
+        if self._order is not None and isinstance(piece, AudioFrame) and out.shape[1] == len(self._order):
+            out[:] = out[:, self._order]
 
     def _decoded(self) -> Iterator[AudioFrame]:
         """Return an iterator over the frames that have samples, over packets and demuxing that fail."""
@@ -186,38 +226,13 @@ class LibavSource:
                 raise self._file.error
 
 
-class _Bytes:
-    """The file object that FFmpeg reads: without a name or a descriptor, and a seek out of bounds is no error."""
-
-    def __init__(self, descriptor: int, start: int) -> None:
-        self._descriptor = descriptor
-        self._start = start
-        self._at = 0
-        self.error: OSError | None = None
-
-    def read(self, size: int) -> bytes:
-        try:
-            data = os.pread(self._descriptor, size, self._start + self._at)
-        except OSError as error:
-            self.error = error
-            return b""
-        self._at += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int) -> int:
-        start = (0, self._at, os.fstat(self._descriptor).st_size - self._start)[whence]
-        if not 0 <= start + offset <= _MAX_OFFSET:
-            return -1
-        self._at = start + offset
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-
-def _refuse(url: str, _flags: int, _options: dict[str, str]) -> None:
-    """Open nothing that a file names: neither other files nor hosts."""
-    raise PermissionError(f"a file that refers to {printable(url)}")
+def names_in_file(descriptor: int, channels: int) -> ChannelNames:
+    """Return which channels a file says it has, in the order of its samples; none where it has another number."""
+    try:
+        with closing(LibavSource(descriptor)) as source:
+            return source.names if len(source.names) == channels else ()
+    except PermanentError:
+        return ()
 
 
 def _sound_of(container: InputContainer) -> AudioStream:
@@ -249,21 +264,13 @@ def _check_size(packet: "Packet[AudioStream]") -> None:
             raise ValueError(f"a packet of {declared:,} samples")
 
 
-def _convert(frame: AudioFrame, out: Float32, *, start: int) -> None:
-    """Write the samples of a frame from `start` on to `out`, (frames, channels), with full scale at 1.0."""
-    dtype, middle, scale = _KINDS[frame.format.name.removesuffix("p")]
-    channels, end = out.shape[1], start + len(out)
-    if frame.format.is_planar:
-        # Not `frame.planes`: it looks for the end of a list that has none with more than eight channels.
-        for channel in range(channels):
-            out[:, channel] = np.frombuffer(memoryview(AudioPlane(frame, channel)), dtype, end)[start:]
-    else:
-        packed = np.frombuffer(memoryview(AudioPlane(frame, 0)), dtype, end * channels)
-        out[:] = packed[start * channels :].reshape(-1, channels)
-    if middle:
-        out -= middle
-    if scale != 1.0:
-        out *= scale
+def _is_sound(layout: Layout) -> bool:
+    """Return whether a layout is within bounds; that of a damaged frame need not be."""
+    try:
+        check_layout(rate_hz=layout.rate_hz, channels=layout.channels)
+    except UnsupportedError:
+        return False
+    return True
 
 
 def _declared_s(container: InputContainer, stream: AudioStream) -> float | None:

@@ -8,7 +8,16 @@ import numpy as np
 import soundfile
 
 from pipeline.arrays import Float32, Int16
-from pipeline.audio.decoders.base import ENDS_EARLY, UnknownFormatError, check_layout, decoding_note, in_a_sentence
+from pipeline.audio.channels import ChannelNames, in_wave_order, vorbis_names, wave_permutation
+from pipeline.audio.decoders.base import (
+    ENDS_EARLY,
+    Findings,
+    Layout,
+    UnknownFormatError,
+    check_layout,
+    in_a_sentence,
+)
+from pipeline.audio.decoders.links import id3_bytes
 from pipeline.audio.decoders.stderr import StderrCapture
 from pipeline.errors import UnreadableError
 
@@ -20,6 +29,10 @@ _MPEG_SLACK_S = 0.1
 # libsndfile's number for a header without one is 2**63 - 1.
 _UNKNOWN_FRAMES = 2**62
 _NO_END = "Last page lacks an end-of-stream bit"
+# Left and right need no names.
+_SIDES = 2
+_VORBIS_KIN = frozenset({"VORBIS", "OPUS"})
+_OPUS_HEAD = b"OpusHead"
 # What a recorder writes for "length not known yet".
 _OPEN_LENGTH_BYTES = 0x7FFF_0000
 # libsndfile's code for "no format matches" and its misleading message for a file that only looks like MP3.
@@ -59,17 +72,19 @@ class LibsndfileSource:
             if any(sign in str(error.error_string) for sign in _UNRECOGNISED):
                 raise UnknownFormatError(str(error.error_string)) from error
             raise UnreadableError(_reason(error)) from error
-        self.sample_rate_hz = int(self._sound.samplerate)
-        self.channels = int(self._sound.channels)
+        rate_hz, channels = int(self._sound.samplerate), int(self._sound.channels)
         self.format = str(self._sound.format)
         """libsndfile's name of the container: `WAV`, `FLAC`, `OGG`, `MP3`."""
         self._is_plain = self._sound.subtype == "PCM_16" and self.format != "FLAC"
         self._samples: Int16 | None = None
         try:
-            check_layout(rate_hz=self.sample_rate_hz, channels=self.channels)
+            check_layout(rate_hz=rate_hz, channels=channels)
+            names = self._names(channels)
         except BaseException:
             self.close()
             raise
+        self._order = wave_permutation(names)
+        self.layout = Layout(rate_hz=rate_hz, channels=channels, names=in_wave_order(names))
 
     def read_into(self, block: Float32) -> int:
         """Fill a block; a fault of libsndfile's ends the sound where it was met."""
@@ -85,6 +100,8 @@ class LibsndfileSource:
             # A read that the system refused looks like the end: ask it again, where its error is raised.
             os.pread(self._descriptor, 1, os.lseek(self._descriptor, 0, os.SEEK_CUR))
         self._read += count
+        if self._order is not None:
+            block[:count] = block[:count, self._order]
         return count
 
     def _read_floats(self, block: Float32) -> int:
@@ -99,22 +116,39 @@ class LibsndfileSource:
         finally:
             np.multiply(samples, _INT16_STEP, out=block)
 
-    def note(self, frames: int) -> str:
+    @property
+    def frames(self) -> int:
+        """Frames read so far."""
+        return self._read
+
+    def findings(self, frames: int) -> Findings:
         """Return how far a file that is cut short or damaged could be read, and what mpg123 printed."""
         declared = self._sound.frames
-        decoded_s, declared_s = frames / self.sample_rate_hz, declared / self.sample_rate_hz
         if declared > _UNKNOWN_FRAMES:
-            return decoding_note(decoded_s, None, [self._fault, self._stderr.describe()])
-        if decoded_s < declared_s - self._slack_s():
-            return decoding_note(decoded_s, declared_s, [self._fault or ENDS_EARLY, self._stderr.describe()])
+            return Findings(reasons=(self._fault, self._stderr.describe()))
+        declared_s = declared / self.layout.rate_hz
+        if frames / self.layout.rate_hz < declared_s - self._slack_s():
+            reasons = (self._fault or ENDS_EARLY, self._stderr.describe())
+            return Findings(declared_s=declared_s, is_short=True, reasons=reasons)
         # A fault behind all that was declared is one of the tags there.
-        return decoding_note(decoded_s, None, [self._cut_short(), self._stderr.describe()])
+        return Findings(declared_s=declared_s, reasons=(self._cut_short(), self._stderr.describe()))
 
     def close(self) -> None:
         """Free libsndfile's state."""
         with self._stderr.redirect():
             self._sound.close()
         self._stderr.close()
+
+    def _names(self, channels: int) -> ChannelNames:
+        """Return which channels the file has, in the order in which libsndfile hands them on."""
+        if channels <= _SIDES:
+            return ()
+        if self._sound.subtype in _VORBIS_KIN:
+            return vorbis_names(channels) if has_vorbis_order(self._descriptor) else ()
+        # libsndfile knows fewer forms of their tables, and of AIFF makes up numbers.
+        from pipeline.audio.decoders.libav import names_in_file
+
+        return names_in_file(self._descriptor, channels)
 
     def _cut_short(self) -> str:
         """Return what libsndfile logged of a missing end while it read the header."""
@@ -130,12 +164,17 @@ class LibsndfileSource:
         return _MPEG_SLACK_S if counts_frames(self._descriptor) else math.inf
 
 
+def has_vorbis_order(descriptor: int) -> bool:
+    """Return whether a file of Vorbis or Opus says which channels it has: Opus may leave it open, or be Ambisonics."""
+    head = os.pread(descriptor, 65_536, 0)
+    at = head.find(_OPUS_HEAD)
+    # RFC 7845: the mapping family is the last byte of the first 19 of the header.
+    return at < 0 or head[at + 18 : at + 19] == b"\x01"
+
+
 def counts_frames(descriptor: int) -> bool:
     """Return whether the first frame of MPEG audio, behind an ID3v2 tag, says how many there are."""
-    head = os.pread(descriptor, 10, 0)
-    # A tag's length has seven bits in each byte.
-    start = 10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=False))
-    frame = os.pread(descriptor, 4096, start if head.startswith(b"ID3") else 0)
+    frame = os.pread(descriptor, 4096, id3_bytes(os.pread(descriptor, 10, 0)))
     return any(sign in frame for sign in (b"Xing", b"Info", b"VBRI"))
 
 

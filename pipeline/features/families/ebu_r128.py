@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.arrays import Float64, Int64
 from pipeline.audio.block import AudioBlock, StreamInfo
+from pipeline.audio.channels import ChannelNames
 from pipeline.errors import TooShortError, UnsupportedError
 from pipeline.features.families.loudness import ABSOLUTE_GATE_LUFS, GATE_S, LUFS_FLOOR_DB, MIN_RATE_HZ, gated_loudness
 from pipeline.features.per_track import one_row
@@ -19,12 +20,16 @@ RANGE_GATE_LU = -20.0
 RANGE_SHARES = (0.10, 0.95)
 
 _SURROUND = 1.41
-_WEIGHTS: dict[int, tuple[float, ...]] = {
-    4: (1, 1, _SURROUND, _SURROUND),  # L R Ls Rs
-    5: (1, 1, 1, _SURROUND, _SURROUND),  # L R C Ls Rs
-    6: (1, 1, 1, 0, _SURROUND, _SURROUND),  # L R C LFE Ls Rs
-    7: (1, 1, 1, 0, 1, _SURROUND, _SURROUND),  # L R C LFE, back centre, side L R
-    8: (1, 1, 1, 0, 1, 1, _SURROUND, _SURROUND),  # L R C LFE, back L R, side L R
+_SURROUNDS = frozenset({"SL", "SR", "WL", "WR", "SDL", "SDR"})
+_BACKS = frozenset({"BL", "BR"})
+_EFFECTS = frozenset({"LFE", "LFE2"})
+# Of files that do not say which channels they have: FLAC's order, and before it WAVE's.
+_ORDERS: dict[int, ChannelNames] = {
+    4: ("FL", "FR", "BL", "BR"),
+    5: ("FL", "FR", "FC", "BL", "BR"),
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
 }
 # Momentary and short-term loudness are measured every 10 ms: of a sound just as long as the window, a maximum read
 # only every 100 ms is up to 0.58 dB low, and Tech 3341 allows 0.1.
@@ -55,16 +60,21 @@ spec = FeatureSpec(
 )
 
 
-def channel_weights(channels: int) -> tuple[float, ...]:
+def channel_weights(channels: int, names: ChannelNames = ()) -> tuple[float, ...]:
     """Return each channel's weight in the loudness, (channels,), after BS.1770-5, annexes 1 and 3.
 
-    Files say how many channels they have and seldom which; the order is taken to be that of WAVE and FLAC: L R C LFE,
-    then the back and side channels. The LFE is left out; 1.41 (+1.5 dB) is for channels at the sides (60 to 120
-    degrees), with which the surrounds of quadraphony and of 5.0 and 5.1 are counted; the others, and all those of
-    other layouts, have 1. One channel counts as one front channel: a mono file reads 3 LU less than the same sound
-    from two loudspeakers.
+    The low frequency effects are left out; 1.41 (+1.5 dB) is for loudspeakers at 60 to 120 degrees, which are the side
+    and wide ones, and the back left and right of layouts without side ones: the surrounds of quadraphony and 5.1. The
+    others have 1, so have the back ones of 7.1 (135 degrees) and a back centre (180).
+    Of a file that does not say which channels it has, the order is taken to be that of WAVE and FLAC: L R C LFE, then
+    the back and side channels; other numbers than 4 to 8 count alike. One channel counts as one front channel: a mono
+    file reads 3 LU less than the same sound from two loudspeakers; `ebu_r128_dual_mono` measures it as from two.
     """
-    return _WEIGHTS.get(channels, (1.0,) * channels)
+    names = names or _ORDERS.get(channels, ())
+    if len(names) != channels or channels == 1:  # one channel by itself is the sound, whatever it was cut out of
+        return (1.0,) * channels
+    surrounds = _SURROUNDS if not _SURROUNDS.isdisjoint(names) else _BACKS
+    return tuple(0.0 if name in _EFFECTS else _SURROUND if name in surrounds else 1.0 for name in names)
 
 
 def start(stream: StreamInfo) -> Accumulator:
@@ -85,17 +95,24 @@ def start(stream: StreamInfo) -> Accumulator:
     See `channel_weights` for the channels. Raises `UnsupportedError` for a rate below 4 kHz; `finish` raises
     `TooShortError` for a file shorter than 400 ms.
     """
+    require_rate(stream)
+    return Meter(stream, channel_weights(stream.channels, stream.channel_names))
+
+
+def require_rate(stream: StreamInfo) -> None:
+    """Raise `UnsupportedError` for a rate that the weighting's filters cannot have."""
     if stream.rate_hz < MIN_RATE_HZ:
         raise UnsupportedError(f"a sample rate of {stream.rate_hz:,} Hz; the loudness measure needs {MIN_RATE_HZ:,} Hz")
-    return _Meter(stream)
 
 
-class _Meter:
-    def __init__(self, stream: StreamInfo) -> None:
+class Meter:
+    """Measures a stream whose channels have some weights, one per channel."""
+
+    def __init__(self, stream: StreamInfo, weights: Sequence[float]) -> None:
         from pipeline.kernels import weighting
 
         self._rate_hz = stream.rate_hz
-        self._weights = np.array(channel_weights(stream.channels))
+        self._weights = np.array(weights)
         self._filters = weighting.k_filters(stream.rate_hz)
         self._state = np.zeros((stream.channels, 4))
         # The samples of the next cell so far, behind the past ones that the interpolation needs.
@@ -105,6 +122,7 @@ class _Meter:
         self._windows = _Windows(stream.rate_hz)
 
     def push(self, block: AudioBlock) -> None:
+        """Measure the next block."""
         from pipeline.kernels import mixing, programme
 
         overlap = self._tail.shape[1]
@@ -127,6 +145,7 @@ class _Meter:
         return borders[borders <= samples]
 
     def finish(self) -> FeatureRows:
+        """Return the row."""
         from pipeline.kernels import programme
 
         # The filter rings on after the last sample.

@@ -113,3 +113,12 @@ def test_the_store_is_tidied_up_and_that_is_remembered(context):
     found = maintenance.tidy(context)
     assert found.compaction == "nothing"
     assert Nights(context.path).last_maintenance() == found
+
+
+def test_a_night_measures_mono_files_as_the_schedule_says(tmp_path):
+    recipe = tmp_path / "loud.toml"
+    recipe.write_text('name = "l"\ntitle = "L"\n[[models]]\nfamily = "logistic"\nfeatures = "ebu_r128"\n', "utf-8")
+    schedule = Schedule(since=NOW, recipe=str(recipe), libraries=("/music",))
+    assert nightly.nightly_request(schedule, broker=None).recipe.families == ("ebu_r128",)
+    dual = nightly.nightly_request(schedule.replace(dual_mono=True), broker=None)
+    assert dual.recipe.families == ("ebu_r128_dual_mono",)

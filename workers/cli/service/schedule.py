@@ -35,6 +35,7 @@ library_options = (
         metavar="SECONDS",
         help="As for `chordal run`.",
     ),
+    click.option("--dual-mono/--no-dual-mono", "dual_mono", default=None, help="As for `chordal run`."),
 )
 
 

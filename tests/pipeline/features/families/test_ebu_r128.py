@@ -7,7 +7,7 @@ from scipy.signal import lfilter, resample_poly
 from pipeline.audio.block import StreamInfo
 from pipeline.audio.stream import AudioStream
 from pipeline.errors import TooShortError, UnsupportedError
-from pipeline.features.families import ebu_r128
+from pipeline.features.families import ebu_r128, ebu_r128_dual_mono
 from pipeline.features.spec import compute
 
 RATE_HZ = 48_000
@@ -271,3 +271,39 @@ def test_layouts_beyond_eight_channels_count_alike():
     assert ebu_r128.channel_weights(1) == (1.0,)
     assert ebu_r128.channel_weights(12) == (1.0,) * 12
     assert all(len(ebu_r128.channel_weights(n)) == n for n in range(1, 20))
+
+
+@pytest.mark.parametrize(
+    ("names", "weights"),
+    [
+        ("FL FR LFE", [1, 1, 0]),
+        ("FL FR FC LFE", [1, 1, 1, 0]),
+        ("FL FR BL BR", [1, 1, 1.41, 1.41]),
+        ("FL FR FC BC", [1, 1, 1, 1]),
+        ("FL FR FC LFE SL SR", [1, 1, 1, 0, 1.41, 1.41]),
+        ("FL FR FC LFE BL BR SL SR", [1, 1, 1, 0, 1, 1, 1.41, 1.41]),
+        ("FL FR FC LFE SL SR TFL TFR LFE2", [1, 1, 1, 0, 1.41, 1.41, 1, 1, 0]),
+    ],
+)
+def test_channels_with_names_weigh_by_where_their_loudspeakers_stand(names, weights):
+    assert list(ebu_r128.channel_weights(len(weights), tuple(names.split()))) == weights
+
+
+def test_names_of_another_number_of_channels_are_no_names():
+    assert ebu_r128.channel_weights(3, ("FL", "FR")) == (1.0, 1.0, 1.0)
+
+
+def test_an_effects_channel_in_a_file_of_its_own_is_the_sound():
+    assert ebu_r128.channel_weights(1, ("LFE",)) == (1.0,)
+
+
+def test_as_dual_mono_one_channel_reads_as_loud_as_the_same_in_two(audio, measure):
+    one = levels((-20, 4), channels=1)
+
+    def dual(samples):
+        return compute(ebu_r128_dual_mono, audio(samples, RATE_HZ)).values[0]
+
+    both = measure(np.repeat(one, 2, axis=1))
+    np.testing.assert_allclose(dual(one), [*both.values()], atol=1e-4)
+    assert both["integrated"] - measure(one)["integrated"] == pytest.approx(3.01, abs=0.01)
+    np.testing.assert_array_equal(dual(levels((-20, 4), channels=3)), [*measure(levels((-20, 4), channels=3)).values()])
