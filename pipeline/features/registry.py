@@ -9,6 +9,7 @@ from pipeline.errors import UsageError
 from pipeline.features.families import (
     chroma,
     ebu_r128,
+    fingerprint,
     frame_stats,
     key,
     logmel,
@@ -34,6 +35,7 @@ _FAMILIES: tuple[FeatureFamily, ...] = (
     logmel,
     logmel_segments,
     ebu_r128,
+    fingerprint,
     spectral_stats,
     chroma,
     key,
