@@ -30,7 +30,9 @@ _WINDOW = 4
 """Steps that are averaged: 464 ms, so that half a step earlier or later is nearly the same."""
 _LAG = 4
 """Steps over which a rise or fall is measured."""
-_LEAST_POWER = 1e-20
+_LEAST_POWER = 1e-10
+_FLOOR = 10**-4.5
+"""Of the power in the loudest band: what is 45 dB below it encoders leave out, and its bits would be those of noise."""
 _LEAST_LEVEL_DB = -100.0
 
 spec = FeatureSpec(
@@ -47,6 +49,7 @@ spec = FeatureSpec(
         "step": STEP,
         "window": _WINDOW,
         "lag": _LAG,
+        "floor": _FLOOR,
     },
 )
 
@@ -96,7 +99,9 @@ class _Fingerprint:
 def _words(steps: Float64) -> Float64:
     """Return the word that begins at each step, (n,), of the power in the bands of all steps, (m, 25)."""
     sums = np.cumsum(np.concatenate([np.zeros((1, BITS + 1)), steps]), axis=0)
-    levels = np.log(np.maximum(sums[_WINDOW:] - sums[:-_WINDOW], _LEAST_POWER))
+    power = sums[_WINDOW:] - sums[:-_WINDOW]
+    # silence has no loudest band: a least number, so that all its differences are 0
+    levels = np.log(power + np.maximum(_FLOOR * power.max(axis=1, keepdims=True, initial=0), np.finfo(np.float64).tiny))
     differences = levels[:, :-1] - levels[:, 1:]
     words: Float64 = (differences[_LAG:] > differences[:-_LAG]) @ (2.0 ** np.arange(BITS))
     return words

@@ -15,8 +15,10 @@ WORD_BITS = 24
 LEAST_WORDS = 24
 """Words that must be of sound in both, 2.8 s: shorter clips are not compared."""
 
-_LIMIT = 0.2
-"""The share of the bits that may differ."""
+_LIMIT = 0.24
+"""The share of the bits that may differ, where half of those of two independent recordings would."""
+_LEAST_CHANCE = 0.1
+"""Less of the bits would differ by chance between two steady sounds: they tell too little of the recording."""
 _SECTION = 40
 _SECTION_WORDS = 16
 _SECTION_LIMIT = 0.27
@@ -91,17 +93,35 @@ def _differences(first: Words, second: Words, offset: int) -> tuple[Float64, Boo
 
 
 def _error(first: Words, second: Words, offset: int) -> float:
-    """Return the share of the bits that differ; 1 where too little is clear in both."""
+    """Return the share of the bits that differ, over twice that by chance; 1 where too little is told by both."""
     differences, clear = _differences(first, second, offset)
-    return float(differences[clear].mean()) if np.count_nonzero(clear) >= LEAST_WORDS else 1.0
+    chance = _chance(first, second, offset, clear) if np.count_nonzero(clear) >= LEAST_WORDS else 0.0
+    return float(differences[clear].mean()) / (2 * chance) if chance >= _LEAST_CHANCE else 1.0
+
+
+def _chance(first: Words, second: Words, offset: int, clear: Bool) -> float:
+    """Return the share of the bits that would differ if the two had nothing to do with each other.
+
+    Of a steady sound, or one with few bands, most bits are alike in any two recordings.
+    """
+    mine, theirs = _overlap(first, second, offset)
+    ones, others = _ones(first.words[mine][clear]), _ones(second.words[theirs][clear])
+    return float(np.mean(ones * (1 - others) + others * (1 - ones)))
+
+
+def _ones(words: UInt32) -> Float64:
+    """Return how often each bit is 1, (24,)."""
+    bits: Float64 = np.array([np.count_nonzero(words & np.uint32(1 << bit)) for bit in range(WORD_BITS)]) / len(words)
+    return bits
 
 
 def _sections_agree(first: Words, second: Words, offset: int) -> bool:
     differences, clear = _differences(first, second, offset)
+    limit = _SECTION_LIMIT * 2 * _chance(first, second, offset, clear)
     for begin in range(0, len(clear), _SECTION):
         own = clear[begin : begin + _SECTION]
         section = differences[begin : begin + _SECTION][own]
-        if len(section) >= _SECTION_WORDS and section.mean() > _SECTION_LIMIT:
+        if len(section) >= _SECTION_WORDS and section.mean() > limit:
             return False
     return True
 

@@ -100,6 +100,13 @@ def test_clips_with_little_sound_and_silence_are_never_the_same():
         assert not is_same_music(each, each, START)
 
 
+@pytest.mark.parametrize("make", [np.sin, np.cos], ids=["a tone", "another phase"])
+def test_a_steady_tone_tells_too_little_to_be_one_with_another(make):
+    t = np.arange(20 * RATE_HZ)[:, np.newaxis] / RATE_HZ
+    tones = [words(0.5 * make(2 * np.pi * hz * t)) for hz in (440.0, 440.0, 660.0)]
+    assert not any(is_same_music(tones[0], tone, START) for tone in tones)
+
+
 def test_a_candidate_is_at_the_offset_that_most_words_share(print_of):
     later = Words(words=print_of.words[20:], levels=print_of.levels[20:])
     [(_, _, offsets)] = candidates([print_of, later])
