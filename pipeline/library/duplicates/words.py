@@ -25,7 +25,7 @@ _SECTION_LIMIT = 0.27
 """The same in each section of about five seconds with enough sound: another voice, another ending is another piece."""
 _QUIET_DB = 50.0
 """Below the loudest row by this a recording is as good as silent: there encoders keep nothing."""
-_LEVEL_LIMIT_DB = 0.75
+_LEVEL_LIMIT_DB = 0.4
 """How far the difference of the levels may deviate from its median: another master has other dynamics."""
 _SHORTEST = 0.8
 """The share of the longer one that both must have in common: a shorter part is a piece of its own."""
