@@ -30,16 +30,23 @@ class FamilyResults:
 
 
 def compute_families(
-    pieces: Iterable[Float32], info: StreamInfo, families: Iterable[FeatureFamily], *, host: str
+    pieces: Iterable[Float32],
+    info: StreamInfo,
+    families: Iterable[FeatureFamily],
+    *,
+    host: str,
+    beside: Iterable[FeatureFamily] = (),
 ) -> FamilyResults:
     """Compute some families of a sound given in pieces (n, channels) of any size.
 
-    Raises what the pieces raise.
+    Those `beside` them nobody asked for: they come with the others' rows, and when they fail, nothing did. Raises what
+    the pieces raise.
     """
     started = [_Computation(family, info) for family in families]
+    companions = [_Computation(family, info) for family in beside]
     stream = AudioStream(info)
     for block in stream.blocks(pieces):
-        for each in started:
+        for each in (*started, *companions):
             each.push(block)
     rows: dict[str, FeatureRows] = {}
     failures: dict[str, Failure] = {}
@@ -48,6 +55,10 @@ def compute_families(
         if isinstance(result, PermanentError):
             failures[each.key] = Failure(kind=result.kind, reason=str(result), host=host)
         else:
+            rows[each.key] = result
+    for each in companions if rows else ():
+        result = each.finish()
+        if not isinstance(result, PermanentError):
             rows[each.key] = result
     return FamilyResults(rows=rows, failures=failures, frames=stream.frames)
 

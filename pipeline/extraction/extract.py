@@ -23,6 +23,7 @@ def extract(
     *,
     path: str,
     missing: AbstractSet[str],
+    beside: AbstractSet[str] = frozenset(),
     max_duration_s: float,
     host: str = "",
     content_hash: str | None = None,
@@ -30,14 +31,16 @@ def extract(
 ) -> tuple[TrackRecord, dict[str, FeatureRows]]:
     """Return what is to be stored of one file: its record, and the rows of the missing families by family key.
 
-    The order says what the file is called, `path` where it is on this host. `missing` names the families to compute;
-    `alter` may change the samples before any family gets them.
+    The order says what the file is called, `path` where it is on this host. `missing` names the families to compute,
+    `beside` those that are computed with them and may fail unnoticed; `alter` may change the samples before any family
+    gets them.
     A `PermanentError` of the decoder is the record's `failure`; one of a family is an entry of `family_failures` while
     the other families stand; when all of them fail, so does the track, with the first one's kind.
     `content_hash` is the name of the content where the caller knows it; otherwise the file is read once more for it.
     Raises `TransientError` when the file may be readable later, `UsageError` for an unknown family.
     """
     families = [family(name) for name in sorted(missing)]
+    companions = [family(name) for name in sorted(beside)]
     record = record_for(order)
     rows: dict[str, FeatureRows] = {}
     try:
@@ -48,7 +51,7 @@ def extract(
         record = record.replace(content_hash=content_hash)
         with open_audio(path, max_duration_s=max_duration_s) as reader:
             info = reader.info
-            results = compute_families(alter(reader.blocks(), info), info, families, host=host)
+            results = compute_families(alter(reader.blocks(), info), info, families, host=host, beside=companions)
             record = record.replace(
                 duration_s=results.frames / info.rate_hz,
                 sample_rate_hz=info.rate_hz,

@@ -133,7 +133,7 @@ def test_a_page_names_no_command_and_no_option_that_is_not_there(page):
         if found := re.match(r"chordal ([a-z-]+)", code):
             assert found[1] in COMMANDS, code
         if code.startswith(("chordal ", "--")):
-            assert {*re.findall(r"(?<!\S)--[a-z][a-z-]*", code)} <= options, code
+            assert {*re.findall(r"(?<!\S)--[a-z][a-z0-9-]*", code)} <= options, code
 
 
 def test_the_commands_without_json_are_those_that_the_page_names():

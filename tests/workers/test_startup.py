@@ -95,6 +95,7 @@ def test_help_and_completion_load_no_library_but_those_of_the_command_line(words
     [
         ("status", {"h5py", "numpy", "rich", "soxr"}),
         ("failures", {"h5py", "numpy", "rich", "soxr"}),
+        ("duplicates", {"h5py", "numpy", "rich", "soxr"}),
         ("models", {"numpy", "rich", "soxr"}),
         ("recipes", {"numpy", "rich"}),
     ],

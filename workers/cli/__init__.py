@@ -27,6 +27,7 @@ COMMANDS = {
     "cancel": "workers.cli.runs.control:cancel",
     "failures": "workers.cli.inspect.failures:failures",
     "retry": "workers.cli.inspect.failures:retry",
+    "duplicates": "workers.cli.inspect.duplicates:duplicates",
     "models": "workers.cli.inspect.models:models",
     "track": "workers.cli.runs.track:track",
     "recipes": "workers.cli.inspect.recipes:recipes",

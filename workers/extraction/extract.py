@@ -88,6 +88,7 @@ def _extract(job: Job, known: TrackRecord | None, attempt: int) -> TrackRecord:
                 order,
                 path=job.path,
                 missing=missing,
+                beside=job.companions(content),
                 max_duration_s=job.max_duration_s,
                 host=HOST,
                 content_hash=content,

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 
+from pipeline.features.families import fingerprint
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
 from pipeline.library.tracks import ExtractTrack, TrackRecord
 from workers.app.context import Context
 from workers.app.path_map import local_path
+
+COMPANIONS = (fingerprint.spec,)
+"""Families that are computed whenever a file is decoded, as they cost next to nothing then, and never decoded for."""
 
 
 class Job:
@@ -30,6 +34,11 @@ class Job:
         """Return whether the store has something of a content: rows, or a record that describes it."""
         return bool(self.store.families_of(content_hash)) or self.store.record_of_content(content_hash) is not None
 
+    def companions(self, content_hash: str) -> frozenset[str]:
+        """Return the names of the families that come with others, those that the store lacks of a content."""
+        stored = self.store.families_of(content_hash) | self.keys
+        return frozenset(spec.name for spec in COMPANIONS if spec.key not in stored)
+
     def commit(self, record: TrackRecord, rows: Mapping[str, FeatureRows]) -> None:
         """Store a record with the rows of its content, by family key. Raises `StoreError`."""
-        self.store.commit(record, rows, self.specs)
+        self.store.commit(record, rows, {**self.specs, **{spec.key: spec for spec in COMPANIONS if spec.key in rows}})

@@ -12,9 +12,12 @@ from pipeline.library.tracks import ExtractTrack, track_id
 from pipeline.library.walk import stamp_of
 from workers.app.context import Context
 from workers.extraction.extract import extract_one
+from workers.extraction.job import Job
 
 SHORT, LONG = "mfcc_mean", "mfcc_segments"
 """A family that needs hardly any sound, and one that needs 3 s."""
+BESIDE = "fingerprint"
+"""The family that comes with others."""
 
 
 @pytest.fixture
@@ -73,7 +76,24 @@ def test_a_family_asked_for_later_is_the_only_one_computed(context, path):
     extract_one(order(path), context)
     receipt = extract_one(order(path, SHORT, LONG, sequence=2), context)
     assert receipt.outcome == "extracted"
-    assert stored(context, path) == {SHORT, LONG}
+    assert stored(context, path) == {SHORT, LONG, BESIDE}
+
+
+def test_a_file_is_not_decoded_for_the_families_that_come_with_others(context, path, monkeypatch):
+    monkeypatch.setattr(Job, "companions", lambda *_: frozenset())
+    extract_one(order(path), context)
+    monkeypatch.undo()
+    assert extract_one(order(path, sequence=2), context).outcome == "unchanged"
+    assert stored(context, path) == {SHORT}
+    extract_one(order(path, SHORT, LONG, sequence=3), context)
+    assert stored(context, path) == {SHORT, LONG, BESIDE}
+
+
+def test_a_family_that_comes_with_others_is_not_all_that_a_file_has(context, tmp_path):
+    path = tmp_path / "short.wav"
+    soundfile.write(path, sound(1, seconds=1.0), RATE_HZ)
+    assert extract_one(order(path, LONG), context).kind == "too_short"
+    assert stored(context, path) == set()
 
 
 def test_a_family_a_file_cannot_have_leaves_the_others_in_place_in_any_order(context, tmp_path):
@@ -83,7 +103,7 @@ def test_a_family_a_file_cannot_have_leaves_the_others_in_place_in_any_order(con
     assert extract_one(order(path, LONG), context).kind == "too_short"
     # something possible is asked for as well: it does not
     assert extract_one(order(path, LONG, SHORT, sequence=2), context).outcome == "extracted"
-    assert stored(context, path) == {SHORT}
+    assert stored(context, path) == {SHORT, BESIDE}
     # and asking again for the impossible does not undo it
     assert extract_one(order(path, LONG, sequence=3), context).outcome == "unchanged"
     record = context.store.record(track_id(str(path)))
