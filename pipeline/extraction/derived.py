@@ -33,7 +33,7 @@ class Derived(Generic[Part]):
     def record(self, order: ExtractTrack, sound: TrackRecord) -> TrackRecord:
         """Return what a record says of a sound, as that of this part of the file that an order names."""
         record = record_for(order, sound)
-        return record.replace(track_id=self.track_id, content_hash=self.content_hash, copy_of=self.copy_of)
+        return record.replace(track_id=self.track_id, content_hash=self.content_hash, copy_of=self.copy_of, tags=None)
 
     def failed(self, order: ExtractTrack, original: TrackRecord, failure: Failure) -> TrackRecord:
         """Return the record of this part of a file when it could not be extracted."""

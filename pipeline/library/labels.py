@@ -13,6 +13,9 @@ from pipeline.library.library_file import LibraryFile
 from pipeline.library.metadata_csv import MetadataTable, Role, read_metadata
 from pipeline.text import printable
 
+TAG = "tag:"
+"""What the words for an embedded tag begin with."""
+
 
 class LabelSource(Protocol):
     """Gives a file its labels, groups or folds."""
@@ -81,7 +84,7 @@ class TagLabels:
 
     def values(self, file: LibraryFile) -> tuple[str, ...]:
         """Return the tag's values; nothing where the file has none or cannot be read (extraction records that)."""
-        return _tidy_all(*file.tags.values(self.field))
+        return _tidy_all(*file.tag_values(self.field))
 
 
 def parse_labels(spec: str, *, libraries: Sequence[str] = ()) -> LabelSource:
@@ -102,6 +105,12 @@ class TrackSources:
 
 
 UNLABELLED = TrackSources()
+
+
+def tag_fields(sources: TrackSources) -> tuple[str, ...]:
+    """Return the fields of tags that some sources ask for, each once."""
+    specs = [source.spec for source in (sources.labels, sources.groups, sources.folds) if source is not None]
+    return tuple(dict.fromkeys(spec.removeprefix(TAG) for spec in specs if spec.startswith(TAG)))
 
 
 def parse_sources(

@@ -1,10 +1,12 @@
 """The counts of a scan, and whether a classifier could be trained on its files."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
-from pipeline.library.labels import check_labelled, parse_labels
+from pipeline.library.labels import TAG, check_labelled, parse_labels
+from pipeline.library.tags.values import LONGEST, MOST
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
@@ -32,6 +34,30 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Tracks that an earlier scan saw and this one marked deleted."""
     formats: dict[str, int] = {}
     """Files per extension."""
+    unlabelled_formats: dict[str, int] = {}
+    """Files without a label per extension."""
+    cut_tags: int = 0
+    """Files with values that were cut, or tags that were not read, as they were too long."""
+
+
+def describe_unlabelled(formats: Mapping[str, int], labels: str) -> str:
+    """Return how many files the rule `labels` says nothing of, by format, and the mend."""
+    ordered = sorted(formats.items(), key=lambda item: (item[1], item[0]))
+    counts = ", ".join(f"{count:,} {printable(name)}" for name, count in ordered)
+    mend = "write the tag into them" if labels.startswith(TAG) else "mend the rule of --labels"
+    return (
+        f"{sum(formats.values()):,} unlabelled: {counts}; nothing is learned from them: {mend}, or leave them out "
+        "(`chordal scan` with --unlabelled lists them)"
+    )
+
+
+def describe_cut_tags(files: int) -> str:
+    """Return that so many files have tags that are too long, and what of them counts."""
+    have = "file has" if files == 1 else "files have"
+    return (
+        f"{files:,} {have} tags that are too long or cannot be read: of a value the first {LONGEST} characters count, "
+        f"of a field {MOST} values; shorten them in a tag editor"
+    )
 
 
 def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
@@ -91,6 +117,7 @@ class ScanTally:
         self._bytes = 0
         self._labels: Counter[str] = Counter()
         self._formats: Counter[str] = Counter()
+        self._unlabelled_formats: Counter[str] = Counter()
         self._without: Counter[str] = Counter()
         self._example = ""
 
@@ -103,6 +130,7 @@ class ScanTally:
         self._without["fold"] += self._required["fold"] and track.fold is None
         if track.label is None:
             self._without["label"] += 1
+            self._unlabelled_formats[track.path.rpartition(".")[2].lower()] += 1
             self._example = self._example or track.path
         else:
             self._labels[track.label] += 1
@@ -120,4 +148,5 @@ class ScanTally:
             example=self._example,
             unreadable=unreadable,
             formats=dict(sorted(self._formats.items())),
+            unlabelled_formats=dict(sorted(self._unlabelled_formats.items())),
         )

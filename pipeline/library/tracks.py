@@ -5,6 +5,7 @@ import os
 from typing import Literal
 
 from pipeline.errors import FailureKind
+from pipeline.library.tags.tags import Tags
 from pipeline.plans.augmentation import AugmentPlan
 from pipeline.wire import Value
 
@@ -95,6 +96,8 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     mark: Mark | None = None
     """`deleted`: a later scan, of this `sequence`, found the file gone; the others are of before. `retry`: its
     failure was taken back, and the next run extracts it again. None: the record of an extraction."""
+    tags: Tags | None = None
+    """What the file said of itself at this visit; None where it was not asked, as in homes made before."""
 
     @property
     def extracted(self) -> bool:

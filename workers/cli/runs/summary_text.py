@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.library.scan_summary import describe_cut_tags, describe_unlabelled
 from pipeline.text import printable
 
 
@@ -18,6 +19,7 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if "formats" in summary:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
         lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+        lines += _tag_lines(summary)
     if "trials" in summary:
         lines += _learned_lines(summary)
     if "mlflow" in summary:
@@ -31,6 +33,16 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in summary["seconds"].items())))
     if summary.get("report"):
         lines.append(("report", summary["report"]))
+    return lines
+
+
+def _tag_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return of which files a scan found no label, and what of their tags it left."""
+    lines = []
+    if summary["unlabelled"]:
+        lines.append(("", describe_unlabelled(summary["unlabelled"], summary["labels_from"])))
+    if summary["cut_tags"]:
+        lines.append(("", describe_cut_tags(summary["cut_tags"])))
     return lines
 
 
