@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.library.tags.tags import READER, Tags
 from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
 
 
@@ -61,6 +62,7 @@ def record(path: str, number: int | None, *, sequence: int = 1, failure: Failure
         channels=2,
         failure=failure,
         note="a note" if sequence % 2 else "",
+        tags=Tags(title=(f"Song {number}",), genre=("Jazz", "Rock"), reader=READER) if sequence % 2 else None,
     )
 
 
