@@ -86,7 +86,7 @@ def _tidy(text: str) -> str:
 def _number(text: str) -> tuple[str, ...]:
     """Return the number of a track without that of all tracks: `3` of `03/12`."""
     number = text.partition("/")[0].strip()
-    return (number.lstrip("0") or "0",) if number.isascii() and number.isdigit() else (number,)
+    return (number.lstrip("0") or "0",) if number.isascii() and number.isdigit() else (text,)
 
 
 def _genres(text: str) -> list[str]:

@@ -1,0 +1,62 @@
+from pipeline.library.tags.tags import READER, Tags
+from pipeline.library.tracks import FileStamp, track_id
+from storage.ledger.tag_table import TagTable, select_fields
+
+IDS = [track_id(f"/m/{number}") for number in range(5_000)]
+STAMPS = [FileStamp(size_bytes=number, mtime_ns=-1 - number) for number in range(5_000)]
+
+
+def tags(number: int) -> Tags:
+    return Tags(genre=(f"G{number % 7}",), title=(f"T{number}\n",), cut=("title",), reader=READER)
+
+
+def table(numbers) -> TagTable:
+    return TagTable.of((IDS[number], STAMPS[number], tags(number)) for number in numbers)
+
+
+def test_tags_are_found_by_id_where_the_stamp_is_the_same():
+    known = table(range(0, 5_000, 2))
+    assert len(known) == 2_500
+    assert known.find(IDS, STAMPS) == [None if number % 2 else tags(number) for number in range(5_000)]
+    other = [stamp.replace(mtime_ns=stamp.mtime_ns + 1) for stamp in STAMPS]
+    assert set(known.find(IDS, other)) == {None}
+
+
+def test_of_several_entries_of_a_file_the_last_counts():
+    known = TagTable.of([(IDS[0], STAMPS[0], tags(1)), (IDS[0], STAMPS[0], tags(2))])
+    assert (len(known), known.find(IDS[:1], STAMPS[:1])) == (1, [tags(2)])
+
+
+def test_an_empty_table_knows_nothing():
+    assert TagTable.of(()).find(IDS[:2], STAMPS[:2]) == [None, None]
+    assert table([1]).find([], []) == []
+    assert TagTable.of_bytes(TagTable.of(()).to_bytes()).find(IDS[:1], STAMPS[:1]) == [None]
+
+
+def test_a_table_is_read_as_it_was_written_and_damage_is_found():
+    known = table(range(20))
+    data = known.to_bytes()
+    assert TagTable.of_bytes(data).find(IDS[:30], STAMPS[:30]) == known.find(IDS[:30], STAMPS[:30])
+    for damaged in (b"", data[:-9], data.replace(b"G3", b"G4")):
+        assert TagTable.of_bytes(damaged) is None
+
+
+def test_a_table_with_some_fields_leaves_out_what_these_are_not_known_of():
+    whole = [tags(0), tags(1).replace(extra={"style": ("Cool",)}), tags(2).replace(reader=READER + 1)]
+    known = TagTable.of(zip(IDS, STAMPS, whole, strict=False))
+    assert known.narrowed(["genre"]).find(IDS[:3], STAMPS[:3]) == [
+        Tags(genre=("G0",), reader=READER),
+        Tags(genre=("G1",), reader=READER),
+        None,
+    ]
+    assert known.narrowed(["style"]).find(IDS[:3], STAMPS[:3]) == [
+        None,
+        Tags(extra={"style": ("Cool",)}, reader=READER),
+        None,
+    ]
+
+
+def test_what_was_cut_stays_with_its_field():
+    found = Tags(genre=("G",), cut=("block", "genre", "title"), reader=READER)
+    assert select_fields(found, ["genre"]).cut == ("block", "genre")
+    assert select_fields(found, ["Album Artist"]) == Tags(cut=("block",), reader=READER)
