@@ -29,8 +29,14 @@ _BITS = (1 << 64) - 1
 class TagTable:
     """The tags of n files; never changes."""
 
-    def __init__(self, track_ids: Ids, stamps: Stamps, codes: Int32, words: Sequence[bytes]) -> None:
-        """Hold ids (n,), ascending, the stamp of each, and the position of its tags, as JSON, in `words`."""
+    def __init__(
+        self, track_ids: Ids, stamps: Stamps, codes: Int32, words: Sequence[bytes], fields: Sequence[str] = ()
+    ) -> None:
+        """Hold ids (n,), ascending, the stamp of each, and the position of its tags, as JSON, in `words`.
+
+        `fields` are those alone that the tags have; empty when they have whatever their reader looked for.
+        """
+        self.fields = tuple(map(field_of, fields))
         self._ids = track_ids
         self._stamps = stamps
         self._codes = codes
@@ -41,7 +47,7 @@ class TagTable:
         return len(self._ids)
 
     @classmethod
-    def of(cls, files: Iterable[tuple[str, FileStamp, Tags]]) -> Self:
+    def of(cls, files: Iterable[tuple[str, FileStamp, Tags]], fields: Sequence[str] = ()) -> Self:
         """Return the table of files, given by track id, stamp and tags; of several of one id the last counts."""
         words: dict[bytes, int] = {}
         hex_ids: list[str] = []
@@ -64,11 +70,35 @@ class TagTable:
             if len(numbers) == _BLOCK:
                 pack_block()
         pack_block()
-        packed = np.concatenate(id_blocks)
+        return cls._sorted(id_blocks, stamp_blocks, codes, list(words), fields)
+
+    @classmethod
+    def merge(cls, tables: Sequence[Self], fields: Sequence[str]) -> Self:
+        """Return one table, with some fields alone, of several; of a file that several know the last one counts."""
+        words: dict[bytes, int] = {}
+        id_blocks, stamp_blocks, codes = [ids(())], [_stamps(())], [np.zeros(0, np.int32)]
+        for table in tables:
+            new = table._codes_of(fields, words)
+            kept = new >= 0
+            id_blocks.append(table._ids[kept])
+            stamp_blocks.append(table._stamps[kept])
+            codes.append(new[kept])
+        return cls._sorted(id_blocks, stamp_blocks, codes, list(words), fields)
+
+    @classmethod
+    def _sorted(
+        cls,
+        ids_: Sequence[Ids],
+        stamps: Sequence[Stamps],
+        codes: Sequence[Int32],
+        words: Sequence[bytes],
+        fields: Sequence[str],
+    ) -> Self:
+        packed = np.concatenate(ids_)
         order = np.argsort(packed, kind="stable")
         last = np.append(packed[order][1:] != packed[order][:-1], np.True_)[: len(order)]
         kept = order[last]
-        return cls(packed[kept], np.concatenate(stamp_blocks)[kept], np.concatenate(codes)[kept], list(words))
+        return cls(packed[kept], np.concatenate(stamps)[kept], np.concatenate(codes)[kept], words, fields)
 
     def find(self, track_ids: Sequence[str], stamps: Sequence[FileStamp]) -> list[Tags | None]:
         """Return the tags of files that are unchanged; None for others."""
@@ -79,19 +109,17 @@ class TagTable:
         codes = self._codes[at].tolist()
         return [self._decoded(code) if found else None for code, found in zip(codes, known.tolist(), strict=True)]
 
-    def narrowed(self, fields: Sequence[str]) -> "TagTable":
-        """Return the table with some fields alone, of the files of which these are known."""
-        words: dict[bytes, int] = {}
+    def _codes_of(self, fields: Sequence[str], words: dict[bytes, int]) -> Int32:
+        """Return the codes (n,) of some fields alone in common `words`; -1 for files of which they are not known."""
+        if self.fields and not set(map(field_of, fields)) <= set(self.fields):
+            return np.full(len(self._codes), -1, np.int32)
         codes = []
         for word in self._words:
-            tags = msgspec.json.decode(word, type=Tags)
-            known = tags.answers(fields)
-            codes.append(
-                words.setdefault(msgspec.json.encode(select_fields(tags, fields)), len(words)) if known else -1
-            )
-        new = np.array(codes, np.int32)[self._codes] if len(self._codes) else self._codes
-        kept = new >= 0
-        return TagTable(self._ids[kept], self._stamps[kept], new[kept], list(words))
+            tags = msgspec.json.decode(word, type=Tags) if word else Tags()
+            some = msgspec.json.encode(select_fields(tags, fields))
+            codes.append(words.setdefault(some, len(words)) if tags.answers(fields) else -1)
+        new: Int32 = np.array(codes, np.int32)[self._codes]
+        return new
 
     def _decoded(self, code: int) -> Tags:
         tags = self._tags.get(code)
@@ -109,6 +137,7 @@ class TagTable:
                 fields=np.array(FileStamp.__struct_fields__),
                 codes=self._codes,
                 words=np.frombuffer(b"\n".join(self._words), np.uint8),
+                selected=np.frombuffer("\n".join(self.fields).encode(), np.uint8),
             )
             return buffer.getvalue()
 
@@ -120,7 +149,8 @@ class TagTable:
                 if tuple(arrays["fields"].tolist()) != FileStamp.__struct_fields__:
                     return None
                 words = arrays["words"].tobytes().split(b"\n")
-                return cls(arrays["ids"], arrays["stamps"], arrays["codes"], words)
+                selected = arrays["selected"].tobytes().decode().split()
+                return cls(arrays["ids"], arrays["stamps"], arrays["codes"], words, selected)
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 

@@ -74,6 +74,7 @@ def full_record(path: str) -> TrackRecord:
         reused=True,
         copy_of=content(2),
         mark="deleted",
+        tags=Tags(title=("\u05e8\u05d5\u05e7",), extra={"style": ("Cool",)}, cut=("genre",), reader=READER),
     )
     plain = TrackRecord(
         track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""

@@ -26,11 +26,16 @@ def archive(request, tmp_path):
     return tmp_path / "store"
 
 
+def as_before(known):
+    """Return a record with what the archives have of it: no tags."""
+    return known.replace(tags=None)
+
+
 def check(snapshot):
     by_path = {found.path: found for found in snapshot.records()}
     assert by_path.keys() == {*(f"/{number}" for number in range(11)), "/copy", "/failed", "/\udcff full"}
-    assert by_path["/0"] == record("/0", 20, sequence=2)
-    assert all(by_path[f"/{number}"] == record(f"/{number}", number) for number in range(1, 11))
+    assert by_path["/0"] == as_before(record("/0", 20, sequence=2))
+    assert all(by_path[f"/{number}"] == as_before(record(f"/{number}", number)) for number in range(1, 11))
     assert (by_path["/failed"].failure.kind, by_path["/failed"].failure.host) == ("unreadable", "studio")
     assert by_path["/\udcff full"].family_failures
     for key, family in SPECS.items():

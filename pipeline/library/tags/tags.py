@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from pipeline.wire import Value
 
@@ -54,6 +55,7 @@ def fold_name(name: str) -> str:
     return _SEPARATORS.sub("", name).lower()
 
 
+@lru_cache(maxsize=1024)
 def field_of(name: str) -> str:
     """Return the field that a name stands for: one of `FIELDS`, or the folded name of another one."""
     folded = fold_name(name)

@@ -41,19 +41,23 @@ def test_a_table_is_read_as_it_was_written_and_damage_is_found():
         assert TagTable.of_bytes(damaged) is None
 
 
-def test_a_table_with_some_fields_leaves_out_what_these_are_not_known_of():
+def test_tables_are_merged_with_some_fields_and_what_they_know_of_these():
     whole = [tags(0), tags(1).replace(extra={"style": ("Cool",)}), tags(2).replace(reader=READER + 1)]
     known = TagTable.of(zip(IDS, STAMPS, whole, strict=False))
-    assert known.narrowed(["genre"]).find(IDS[:3], STAMPS[:3]) == [
-        Tags(genre=("G0",), reader=READER),
+    newer = TagTable.of([(IDS[0], STAMPS[0], Tags(genre=("New",), reader=READER))], ["genre"])
+    newer = TagTable.of_bytes(newer.to_bytes())
+    merged = TagTable.merge([known, newer], ["genre"])
+    assert merged.find(IDS[:4], STAMPS[:4]) == [
+        Tags(genre=("New",), reader=READER),
         Tags(genre=("G1",), reader=READER),
         None,
-    ]
-    assert known.narrowed(["style"]).find(IDS[:3], STAMPS[:3]) == [
-        None,
-        Tags(extra={"style": ("Cool",)}, reader=READER),
         None,
     ]
+    # the newer one has genres alone, so it says nothing of others
+    styles, titles = TagTable.merge([known, newer], ["style"]), TagTable.merge([known, newer], ["title"])
+    assert styles.find(IDS[:2], STAMPS[:2]) == [None, Tags(extra={"style": ("Cool",)}, reader=READER)]
+    assert titles.find(IDS[:1], STAMPS[:1]) == [Tags(title=("T0\n",), cut=("title",), reader=READER)]
+    assert TagTable.merge([], ["genre"]).find(IDS[:1], STAMPS[:1]) == [None]
 
 
 def test_what_was_cut_stays_with_its_field():
