@@ -41,6 +41,7 @@ class Derived(Generic[Part]):
             file_hash="",
             sound_hash="",
             retagged=False,
+            tags=None,
         )
 
     def failed(self, order: ExtractTrack, original: TrackRecord, failure: Failure) -> TrackRecord:

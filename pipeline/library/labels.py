@@ -17,6 +17,9 @@ from pipeline.library.tables.table import MetadataTable, Role
 from pipeline.library.tables.text import western
 from pipeline.text import printable
 
+TAG = "tag:"
+"""What the words for an embedded tag begin with."""
+
 
 class LabelSource(Protocol):
     """Gives a file its labels, groups or folds."""
@@ -84,7 +87,7 @@ class TagLabels:
 
     def values(self, file: LibraryFile) -> tuple[str, ...]:
         """Return the tag's values; nothing where the file has none or cannot be read (extraction records that)."""
-        return _tidy_all(*file.tags.values(self.field))
+        return _tidy_all(*file.tag_values(self.field))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +144,12 @@ UNLABELLED = TrackSources()
 def table_of(source: LabelSource | None) -> MetadataTable | None:
     """Return the table that a source reads; None for one without."""
     return getattr(source, "table", None)
+
+
+def tag_fields(sources: TrackSources) -> tuple[str, ...]:
+    """Return the fields of tags that some sources ask for, each once."""
+    specs = [source.spec for source in (sources.labels, sources.groups, sources.folds) if source is not None]
+    return tuple(dict.fromkeys(spec.removeprefix(TAG) for spec in specs if spec.startswith(TAG)))
 
 
 def parse_sources(

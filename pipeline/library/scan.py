@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library.labels import UNLABELLED, TrackSources, first_value
-from pipeline.library.library_file import LibraryFile
+from pipeline.library.library_file import LibraryFile, LibraryFiles, TagSource
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.library.walk import OnProblem, check_root, walk
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
@@ -20,6 +20,7 @@ def scan(
     rules: ScanRules = DEFAULT,
     on_problem: OnProblem | None = None,
     may_be_empty: bool = False,
+    tags: TagSource | None = None,
 ) -> Iterator[ScannedTrack]:
     """Return an iterator over the audio files under some folders, with absolute paths as `os.fsdecode` gives them.
 
@@ -27,7 +28,8 @@ def scan(
     cannot be read or, unless it `may_be_empty`, holds no audio files. Names in a folder come sorted, its files before
     its folders. Hidden files and folders (`.x`, `._x`) are left out. Links are followed, each folder is entered once,
     and under its real path where it has one inside the libraries; so a library inside another, or named twice, adds
-    nothing. What could not be read (a folder without permission, a broken link) goes to `on_problem`.
+    nothing. What could not be read (a folder without permission, a broken link) goes to `on_problem`. The tags that
+    the sources ask for come from `tags`, where it is given, for many files at once.
     """
     if not libraries:
         raise UsageError("no library given; name at least one folder with audio files")
@@ -38,12 +40,16 @@ def scan(
     def ignored(_path: str, _reason: str) -> None:
         pass
 
-    return (track_of(path, stamp, sources, rules) for path, stamp in walk(roots, on_problem or ignored))
+    files = LibraryFiles(tags)
+    found = files.ahead(walk(roots, on_problem or ignored))
+    return (track_of(path, stamp, sources, rules, files.file(path)) for path, stamp in found)
 
 
-def track_of(path: str, stamp: FileStamp, sources: TrackSources, rules: ScanRules) -> ScannedTrack:
-    """Return a file as the track that a scan makes of it."""
-    file = LibraryFile(path)
+def track_of(
+    path: str, stamp: FileStamp, sources: TrackSources, rules: ScanRules, file: LibraryFile | None = None
+) -> ScannedTrack:
+    """Return a file as the track that a scan makes of it; `file` where more is known of it than its path."""
+    file = file or LibraryFile(path)
     labels = sources.labels.values(file) if sources.labels is not None else ()
     return ScannedTrack(
         track_id=track_id(path),

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
-from pipeline.library.labels import check_labelled, parse_labels
+from pipeline.library.labels import TAG, check_labelled, parse_labels
 from pipeline.library.tables.join import JoinTally, TableJoin, describe_join
 from pipeline.library.tables.spellings import path_parts
 from pipeline.library.tables.table import MetadataTable
 from pipeline.library.tables.text import first_bad_byte, western
+from pipeline.library.tags.values import LONGEST, MOST
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
@@ -44,11 +45,35 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Labelled files per fold, where folds were requested."""
     notes: tuple[str, ...] = ()
     """What else is to be said of the library, a line each."""
+    unlabelled_formats: dict[str, int] = {}
+    """Files without a label per extension."""
+    cut_tags: int = 0
+    """Files with values that were cut, or tags that were not read, as they were too long."""
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What is odd in the tables and the library, in words, a line each."""
         return (*(words for table in self.tables for words in describe_join(table)), *self.notes)
+
+
+def describe_unlabelled(formats: Mapping[str, int], labels: str) -> str:
+    """Return how many files the rule `labels` says nothing of, by format, and the mend."""
+    ordered = sorted(formats.items(), key=lambda item: (item[1], item[0]))
+    counts = ", ".join(f"{count:,} {printable(name)}" for name, count in ordered)
+    mend = "write the tag into them" if labels.startswith(TAG) else "mend the rule of --labels"
+    return (
+        f"{sum(formats.values()):,} unlabelled: {counts}; nothing is learned from them: {mend}, or leave them out "
+        "(`chordal scan` with --unlabelled lists them)"
+    )
+
+
+def describe_cut_tags(files: int) -> str:
+    """Return that so many files have tags that are too long, and what of them counts."""
+    have = "file has" if files == 1 else "files have"
+    return (
+        f"{files:,} {have} tags that are too long or cannot be read: of a value the first {LONGEST} characters count, "
+        f"of a field {MOST} values; shorten them in a tag editor"
+    )
 
 
 def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
@@ -138,6 +163,7 @@ class ScanTally:
         self._labels: Counter[str] = Counter()
         self._folds: Counter[str] = Counter()
         self._formats: Counter[str] = Counter()
+        self._unlabelled_formats: Counter[str] = Counter()
         self._without: Counter[str] = Counter()
         self._example = ""
 
@@ -157,6 +183,7 @@ class ScanTally:
             self._foreign_example = self._foreign_example or track.path
         if track.label is None:
             self._without["label"] += 1
+            self._unlabelled_formats[track.path.rpartition(".")[2].lower()] += 1
             self._example = self._example or track.path
         else:
             self._labels[track.label] += 1
@@ -182,6 +209,7 @@ class ScanTally:
                 *(f"known fault: {', '.join(stems)} {fault}" for fault, stems in self._faulty.items()),
                 *_foreign_notes(self._foreign, self._foreign_example),
             ),
+            unlabelled_formats=dict(sorted(self._unlabelled_formats.items())),
         )
 
 

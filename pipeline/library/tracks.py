@@ -5,6 +5,7 @@ import os
 from typing import Literal
 
 from pipeline.errors import FailureKind
+from pipeline.library.tags.tags import Tags
 from pipeline.plans.augmentation import AugmentPlan
 from pipeline.wire import Value
 
@@ -129,6 +130,8 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     """Whether the file's bytes were others at this visit than at the one before, and its sound the same."""
     declared_s: float | None = None
     """With a note, the seconds of sound that the file's header declares; None where it declares none."""
+    tags: Tags | None = None
+    """What the file said of itself at this visit; None where it was not asked, as in homes made before."""
 
     @property
     def extracted(self) -> bool:

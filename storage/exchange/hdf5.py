@@ -7,11 +7,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pipeline.text import printable
 from storage.exchange.blocks import Block, Source
-from storage.features.tables import TRACK_COLUMNS, description
+from storage.features.tables import LAST_COLUMNS, TRACK_COLUMNS, description
 
 _CHUNK_BYTES = 256 << 10
+
+_WORDS = (*TRACK_COLUMNS, *LAST_COLUMNS)
 
 _NUMBERS = {"duration_s": "<f8", "sample_rate_hz": "<i8", "channels": "<i8"}
 """The numbers of a track that are written, and their types."""
@@ -41,7 +42,7 @@ class Hdf5File:
         self._columns["start_s"].attrs["units"] = "s"
         self._tracks = 0
         group = self._file.create_group("tracks")
-        kinds: dict[str, Any] = {name: h5py.string_dtype() for name in TRACK_COLUMNS} | _NUMBERS
+        kinds: dict[str, Any] = {name: h5py.string_dtype() for name in _WORDS} | _NUMBERS
         self._track_columns = {
             name: group.create_dataset(
                 name, (source.tracks,), kind, chunks=(min(4096, source.tracks),) if source.tracks else None
@@ -62,9 +63,7 @@ class Hdf5File:
         if not new:
             return
         for name, column in self._track_columns.items():
-            values = [getattr(track, name) for track in new]
-            if name in TRACK_COLUMNS:
-                values = [printable(word or "") for word in values]
+            values = [(track.word(name) or "") if name in _WORDS else getattr(track, name) for track in new]
             column[self._tracks : self._tracks + len(new)] = values
         self._tracks += len(new)
 

@@ -14,9 +14,16 @@ import numpy as np
 
 from pipeline.text import printable
 from storage.exchange.blocks import Block, Source
+from storage.features.tables import LAST_COLUMNS
 
 _COPY_BYTES = 1 << 20
-_WORDS = {"track_path": "path", "track_id": "track_id", "track_label": "label", "track_group": "group"}
+_WORDS = {
+    "track_path": "path",
+    "track_id": "track_id",
+    "track_label": "label",
+    "track_group": "group",
+    **{"track_number" if name == "track" else f"track_{name}": name for name in LAST_COLUMNS},
+}
 """The arrays with a text for each track, and the attribute of the track that each has."""
 
 
@@ -24,7 +31,8 @@ class NpzFile:
     """The arrays of one family.
 
     `Xdata` float32 (n, *row_shape); `Ydata` int64 (n, 1), positions in `classes`, -1 without a label; `start_s`,
-    `channel` and `track` (n,), positions in `track_path`, `track_id`, `track_label` and `track_group` (tracks,);
+    `channel` and `track` (n,), positions in `track_path`, `track_id`, `track_label` and `track_group` (tracks,),
+    and of the tags `track_title`, `track_artist`, ..., `track_number`, `track_bpm`, `track_key`, `track_comment`;
     `columns` and `units`.
     """
 
@@ -57,7 +65,7 @@ class NpzFile:
         new = block.tracks[max(0, self._tracks - block.first) :]
         self._tracks += len(new)
         for name, attribute in _WORDS.items():
-            words = [printable(getattr(track, attribute) or "") for track in new]
+            words = [printable(track.word(attribute) or "") for track in new]
             self._longest[name] = max(self._longest[name], *map(len, words), 0)
             self._temporary[name].write("".join(f"{word}\n" for word in words).encode())
 

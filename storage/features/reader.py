@@ -150,8 +150,9 @@ class Features:
         """Return the rows of a family as an Arrow table, for pandas (`.to_pandas()`), Polars and DuckDB.
 
         Columns: path, track_id, label, group, fold, start_s, channel, then the family's own with their unit in the
-        field's metadata; rows that are matrices are one column of fixed-size lists. The schema's metadata has the
-        spec.
+        field's metadata; rows that are matrices are one column of fixed-size lists. Behind them, what the files say of
+        themselves: title, artist, album_artist, album, genre, year, track, bpm, key, comment, as texts with `; `
+        between several values; `tracks` has the values each. The schema's metadata has the spec.
         """
         from storage.features.tables import table_of
 
@@ -228,4 +229,5 @@ def _track(record: TrackRecord, labels: LabelEntry) -> Track:
         content_hash=record.content_hash,
         note=record.note,
         failure=record.failure,
+        tags=record.tags,
     )

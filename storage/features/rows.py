@@ -6,7 +6,14 @@ import numpy as np
 
 from pipeline.arrays import Float32, Int64
 from pipeline.features.spec import FeatureSpec
+from pipeline.library.tags.tags import Tags
 from pipeline.library.tracks import Failure
+from pipeline.text import printable
+
+TAG_COLUMNS = (
+    "title", "artist", "album_artist", "album", "genre", "year", "track", "bpm", "key", "comment",
+)  # fmt: skip
+"""The fields of tags that tables and exports have, as texts: several values with `; ` between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +32,15 @@ class Track:
     note: str
     failure: Failure | None
     """Why it has no features, when the whole file failed; otherwise None."""
+    tags: Tags | None = None
+    """What the file says of itself, each field with all its values; None where it was not asked."""
+
+    def word(self, column: str) -> str | None:
+        """Return the text of a column of a table; None where there is none."""
+        if column in TAG_COLUMNS:
+            return "; ".join(getattr(self.tags, column)) or None if self.tags is not None else None
+        text: str | None = getattr(self, column)
+        return printable(text) if column == "path" and text is not None else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

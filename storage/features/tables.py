@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline.arrays import Int64
 from pipeline.features.spec import FeatureRows, FeatureSpec
-from pipeline.text import printable
 from pipeline.versions import software_versions
+from storage.features.rows import TAG_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 TRACK_COLUMNS = ("path", "track_id", "label", "group", "fold")
 """The columns of a table that come from a row's track."""
+
+LAST_COLUMNS = TAG_COLUMNS
+"""Those that come from it too and stand behind all others, where no script counts columns."""
 
 _TABLE_COLUMNS = {*TRACK_COLUMNS, "start_s", "channel"}
 
@@ -43,6 +46,12 @@ def column_names(spec: FeatureSpec, *, flat: bool = False) -> list[str]:
     return [f"{spec.name}_{name}" if name in _TABLE_COLUMNS else name for name in names]
 
 
+def last_columns(spec: FeatureSpec) -> list[str]:
+    """Return the names of `LAST_COLUMNS` in a table; one that a column of the family has gets `tag_` in front."""
+    taken = {*column_names(spec), *column_names(spec, flat=True)}
+    return [f"tag_{name}" if name in taken else name for name in LAST_COLUMNS]
+
+
 def units_of(spec: FeatureSpec, *, flat: bool = False) -> list[str]:
     """Return the unit of each of `column_names`; of one column of lists, those of its innermost entries."""
     if len(spec.row_shape) == 1:
@@ -66,6 +75,7 @@ def schema_of(spec: FeatureSpec) -> "pa.Schema":
         pa.field(name, kind, metadata={"unit": unit})
         for name, unit in zip(column_names(spec), units_of(spec), strict=True)
     ]
+    fields += [pa.field(name, word) for name in last_columns(spec)]
     return pa.schema(fields, metadata={"chordal": json.dumps(description(spec), sort_keys=True)})
 
 
@@ -81,15 +91,20 @@ def record_batch(
     import pyarrow as pa
 
     at = pa.array(track.astype(np.int32))
-    columns = [pa.array(_words(tracks, name), pa.string()).dictionary_encode().take(at) for name in TRACK_COLUMNS]
+
+    def column(name: str) -> "pa.Array":
+        return pa.array(_words(tracks, name), pa.string()).dictionary_encode().take(at)
+
+    columns = [column(name) for name in TRACK_COLUMNS]
     columns += [pa.array(np.ascontiguousarray(rows.start_s)), pa.array(np.ascontiguousarray(rows.channel))]
     if len(spec.row_shape) == 1:
-        columns += [pa.array(np.ascontiguousarray(rows.values[:, column])) for column in range(spec.row_shape[0])]
+        columns += [pa.array(np.ascontiguousarray(rows.values[:, number])) for number in range(spec.row_shape[0])]
     else:
         nested = pa.array(np.ascontiguousarray(rows.values).reshape(-1))
         for length in reversed(spec.row_shape):
             nested = pa.FixedSizeListArray.from_arrays(nested, length)
         columns.append(nested)
+    columns += [column(name) for name in LAST_COLUMNS]
     return pa.record_batch(columns, schema=schema)
 
 
@@ -110,5 +125,4 @@ def _batches(schema: "pa.Schema", rows: "TrackRows") -> "Iterator[pa.RecordBatch
 
 
 def _words(tracks: "Sequence[Track]", name: str) -> list[str | None]:
-    words = [getattr(track, name) for track in tracks]
-    return [printable(word) for word in words] if name == "path" else words
+    return [track.word(name) for track in tracks]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipeline.features.spec import FeatureRows, FeatureSpec
+from pipeline.library.tags.tags import READER, Tags
 from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
 
 
@@ -66,6 +67,7 @@ def record(path: str, number: int | None, *, sequence: int = 1, failure: Failure
         channels=2,
         failure=failure,
         note="a note" if sequence % 2 else "",
+        tags=Tags(title=(f"Song {number}",), genre=("Jazz", "Rock"), reader=READER) if sequence % 2 else None,
     )
 
 
@@ -80,6 +82,7 @@ def full_record(path: str) -> TrackRecord:
         file_hash=content(3),
         sound_hash=content(4),
         retagged=True,
+        tags=Tags(title=("\u05e8\u05d5\u05e7",), extra={"style": ("Cool",)}, cut=("genre",), reader=READER),
     )
     plain = TrackRecord(
         track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_ns=0), sequence=0, content_hash=""

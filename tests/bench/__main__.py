@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workers.processes.environment import QUIET
 
-SECTIONS = ("extract", "commit", "store", "read", "flow", "scale", "predict", "retag", "duplicates", "startup")
+SECTIONS = ("extract", "commit", "store", "read", "flow", "scale", "predict", "tags", "retag", "duplicates", "startup")
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         type=int,
         action="append",
         metavar="N",
-        help="store, scale, duplicates: of this many tracks; predict: a tenth  [default: 100000]",
+        help="store, scale, tags, duplicates: of this many tracks; predict: a tenth  [default: 100000]",
     )
     parser.add_argument(
         "--segments", type=int, default=256, metavar="N", help="store: compact this many  [default: 256]"

@@ -11,7 +11,7 @@ import soundfile
 from pipeline.audio.decode import decode
 from pipeline.features.registry import family
 from pipeline.features.spec import compute
-from tests.bench import notebook, predict, retag, scale, startup, store
+from tests.bench import notebook, predict, retag, scale, startup, store, tags
 from tests.bench.extract import ROWS
 from tests.bench.piece import FORMATS, RATE_HZ, piece
 
@@ -69,6 +69,17 @@ def test_the_command_prints_the_predict_table_of_answers_that_are_all_there():
     done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert {re.split(r"\s{2,}", line)[0] for line in done.stdout.splitlines()} >= {predict.PREDICT, scale.LOOKING}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_prints_every_row_of_the_tags_table():
+    command = [sys.executable, "-m", "tests.bench", "tags", "--repeats", "1", "--tracks", "60"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = {line[0]: line[1:] for line in (re.split(r"\s{2,}", line) for line in done.stdout.splitlines())}
+    assert lines.keys() >= {tags.REFERENCE, tags.STORED, tags.STORED_FIRST, tags.EARLIER, tags.FIRST}
+    assert lines[tags.REFERENCE][3] == "1 (1..1)"
 
 
 @pytest.mark.slow

@@ -27,8 +27,8 @@ def archive(request, tmp_path):
 
 
 def as_before(known):
-    """Return a record with what the archives have of it: neither ctime nor inode."""
-    return known.replace(stamp=known.stamp.replace(ctime_ns=0, inode=0))
+    """Return a record with what the archives have of it: neither ctime and inode nor tags."""
+    return known.replace(stamp=known.stamp.replace(ctime_ns=0, inode=0), tags=None)
 
 
 def check(snapshot):

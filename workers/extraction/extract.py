@@ -5,6 +5,7 @@ from pipeline.errors import MissingError
 from pipeline.extraction.extract import extract
 from pipeline.extraction.records import failure_of, record_for
 from pipeline.library.known_content import content_of, identified
+from pipeline.library.tags.read import find_tags
 from pipeline.library.tracks import ExtractTrack, Failure, Receipt, TrackRecord
 from workers.app.context import Context
 from workers.app.settings import Settings
@@ -105,5 +106,6 @@ def _extract(job: Job, known: TrackRecord | None, attempt: int) -> TrackRecord:
         record = record_for(order).replace(failure=failure_of(error, job.path, HOST))
     if record.failure is not None:
         record = record.replace(failure=record.failure.replace(attempts=attempt, host=HOST))
+    record = record.replace(tags=find_tags(job.path))
     job.commit(record, rows)
     return record

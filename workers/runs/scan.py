@@ -10,10 +10,16 @@ from contextlib import contextmanager, suppress
 from pipeline.batches import batches
 from pipeline.errors import StoreError, UsageError
 from pipeline.library.imported import PREFIX, is_imported
-from pipeline.library.labels import TrackSources, parse_sources
+from pipeline.library.labels import TrackSources, parse_sources, tag_fields
 from pipeline.library.layouts import suggested_layout
 from pipeline.library.scan import scan
-from pipeline.library.scan_summary import ScanSummary, ScanTally, check_labels
+from pipeline.library.scan_summary import (
+    ScanSummary,
+    ScanTally,
+    check_labels,
+    describe_cut_tags,
+    describe_unlabelled,
+)
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
@@ -24,6 +30,7 @@ from workers.extraction.removals import mark_gone
 from workers.extraction.stored import seal_stored
 from workers.runs.active import announce
 from workers.runs.cancel import claim_when_stopped, require_not_cancelled
+from workers.runs.library_tags import LibraryTags
 from workers.runs.progress import View
 from workers.runs.request import RunRequest, ScannedRun, plan_run
 
@@ -65,8 +72,11 @@ def scan_libraries(home: Home, request: RunRequest, view: View) -> ScannedRun:
                 view.line(remark)
         if plan.extract:
             seal_stored(home, plan)
-    if found.unlabelled and plan.learn:
-        view.line(f"{found.unlabelled} of {found.files} files have no label and are not learned from")
+    # An extraction has no use for the folders' names, which are labels where nobody says otherwise.
+    if found.unlabelled and (plan.learn or (plan.extract and not plan.labels.startswith("folder"))):
+        view.line(describe_unlabelled(found.unlabelled_formats, plan.labels))
+    if found.cut_tags:
+        view.line(describe_cut_tags(found.cut_tags))
     view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")
     return ScannedRun(plan=plan, found=found)
 
@@ -116,13 +126,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     """
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
     unreadable: dict[str, str] = {}
-    tracks = scan(
-        plan.libraries,
-        sources=sources,
-        rules=plan.rules,
-        on_problem=unreadable.__setitem__,
-    )
-    progress(0)
+    fields = tag_fields(sources)
     tally = ScanTally(
         grouped=sources.groups is not None,
         folded=sources.folds is not None,
@@ -131,16 +135,25 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     )
     writer = _ShardWriter(home.ledger, plan.run_id, tally)
     ids = TrackIds()
-    for shard in writer.write(tracks):
-        ids.add(track.track_id for track in shard)
-        progress(tally.files)
+    with LibraryTags(home, plan.run_id, fields) as tags:
+        tracks = scan(
+            plan.libraries,
+            sources=sources,
+            rules=plan.rules,
+            on_problem=unreadable.__setitem__,
+            tags=tags if fields else None,
+        )
+        progress(0)
+        for shard in writer.write(tracks):
+            ids.add(track.track_id for track in shard)
+            progress(tally.files)
     found = writer.summary(tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()))
     found = found.replace(notes=(*_layout_notes(plan, sources), *found.notes))
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
     gone = mark_gone(home, plan, ids, frozenset(unreadable))
     # Only now, so that a walk that is over has marked what was gone.
     home.ledger.close_scan(plan.run_id, writer.shards, left_out=len(unreadable), remarks=found.remarks)
-    return found.replace(gone=gone)
+    return found.replace(gone=gone, cut_tags=tags.cut_files)
 
 
 def _layout_notes(plan: RunPlan, sources: TrackSources) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from storage.testing.samples import SPECS, SPECTRA, TONES, features, record, row
 
 ROOT = Path(__file__).parents[3]
 
+TAGS = ["title", "artist", "album_artist", "album", "genre", "year", "track", "bpm", "key", "comment"]
+
 
 def test_tracks_come_by_path_with_label_and_group_of_the_newest_scan(tmp_path):
     small_home(tmp_path)
@@ -125,7 +127,10 @@ def test_a_table_has_a_column_for_every_number_with_its_unit(tmp_path):
     small_home(tmp_path)
     table = open_features(tmp_path).table("tones")
     common = ["path", "track_id", "label", "group", "fold", "start_s", "channel"]
-    assert table.column_names == [*common, *TONES.columns]
+    assert table.column_names == [*common, *TONES.columns, *TAGS]
+    assert table["title"].to_pylist()[::5] == [f"Song {number}" for number in range(6)]
+    assert set(table["genre"].to_pylist()) == {"Jazz; Rock"}
+    assert set(table["artist"].to_pylist()) == {None}
     assert table.num_rows == 30
     assert [table.schema.field(name).metadata[b"unit"] for name in TONES.columns] == [b"dB"] * 3
     assert json.loads(table.schema.metadata[b"chordal"])["key"] == TONES.key
@@ -148,7 +153,16 @@ def test_a_familys_column_does_not_hide_one_of_the_table(tmp_path):
     known = record("/music/00.wav", 0)
     store.commit(known, {odd.key: rows(odd, 0)}, {odd.key: odd})
     table = open_features(tmp_path).table("odd")
-    assert table.column_names[-3:] == ["odd_label", "c1", "odd_channel"]
+    assert table.column_names[-13:] == ["odd_label", "c1", "odd_channel", *TAGS]
+
+
+def test_a_column_of_tags_does_not_rename_one_of_a_family(tmp_path):
+    keyed = spec("keyed").replace(columns=("key", "c1", "bpm"))
+    store = small_home(tmp_path)
+    store.commit(record("/music/00.wav", 0), {keyed.key: rows(keyed, 0)}, {keyed.key: keyed})
+    names = open_features(tmp_path).table("keyed").column_names
+    assert names[7:10] == ["key", "c1", "bpm"]
+    assert names[-3:] == ["tag_bpm", "tag_key", "comment"]
 
 
 def test_a_family_is_found_by_name_or_key_and_an_ambiguous_or_unknown_name_is_told(tmp_path):

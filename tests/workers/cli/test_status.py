@@ -76,9 +76,9 @@ def service(**more) -> Service:
 
 
 DAMAGED = {
-    "store/store.json": {"ledger"},
-    "store/manifest/*1.json": {"ledger"},
-    "store/parts/tracks*.h5": {"ledger"},
+    "store/store.json": {"ledger", "tags"},
+    "store/manifest/*1.json": {"ledger", "tags"},
+    "store/parts/tracks*.h5": {"ledger", "tags"},
     "runs/run-1/shards/00000.json": {"files", "ledger"},
     "runs/run-1/scan.json": {"shards", "stage", "ledger"},
     "runs/run-1/study.json": {"trials", "stage"},

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import tag_files
 from sounds import RATE_HZ, sound
 
 from pipeline.features.registry import family
@@ -139,3 +140,18 @@ def test_a_file_that_took_its_worker_down_too_often_is_not_opened_again(context,
     receipt = extract_one(order(path), context)
     assert (receipt.outcome, receipt.kind) == ("failed", "crashed")
     assert context.store.record(track_id(str(path))).failure.attempts == context.settings.attempts
+
+
+def test_the_record_of_a_file_has_its_tags_and_that_of_its_double_its_own(context, tmp_path):
+    song = tag_files.write(tmp_path / "song", "ID3 in WAV", {"genre": ["Jazz", "Rock"], "artist": ["Ann"]})
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(tag_files.frame_bytes({"genre": ["Blues"]}) + b"no sound")
+    for file in (song, broken):
+        extract_one(order(file), context)
+    tags = context.store.record(track_id(str(song))).tags
+    assert (tags.genre, tags.artist) == (("Jazz", "Rock"), ("Ann",))
+    failed = context.store.record(track_id(str(broken)))
+    assert failed.failure is not None
+    assert failed.tags.genre == ("Blues",)
+    context.store.compact(unused_s=0)
+    assert context.store.record(track_id(str(song))).tags == tags

@@ -9,6 +9,7 @@ from pipeline.text import printable
 from storage import durable
 from storage.home import Home
 from workers.broker.address import BrokerAddress
+from workers.cli.inspect.tag_counts import tag_counts
 from workers.runs.active import active_runs, broker_of
 from workers.runs.figures import Figures
 from workers.runs.file_counts import FileCounts, count_files
@@ -69,6 +70,7 @@ def _run_facts(state: RunState, counts: FileCounts | None, figures: Figures) -> 
         "shards": figures.read("shards", lambda: {"scanned": state.shards_written, "sealed": len(state.sealed)}, None),
         "tracks": None if counts is None else counts.outcomes,
         "ledger": figures.read("ledger", lambda: dict(home.tracks.counts()), None),
+        "tags": figures.read("tags", lambda: tag_counts(home), None),
         "trials": {"requested": len(state.trials or ()), "ended": len(state.ended_trials)},
         "seconds": figures.read("seconds", lambda: state.seconds, None),
     }

@@ -79,6 +79,11 @@ def _broker(broker: dict[str, Any], _: Facts) -> str:
     )
 
 
+def _tags(tags: dict[str, Any], _: Facts) -> str:
+    fields = {name: count for name, count in tags["fields"].items() if count}
+    return f"{tags['known']} files were asked: {_words(fields)}" if fields else ""
+
+
 def _other_runs(runs: list[dict[str, Any]], _: Facts) -> str:
     here = [run["run_id"] for run in runs if run["home"]]
     elsewhere = [run["run_id"] for run in runs if not run["home"]]
@@ -99,6 +104,7 @@ _WORDS: dict[str, Callable[[Any, Facts], str]] = {
     "run_id": _run,
     "files": _files,
     "broker": _broker,
+    "tags": _tags,
     "other_runs": _other_runs,
     "night": _night,
 }

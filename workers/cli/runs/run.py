@@ -75,6 +75,9 @@ def train(**given: Any) -> None:
 @click.command()
 @click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
 @options.library_options
+@click.option(
+    "--unlabelled", is_flag=True, help="Print the files without a label, a path on each line, and no summary."
+)
 @options.home
 @options.as_json
 def scan(**given: Any) -> None:
@@ -82,7 +85,8 @@ def scan(**given: Any) -> None:
 
     What was there at an earlier scan of the same folder and is gone now is marked deleted.
     """
-    _run_command({**given, "workers": None, "broker": None, "priority": "normal"}, _scan, extract=False, learn=False)
+    body = _scan_for_unlabelled if given["unlabelled"] else _scan
+    _run_command({**given, "workers": None, "broker": None, "priority": "normal"}, body, extract=False, learn=False)
 
 
 def _execute(home: "Home", request: "RunRequest", view: "View") -> dict[str, Any]:
@@ -100,6 +104,13 @@ def _scan(home: "Home", request: "RunRequest", view: "View") -> dict[str, Any]:
     from workers.runs.scan import scan_libraries
 
     return scan_summary(home, scan_libraries(home, request, view))
+
+
+def _scan_for_unlabelled(home: "Home", request: "RunRequest", view: "View") -> dict[str, Any]:
+    from workers.cli.runs.summary import unlabelled_files
+
+    summary = _scan(home, request, view)
+    return {**summary, "unlabelled_files": unlabelled_files(home, summary["run_id"])}
 
 
 def _run_command(

@@ -1,5 +1,6 @@
 """The summary of a run at its command's end, for people and for programs: read from the ledger, not from the broker."""
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from pipeline.learning.dataset.flaws import RowSides
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.plans.run import RunPlan
+from pipeline.text import printable
 from storage.home import Home
 from storage.ledger.times import trials_wall_s
 from workers.cli.runs.summary_text import summary_lines
@@ -71,6 +73,9 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "shards": found.shards,
         "unreadable": list(found.unreadable),
         **_remarks(scanned),
+        "unlabelled": found.unlabelled_formats,
+        "cut_tags": found.cut_tags,
+        "labels_from": scanned.plan.labels,
         "seconds": RunState.read(home, scanned.plan.run_id).seconds,
     }
 
@@ -87,6 +92,14 @@ def _remarks(scanned: "ScannedRun") -> dict[str, Any]:
     found = scanned.found
     tables = {"tables": [table.to_wire() for table in found.tables]} if found.tables else {}
     return {**tables, "remarks": list(found.remarks)} if found.remarks else tables
+
+
+def unlabelled_files(home: Home, run_id: str) -> list[str]:
+    """Return the paths of the files that a scan found no label for, in its order."""
+    ledger = home.ledger
+    return [
+        track.path for shard in ledger.shards(run_id) for track in ledger.shard(run_id, shard) if track.label is None
+    ]
 
 
 def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:
@@ -221,7 +234,14 @@ def _existing(path: Path) -> str | None:
 
 
 def show_summary(summary: dict[str, Any]) -> None:
-    """Print a summary for a person on standard output, then those of the recipes that followed."""
+    """Print a summary for a person on standard output, then those of the recipes that followed.
+
+    Of a scan that was to list the files without a label, these alone are printed, a path on each line.
+    """
+    if "unlabelled_files" in summary:
+        for path in summary["unlabelled_files"]:
+            sys.stdout.write(f"{printable(path)}\n")
+        return
     show_facts(summary_lines(summary))
     if "then" in summary:
         show_summary(summary["then"])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.library.scan_summary import describe_cut_tags, describe_unlabelled
 from pipeline.text import printable
 
 
@@ -21,6 +22,7 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if "formats" in summary:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
         lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+        lines += _tag_lines(summary)
     lines += [("note" if not at else "", printable(remark)) for at, remark in enumerate(summary.get("remarks", ()))]
     if "trials" in summary:
         lines += _learned_lines(summary)
@@ -44,6 +46,16 @@ def _track_words(summary: dict[str, Any]) -> str:
     if "model" in summary:
         lacking["unlabelled"] = "unlabelled (extracted, not learned from)"
     return ", ".join(f"{count} {lacking.get(name, name)}" for name, count in summary["tracks"].items())
+
+
+def _tag_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return of which files a scan found no label, and what of their tags it left."""
+    lines = []
+    if summary["unlabelled"]:
+        lines.append(("", describe_unlabelled(summary["unlabelled"], summary["labels_from"])))
+    if summary["cut_tags"]:
+        lines.append(("", describe_cut_tags(summary["cut_tags"])))
+    return lines
 
 
 def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,32 @@
+"""What FFmpeg says of the formats whose tags nobody else reads here: Matroska, WebM, AVI, FLV, CAF, AU and others."""
+
+import os
+from typing import Any, NoReturn
+
+import av
+
+from pipeline.audio.decoders.libav_names import CODECS, FORMATS
+from pipeline.library.tags.names import TagBlock
+
+_LIMITS = {
+    "format_whitelist": ",".join(FORMATS),
+    "codec_whitelist": ",".join(CODECS),
+    "probesize": "500000",
+    "analyzeduration": "500000",
+    "max_streams": "64",
+}
+
+
+def _refuse(*_arguments: Any, **_options: Any) -> NoReturn:
+    raise PermissionError("other files are not opened")
+
+
+def read_container(path: str) -> list[TagBlock]:
+    """Return the metadata of a file and that of its first stream of sound. Raises `av.FFmpegError` and others."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    with (
+        open(descriptor, "rb") as file,  # noqa: PTH123 -- of a descriptor
+        av.open(file, "r", container_options=_LIMITS, metadata_errors="replace", io_open=_refuse) as container,
+    ):
+        sound = next((stream.metadata for stream in container.streams if stream.type == "audio"), {})
+        return [TagBlock.of_words(metadata.items()) for metadata in (container.metadata, sound)]

@@ -1,0 +1,111 @@
+"""From the texts of a field as a file has them to its values: no empty ones, no placeholders, no numbers for names."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+
+from pipeline.library.tags.names import TagBlock, Texts, names_of
+
+LONGEST = 250
+"""How many characters of a value are kept."""
+
+MOST = 100
+"""How many values of a field are kept."""
+
+PLACEHOLDERS: dict[str, frozenset[str]] = {
+    "": frozenset(
+        {"unknown", "<unknown>", "(unknown)", "[unknown]", "n/a", "<n/a>", "null", "(null)", "undefined", "-", "?"}
+        | {"unbekannt", "inconnu", "desconocido", "sconosciuto", "desconhecido", "onbekend", "\u4e0d\u660e"}
+    ),
+    "genre": frozenset(
+        {"unknown genre", "no genre", "none", "(none)", "<none>", "not set", "unclassifiable"}
+        | {"unbekanntes genre", "genre inconnu", "g\xe9nero desconocido"}
+    ),
+    "artist": frozenset(
+        {"unknown artist", "[unknown artist]", "<unknown artist>", "no artist"}
+        | {"unbekannter interpret", "unbekannter k\xfcnstler", "artiste inconnu", "artista desconocido"}
+    ),
+    "album": frozenset(
+        {"unknown album", "[unknown album]", "<unknown album>", "no album"}
+        | {"unbekanntes album", "album inconnu", "\xe1lbum desconocido"}
+    ),
+    "title": frozenset({"unknown title", "[unknown title]", "no title"}),
+    "mood": frozenset({"none"}),
+    "key": frozenset({"none"}),
+    "year": frozenset({"0", "0000"}),
+    "track": frozenset({"0"}),
+    "bpm": frozenset({"0", "0.0", "0.00"}),
+}
+"""What programs write where they know nothing, without regard to case: in any field, and in some. Such values are
+dropped. "Other" and "Misc" are genres that people choose, and stay."""
+
+_PLACEHOLDERS_OF = {"album_artist": "artist", "composer": "artist"}
+
+_BLANKS = " \t\r\n\v\f\xa0\u200b\u2060\u3000\ufeff\0"
+_NUMBERED = re.compile(r"((?:\((?:[0-9]{1,3}|RX|CR)\))+)(.*)", re.DOTALL)
+_ID3_WORDS = {"RX": "Remix", "CR": "Cover"}
+
+
+def field_values(blocks: Iterable[TagBlock], field: str) -> tuple[tuple[str, ...], bool]:
+    """Return the values of a field, and whether any were cut.
+
+    Of several blocks of tags in one file, and several names in a block, the first that says something counts.
+    """
+    names = names_of(field)
+    for block in blocks:
+        for texts in names.texts(block):
+            values = list(dict.fromkeys(_clean(texts, field)))
+            if values:
+                kept = tuple(value[:LONGEST].rstrip(_BLANKS) for value in values[:MOST])
+                return tuple(dict.fromkeys(kept)), list(kept) != values
+    return (), False
+
+
+def _clean(texts: Texts, field: str) -> Iterator[str]:
+    for text in texts:
+        # Blocks of several values in one text have NUL between them.
+        for part in text.split("\0"):
+            tidy = _tidy(part)
+            for value in _genres(tidy) if field == "genre" else _number(tidy) if field == "track" else (tidy,):
+                if value and not is_placeholder(value, field):
+                    yield value
+
+
+def is_placeholder(value: str, field: str) -> bool:
+    """Return whether a value stands for none."""
+    folded = value.casefold()
+    return folded in PLACEHOLDERS[""] or folded in PLACEHOLDERS.get(_PLACEHOLDERS_OF.get(field, field), ())
+
+
+def _tidy(text: str) -> str:
+    """Return a text without blanks around it, in one Unicode form, and such as JSON and a page can carry."""
+    plain = text.encode("utf-8", "replace").decode("utf-8")
+    return unicodedata.normalize("NFC", plain).strip(_BLANKS)
+
+
+def _number(text: str) -> tuple[str, ...]:
+    """Return the number of a track without that of all tracks: `3` of `03/12`."""
+    number = text.partition("/")[0].strip()
+    return (number.lstrip("0") or "0",) if number.isascii() and number.isdigit() else (text,)
+
+
+def _genres(text: str) -> list[str]:
+    """Return the genres of a text: numbers of ID3, as in `17`, `(17)`, `(17)(18)Euro` and `RX`, become names."""
+    if text in _ID3_WORDS or (text.isascii() and text.isdigit() and len(text) <= 3):
+        return _named(text)
+    match = _NUMBERED.fullmatch(text)
+    if match is None:
+        return [text[1:] if text.startswith("((") else text]  # ID3's way to begin a name with a bracket
+    named = [name for number in match[1][1:-1].split(")(") for name in _named(number)]
+    rest = match[2].strip(_BLANKS)
+    return [*named, rest[1:] if rest.startswith("((") else rest]
+
+
+def _named(number: str) -> list[str]:
+    """Return the name of a genre by its number in ID3; none for a number without a name, such as 255."""
+    from mutagen import id3  # only for the few files with numbers
+
+    if number in _ID3_WORDS:
+        return [_ID3_WORDS[number]]
+    names = id3.TCON.GENRES
+    return [names[int(number)]] if int(number) < len(names) else []
