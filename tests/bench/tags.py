@@ -2,7 +2,8 @@
 
 `chordal scan` over small MP3s with ID3 tags of their own, all of them again and again: by folder, the reference; by
 `tag:genre` and `tag:artist`, in a home whose store has the tags in its records, and in one where only an earlier scan
-has read them; the store's for the first time, too; and where nothing is known, so that every file is opened. The commands run as a user runs them, with their
+has read them; the store's for the first time, too; and where nothing is known, so that every file is opened.
+The commands run as a user runs them, with their
 start. The files lie in the system's cache: a cold disk adds to that alone.
 """
 
