@@ -4,7 +4,9 @@ from collections import Counter
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
+from pipeline.library.file_names import WITHOUT_EXTENSION, extension_of
 from pipeline.library.labels import check_labelled, parse_labels
+from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
@@ -27,11 +29,13 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     example: str = ""
     """One file without a label."""
     unreadable: tuple[str, ...] = ()
-    """Folders that could not be read, with the reason."""
+    """Folders and files that could not be read, with the reason."""
     gone: int = 0
     """Tracks that an earlier scan saw and this one marked deleted."""
     formats: dict[str, int] = {}
     """Files per extension."""
+    left_out: LeftOut = NOTHING
+    """What was left out by its name, its content or a pattern."""
 
 
 def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
@@ -98,7 +102,7 @@ class ScanTally:
         """Count one file."""
         self.files += 1
         self._bytes += track.stamp.size_bytes
-        self._formats[track.path.rpartition(".")[2].lower()] += 1
+        self._formats[printable(extension_of(track.path)) or WITHOUT_EXTENSION] += 1
         self._without["group"] += self._required["group"] and track.group is None
         self._without["fold"] += self._required["fold"] and track.fold is None
         if track.label is None:
@@ -107,7 +111,7 @@ class ScanTally:
         else:
             self._labels[track.label] += 1
 
-    def summary(self, shards: int, unreadable: tuple[str, ...]) -> ScanSummary:
+    def summary(self, shards: int, unreadable: tuple[str, ...], left_out: LeftOut = NOTHING) -> ScanSummary:
         """Return the counts."""
         return ScanSummary(
             files=self.files,
@@ -120,4 +124,5 @@ class ScanTally:
             example=self._example,
             unreadable=unreadable,
             formats=dict(sorted(self._formats.items())),
+            left_out=left_out,
         )

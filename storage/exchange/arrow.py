@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from storage.exchange.blocks import Block, Source
-from storage.features.tables import TRACK_COLUMNS, column_names, record_batch, schema_of, units_of
+from storage.features.tables import LAST_COLUMNS, TRACK_COLUMNS, column_names, record_batch, schema_of, units_of
 
 
 class ParquetFile:
@@ -16,7 +16,7 @@ class ParquetFile:
         self._schema = schema_of(source.spec)
         # A dictionary for the words only: building one for the numbers takes most of the time, and they do not repeat.
         self._file = parquet.ParquetWriter(
-            path, self._schema, compression="zstd", compression_level=1, use_dictionary=list(TRACK_COLUMNS)
+            path, self._schema, compression="zstd", compression_level=1, use_dictionary=[*TRACK_COLUMNS, *LAST_COLUMNS]
         )
 
     def add(self, block: Block) -> None:
@@ -46,7 +46,8 @@ class CsvFile:
         ]
         fields = [pa.field(name, pa.string()) for name in TRACK_COLUMNS]
         fields += [pa.field("start_s [s]", pa.float32()), pa.field("channel", pa.int8())]
-        self._schema = pa.schema([*fields, *(pa.field(name, pa.float32()) for name in names)])
+        fields += [pa.field(name, pa.float32()) for name in names]
+        self._schema = pa.schema([*fields, *(pa.field(name, pa.string()) for name in LAST_COLUMNS)])
         self._file = csv.CSVWriter(path, self._schema)
 
     def add(self, block: Block) -> None:
@@ -58,6 +59,7 @@ class CsvFile:
         columns += [batch.column("start_s"), batch.column("channel")]
         values = block.rows.values.reshape(len(block.rows), -1)
         columns += [pa.array(values[:, at].copy()) for at in range(values.shape[1])]
+        columns += [batch.column(name).cast(pa.string()) for name in LAST_COLUMNS]
         self._file.write_batch(pa.record_batch(columns, schema=self._schema))
 
     def close(self) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 
 from pipeline.text import printable
 from storage.exchange.blocks import Block, Source
-from storage.features.tables import TRACK_COLUMNS, description
+from storage.features.tables import LAST_COLUMNS, TRACK_COLUMNS, description
 
 _CHUNK_BYTES = 256 << 10
+
+_WORDS = (*TRACK_COLUMNS, *LAST_COLUMNS)
 
 _NUMBERS = {"duration_s": "<f8", "sample_rate_hz": "<i8", "channels": "<i8"}
 """The numbers of a track that are written, and their types."""
@@ -41,7 +43,7 @@ class Hdf5File:
         self._columns["start_s"].attrs["units"] = "s"
         self._tracks = 0
         group = self._file.create_group("tracks")
-        kinds: dict[str, Any] = {name: h5py.string_dtype() for name in TRACK_COLUMNS} | _NUMBERS
+        kinds: dict[str, Any] = {name: h5py.string_dtype() for name in _WORDS} | _NUMBERS
         self._track_columns = {
             name: group.create_dataset(
                 name, (source.tracks,), kind, chunks=(min(4096, source.tracks),) if source.tracks else None
@@ -63,7 +65,7 @@ class Hdf5File:
             return
         for name, column in self._track_columns.items():
             values = [getattr(track, name) for track in new]
-            if name in TRACK_COLUMNS:
+            if name in _WORDS:
                 values = [printable(word or "") for word in values]
             column[self._tracks : self._tracks + len(new)] = values
         self._tracks += len(new)

@@ -16,7 +16,13 @@ from pipeline.text import printable
 from storage.exchange.blocks import Block, Source
 
 _COPY_BYTES = 1 << 20
-_WORDS = {"track_path": "path", "track_id": "track_id", "track_label": "label", "track_group": "group"}
+_WORDS = {
+    "track_path": "path",
+    "track_id": "track_id",
+    "track_label": "label",
+    "track_group": "group",
+    "track_note": "note",
+}
 """The arrays with a text for each track, and the attribute of the track that each has."""
 
 
@@ -24,7 +30,8 @@ class NpzFile:
     """The arrays of one family.
 
     `Xdata` float32 (n, *row_shape); `Ydata` int64 (n, 1), positions in `classes`, -1 without a label; `start_s`,
-    `channel` and `track` (n,), positions in `track_path`, `track_id`, `track_label` and `track_group` (tracks,);
+    `channel` and `track` (n,), positions in `track_path`, `track_id`, `track_label`, `track_group` and `track_note`
+    (tracks,);
     `columns` and `units`.
     """
 

@@ -150,8 +150,8 @@ class Features:
         """Return the rows of a family as an Arrow table, for pandas (`.to_pandas()`), Polars and DuckDB.
 
         Columns: path, track_id, label, group, fold, start_s, channel, then the family's own with their unit in the
-        field's metadata; rows that are matrices are one column of fixed-size lists. The schema's metadata has the
-        spec.
+        field's metadata, then note; rows that are matrices are one column of fixed-size lists. The schema's metadata
+        has the spec.
         """
         from storage.features.tables import table_of
 

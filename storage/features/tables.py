@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 TRACK_COLUMNS = ("path", "track_id", "label", "group", "fold")
 """The columns of a table that come from a row's track."""
 
-_TABLE_COLUMNS = {*TRACK_COLUMNS, "start_s", "channel"}
+LAST_COLUMNS = ("note",)
+"""Those that come from it too and stand behind all others, where no script counts columns."""
+
+_TABLE_COLUMNS = {*TRACK_COLUMNS, "start_s", "channel", *LAST_COLUMNS}
 
 _TABLE_ROWS = 1 << 16
 
@@ -66,6 +69,7 @@ def schema_of(spec: FeatureSpec) -> "pa.Schema":
         pa.field(name, kind, metadata={"unit": unit})
         for name, unit in zip(column_names(spec), units_of(spec), strict=True)
     ]
+    fields += [pa.field(name, word) for name in LAST_COLUMNS]
     return pa.schema(fields, metadata={"chordal": json.dumps(description(spec), sort_keys=True)})
 
 
@@ -81,15 +85,20 @@ def record_batch(
     import pyarrow as pa
 
     at = pa.array(track.astype(np.int32))
-    columns = [pa.array(_words(tracks, name), pa.string()).dictionary_encode().take(at) for name in TRACK_COLUMNS]
+
+    def column(name: str) -> "pa.Array":
+        return pa.array(_words(tracks, name), pa.string()).dictionary_encode().take(at)
+
+    columns = [column(name) for name in TRACK_COLUMNS]
     columns += [pa.array(np.ascontiguousarray(rows.start_s)), pa.array(np.ascontiguousarray(rows.channel))]
     if len(spec.row_shape) == 1:
-        columns += [pa.array(np.ascontiguousarray(rows.values[:, column])) for column in range(spec.row_shape[0])]
+        columns += [pa.array(np.ascontiguousarray(rows.values[:, number])) for number in range(spec.row_shape[0])]
     else:
         nested = pa.array(np.ascontiguousarray(rows.values).reshape(-1))
         for length in reversed(spec.row_shape):
             nested = pa.FixedSizeListArray.from_arrays(nested, length)
         columns.append(nested)
+    columns += [column(name) for name in LAST_COLUMNS]
     return pa.record_batch(columns, schema=schema)
 
 
@@ -111,4 +120,4 @@ def _batches(schema: "pa.Schema", rows: "TrackRows") -> "Iterator[pa.RecordBatch
 
 def _words(tracks: "Sequence[Track]", name: str) -> list[str | None]:
     words = [getattr(track, name) for track in tracks]
-    return [printable(word) for word in words] if name == "path" else words
+    return [printable(word) for word in words] if name in {"path", "note"} else words

@@ -36,6 +36,7 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.measurements import Measurements
 from pipeline.learning.study.results import EvaluationReport
+from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import Purpose, RunPlan, ShardSummary
 from pipeline.text import printable
@@ -44,6 +45,9 @@ from storage import durable
 from storage.base import GRACE_S
 from storage.documents import Documents
 from storage.ledger.trials import TrialLedger
+
+LISTED = 200
+"""Of how many paths that a scan could not read the ledger keeps the reasons."""
 
 
 class Claim(Value, frozen=True, kw_only=True):
@@ -80,6 +84,10 @@ class ScanEnd(Value, frozen=True, kw_only=True):
     shards: int
     left_out: int = 0
     """How many paths could not be read, or were not meant to be."""
+    unreadable: tuple[str, ...] = ()
+    """The first `LISTED` of those that could not be read, with the reason."""
+    omitted: LeftOut = NOTHING
+    """What the scan left out by its name, its content or a pattern."""
 
 
 class RunFailure(Value, frozen=True, kw_only=True):
@@ -185,9 +193,22 @@ class RunLedger(TrialLedger):
         """Return the numbers of the shards written so far, ascending."""
         return self._numbers(f"{run_id}/shards")
 
-    def close_scan(self, run_id: str, shards: int, *, left_out: int = 0) -> bool:
-        """Write that the scan has ended, how many shards it wrote, and how many paths it left out."""
-        return self._documents.publish(f"{run_id}/scan", ScanEnd(shards=shards, left_out=left_out))
+    def close_scan(
+        self,
+        run_id: str,
+        shards: int,
+        *,
+        left_out: int = 0,
+        unreadable: Sequence[str] = (),
+        omitted: LeftOut = NOTHING,
+    ) -> bool:
+        """Write that the scan has ended, how many shards it wrote, how many paths it left out, and which and why."""
+        end = ScanEnd(shards=shards, left_out=left_out, unreadable=tuple(unreadable[:LISTED]), omitted=omitted)
+        return self._documents.publish(f"{run_id}/scan", end)
+
+    def scan_end(self, run_id: str) -> ScanEnd | None:
+        """Return how the scan of a run ended; None while it goes on."""
+        return self._documents.find(f"{run_id}/scan", ScanEnd)
 
     def scan_is_complete(self, run_id: str) -> bool:
         """Return whether the scan has ended and left nothing in the run's libraries out."""

@@ -56,6 +56,20 @@ def broker(command: Command) -> Command:
     )(command)
 
 
+def walk_options(command: Command) -> Command:
+    """Add the options that say which files of a library are left out."""
+    command = click.option(
+        "--include-hidden", is_flag=True, help="Also files and folders whose name begins with a dot."
+    )(command)
+    return click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Leave out what this pattern names, as in a .chordalignore file: '*.tmp', 'Podcasts/', '/Live/**'; may be "
+        "repeated.",
+    )(command)
+
+
 def library_options(command: Command) -> Command:
     """Add the options that say how files are labelled, grouped and folded, and with which recipe."""
     options = [
@@ -96,6 +110,7 @@ def library_options(command: Command) -> Command:
             help="Longer files are recorded as too_large.  [default: 14400]",
         ),
     ]
+    command = walk_options(command)
     for option in reversed(options):
         command = option(command)
     return command

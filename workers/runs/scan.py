@@ -11,6 +11,7 @@ from pipeline.batches import batches
 from pipeline.errors import StoreError, UsageError
 from pipeline.library.imported import PREFIX, is_imported
 from pipeline.library.labels import parse_sources
+from pipeline.library.left_out import NOTHING, LeftOut, LeftOutTally, describe_unreadable
 from pipeline.library.scan import scan
 from pipeline.library.scan_summary import ScanSummary, ScanTally, check_labels
 from pipeline.library.tracks import ScannedTrack
@@ -55,8 +56,8 @@ def scan_libraries(home: Home, request: RunRequest, view: View) -> ScannedRun:
     ):
         found = _write_imported(home, plan, progress) if is_imported(plan.libraries) else _walk(home, plan, progress)
         progress(found.files)
-        for problem in found.unreadable:
-            view.line(f"cannot look into {problem}")
+        for line in describe_unreadable(found.unreadable):
+            view.line(line)
         if found.gone:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
         if plan.extract:
@@ -100,9 +101,9 @@ class _ShardWriter:
                 self.tally.add(track)
             yield shard
 
-    def summary(self, unreadable: tuple[str, ...] = ()) -> ScanSummary:
-        """Return the counts of what was written, with what could not be read."""
-        return self.tally.summary(self.shards, unreadable)
+    def summary(self, unreadable: tuple[str, ...] = (), left_out: LeftOut = NOTHING) -> ScanSummary:
+        """Return the counts of what was written, with what could not be read and what was left out."""
+        return self.tally.summary(self.shards, unreadable, left_out)
 
 
 def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
@@ -112,11 +113,13 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     """
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
     unreadable: dict[str, str] = {}
+    left_out = LeftOutTally()
     tracks = scan(
         plan.libraries,
         sources=sources,
         rules=plan.rules,
         on_problem=unreadable.__setitem__,
+        left_out=left_out,
     )
     progress(0)
     tally = ScanTally(grouped=sources.groups is not None, folded=sources.folds is not None)
@@ -125,11 +128,15 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     for shard in writer.write(tracks):
         ids.add(track.track_id for track in shard)
         progress(tally.files)
-    found = writer.summary(tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()))
+    found = writer.summary(
+        tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()), left_out.total(plan.rules.exclude)
+    )
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
     gone = mark_gone(home, plan, ids, frozenset(unreadable))
     # Only now, so that a walk that is over has marked what was gone.
-    home.ledger.close_scan(plan.run_id, writer.shards, left_out=len(unreadable))
+    home.ledger.close_scan(
+        plan.run_id, writer.shards, left_out=len(unreadable), unreadable=found.unreadable, omitted=found.left_out
+    )
     return found.replace(gone=gone)
 
 

@@ -64,8 +64,9 @@ def test_csv_has_a_column_for_every_number_and_the_same_float32(home, tmp_path, 
     first = "c0 [dB]" if family is TONES else "c0[0] [dB]"
     assert header[:8] == ["path", "track_id", "label", "group", "fold", "start_s [s]", "channel", first]
     np.testing.assert_array_equal(
-        np.array([line[7:] for line in lines], np.float32), expected.reshape(len(expected), -1)
+        np.array([line[7:-1] for line in lines], np.float32), expected.reshape(len(expected), -1)
     )
+    assert (header[-1], {line[-1] for line in lines}) == ("note", {"a note"})
     assert [line[2] for line in lines[::5]] == ["" if n == 6 else "odd" if n % 2 else "even" for n in numbers]
 
 

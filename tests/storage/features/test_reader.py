@@ -125,13 +125,14 @@ def test_a_table_has_a_column_for_every_number_with_its_unit(tmp_path):
     small_home(tmp_path)
     table = open_features(tmp_path).table("tones")
     common = ["path", "track_id", "label", "group", "fold", "start_s", "channel"]
-    assert table.column_names == [*common, *TONES.columns]
+    assert table.column_names == [*common, *TONES.columns, "note"]
     assert table.num_rows == 30
     assert [table.schema.field(name).metadata[b"unit"] for name in TONES.columns] == [b"dB"] * 3
     assert json.loads(table.schema.metadata[b"chordal"])["key"] == TONES.key
     np.testing.assert_array_equal(table["c1"].to_numpy()[:5], rows(TONES, 0).values[:, 1])
     assert table["label"].to_pylist()[:6] == ["even"] * 5 + ["odd"]
     assert table["fold"].to_pylist() == [None] * 30
+    assert table["note"].to_pylist() == ["a note"] * 30
 
 
 def test_a_table_of_matrices_has_a_column_of_fixed_size_lists(tmp_path):
@@ -148,7 +149,7 @@ def test_a_familys_column_does_not_hide_one_of_the_table(tmp_path):
     known = record("/music/00.wav", 0)
     store.commit(known, {odd.key: rows(odd, 0)}, {odd.key: odd})
     table = open_features(tmp_path).table("odd")
-    assert table.column_names[-3:] == ["odd_label", "c1", "odd_channel"]
+    assert table.column_names[-4:] == ["odd_label", "c1", "odd_channel", "note"]
 
 
 def test_a_family_is_found_by_name_or_key_and_an_ambiguous_or_unknown_name_is_told(tmp_path):

@@ -60,7 +60,7 @@ def _with_errors(facts: Facts, figures: Figures) -> Facts:
 
 
 def _run_facts(state: RunState, counts: FileCounts | None, figures: Figures) -> Facts:
-    home = state.home
+    ledger, remarks = figures.read("ledger", state.home.tracks.counts_and_remarks, (None, None))
     return {
         "stage": state.stage,
         "started": state.plan.created,
@@ -68,7 +68,8 @@ def _run_facts(state: RunState, counts: FileCounts | None, figures: Figures) -> 
         "files": None if counts is None else {"settled": counts.settled, "of": counts.of, "at_least": counts.at_least},
         "shards": figures.read("shards", lambda: {"scanned": state.shards_written, "sealed": len(state.sealed)}, None),
         "tracks": None if counts is None else counts.outcomes,
-        "ledger": figures.read("ledger", lambda: dict(home.tracks.counts()), None),
+        "ledger": ledger,
+        "remarks": remarks,
         "trials": {"requested": len(state.trials or ()), "ended": len(state.ended_trials)},
         "seconds": figures.read("seconds", lambda: state.seconds, None),
     }

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.text import printable
+from workers.cli.inspect.remarks import describe_remarks
 from workers.cli.inspect.status_facts import Facts
 
 Row = tuple[str, str]
@@ -79,6 +80,10 @@ def _broker(broker: dict[str, Any], _: Facts) -> str:
     )
 
 
+def _remarks(files: int, _: Facts) -> str:
+    return describe_remarks(files)
+
+
 def _other_runs(runs: list[dict[str, Any]], _: Facts) -> str:
     here = [run["run_id"] for run in runs if run["home"]]
     elsewhere = [run["run_id"] for run in runs if not run["home"]]
@@ -99,6 +104,7 @@ _WORDS: dict[str, Callable[[Any, Facts], str]] = {
     "run_id": _run,
     "files": _files,
     "broker": _broker,
+    "remarks": _remarks,
     "other_runs": _other_runs,
     "night": _night,
 }

@@ -32,8 +32,9 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "run_id": run_id,
         "tracks": {"scanned": scanned.found.files, **state.tracks},
         "deleted": scanned.found.gone,
-        "duplicates": _duplicates(home, scanned.plan),
+        **_counted_files(home, scanned.plan),
         "labels": scanned.found.labels,
+        **_missed(scanned),
     }
     report = home.ledger.report(run_id)
     if report is not None:
@@ -44,16 +45,21 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
     }
 
 
-def _duplicates(home: Home, plan: RunPlan) -> int:
-    """Return how many files of a run's libraries have the content of another one there, which was computed once."""
+def _counted_files(home: Home, plan: RunPlan) -> dict[str, int]:
+    """Return how many files of a run's libraries have the content of another one there, and a remark.
+
+    The content was computed once; a file with a remark was used, in part or whole.
+    """
     roots = tuple(f"{library.rstrip('/')}/" for library in plan.libraries)
     contents = bytearray()
+    remarks = 0
     for record in home.store.snapshot().records():
         if record.extracted and not record.copy_of and record.path.startswith(roots):
             contents += bytes.fromhex(record.content_hash)
+            remarks += record.has_remark
     hashes = np.frombuffer(bytes(contents), "S16")
     ids = np.sort(hashes)  # not np.unique, which imports numpy.ma
-    return int(np.count_nonzero(ids[1:] == ids[:-1]))
+    return {"duplicates": int(np.count_nonzero(ids[1:] == ids[:-1])), "remarks": remarks}
 
 
 def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
@@ -67,9 +73,15 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "formats": found.formats,
         "labels": found.labels,
         "shards": found.shards,
-        "unreadable": list(found.unreadable),
+        **_missed(scanned),
         "seconds": RunState.read(home, scanned.plan.run_id).seconds,
     }
+
+
+def _missed(scanned: "ScannedRun") -> dict[str, Any]:
+    """Return what a scan could not read, with the reasons, and what it left out."""
+    found = scanned.found
+    return {"unreadable": list(found.unreadable), "left_out": found.left_out.to_wire()}
 
 
 def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from pipeline.library.left_out import LeftOut, describe_left_out
 from pipeline.text import printable
+from workers.cli.inspect.remarks import describe_remarks
 
 
 def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
@@ -13,11 +15,14 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("deleted", f"{summary['deleted']} tracks of earlier scans are gone"))
     if summary.get("duplicates"):
         lines.append(("duplicates", f"{summary['duplicates']} files have the content of another, computed once"))
+    if words := describe_remarks(summary.get("remarks", 0)):
+        lines.append(("remarks", words))
     if tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
         lines.append(("", "nothing was new or changed, so nothing was extracted"))
     if "formats" in summary:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
         lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+    lines += _missed_lines(summary)
     if "trials" in summary:
         lines += _learned_lines(summary)
     if "mlflow" in summary:
@@ -31,6 +36,15 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in summary["seconds"].items())))
     if summary.get("report"):
         lines.append(("report", summary["report"]))
+    return lines
+
+
+def _missed_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what of the libraries was not scanned, and why."""
+    lines = [("", words) for words in describe_left_out(LeftOut.from_wire(summary.get("left_out", {})))]
+    if unreadable := summary.get("unreadable"):
+        more = f", and {len(unreadable) - 1:,} more" if len(unreadable) > 1 else ""
+        lines.insert(0, ("unreadable", f"{unreadable[0]}{more}; what was in there before is kept"))
     return lines
 
 
