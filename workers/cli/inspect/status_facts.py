@@ -60,7 +60,7 @@ def _with_errors(facts: Facts, figures: Figures) -> Facts:
 
 
 def _run_facts(state: RunState, counts: FileCounts | None, figures: Figures) -> Facts:
-    ledger, remarks = figures.read("ledger", state.home.tracks.counts_and_remarks, (None, None))
+    ledger, remarks = figures.read("ledger", lambda: state.home.tracks.counts_and_remarks(), (None, None))
     return {
         "stage": state.stage,
         "started": state.plan.created,
