@@ -60,7 +60,8 @@ def _with_errors(facts: Facts, figures: Figures) -> Facts:
 
 
 def _run_facts(state: RunState, counts: FileCounts | None, figures: Figures) -> Facts:
-    ledger, remarks = figures.read("ledger", lambda: state.home.tracks.counts_and_remarks(), (None, None))
+    # A home opens its store when it is asked for its tracks.
+    ledger, remarks = figures.read("ledger", lambda: state.home.tracks.counts_and_remarks(), (None, None))  # noqa: PLW0108
     return {
         "stage": state.stage,
         "started": state.plan.created,
