@@ -65,6 +65,8 @@ class LeftOutTally:
         self.extensions: Counter[str] = Counter()
         self.hidden = 0
         self.excluded: Counter[str] = Counter()
+        self.mounts: list[str] = []
+        """Folders that were walked and are of another file system than those above them."""
 
     def add_extension(self, extension: str) -> None:
         """Count a file by its extension."""

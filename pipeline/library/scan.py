@@ -9,8 +9,9 @@ from pipeline.errors import UsageError
 from pipeline.library.labels import UNLABELLED, TrackSources, first_value
 from pipeline.library.left_out import LeftOutTally
 from pipeline.library.library_file import LibraryFile
+from pipeline.library.roots import check_root
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
-from pipeline.library.walk import OnProblem, check_root, walk
+from pipeline.library.walk import OnProblem, walk
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
 
 

@@ -7,15 +7,14 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from pipeline.errors import UsageError
 from pipeline.library.exclusions import IGNORE_FILE, Patterns, matching, parse_patterns, read_patterns
 from pipeline.library.file_names import PARTIAL_BEGINNINGS, SOUND, Kind, extension_of, kind_of
-from pipeline.library.left_out import LeftOutTally, describe_left_out
+from pipeline.library.left_out import LeftOutTally
+from pipeline.library.presence import describe_error, device_of, require_present
 from pipeline.library.signatures import has_sound
 from pipeline.library.system_names import is_system_file, system_folder
 from pipeline.library.tracks import FileStamp
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
-from pipeline.text import printable
 
 OnProblem = Callable[[str, str], None]
 """Called with the path and the reason of what a scan could not read."""
@@ -24,37 +23,6 @@ EMPTY_LINK = "the folder it leads to is empty; is its disk mounted?"
 
 _PECULIAR = (".", *PARTIAL_BEGINNINGS)
 """What names begin with that may be left out although their extension is one of sound."""
-
-
-def check_root(root: str, rules: ScanRules = DEFAULT, *, may_be_empty: bool) -> None:
-    """Raise `UsageError` for a library without audio files, and for a bad pattern, before anything is yielded."""
-    name = printable(root)
-    parse_patterns(rules.exclude, root)
-    try:
-        mode = os.stat(root).st_mode
-    except OSError as error:
-        reason = "no such folder" if isinstance(error, FileNotFoundError) else _reason(error)
-        raise UsageError(f"library {name}: {reason}; name a folder with audio files") from error
-    if not stat.S_ISDIR(mode):
-        raise UsageError(f"library {name}: a file, not a folder; name the folder it lies in")
-    if may_be_empty:
-        return
-    problems: list[str] = []
-    tally = LeftOutTally()
-
-    def note(path: str, reason: str) -> None:
-        problems.append(f"{printable(path)} ({reason})")
-
-    if next(walk([root], note, rules, tally), None) is not None:
-        return
-    unread = f"; could not read {len(problems)}, the first {problems[0]}" if problems else ""
-    left_out = "".join(f"; {line}" for line in describe_left_out(tally.total()))
-    if tally.excluded:
-        raise UsageError(f"library {name}: nothing is left of it{left_out}{unread}; mend the patterns")
-    looked_for = ", ".join(f"*.{extension}" for extension in ("wav", "flac", "mp3", "ogg", "aiff"))
-    raise UsageError(
-        f"no audio files under {name}; looked for {looked_for} and {len(SOUND) - 5} more{unread}{left_out}"
-    )
 
 
 def stamp_of(path: str) -> FileStamp | None:
@@ -72,6 +40,8 @@ class _Place(NamedTuple):
     patterns: Patterns
     """Those that hold in it, but for its own."""
     linked: bool = False
+    device: int | None = None
+    """Of the folder above it; None for a library."""
 
 
 class _Listing(NamedTuple):
@@ -102,7 +72,7 @@ def walk(
     at the end for a folder whose disk went away meanwhile: what of it was not found is not gone.
     """
     tally = left_out if left_out is not None else LeftOutTally()
-    devices = {root: _device(root) for root in roots}
+    devices = {root: device_of(root) for root in roots}
     visited: set[tuple[int, int]] = set()
     linked: list[_Place] = []
     stack = [_Place(root, patterns + parse_patterns(rules.exclude, root)) for root in reversed(roots)]
@@ -116,9 +86,11 @@ def walk(
             if (status.st_dev, status.st_ino) in visited:
                 continue
             visited.add((status.st_dev, status.st_ino))
+            if place.device not in {None, status.st_dev} and not place.linked:
+                tally.mounts.append(folder)
             found, own = _list(place, rules, tally, on_problem)
         except OSError as error:
-            on_problem(folder, _reason(error))
+            on_problem(folder, describe_error(error))
             continue
         for name in found.files:
             path = os.path.join(folder, name)
@@ -126,10 +98,10 @@ def walk(
                 continue
             if stamp := _stamp(path, on_problem):
                 yield path, stamp
-        stack += [_Place(os.path.join(folder, name), own) for name in reversed(found.folders)]
+        stack += [_Place(os.path.join(folder, name), own, device=status.st_dev) for name in reversed(found.folders)]
         linked += [_Place(os.path.join(folder, name), own, linked=True) for name in found.links]
     for root, device in devices.items():
-        _require_present(root, device)
+        require_present(root, device)
 
 
 def _list(place: _Place, rules: ScanRules, tally: LeftOutTally, on_problem: OnProblem) -> tuple[_Listing, Patterns]:
@@ -175,7 +147,7 @@ def _own_patterns(folder: str) -> Patterns:
     try:
         return read_patterns(folder)
     except OSError as error:
-        raise OSError(0, f"its {IGNORE_FILE}: {_reason(error)}") from error
+        raise OSError(0, f"its {IGNORE_FILE}: {describe_error(error)}") from error
 
 
 def _leaves_out_folder(name: str, rules: ScanRules, tally: LeftOutTally) -> bool:
@@ -218,7 +190,7 @@ def _is_broken(entry: os.DirEntry[str], on_problem: OnProblem) -> bool:
         try:
             entry.stat()
         except OSError as error:
-            on_problem(entry.path, _reason(error))
+            on_problem(entry.path, describe_error(error))
             return True
     return False
 
@@ -228,7 +200,7 @@ def _has_sound(path: str, on_problem: OnProblem, tally: LeftOutTally | None = No
     try:
         found = stat.S_ISREG(os.stat(path).st_mode) and has_sound(path)
     except OSError as error:
-        on_problem(path, _reason(error))
+        on_problem(path, describe_error(error))
         return False
     if tally is not None and not found:
         tally.add_extension(extension_of(path))
@@ -247,37 +219,12 @@ def _stamp(path: str, on_problem: OnProblem) -> FileStamp | None:
     try:
         status = os.stat(path)
     except OSError as error:
-        on_problem(path, _reason(error))
+        on_problem(path, describe_error(error))
         return None
     if not stat.S_ISREG(status.st_mode):
         on_problem(path, "not a regular file")
         return None
     return FileStamp(size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
-
-
-def _device(root: str) -> tuple[int, bool] | None:
-    """Return the device of a folder and whether anything is in it; None when nobody can look into it."""
-    try:
-        with os.scandir(root) as entries:
-            return os.stat(root).st_dev, next(entries, None) is not None
-    except OSError:
-        return None
-
-
-def _require_present(root: str, before: tuple[int, bool] | None) -> None:
-    """Raise `UsageError` for a folder that could be looked into before the walk and is away or empty after it."""
-    if before is None:
-        return
-    after = _device(root)
-    if after is None or after[0] != before[0] or (before[1] and not after[1]):
-        raise UsageError(
-            f"library {printable(root)}: went away while it was walked (unmounted?); nothing was marked deleted; "
-            "try again when it is back"
-        )
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def _ignored(_path: str, _reason: str) -> None:

@@ -88,6 +88,9 @@ class ScanEnd(Value, frozen=True, kw_only=True):
     """The first `LISTED` of those that could not be read, with the reason."""
     omitted: LeftOut = NOTHING
     """What the scan left out by its name, its content or a pattern."""
+    mounts: tuple[str, ...] | None = None
+    """Folders in the run's libraries at which other file systems were mounted, or had been before; None where nobody
+    walked the libraries."""
 
 
 class RunFailure(Value, frozen=True, kw_only=True):
@@ -201,14 +204,35 @@ class RunLedger(TrialLedger):
         left_out: int = 0,
         unreadable: Sequence[str] = (),
         omitted: LeftOut = NOTHING,
+        mounts: Sequence[str] | None = None,
     ) -> bool:
         """Write that the scan has ended, how many shards it wrote, how many paths it left out, and which and why."""
-        end = ScanEnd(shards=shards, left_out=left_out, unreadable=tuple(unreadable[:LISTED]), omitted=omitted)
+        end = ScanEnd(
+            shards=shards,
+            left_out=left_out,
+            unreadable=tuple(unreadable[:LISTED]),
+            omitted=omitted,
+            mounts=tuple(mounts) if mounts is not None else None,
+        )
         return self._documents.publish(f"{run_id}/scan", end)
 
     def scan_end(self, run_id: str) -> ScanEnd | None:
         """Return how the scan of a run ended; None while it goes on."""
         return self._documents.find(f"{run_id}/scan", ScanEnd)
+
+    def known_mounts(self, libraries: Sequence[str]) -> set[str]:
+        """Return the folders in some libraries at which the newest scan of each knew of another file system."""
+        mounts: set[str] = set()
+        wanted = set(libraries)
+        for run_id in reversed(self.run_ids("library")):
+            if not wanted:
+                break
+            end = self.scan_end(run_id)
+            if end is not None and end.mounts is not None and (known := wanted & {*self.plan(run_id).libraries}):
+                below = tuple(f"{library.rstrip('/')}/" for library in known)
+                mounts |= {each for each in end.mounts if each.startswith(below)}
+                wanted -= known
+        return mounts
 
     def scan_is_complete(self, run_id: str) -> bool:
         """Return whether the scan has ended and left nothing in the run's libraries out."""

@@ -1,6 +1,7 @@
 """Libraries as they are: what is left out, cannot be read or is used in part is told by every command of a run."""
 
 import csv
+import json
 import os
 import shutil
 import subprocess
@@ -70,11 +71,55 @@ def test_every_command_tells_what_was_left_out_and_what_could_not_be_read(chorda
         assert (found["unreadable"], found["deleted"]) == (unreadable, 0)
         assert found["left_out"] == {**left_out, "excluded": {}, "unmatched": []}
     assert chordal("status", "--json").json["ledger"]["deleted"] == 0
+    # What is excluded is no part of the library, and gone only when it is.
+    excluded = ("scan", root, "--exclude", "a.wav", "--json")
+    assert chordal(*excluded).json["deleted"] == 0
+    (root / "Jazz/a.wav").unlink()
+    assert chordal(*excluded).json["deleted"] == 1
     page = chordal("report", "--out", tmp_path / "report.html")
     assert page.status == 0
     text = (tmp_path / "report.html").read_text("utf-8").partition("What was scanned")[0]
     assert f"Could not be read: {root}/Blues: no such file or directory" in text
     assert "Left out 2 files by name: .m4p (protected) 1, .jpg 1." in text
+
+
+DISK = """
+set -e
+mount -t tmpfs none "$1/disk"
+cp "$1/Jazz/a.wav" "$1/disk/b.wav"
+shift
+"$@" > first.json
+umount "$3/disk"
+"$@" > second.json
+"$@" > third.json
+rmdir "$3/disk"
+"$@" > last.json
+"""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no namespaces with mounts of their own here")
+def test_tracks_of_a_disk_inside_a_library_are_kept_while_its_folder_is_there_and_empty(chordal, library, tmp_path):
+    # given a disk in a library, when it is not mounted at later scans, and at last its folder is removed
+    root = library("Jazz/a.wav")
+    (root / "disk").mkdir()
+    words = [*chordal.command("scan", root, "--json")]
+    scan = ["sh", "-c", DISK.replace("$3", str(root)), "sh", str(root), *words]
+    ended = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", *scan],
+        capture_output=True, text=True, cwd=tmp_path, env=chordal.environment(), check=False,
+    )  # fmt: skip
+    if not (tmp_path / "first.json").exists():
+        pytest.skip(f"nothing can be mounted here: {ended.stderr}")
+    assert ended.returncode == 0, ended.stderr
+    first, second, third, last = (
+        json.loads((tmp_path / f"{name}.json").read_text("ascii")) for name in ("first", "second", "third", "last")
+    )
+
+    # then it is told each time, and its track is gone with the folder alone
+    away = f"{root}/disk: nothing is mounted there any more; remove the folder if that is for good"
+    assert [each["tracks"]["scanned"] for each in (first, second, third, last)] == [2, 1, 1, 1]
+    assert [each["unreadable"] for each in (first, second, third, last)] == [[], [away], [away], []]
+    assert [each["deleted"] for each in (first, second, third, last)] == [0, 0, 0, 1]
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="nobody can lose the rights of root")

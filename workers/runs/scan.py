@@ -12,6 +12,7 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.library.imported import PREFIX, is_imported
 from pipeline.library.labels import parse_sources
 from pipeline.library.left_out import NOTHING, LeftOut, LeftOutTally, describe_unreadable
+from pipeline.library.presence import NOT_MOUNTED, is_empty_folder
 from pipeline.library.scan import scan
 from pipeline.library.scan_summary import ScanSummary, ScanTally, check_labels
 from pipeline.library.tracks import ScannedTrack
@@ -128,6 +129,10 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     for shard in writer.write(tracks):
         ids.add(track.track_id for track in shard)
         progress(tally.files)
+    away = sorted(
+        each for each in home.ledger.known_mounts(plan.libraries).difference(left_out.mounts) if is_empty_folder(each)
+    )
+    unreadable |= dict.fromkeys(away, NOT_MOUNTED)
     found = writer.summary(
         tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()), left_out.total(plan.rules.exclude)
     )
@@ -135,7 +140,12 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     gone = mark_gone(home, plan, ids, frozenset(unreadable))
     # Only now, so that a walk that is over has marked what was gone.
     home.ledger.close_scan(
-        plan.run_id, writer.shards, left_out=len(unreadable), unreadable=found.unreadable, omitted=found.left_out
+        plan.run_id,
+        writer.shards,
+        left_out=len(unreadable),
+        unreadable=found.unreadable,
+        omitted=found.left_out,
+        mounts=(*left_out.mounts, *away),
     )
     return found.replace(gone=gone)
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 from pathlib import Path
@@ -242,3 +243,32 @@ def test_a_walk_that_leaves_all_out_names_what_did(library):
         UsageError, match=rf"no audio files under {re.escape(str(library.root))}/x; .*; left out 1 hidd"
     ):
         scan([str(library.add("x/.a.flac").root / "x")])
+
+
+def test_a_disk_that_fails_in_the_middle_is_one_line(library, monkeypatch):
+    library.add("a/1.flac", "b/2.flac")
+    tracks = scan([str(library.root)], may_be_empty=True)
+    next(tracks)
+
+    def failing(_folder):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.scandir", failing)
+    with pytest.raises(UsageError, match=r"went away while it was walked") as caught:
+        list(tracks)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOTCONN, errno.ESTALE, errno.ETIMEDOUT, errno.EACCES])
+def test_a_folder_that_fails_is_told_with_the_reason_and_the_rest_is_found(library, monkeypatch, number):
+    library.add("a/1.flac", "b/2.flac")
+    listing = os.scandir
+
+    def failing(folder):
+        if os.fspath(folder).endswith("/a"):
+            raise OSError(number, os.strerror(number))
+        return listing(folder)
+
+    monkeypatch.setattr("os.scandir", failing)
+    assert library.scan() == ["b/2.flac"]
+    assert library.problems == {f"{library.root}/a": os.strerror(number).lower()}
