@@ -98,8 +98,8 @@ _KINDS: dict[Kind, frozenset[str]] = {
 }
 
 
-def describe_extension(extension: str) -> str:
-    """Return an extension for people, with what is to be said of such files; e.g. `.m4p (protected)`."""
+def describe_files(extension: str, files: int) -> str:
+    """Return how many files have an extension, with what is to be said of such files; e.g. `.m4p 1 (protected)`."""
     remark = REMARKS.get(kind_of_extension(extension))
-    name = f".{extension}" if extension else WITHOUT_EXTENSION
-    return f"{name} ({remark})" if remark else name
+    words = f"{f'.{extension}' if extension else WITHOUT_EXTENSION} {files:,}"
+    return f"{words} ({remark})" if remark else words

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.library.file_names import describe_extension, kind_of_extension
+from pipeline.library.file_names import describe_files, kind_of_extension
 from pipeline.text import printable
 from pipeline.wire import Value
 
@@ -103,14 +103,14 @@ def describe_left_out(left_out: LeftOut) -> list[str]:
             left_out.extensions.items(),
             key=lambda item: (_ORDER.index(kind_of_extension(item[0])) if item[0] else 2, -item[1], item[0]),
         )
-        names = _names({describe_extension(extension): count for extension, count in by_kind})
+        names = _enumerate([(describe_files(extension, count), count) for extension, count in by_kind])
         lines.append(f"left out {_count(sum(left_out.extensions.values()), 'file')} by name: {names}")
     if left_out.hidden:
         lines.append(f"left out {left_out.hidden:,} hidden; --include-hidden scans what begins with a dot too")
     if left_out.excluded:
         total = sum(left_out.excluded.values())
         lines.append(f"left out {total:,} by --exclude or .chordalignore: {_names(left_out.excluded)}")
-    lines += [f"--exclude {text} leaves nothing out; is it spelled right?" for text in left_out.unmatched]
+    lines += [f"--exclude {text} left nothing out; is it spelled right?" for text in left_out.unmatched]
     return lines
 
 
@@ -122,9 +122,13 @@ def describe_unreadable(unreadable: tuple[str, ...]) -> list[str]:
 
 
 def _names(counts: dict[str, int]) -> str:
-    shown = [f"{name} {count:,}" for name, count in list(counts.items())[:SHOWN_NAMES]]
-    more = sum(list(counts.values())[SHOWN_NAMES:])
-    return ", ".join([*shown, *([f"and {more:,} more"] if more else [])])
+    return _enumerate([(f"{name} {count:,}", count) for name, count in counts.items()])
+
+
+def _enumerate(words: list[tuple[str, int]]) -> str:
+    """Return words with their counts in one line: the first of them, and the number of the rest."""
+    more = sum(count for _, count in words[SHOWN_NAMES:])
+    return ", ".join([*(text for text, _ in words[:SHOWN_NAMES]), *([f"and {more:,} more"] if more else [])])
 
 
 def _count(number: int, noun: str) -> str:

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import PurePath
 
 from pipeline.features.spec import FeatureSpec
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
+from pipeline.library.file_names import extension_of
 from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tracks import Failure, TrackRecord
 from pipeline.plans.run import RunPlan
@@ -142,7 +142,7 @@ def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
     notes = 0
     remarks: list[ListedRemark] = []
     for record in records:
-        extension = PurePath(record.path).suffix.removeprefix(".").upper() or "no extension"
+        extension = extension_of(record.path).upper() or "no extension"
         files[extension] += 1
         if record.has_remark:
             notes += 1

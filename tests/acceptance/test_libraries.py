@@ -60,11 +60,11 @@ def test_every_command_tells_what_was_left_out_and_what_could_not_be_read(chorda
     assert f"cannot look into {unreadable[0]}" in again.err.splitlines()
     assert [line.split("left out ")[1].rstrip() for line in again.out.splitlines() if "left out" in line] == [
         "1 folder of the system: #recycle 1",
-        "2 files by name: .m4p (protected) 1, .jpg 1",
+        "2 files by name: .m4p 1 (protected), .jpg 1",
         "1 hidden; --include-hidden scans what begins with a dot too",
         "1 by --exclude or .chordalignore: Pod/ 1",
     ]
-    assert "--exclude Nothing/ leaves nothing out; is it spelled right?" in again.out
+    assert "--exclude Nothing/ left nothing out; is it spelled right?" in again.out
     assert f"unreadable  {unreadable[0]}; what was in there before is kept" in again.out
     for command in ("scan", "extract"):
         found = chordal(command, *words[1:4], *(WORK if command == "extract" else ()), "--json").json
@@ -80,7 +80,7 @@ def test_every_command_tells_what_was_left_out_and_what_could_not_be_read(chorda
     assert page.status == 0
     text = (tmp_path / "report.html").read_text("utf-8").partition("What was scanned")[0]
     assert f"Could not be read: {root}/Blues: no such file or directory" in text
-    assert "Left out 2 files by name: .m4p (protected) 1, .jpg 1." in text
+    assert "Left out 2 files by name: .m4p 1 (protected), .jpg 1." in text
 
 
 DISK = """

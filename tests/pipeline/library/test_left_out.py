@@ -148,9 +148,9 @@ def test_what_is_protected_or_not_complete_is_named_first(library):
     assert library.scan() == ["a.flac"]
     [line] = library.lines
     assert line == (
-        "left out 20 files by name: .aax (protected) 1, .m4p (protected) 1, .crdownload (not complete) 1, "
-        ".icloud (not complete) 1, .incomplete (not complete) 1, .part (not complete) 1, .bak (a copy kept aside) 1, "
-        ".flac~ (a copy kept aside) 1, and 12 more"
+        "left out 20 files by name: .aax 1 (protected), .m4p 1 (protected), .crdownload 1 (not complete), "
+        ".icloud 1 (not complete), .incomplete 1 (not complete), .part 1 (not complete), .bak 1 (a copy kept aside), "
+        ".flac~ 1 (a copy kept aside), and 12 more"
     )
 
 
