@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library.labels import UNLABELLED, TrackSources, first_value
+from pipeline.library.left_out import LeftOutTally
 from pipeline.library.library_file import LibraryFile, LibraryFiles, TagSource
+from pipeline.library.roots import check_root
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
-from pipeline.library.walk import OnProblem, check_root, walk
+from pipeline.library.walk import OnProblem, walk
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
 
 
@@ -21,27 +23,29 @@ def scan(
     on_problem: OnProblem | None = None,
     may_be_empty: bool = False,
     tags: TagSource | None = None,
+    left_out: LeftOutTally | None = None,
 ) -> Iterator[ScannedTrack]:
     """Return an iterator over the audio files under some folders, with absolute paths as `os.fsdecode` gives them.
 
     The folders are checked first: `UsageError`, naming the folder and the mend, for one that is missing, is a file,
     cannot be read or, unless it `may_be_empty`, holds no audio files. Names in a folder come sorted, its files before
-    its folders. Hidden files and folders (`.x`, `._x`) are left out. Links are followed, each folder is entered once,
-    and under its real path where it has one inside the libraries; so a library inside another, or named twice, adds
-    nothing. What could not be read (a folder without permission, a broken link) goes to `on_problem`. The tags that
+    its folders. Links are followed, each folder is entered once, and under its real path where it has one inside the
+    libraries; so a library inside another, or named twice, adds nothing. What could not be read (a folder without
+    permission, a broken link) goes to `on_problem`. Hidden files, folders of the system and what `rules` exclude are
+    left out, as are files that neither name nor content tells to be sound; `left_out` counts them. The tags that
     the sources ask for come from `tags`, where it is given, for many files at once.
     """
     if not libraries:
         raise UsageError("no library given; name at least one folder with audio files")
     roots = [os.path.abspath(library) for library in libraries]
     for root in roots:
-        check_root(root, may_be_empty=may_be_empty)
+        check_root(root, rules, may_be_empty=may_be_empty)
 
     def ignored(_path: str, _reason: str) -> None:
         pass
 
     files = LibraryFiles(tags)
-    found = files.ahead(walk(roots, on_problem or ignored))
+    found = files.ahead(walk(roots, on_problem or ignored, rules, left_out))
     return (track_of(path, stamp, sources, rules, files.file(path)) for path, stamp in found)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
+from pipeline.library.file_names import WITHOUT_EXTENSION, extension_of
 from pipeline.library.labels import TAG, check_labelled, parse_labels
+from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tables.join import JoinTally, TableJoin, describe_join
 from pipeline.library.tables.spellings import path_parts
 from pipeline.library.tables.table import MetadataTable
@@ -34,7 +36,7 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     example: str = ""
     """One file without a label."""
     unreadable: tuple[str, ...] = ()
-    """Folders that could not be read, with the reason."""
+    """Folders and files that could not be read, with the reason."""
     gone: int = 0
     """Tracks that an earlier scan saw and this one marked deleted."""
     formats: dict[str, int] = {}
@@ -50,8 +52,11 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     cut_tags: int = 0
     """Files with values that were cut, or tags that were not read, as they were too long."""
 
+    left_out: LeftOut = NOTHING
+    """What was left out by its name, its content or a pattern."""
+
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def observations(self) -> tuple[str, ...]:
         """What is odd in the tables and the library, in words, a line each."""
         return (*(words for table in self.tables for words in describe_join(table)), *self.notes)
 
@@ -171,7 +176,7 @@ class ScanTally:
         """Count one file."""
         self.files += 1
         self._bytes += track.stamp.size_bytes
-        self._formats[track.path.rpartition(".")[2].lower()] += 1
+        self._formats[printable(extension_of(track.path)) or WITHOUT_EXTENSION] += 1
         self._without["group"] += self._required["group"] and track.group is None
         self._without["fold"] += self._required["fold"] and track.fold is None
         for join in self._joins:
@@ -190,7 +195,7 @@ class ScanTally:
             if track.fold is not None:
                 self._folds[track.fold] += 1
 
-    def summary(self, shards: int, unreadable: tuple[str, ...]) -> ScanSummary:
+    def summary(self, shards: int, unreadable: tuple[str, ...], left_out: LeftOut = NOTHING) -> ScanSummary:
         """Return the counts."""
         return ScanSummary(
             files=self.files,
@@ -210,6 +215,7 @@ class ScanTally:
                 *_foreign_notes(self._foreign, self._foreign_example),
             ),
             unlabelled_formats=dict(sorted(self._unlabelled_formats.items())),
+            left_out=left_out,
         )
 
 

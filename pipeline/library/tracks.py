@@ -138,6 +138,12 @@ class TrackRecord(Value, frozen=True, kw_only=True):
         """Whether the track was extracted and its file still exists: only then it may be learned from."""
         return self.failure is None and self.mark is None
 
+    @property
+    def has_remark(self) -> bool:
+        """Whether it is of a file that was used, and its decoder has something to say of it: used in part, mostly."""
+        # Imported rows have no sound, and the notes of copies say what they are copies of.
+        return self.extracted and bool(self.note) and not self.copy_of and self.sample_rate_hz > 0
+
 
 Outcome = Literal["extracted", "unchanged", "failed", "cancelled"]
 

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import PurePath
 
 from pipeline.features.spec import FeatureSpec
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
+from pipeline.library.file_names import extension_of
+from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tracks import Failure, TrackRecord
 from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
@@ -41,6 +42,14 @@ class ListedFailure(Value, frozen=True, kw_only=True):
     """Key of the family that failed; `None` when the whole file did."""
 
 
+class ListedRemark(Value, frozen=True, kw_only=True):
+    """One file that was used, in part or with a remark of its decoder."""
+
+    path: str
+    used_s: float
+    note: str
+
+
 class FormatFacts(Value, frozen=True, kw_only=True):
     """The files of one format."""
 
@@ -67,7 +76,9 @@ class TrackFacts(Value, frozen=True, kw_only=True):
     family_failure_kinds: dict[str, int] = {}
     """All of those, by `family: kind`."""
     notes: int = 0
-    """Files with a note of the decoder."""
+    """Files that were used, with a note of the decoder."""
+    remarks: tuple[ListedRemark, ...] = ()
+    """The first `LISTED` of them."""
 
     @property
     def failed(self) -> int:
@@ -110,8 +121,14 @@ class ReportContent(Value, frozen=True, kw_only=True):
     """Why some of this could not be read, by what it is; empty for a report by the run itself."""
     created: str = ""
     """When the report was written, ISO 8601, UTC."""
-    scan_remarks: tuple[str, ...] = ()
+    scan_notes: tuple[str, ...] = ()
     """What the scan found odd in the library and the tables of its labels, a line each."""
+    left_out: LeftOut = NOTHING
+    """What the scan left out by its name, its content or a pattern."""
+    unreadable: tuple[str, ...] = ()
+    """Folders and files that the scan could not read, with the reason; of many the first."""
+    unread: int = 0
+    """How many these are in all."""
 
 
 def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
@@ -125,10 +142,14 @@ def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
     failures: list[ListedFailure] = []
     family_failures: list[ListedFailure] = []
     notes = 0
+    remarks: list[ListedRemark] = []
     for record in records:
-        extension = PurePath(record.path).suffix.removeprefix(".").upper() or "no extension"
+        extension = extension_of(record.path).upper() or "no extension"
         files[extension] += 1
-        notes += bool(record.note)
+        if record.has_remark:
+            notes += 1
+            if notes <= LISTED:
+                remarks.append(ListedRemark(path=record.path, used_s=record.duration_s, note=record.note))
         if record.failure is not None:
             kinds[record.failure.kind] += 1
             _list(failures, record.path, record.failure, None)
@@ -150,6 +171,7 @@ def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
         family_failures=tuple(family_failures),
         family_failure_kinds=dict(family_kinds.most_common()),
         notes=notes,
+        remarks=tuple(remarks),
     )
 
 

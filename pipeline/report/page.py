@@ -12,6 +12,7 @@ from pipeline.report.sections.run import (
     classes_section,
     failures_section,
     features_section,
+    missed_words,
     reproduce_section,
     scan_section,
 )
@@ -132,6 +133,7 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
         words.append(_interval(test, right, unit))
     if content.counts.failed:
         words.append(f"{quantity(content.counts.failed, 'file')} could not be used; the reasons are below.")
+    words += missed_words(content)
     return headline, tuple(words)
 
 
@@ -207,7 +209,7 @@ def _extracted(content: ReportContent) -> tuple[str, tuple[str, ...]]:
         words.append("No model was evaluated in this run.")
     else:
         words.append('This run only extracts; train on what is stored with "chordal train".')
-    return headline, tuple(words)
+    return headline, (*words, *missed_words(content))
 
 
 def _score_tiles(evaluation: EvaluationReport) -> tuple[Tile, ...]:

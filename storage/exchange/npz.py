@@ -32,7 +32,8 @@ class NpzFile:
 
     `Xdata` float32 (n, *row_shape); `Ydata` int64 (n, 1), positions in `classes`, -1 without a label; `start_s`,
     `channel` and `track` (n,), positions in `track_path`, `track_id`, `track_label` and `track_group` (tracks,),
-    and of the tags `track_title`, `track_artist`, ..., `track_number`, `track_bpm`, `track_key`, `track_comment`;
+    `track_note`, and of the tags `track_title`, `track_artist`, ..., `track_number`, `track_bpm`,
+    `track_key`, `track_comment`;
     `columns` and `units`.
     """
 

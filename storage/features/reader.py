@@ -152,7 +152,8 @@ class Features:
         Columns: path, track_id, label, group, fold, start_s, channel, then the family's own with their unit in the
         field's metadata; rows that are matrices are one column of fixed-size lists. Behind them, what the files say of
         themselves: title, artist, album_artist, album, genre, year, track, bpm, key, comment, as texts with `; `
-        between several values; `tracks` has the values each. The schema's metadata has the spec.
+        between several values; `tracks` has the values each. Last the decoder's note. The schema's metadata has the
+        spec.
         """
         from storage.features.tables import table_of
 

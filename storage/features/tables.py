@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TRACK_COLUMNS = ("path", "track_id", "label", "group", "fold")
 """The columns of a table that come from a row's track."""
 
-LAST_COLUMNS = TAG_COLUMNS
+LAST_COLUMNS = (*TAG_COLUMNS, "note")
 """Those that come from it too and stand behind all others, where no script counts columns."""
 
 _TABLE_COLUMNS = {*TRACK_COLUMNS, "start_s", "channel"}

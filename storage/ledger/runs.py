@@ -36,6 +36,7 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.measurements import Measurements
 from pipeline.learning.study.results import EvaluationReport
+from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import Purpose, RunPlan, ShardSummary
 from pipeline.text import printable
@@ -44,6 +45,9 @@ from storage import durable
 from storage.base import GRACE_S
 from storage.documents import Documents
 from storage.ledger.trials import TrialLedger
+
+LISTED = 200
+"""Of how many paths that a scan could not read the ledger keeps the reasons."""
 
 
 class Claim(Value, frozen=True, kw_only=True):
@@ -80,8 +84,15 @@ class ScanEnd(Value, frozen=True, kw_only=True):
     shards: int
     left_out: int = 0
     """How many paths could not be read, or were not meant to be."""
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     """What is odd in the library and the tables of its labels, in words, a line each."""
+    unreadable: tuple[str, ...] = ()
+    """The first `LISTED` of those that could not be read, with the reason."""
+    omitted: LeftOut = NOTHING
+    """What the scan left out by its name, its content or a pattern."""
+    mounts: tuple[str, ...] | None = None
+    """Folders in the run's libraries at which other file systems were mounted, or had been before; None where nobody
+    walked the libraries."""
 
 
 class RunFailure(Value, frozen=True, kw_only=True):
@@ -187,14 +198,45 @@ class RunLedger(TrialLedger):
         """Return the numbers of the shards written so far, ascending."""
         return self._numbers(f"{run_id}/shards")
 
-    def close_scan(self, run_id: str, shards: int, *, left_out: int = 0, remarks: tuple[str, ...] = ()) -> bool:
-        """Write that the scan has ended, how many shards it wrote, how many paths it left out, and what was odd."""
-        return self._documents.publish(f"{run_id}/scan", ScanEnd(shards=shards, left_out=left_out, remarks=remarks))
+    def close_scan(
+        self,
+        run_id: str,
+        shards: int,
+        *,
+        left_out: int = 0,
+        unreadable: Sequence[str] = (),
+        omitted: LeftOut = NOTHING,
+        mounts: Sequence[str] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> bool:
+        """Write that the scan has ended, how many shards it wrote, how many paths it left out and why, and what is odd."""
+        end = ScanEnd(
+            shards=shards,
+            left_out=left_out,
+            unreadable=tuple(unreadable[:LISTED]),
+            omitted=omitted,
+            mounts=tuple(mounts) if mounts is not None else None,
+            notes=notes,
+        )
+        return self._documents.publish(f"{run_id}/scan", end)
 
-    def scan_remarks(self, run_id: str) -> tuple[str, ...]:
-        """Return what was odd in the library and its tables; nothing while the scan goes on."""
-        scan = self._documents.find(f"{run_id}/scan", ScanEnd)
-        return scan.remarks if scan is not None else ()
+    def scan_end(self, run_id: str) -> ScanEnd | None:
+        """Return how the scan of a run ended; None while it goes on."""
+        return self._documents.find(f"{run_id}/scan", ScanEnd)
+
+    def known_mounts(self, libraries: Sequence[str]) -> set[str]:
+        """Return the folders in some libraries at which the newest scan of each knew of another file system."""
+        mounts: set[str] = set()
+        wanted = set(libraries)
+        for run_id in reversed(self.run_ids("library")):
+            if not wanted:
+                break
+            end = self.scan_end(run_id)
+            if end is not None and end.mounts is not None and (known := wanted & {*self.plan(run_id).libraries}):
+                below = tuple(f"{library.rstrip('/')}/" for library in known)
+                mounts |= {each for each in end.mounts if each.startswith(below)}
+                wanted -= known
+        return mounts
 
     def scan_is_complete(self, run_id: str) -> bool:
         """Return whether the scan has ended and left nothing in the run's libraries out."""

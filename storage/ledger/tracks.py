@@ -48,6 +48,8 @@ class LedgerEntry(Value, frozen=True, kw_only=True):
     """Of the content whose features are used; empty when there are none."""
     failure: Failure | None = None
     """Why a failed track failed; None in any other state."""
+    has_remark: bool = False
+    """Whether the file was used and its decoder has something to say of it."""
 
 
 class TrackIds:
@@ -118,8 +120,16 @@ class TrackLedger:
 
     def counts(self) -> dict[TrackState, int]:
         """Return how many tracks are in each state."""
-        counts = Counter(entry.state for entry in self.entries())
-        return {state: counts[state] for state in STATES}
+        return self.counts_and_remarks()[0]
+
+    def counts_and_remarks(self) -> tuple[dict[TrackState, int], int]:
+        """Return how many tracks are in each state, and on how many there is a remark of their decoder."""
+        counts: Counter[TrackState] = Counter()
+        remarks = 0
+        for entry in self.entries():
+            counts[entry.state] += 1
+            remarks += entry.has_remark
+        return {state: counts[state] for state in STATES}, remarks
 
     def deletions(
         self, scan: ScanCoverage, found: TrackIds, *, is_gone: Callable[[str], bool]
@@ -215,6 +225,7 @@ def _entry(
         state=state,
         content_hash=known.content_hash if state in {"extracted", "superseded"} else "",
         failure=known.failure if state == "failed" else None,
+        has_remark=state in {"extracted", "superseded"} and known.has_remark,
     )
 
 

@@ -32,6 +32,7 @@ from pipeline.features.registry import built_in
 from pipeline.learning.models import model_names
 from pipeline.learning.search.plan import check_models
 from pipeline.library.labels import parse_labels
+from pipeline.library.system_names import FOLDERS
 from pipeline.plans.recipe import Recipe, parse_recipe, recipe_names
 from workers.broker.address import BrokerAddress
 from workers.cli import COMMANDS, cli
@@ -254,3 +255,9 @@ def test_the_picture_of_the_code_is_that_of_the_contracts():
         assert floors == sorted(floors), f"{package}: an arrow goes up"
         assert all(len({floor[name] for name in names}) == 1 for names in shown), f"{package}: a line has two floors"
         assert {name for names in shown for name in names} == set(floor) - {"testing"}
+
+
+def test_the_page_about_libraries_has_the_table_of_the_systems_folders():
+    text = text_of(ROOT / "ops" / "docs" / "libraries.md")
+    rows = re.findall(r"^\| ([^|`]+) \| (`.*`) \|$", text.partition("## Folders of the system")[2], re.MULTILINE)
+    assert {maker: tuple(re.findall(r"`([^`]+)`", names)) for maker, names in rows} == FOLDERS

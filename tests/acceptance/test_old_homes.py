@@ -48,10 +48,16 @@ SOME_FILE_SYSTEMS = {"chordal_home_free_files", "chordal_home_size_files"}
 """Of a file system that has room for so many files and no more."""
 
 LONG = ("run", "extract", "train", "watch")
+WALK = {"--exclude", "--include-hidden"}
 ADDED_OPTIONS = {
-    **{command: {"--notify", "--layout", "--dual-mono"} for command in LONG},
-    "scan": {"--unlabelled", "--layout", "--dual-mono"},
-    "schedule set": {"--notify", "--notify-on", "--layout", "--dual-mono", "--no-dual-mono"},
+    **{command: {"--notify", "--layout", "--dual-mono", *WALK} for command in LONG},
+    "scan": {"--unlabelled", "--layout", "--dual-mono", *WALK},
+    "predict": WALK,
+    "failures": {"--remarks"},
+    "schedule set": {
+        *("--notify", "--notify-on", "--layout", "--dual-mono", "--no-dual-mono", "--no-include-hidden"),
+        *WALK,
+    },
     "up": {"--flower-prefix"},
     "flower": {"--flower-prefix"},
     "report": {"--out"},
@@ -62,25 +68,30 @@ ADDED_FILES = {"store/parts/fingerprint-HEX-HEX.h5"}
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
 ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.dual_mono", "schedule.rules"}
-SCANNED = {"unlabelled", "cut_tags", "labels_from"}
+SCANNED = {"unlabelled", "cut_tags", "labels_from", "left_out"}
+MISSED = {"left_out", "unreadable"}
 ADDED_FIELDS = {
     "a recipe": {"split.validation_folds"},
     "schedule": ADDED_TO_NIGHTS,
-    "status": {"files", "night", "tags"},
-    "trials": {"files", "night", "tags"},
-    "killed": {"files", "tags"},
+    "status": {"files", "night", "remarks", "tags"},
+    "trials": {"files", "night", "remarks", "tags"},
+    "killed": {"files", "remarks", "tags"},
+    "predict": MISSED,
+    "predict in chunks": MISSED,
     "scan": SCANNED,
+    "run": {"remarks", "retagged", *MISSED},
 }
 """Fields that the answers did not have, by question."""
 ADDED_TO_SUMMARIES = {"retagged"}
 """Fields that the summary of a run did not have."""
 STAMP = '"stamp": {"mtime_ns": "number"'
 ADDED_BY_A_SERVICE = {
-    "status": {"broker", "files", "night", "tags"},
-    "trials": {"broker", "files", "night", "tags"},
-    "status of a run that waits": {"broker", "files", "night", "tags"},
-    "status of a run that was cancelled": {"broker", "files", "night", "tags"},
+    "status": {"broker", "files", "night", "remarks", "tags"},
+    "trials": {"broker", "files", "night", "remarks", "tags"},
+    "status of a run that waits": {"broker", "files", "night", "remarks", "tags"},
+    "status of a run that was cancelled": {"broker", "files", "night", "remarks", "tags"},
     "scan": SCANNED,
+    "predict": MISSED,
     "recipes": {"split.validation_folds"},
     "schedule set": ADDED_TO_NIGHTS,
     "schedule show": ADDED_TO_NIGHTS,
@@ -169,11 +180,11 @@ def test_rows_are_read_as_they_were(finished, answers):
 def test_a_run_over_the_unchanged_library_extracts_nothing_and_learns_the_same(old, answers):
     old.home = old.folder / "finished"
     before = files(old.home / "store")
-    scanned = without(SCANNED, answer(old, "scan", str(LIBRARY)))
+    scanned = without(ADDED_FIELDS["scan"], answer(old, "scan", str(LIBRARY)))
     same(scanned | {"run_id": "", "seconds": {}}, answers["scan"] | {"run_id": "", "seconds": {}})
     now = answer(old, *RUN)
     same(only(COMPARED, now), only(COMPARED, answers["run"]))
-    same(fields(without(ADDED_TO_SUMMARIES, now)), fields(answers["run"]))
+    same(fields(without(ADDED_FIELDS["run"], now)), fields(answers["run"]))
     assert now["tracks"]["extracted"] == 0
     assert now["model"] | {"path": ""} == answers["run"]["model"] | {"path": ""}
     assert files(old.home / "store") == before

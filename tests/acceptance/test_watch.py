@@ -14,6 +14,8 @@ import soundfile
 from conditions import eventually
 from sounds import RATE_HZ, sound, write_classes
 
+from pipeline.errors import ChordalError
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ALL = ("--settle", "1", "--workers", "1")
@@ -268,6 +270,32 @@ def test_an_empty_library_may_be_watched_by_looking_also_when_it_goes(chordal, w
     eventually(lambda: str(later) in paths(chordal), within_s=20)
     assert not [line for line in watch.lines if "removed" in line]
     watch.end()
+
+
+@pytest.mark.parametrize("looking", [(), ("--poll", "0.5")], ids=["told", "looking"])
+def test_what_is_left_out_is_not_extracted_when_it_comes(chordal, watching, tmp_path, songs, looking):
+    # given a library with patterns, and a watch with more of them
+    library = tmp_path / "library"
+    for name in ("Live/Demos", "Podcasts", "@eaDir"):
+        (library / name).mkdir(parents=True)
+    (library / "Live/.chordalignore").write_text("Demos/\n", "ascii")
+    songs.copy_to(library / "Podcasts", old=True)
+    watch = watching(library, "--exclude", "Podcasts/", *QUICK, *looking)
+    watch.says("left out 2 by --exclude or .chordalignore: Demos/ 1, Podcasts/ 1")
+    watch.says("left out 1 folder of the system: @eaDir 1")
+
+    # when files come, one of them in a folder that comes as a whole
+    for name in ("Live/Demos", "Podcasts", "@eaDir"):
+        songs.copy_to(library / name)
+    (tmp_path / "new/Demos").mkdir(parents=True)
+    kept = [songs.copy_to(tmp_path / "new"), songs.copy_to(tmp_path / "new/Demos")]
+    (tmp_path / "new").rename(library / "Live/new")
+    kept = [library / "Live/new" / kept[0].name, songs.copy_to(library)]
+
+    # then what no pattern names is extracted, and nothing else
+    eventually(lambda: {str(path) for path in kept} <= paths(chordal), within_s=30, ignoring=(OSError, ChordalError))
+    watch.end()
+    assert paths(chordal) == {str(path) for path in kept}
 
 
 def test_learning_starts_when_enough_is_new(chordal, watching, library):

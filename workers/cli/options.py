@@ -68,6 +68,20 @@ def broker(command: Command) -> Command:
     )(command)
 
 
+def walk_options(command: Command) -> Command:
+    """Add the options that say which files of a library are left out."""
+    command = click.option(
+        "--include-hidden", is_flag=True, help="Also files and folders whose name begins with a dot."
+    )(command)
+    return click.option(
+        "--exclude",
+        multiple=True,
+        metavar="GLOB",
+        help="Leave out what this pattern names, as in a .chordalignore file: '*.tmp', 'Podcasts/', '/Live/**'; may be "
+        "repeated.",
+    )(command)
+
+
 def library_options(command: Command) -> Command:
     """Add the options that say how files are labelled, grouped and folded, and with which recipe."""
     options = [
@@ -117,6 +131,7 @@ def library_options(command: Command) -> Command:
             "--dual-mono", is_flag=True, help="Measure the loudness of mono files as from two loudspeakers: +3 LU."
         ),
     ]
+    command = walk_options(command)
     for option in reversed(options):
         command = option(command)
     return command

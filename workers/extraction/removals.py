@@ -53,11 +53,25 @@ def mark_gone(home: Home, plan: RunPlan, found: TrackIds, unreadable: frozenset[
 
 
 def is_gone(path: str) -> bool:
-    """Tell whether there is nothing at a path; when that cannot be seen, it is not gone."""
+    """Tell whether there is nothing at a path; when that cannot be seen, it is not gone.
+
+    Nor is what lies behind a link that leads nowhere: its disk may be away.
+    """
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
-        return True
+        return not _is_behind_broken_link(path)
     except OSError:
         return False
+    return False
+
+
+def _is_behind_broken_link(path: str) -> bool:
+    """Tell whether the way to a path that is not there ends at a link to nothing."""
+    while (parent := os.path.dirname(path)) != path:  # noqa: PTH120 - paths with odd bytes
+        path = parent
+        if os.path.exists(path):  # noqa: PTH110
+            return False
+        if os.path.islink(path):  # noqa: PTH114
+            return True
     return False

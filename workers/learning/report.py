@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.features.registry import family
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport
+from pipeline.library.left_out import NOTHING
 from pipeline.library.tracks import TrackRecord
 from pipeline.report import write_report
 from pipeline.report.content import FILES, ReportContent, RunCounts, TrackFacts, gather_facts
@@ -61,6 +62,7 @@ def content(home: Home, run_id: str, figures: Figures | None = None) -> ReportCo
     plan = state.plan
     counts = read(FILES, lambda: state.tracks, dict.fromkeys(OUTCOMES, 0))
     files, balance = read(FILES, lambda: _balance(home, run_id), (0, {}))
+    scan = read("scan", lambda: ledger.scan_end(run_id), None)
     evaluation = read("scores", lambda: ledger.report(run_id), None)
     found = ReportContent(
         plan=plan,
@@ -85,7 +87,10 @@ def content(home: Home, run_id: str, figures: Figures | None = None) -> ReportCo
             "name": platform.node(),
         },
         created=now(),
-        scan_remarks=read("scan", lambda: ledger.scan_remarks(run_id), ()),
+        scan_notes=scan.notes if scan is not None else (),
+        left_out=scan.omitted if scan is not None else NOTHING,
+        unreadable=scan.unreadable if scan is not None else (),
+        unread=scan.left_out if scan is not None and scan.unreadable else 0,
     )
     return found if figures is None else found.replace(missing=dict(figures.errors))
 

@@ -12,7 +12,7 @@ library counts them as its own.
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -24,9 +24,11 @@ from pipeline.learning.models.compatibility import check_fits, family_names
 from pipeline.learning.study.results import ModelVersion
 from pipeline.learning.training.held_out import TrainingExposure
 from pipeline.learning.training.prediction import TrackPrediction
+from pipeline.library.left_out import NOTHING, LeftOut, describe_left_out, describe_unreadable
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.chunks import check_length
 from pipeline.plans.recipe import ModelChoice, Recipe
+from pipeline.plans.scan_rules import ScanRules
 from pipeline.text import printable
 from storage.home import Home, home_lock, prepare_home
 from workers.broker import health
@@ -56,8 +58,12 @@ class Predictions:
     classes: tuple[str, ...]
     extracted: int
     """Files that had to be extracted for it."""
+    unreadable: tuple[str, ...] = ()
+    """Folders and files that could not be read, with the reason."""
+    left_out: LeftOut = NOTHING
+    """What of the folders was left out by its name, its content or a pattern."""
     each: Iterator[TrackPrediction] = field(repr=False)
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     """What is odd in the table of the true labels, a line each."""
 
     def __iter__(self) -> Iterator[TrackPrediction]:
@@ -74,12 +80,15 @@ def predict(
     labels: str | None = None,
     workers: int | None = None,
     broker: str | None = None,
+    exclude: Sequence[str] = (),
+    include_hidden: bool = False,
 ) -> Predictions:
     """Return the predictions of a home's champion, or of another `model` by version, for files and folders.
 
     Iterate over them once: they are made on the way, in bounded memory. `top` bounds how many of the most probable
     classes each has, `chunk_s` (seconds) cuts long recordings into chunks first, `labels` (as for `chordal run`)
-    compares with the truth.
+    compares with the truth; `exclude` has patterns of what to leave out, as `.chordalignore` files have, and
+    `include_hidden` takes in what begins with a dot.
     Missing features are extracted before it returns, by the home's service, the workers of `broker`, or `workers`
     processes of its own. Raises `UsageError` with the mend for a home, model or path that is not there, and for a
     model whose features are not the ones computed here.
@@ -92,6 +101,7 @@ def predict(
         labels=labels,
         broker=BrokerAddress.parse(broker) if broker else None,
         workers=workers,
+        rules=ScanRules(exclude=tuple(exclude), include_hidden=include_hidden),
     )
     return predictions_for(Home(Path(home).expanduser().absolute()), request, View(quiet=True, on_warning=log.warning))
 
@@ -105,13 +115,23 @@ def predictions_for(home: Home, request: PredictionRequest, view: View) -> Predi
     if request.top is not None and request.top < 1:
         raise UsageError(f"top {request.top}: give a whole number from 1 up")
     files = RequestedFiles(request)
-    for remark in files.remarks:
-        view.line(remark)
+    for note in files.notes:
+        view.line(note)
     classifier = load_classifier(home, version)
     extracted = _extract_missing(home, request, version, files, view)
+    for line in (*describe_unreadable(files.unreadable), *describe_left_out(files.left_out)):
+        view.line(line)
     exposure = _exposure(home, version)
     each = read_predictions(files.each(), request, classifier, exposure, home.store.snapshot())
-    return Predictions(model=version, classes=classifier.classes, extracted=extracted, each=each, remarks=files.remarks)
+    return Predictions(
+        model=version,
+        classes=classifier.classes,
+        extracted=extracted,
+        unreadable=files.unreadable,
+        left_out=files.left_out,
+        each=each,
+        notes=files.notes,
+    )
 
 
 def pick_model(home: Home, version: str | None) -> ModelVersion:
@@ -155,7 +175,7 @@ def _extract_missing(
     home: Home, request: PredictionRequest, version: ModelVersion, files: RequestedFiles, view: View
 ) -> int:
     """Extract what the store lacks of some files, as one run, and return how many; none is begun when that is none."""
-    missing = _missing(home, request, version, files, view)
+    missing = _missing(home, request, version, files)
     first = next(missing, None)
     if first is None:
         return 0
@@ -198,12 +218,12 @@ def _recipe(version: ModelVersion) -> Recipe:
 
 
 def _missing(
-    home: Home, request: PredictionRequest, version: ModelVersion, files: RequestedFiles, view: View
+    home: Home, request: PredictionRequest, version: ModelVersion, files: RequestedFiles
 ) -> Iterator[ScannedTrack]:
     """Yield the files of which something is not stored yet; without labels, as nobody learns from them."""
     snapshot = home.store.snapshot()
     keys = frozenset(version.features)
-    for track in files.each(view):
+    for track in files.each():
         if not is_settled(track, snapshot, keys, None, request.chunk_s):
             yield track.replace(label=None)
 

@@ -14,13 +14,14 @@ from pipeline.library.labels import (
     parse_labels,
     table_of,
 )
+from pipeline.library.left_out import LeftOut, LeftOutTally
 from pipeline.library.library_file import LibraryFile
 from pipeline.library.scan import scan
 from pipeline.library.tables.join import JoinTally, describe_join
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
+from pipeline.plans.scan_rules import DEFAULT, ScanRules
 from pipeline.text import printable
 from workers.broker.address import BrokerAddress
-from workers.runs.progress import View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class PredictionRequest:
     broker: BrokerAddress | None = None
     workers: int | None = None
     command: tuple[str, ...] = ("chordal", "predict")
+    rules: ScanRules = DEFAULT
+    """What of the folders is left out."""
 
 
 class RequestedFiles:
@@ -49,6 +52,9 @@ class RequestedFiles:
     def __init__(self, request: PredictionRequest) -> None:
         if not request.paths:
             raise UsageError("predict: no path given; name files or folders with sound")
+        self._rules = request.rules
+        self._left_out = LeftOutTally()
+        self._problems: dict[str, str] = {}
         self._folders: list[str] = []
         single: list[str] = []
         for path in request.paths:
@@ -56,10 +62,10 @@ class RequestedFiles:
         self._single = {track_id(path): path for path in single}
         self.truth: LabelSource | None = None
         """Where the true labels are."""
-        self.remarks: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
         """What the table of the true labels and the files do not have in common, a line each."""
         if self._folders:
-            next(scan(self._folders))  # raises for folders without sound
+            next(scan(self._folders, rules=self._rules))  # raises for folders without sound
         if request.labels is not None:
             self.truth = parse_labels(request.labels, libraries=self._folders)
             self._check_labels(self.truth)
@@ -70,18 +76,32 @@ class RequestedFiles:
         parents = [os.path.dirname(path) for path in self._single.values()]  # noqa: PTH120 - keeps odd bytes
         return tuple(dict.fromkeys([*self._folders, *parents]))
 
-    def each(self, view: View | None = None) -> Iterator[ScannedTrack]:
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """What the last walk that came to its end could not read, with the reason."""
+        return tuple(f"{printable(path)}: {reason}" for path, reason in self._problems.items())
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What the last walk that came to its end left out."""
+        return self._left_out.total(self._rules.exclude if self._folders else ())
+
+    def each(self) -> Iterator[ScannedTrack]:
         """Yield every file once, those named one by one first."""
-
-        def problem(path: str, reason: str) -> None:
-            if view is not None:
-                view.line(f"cannot look into {printable(path)}: {reason}")
-
+        left_out = LeftOutTally()
+        problems: dict[str, str] = {}
         yield from map(self._track, self._single.values())
         if self._folders:
-            for track in scan(self._folders, sources=TrackSources(labels=self.truth), on_problem=problem):
+            for track in scan(
+                self._folders,
+                sources=TrackSources(labels=self.truth),
+                rules=self._rules,
+                on_problem=problems.__setitem__,
+                left_out=left_out,
+            ):
                 if track.track_id not in self._single:
                     yield track
+        self._left_out, self._problems = left_out, problems
 
     def _track(self, path: str) -> ScannedTrack:
         try:
@@ -106,7 +126,7 @@ class RequestedFiles:
                 return
             count, example = count + 1, example or track.path
         check_labelled(truth, scanned=count, labelled=labelled, example=example)
-        self.remarks = describe_join(join.join()) if join is not None else ()
+        self.notes = describe_join(join.join()) if join is not None else ()
 
 
 def _is_folder(path: str) -> bool:

@@ -12,6 +12,8 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.library.imported import PREFIX, is_imported
 from pipeline.library.labels import TrackSources, parse_sources, tag_fields
 from pipeline.library.layouts import suggested_layout
+from pipeline.library.left_out import NOTHING, LeftOut, LeftOutTally, describe_unreadable
+from pipeline.library.presence import NOT_MOUNTED, is_empty_folder
 from pipeline.library.scan import scan
 from pipeline.library.scan_summary import (
     ScanSummary,
@@ -63,13 +65,13 @@ def scan_libraries(home: Home, request: RunRequest, view: View) -> ScannedRun:
     ):
         found = _write_imported(home, plan, progress) if is_imported(plan.libraries) else _walk(home, plan, progress)
         progress(found.files)
-        for problem in found.unreadable:
-            view.line(f"cannot look into {problem}")
+        for line in describe_unreadable(found.unreadable):
+            view.line(line)
         if found.gone:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
         if plan.extract or plan.learn:  # else the summary comes at once, and has them
-            for remark in found.remarks:
-                view.line(remark)
+            for note in found.observations:
+                view.line(note)
         if plan.extract:
             seal_stored(home, plan)
     # An extraction has no use for the folders' names, which are labels where nobody says otherwise.
@@ -114,9 +116,9 @@ class _ShardWriter:
                 self.tally.add(track)
             yield shard
 
-    def summary(self, unreadable: tuple[str, ...] = ()) -> ScanSummary:
-        """Return the counts of what was written, with what could not be read."""
-        return self.tally.summary(self.shards, unreadable)
+    def summary(self, unreadable: tuple[str, ...] = (), left_out: LeftOut = NOTHING) -> ScanSummary:
+        """Return the counts of what was written, with what could not be read and what was left out."""
+        return self.tally.summary(self.shards, unreadable, left_out)
 
 
 def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
@@ -126,6 +128,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     """
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
     unreadable: dict[str, str] = {}
+    left_out = LeftOutTally()
     fields = tag_fields(sources)
     tally = ScanTally(
         grouped=sources.groups is not None,
@@ -141,18 +144,33 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
             sources=sources,
             rules=plan.rules,
             on_problem=unreadable.__setitem__,
+            left_out=left_out,
             tags=tags if fields else None,
         )
         progress(0)
         for shard in writer.write(tracks):
             ids.add(track.track_id for track in shard)
             progress(tally.files)
-    found = writer.summary(tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()))
+    away = sorted(
+        each for each in home.ledger.known_mounts(plan.libraries).difference(left_out.mounts) if is_empty_folder(each)
+    )
+    unreadable |= dict.fromkeys(away, NOT_MOUNTED)
+    found = writer.summary(
+        tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()), left_out.total(plan.rules.exclude)
+    )
     found = found.replace(notes=(*_layout_notes(plan, sources), *found.notes))
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
     gone = mark_gone(home, plan, ids, frozenset(unreadable))
     # Only now, so that a walk that is over has marked what was gone.
-    home.ledger.close_scan(plan.run_id, writer.shards, left_out=len(unreadable), remarks=found.remarks)
+    home.ledger.close_scan(
+        plan.run_id,
+        writer.shards,
+        left_out=len(unreadable),
+        unreadable=found.unreadable,
+        omitted=found.left_out,
+        mounts=(*left_out.mounts, *away),
+        notes=found.observations,
+    )
     return found.replace(gone=gone, cut_tags=tags.cut_files)
 
 

@@ -21,6 +21,7 @@ from watchdog.events import (
     FileSystemMovedEvent,
 )
 
+from pipeline.plans.scan_rules import DEFAULT, ScanRules
 from workers.watch import file_systems
 from workers.watch.changes import FileChange, Kind
 from workers.watch.notifications import LIMITS, REPORTS_CLOSE, Loss, Notifications
@@ -46,8 +47,9 @@ _KINDS: dict[str, Kind] = {
 class FolderObserver(FileSystemEventHandler):
     """Observes a folder and all below it; holds threads from `open` to `close`."""
 
-    def __init__(self, folder: str, *, poll_s: float | None = None) -> None:
+    def __init__(self, folder: str, *, poll_s: float | None = None, rules: ScanRules = DEFAULT) -> None:
         self._folder = folder
+        self._rules = rules
         self._real = folder
         self._poll_s = poll_s
         self._changes: queue.SimpleQueue[FileChange] = queue.SimpleQueue()
@@ -135,7 +137,7 @@ class FolderObserver(FileSystemEventHandler):
 
     def _open_poll(self, why: str) -> str:
         poll_s = self._poll_s or POLL_S
-        self._poll = FolderPoll(self._folder, poll_s, self._changes.put)
+        self._poll = FolderPoll(self._folder, poll_s, self._changes.put, rules=self._rules)
         self._poll.start()
         return f"by looking every {poll_s:g} s ({why})"
 

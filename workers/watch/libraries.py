@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.errors import UsageError
+from pipeline.plans.scan_rules import DEFAULT, ScanRules
 from pipeline.text import printable
 from workers.watch import places
 from workers.watch.changes import FileChange
@@ -74,9 +75,9 @@ class LibraryProbe(threading.Thread):
 class _Library:
     """A library, how it is observed, and whether it is there."""
 
-    def __init__(self, path: str, *, poll_s: float | None) -> None:
+    def __init__(self, path: str, *, poll_s: float | None, rules: ScanRules) -> None:
         self.path = path
-        self.observer = FolderObserver(path, poll_s=poll_s)
+        self.observer = FolderObserver(path, poll_s=poll_s, rules=rules)
         self.probe = LibraryProbe(path)
         self.presence = Presence(path, self.probe.seen)
         self.loss_s: float | None = None
@@ -94,8 +95,10 @@ class _Library:
 class LibraryMonitor:
     """Keeps libraries observed from `open` to `close`; says when one goes and when it is back."""
 
-    def __init__(self, libraries: Sequence[str], show: Show, *, poll_s: float | None = None) -> None:
-        self._libraries = {path: _Library(path, poll_s=poll_s) for path in libraries}
+    def __init__(
+        self, libraries: Sequence[str], show: Show, *, poll_s: float | None = None, rules: ScanRules = DEFAULT
+    ) -> None:
+        self._libraries = {path: _Library(path, poll_s=poll_s, rules=rules) for path in libraries}
         self._show = show
         self._changes: queue.SimpleQueue[FileChange] = queue.SimpleQueue()
         self._unreadable: queue.SimpleQueue[tuple[str, dict[str, str]]] = queue.SimpleQueue()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pipeline.errors import ChordalError
 from pipeline.library.scan import scan
 from pipeline.library.tracks import FileStamp
+from pipeline.plans.scan_rules import DEFAULT, ScanRules
 from workers.watch.changes import FileChange
 
 Report = Callable[[FileChange], None]
@@ -21,9 +22,11 @@ class FolderPoll(threading.Thread):
     It first reports that a `walk` is due: by then it knows what is there, and what comes later is a change to it.
     """
 
-    def __init__(self, folder: str, poll_s: float, report: Report) -> None:
+    def __init__(self, folder: str, poll_s: float, report: Report, *, rules: ScanRules = DEFAULT) -> None:
         super().__init__(name=f"poll {folder}", daemon=True)  # a server that is dead holds it for ever
         self._folder = folder
+        # Without the patterns, by which the watch itself goes: a file that was scanned may be excluded now and go.
+        self._rules = rules.replace(exclude=())
         self._poll_s = poll_s
         self._report = report
         self._stopped = threading.Event()
@@ -53,7 +56,12 @@ class FolderPoll(threading.Thread):
         unreadable: set[str] = set()
         found: Files = {}
         try:
-            for track in scan([self._folder], on_problem=lambda path, _reason: unreadable.add(path), may_be_empty=True):
+            for track in scan(
+                [self._folder],
+                rules=self._rules,
+                on_problem=lambda path, _reason: unreadable.add(path),
+                may_be_empty=True,
+            ):
                 if self._stopped.is_set():
                     return None
                 found[track.path] = track.stamp

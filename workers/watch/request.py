@@ -1,5 +1,6 @@
 """What a watch is to do, and what it did."""
 
+from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.wire import Value
 from workers.notices.targets import Target
 from workers.runs.request import RunRequest
@@ -33,3 +34,7 @@ class WatchSummary(Value, frozen=True, kw_only=True):
     """Runs that learned."""
     absences: int = 0
     """How many times a library, or a folder in it, went and was waited for."""
+    unreadable: tuple[str, ...] = ()
+    """Folders and files that the last walk could not read, with the reason."""
+    left_out: LeftOut = NOTHING
+    """What the last walk left out."""

@@ -11,9 +11,18 @@ from datetime import datetime
 
 from pipeline.errors import ChordalError
 from pipeline.library.labels import parse_sources
+from pipeline.library.left_out import (
+    NOTHING,
+    LeftOut,
+    LeftOutTally,
+    describe_left_out,
+    describe_unreadable,
+    sum_left_out,
+)
+from pipeline.library.path_filter import PathFilter
 from pipeline.library.scan import scan, track_of
 from pipeline.library.tracks import FileStamp, ScannedTrack
-from pipeline.library.walk import stamp_of
+from pipeline.library.walk import stamp_of, walk
 from pipeline.text import printable
 from storage.home import Home, home_lock
 from workers.broker import health
@@ -41,10 +50,11 @@ def watch(home: Home, request: WatchRequest, view: View) -> WatchSummary:
     Raises `UsageError` for a library that is no folder, `BrokerError` when there is no broker to work with.
     """
     libraries, broker = request.run.libraries, request.run.broker
-    scan(libraries, may_be_empty=True)  # checks at once that the folders are there
+    # Checks at once that the folders are there, and that the patterns are some.
+    scan(libraries, rules=request.run.rules, may_be_empty=True)
     if broker is not None:
         health.require_for_run(broker)
-    monitor = LibraryMonitor(libraries, lambda text: _show(view, text), poll_s=request.poll_s)
+    monitor = LibraryMonitor(libraries, lambda text: _show(view, text), poll_s=request.poll_s, rules=request.run.rules)
     watcher: LibraryWatcher | None = None
     try:
         # Before the first walk: what comes while it goes on is noticed.
@@ -88,6 +98,9 @@ class LibraryWatcher:
         for remark in (f"{printable(table.source)}: {note}" for table in self._sources.tables for note in table.notes):
             view.line(remark)
         self._rules = run.rules
+        self._filter = PathFilter(self._libraries, run.rules)
+        self._missed: dict[str, LeftOut] = {}
+        self._unreadable: dict[str, tuple[str, ...]] = {}
         self._removed: dict[str, float] = {}
         # Until a library's monitor asks for its first walk.
         self._next_walk_s = dict.fromkeys(self._libraries, math.inf)
@@ -95,7 +108,11 @@ class LibraryWatcher:
     @property
     def summary(self) -> WatchSummary:
         """What was done so far."""
-        return self._updates.summary.replace(absences=self._monitor.absences)
+        return self._updates.summary.replace(
+            absences=self._monitor.absences,
+            unreadable=tuple(each for library in self._libraries for each in self._unreadable.get(library, ())),
+            left_out=sum_left_out(self._missed.values()),
+        )
 
     def run(self) -> None:
         """Wait, and extract what comes, until a signal raises `KeyboardInterrupt`."""
@@ -125,8 +142,10 @@ class LibraryWatcher:
         elif change.kind == "gone":
             self._arrivals.forget_below(change.path)
             self._removed = {path: s for path, s in self._removed.items() if not _is_in(path, change.path)}
-        elif not self._is_hidden(change.path):
+        elif not self._filter.leaves_out(change.path, self._library_of(change.path), is_folder=change.kind == "folder"):
             self._note_file(change, now_s)
+        elif change.kind == "deleted" and not _has_hidden_name(change.path, self._library_of(change.path)):
+            self._removed[change.path] = now_s  # it may have been scanned before it was excluded
 
     def _note_file(self, change: FileChange, now_s: float) -> None:
         if change.kind == "folder":
@@ -143,8 +162,10 @@ class LibraryWatcher:
     def _note_folder(self, folder: str, now_s: float) -> None:
         """Note all files in a folder that came as a whole."""
         try:
-            for track in scan([folder], may_be_empty=True):
-                self._arrivals.note(track.path, now_s)
+            above = self._filter.patterns_above(folder, self._library_of(folder))
+            # The library's own patterns are among those above it.
+            for path, _ in walk([folder], _ignored, self._rules.replace(exclude=()), patterns=above):
+                self._arrivals.note(path, now_s)
         except ChordalError:
             return  # gone again
 
@@ -166,17 +187,21 @@ class LibraryWatcher:
         """Yield every file of some libraries but those that are being written just now."""
         young_ns = int(self._settle_s * 1e9)
         unreadable: dict[str, str] = {}
+        left_out = LeftOutTally()
+        self._filter.forget()
         for track in scan(
             libraries,
             sources=self._sources,
             rules=self._rules,
             on_problem=unreadable.__setitem__,
             may_be_empty=True,
+            left_out=left_out,
         ):
             if time.time_ns() - track.stamp.mtime_ns < young_ns:
                 self._arrivals.note(track.path, time.monotonic())
             else:
                 yield track
+        self._tell_missed(libraries, unreadable, left_out.total())
         for library in libraries:
             folders = {
                 path: reason
@@ -184,6 +209,22 @@ class LibraryWatcher:
                 if self._library_of(path) == library and _is_folder(path)
             }
             self._monitor.await_folders(library, folders)
+
+    def _tell_missed(self, libraries: Sequence[str], unreadable: dict[str, str], left_out: LeftOut) -> None:
+        """Show what a walk through some libraries left out and could not read, unless the last one did the same."""
+        problems = tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items())
+        known = {each for library in libraries for each in self._unreadable.get(library, ())}
+        lines = describe_unreadable(tuple(each for each in problems if each not in known))
+        if sum_left_out(self._missed.get(library, NOTHING) for library in libraries) != left_out:
+            lines += describe_left_out(left_out)
+        for library in libraries:
+            self._missed.pop(library, None)
+            self._unreadable[library] = tuple(
+                words for path, words in zip(unreadable, problems, strict=True) if self._library_of(path) == library
+            )
+        self._missed[libraries[0]] = left_out
+        for line in lines:
+            _show(self._view, line)
 
     def _track(self, path: str, stamp: FileStamp) -> ScannedTrack:
         return track_of(path, stamp, self._sources, self._rules)
@@ -206,9 +247,13 @@ class LibraryWatcher:
         """Return the innermost library that a path is in, or an empty string."""
         return max((library for library in self._libraries if _is_in(path, library)), key=len, default="")
 
-    def _is_hidden(self, path: str) -> bool:
-        root = self._library_of(path)
-        return any(name.startswith(".") for name in path.removeprefix(root).split("/"))
+
+def _has_hidden_name(path: str, library: str) -> bool:
+    return any(name.startswith(".") for name in path.removeprefix(library).split("/"))
+
+
+def _ignored(_path: str, _reason: str) -> None:
+    pass
 
 
 def _is_in(path: str, folder: str) -> bool:

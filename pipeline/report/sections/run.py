@@ -2,6 +2,7 @@
 
 import shlex
 
+from pipeline.library.left_out import describe_left_out
 from pipeline.plans.recipe_toml import recipe_toml
 from pipeline.report.charts import MOST_BARS, balance_chart
 from pipeline.report.content import ListedFailure, ReportContent
@@ -30,10 +31,10 @@ def scan_section(content: ReportContent) -> Section:
             f"{quantity(decoded, 'file')} decoded: {describe_duration(facts.audio_s)} of sound at {rates}; {layout}."
         )
     if facts.notes:
-        words.append(f"There are remarks on {quantity(facts.notes, 'file')}, which were used all the same.")
+        words.append(f"There are remarks on {quantity(facts.notes, 'file')}, used in part or whole all the same.")
     if (unlabelled := content.counts.scanned - sum(content.class_balance.values())) and content.plan.learn:
         words.append(f"{quantity(unlabelled, 'file')} without a label: extracted, not learned from.")
-    words += [f"Note: {printable(remark)}." for remark in content.scan_remarks]
+    words += [f"Note: {printable(note)}." for note in content.scan_notes]
     blocks: list[Block] = []
     if facts.formats:
         blocks.append(
@@ -52,6 +53,8 @@ def scan_section(content: ReportContent) -> Section:
         )
     if content.seconds:
         blocks.append(_stages(content))
+    if facts.remarks:
+        blocks.append(_remarks(content))
     return Section(anchor="scanned", title="What was scanned", words=tuple(words), blocks=tuple(blocks))
 
 
@@ -228,6 +231,38 @@ def _stages(content: ReportContent) -> Table:
         caption="Time by stage",
         columns=(Column(title="Stage"), Column(title="Time", is_number=True), Column(title="Share", is_number=True)),
         rows=(*rows, ("all", describe_duration(total), "")),
+    )
+
+
+def missed_words(content: ReportContent) -> list[str]:
+    """Return sentences on what a scan left out and could not read; none where it was nothing."""
+    lines = [f"{printable(each)}; what was in there before is kept" for each in content.unreadable[:3]]
+    if content.unread > len(lines):
+        lines.append(f"{count(content.unread - len(lines))} more could not be read")
+    words = [f"Could not be read: {line}." for line in lines]
+    return words + [f"{line[:1].upper()}{line[1:]}." for line in describe_left_out(content.left_out)]
+
+
+def _remarks(content: ReportContent) -> Table:
+    """Return the table of files that were used in part or with a remark."""
+    facts, libraries = content.facts, content.plan.libraries
+    rows, note = first_rows(
+        [
+            (relative_path(each.path, libraries), describe_duration(each.used_s), reason(each.note))
+            for each in facts.remarks
+        ],
+        total=facts.notes,
+    )
+    return Table(
+        caption="Files with a remark",
+        columns=(
+            Column(title="File", is_code=True),
+            Column(title="Sound used", is_number=True),
+            Column(title="Remark", is_prose=True),
+        ),
+        rows=rows,
+        note=note,
+        is_folded=facts.notes > 10,
     )
 
 

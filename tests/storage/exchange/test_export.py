@@ -66,8 +66,9 @@ def test_csv_has_a_column_for_every_number_and_the_same_float32(home, tmp_path, 
     last = dict(zip(header[-10:], zip(*(line[-10:] for line in lines), strict=True), strict=True))
     assert (next(iter(last)), set(last["genre"]), set(last["comment"])) == ("title", {"Jazz; Rock"}, {""})
     np.testing.assert_array_equal(
-        np.array([line[7:-10] for line in lines], np.float32), expected.reshape(len(expected), -1)
+        np.array([line[7:-11] for line in lines], np.float32), expected.reshape(len(expected), -1)
     )
+    assert (header[-1], {line[-1] for line in lines}) == ("note", {"a note"})
     assert [line[2] for line in lines[::5]] == ["" if n == 6 else "odd" if n % 2 else "even" for n in numbers]
 
 

@@ -127,7 +127,7 @@ def test_a_table_has_a_column_for_every_number_with_its_unit(tmp_path):
     small_home(tmp_path)
     table = open_features(tmp_path).table("tones")
     common = ["path", "track_id", "label", "group", "fold", "start_s", "channel"]
-    assert table.column_names == [*common, *TONES.columns, *TAGS]
+    assert table.column_names == [*common, *TONES.columns, *TAGS, "note"]
     assert table["title"].to_pylist()[::5] == [f"Song {number}" for number in range(6)]
     assert set(table["genre"].to_pylist()) == {"Jazz; Rock"}
     assert set(table["artist"].to_pylist()) == {None}
@@ -137,6 +137,7 @@ def test_a_table_has_a_column_for_every_number_with_its_unit(tmp_path):
     np.testing.assert_array_equal(table["c1"].to_numpy()[:5], rows(TONES, 0).values[:, 1])
     assert table["label"].to_pylist()[:6] == ["even"] * 5 + ["odd"]
     assert table["fold"].to_pylist() == [None] * 30
+    assert table["note"].to_pylist() == ["a note"] * 30
 
 
 def test_a_table_of_matrices_has_a_column_of_fixed_size_lists(tmp_path):
@@ -153,7 +154,7 @@ def test_a_familys_column_does_not_hide_one_of_the_table(tmp_path):
     known = record("/music/00.wav", 0)
     store.commit(known, {odd.key: rows(odd, 0)}, {odd.key: odd})
     table = open_features(tmp_path).table("odd")
-    assert table.column_names[-13:] == ["odd_label", "c1", "odd_channel", *TAGS]
+    assert table.column_names[-14:] == ["odd_label", "c1", "odd_channel", *TAGS, "note"]
 
 
 def test_a_column_of_tags_does_not_rename_one_of_a_family(tmp_path):
@@ -162,7 +163,7 @@ def test_a_column_of_tags_does_not_rename_one_of_a_family(tmp_path):
     store.commit(record("/music/00.wav", 0), {keyed.key: rows(keyed, 0)}, {keyed.key: keyed})
     names = open_features(tmp_path).table("keyed").column_names
     assert names[7:10] == ["key", "c1", "bpm"]
-    assert names[-3:] == ["tag_bpm", "tag_key", "comment"]
+    assert names[-4:] == ["tag_bpm", "tag_key", "comment", "note"]
 
 
 def test_a_family_is_found_by_name_or_key_and_an_ambiguous_or_unknown_name_is_told(tmp_path):

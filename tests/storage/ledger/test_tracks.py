@@ -221,4 +221,5 @@ def test_the_ledger_can_be_told_as_json(home):
         "state": "failed",
         "content_hash": "",
         "failure": {"kind": "crashed", "reason": "the process died", "attempts": 3, "host": "studio"},
+        "has_remark": False,
     }

@@ -9,6 +9,7 @@ import click
 from pipeline.errors import FailureKind
 from pipeline.text import printable
 from workers.cli import options
+from workers.cli.inspect.remarks import remarks_of, show_remarks
 from workers.cli.lookup import existing_home
 from workers.cli.tables import console, show_rows
 
@@ -22,11 +23,20 @@ SHOWN_FAILURES = 50
 
 @click.command()
 @click.option("--csv", "as_csv", is_flag=True, help="Print all of them as CSV.")
+@click.option("--remarks", is_flag=True, help="List instead the files that were used, in part or with a remark.")
 @options.home
 @options.as_json
-def failures(home_path: str, *, as_csv: bool, as_json: bool) -> None:
+def failures(home_path: str, *, as_csv: bool, remarks: bool, as_json: bool) -> None:
     """List the files that have no features, and families that a file cannot have, with the reason."""
-    rows = _failures(existing_home(home_path, for_reading=True))
+    home = existing_home(home_path, for_reading=True)
+    if remarks:
+        found = remarks_of(home)
+        if as_json:
+            options.emit({"remarks": found})
+        else:
+            show_remarks(found, as_csv=as_csv)
+        return
+    rows = _failures(home)
     if as_json:
         options.emit({"failures": rows})
     elif as_csv:

@@ -61,7 +61,8 @@ def _with_errors(facts: Facts, figures: Figures) -> Facts:
 
 
 def _run_facts(state: RunState, counts: FileCounts | None, figures: Figures) -> Facts:
-    home = state.home
+    # A home opens its store when it is asked for its tracks.
+    ledger, remarks = figures.read("ledger", lambda: state.home.tracks.counts_and_remarks(), (None, None))  # noqa: PLW0108
     return {
         "stage": state.stage,
         "started": state.plan.created,
@@ -69,8 +70,9 @@ def _run_facts(state: RunState, counts: FileCounts | None, figures: Figures) -> 
         "files": None if counts is None else {"settled": counts.settled, "of": counts.of, "at_least": counts.at_least},
         "shards": figures.read("shards", lambda: {"scanned": state.shards_written, "sealed": len(state.sealed)}, None),
         "tracks": None if counts is None else counts.outcomes,
-        "ledger": figures.read("ledger", lambda: dict(home.tracks.counts()), None),
-        "tags": figures.read("tags", lambda: tag_counts(home), None),
+        "ledger": ledger,
+        "tags": figures.read("tags", lambda: tag_counts(state.home), None),
+        "remarks": remarks,
         "trials": {"requested": len(state.trials or ()), "ended": len(state.ended_trials)},
         "seconds": figures.read("seconds", lambda: state.seconds, None),
     }

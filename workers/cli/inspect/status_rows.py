@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.text import printable
+from workers.cli.inspect.remarks import describe_remarks
 from workers.cli.inspect.status_facts import Facts
 
 Row = tuple[str, str]
@@ -84,6 +85,10 @@ def _tags(tags: dict[str, Any], _: Facts) -> str:
     return f"{tags['known']} files were asked: {_words(fields)}" if fields else ""
 
 
+def _remarks(files: int, _: Facts) -> str:
+    return describe_remarks(files)
+
+
 def _other_runs(runs: list[dict[str, Any]], _: Facts) -> str:
     here = [run["run_id"] for run in runs if run["home"]]
     elsewhere = [run["run_id"] for run in runs if not run["home"]]
@@ -105,6 +110,7 @@ _WORDS: dict[str, Callable[[Any, Facts], str]] = {
     "files": _files,
     "broker": _broker,
     "tags": _tags,
+    "remarks": _remarks,
     "other_runs": _other_runs,
     "night": _night,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pipeline.plans.scan_rules import ScanRules
 from workers.cli import options
 from workers.cli.lookup import existing_home
 from workers.cli.runs.request import command_line
@@ -29,6 +30,7 @@ from workers.processes import signals
 @click.option(
     "--labels", metavar="SPEC", help="Compare with true labels, given as for `chordal run`; scores new files only."
 )
+@options.walk_options
 @click.option("--out", metavar="FILE", help="Write here; a name in .json or .csv says which form.")
 @click.option("--force", is_flag=True, help="Replace the file of --out.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each file (with --timeline each segment).")
@@ -54,12 +56,14 @@ def predict(
     top: int | None,
     chunk_s: float | None,
     labels: str | None,
+    exclude: tuple[str, ...],
     out: str | None,
     max_duration: float,
     workers: int | None,
     broker: str | None,
     home_path: str,
     *,
+    include_hidden: bool,
     timeline: bool,
     force: bool,
     as_csv: bool,
@@ -99,6 +103,7 @@ def predict(
         broker=BrokerAddress.parse(broker) if broker else None,
         workers=workers,
         command=command_line(),
+        rules=ScanRules(exclude=exclude, include_hidden=include_hidden),
     )
     home = existing_home(home_path)
     counts: Counter[str] = Counter(predicted=0, unsure=0, failed=0)
@@ -117,7 +122,8 @@ def predict(
         for line in prediction_output.summary_lines(dict(counts), scores):
             view.line(f"model {results.model.version}: {line}")
     if out is not None and as_json:
+        missed = {"unreadable": list(results.unreadable), "left_out": results.left_out.to_wire()}
         summary: dict[str, Any] = {"file": os.path.abspath(out), "model": results.model.version, **counts}  # noqa: PTH100
-        options.emit({**summary, "scores": scores.to_wire() if scores is not None else None})
+        options.emit({**summary, "scores": scores.to_wire() if scores is not None else None, **missed})
     if counts["failed"] and counts["failed"] == counts.total():
         sys.exit(1)

@@ -115,13 +115,14 @@ class _Json:
 
     def __init__(self, file: IO[str], predictions: Predictions) -> None:
         self._file = file
+        self._predictions = predictions
         model = predictions.model
         head = {
             "model": model.version,
             "family": model.family,
             "classes": list(predictions.classes),
             "extracted": predictions.extracted,
-            **({"remarks": list(predictions.remarks)} if predictions.remarks else {}),
+            **({"notes": list(predictions.notes)} if predictions.notes else {}),
         }
         file.write(json.dumps(head)[:-1] + ', "tracks": [')
         self._first = True
@@ -131,8 +132,12 @@ class _Json:
         self._first = False
 
     def end(self, scores: PredictionScores | None) -> None:
-        wire = json.dumps(scores.to_wire()) if scores is not None else "null"
-        self._file.write(f'\n], "scores": {wire}}}\n')
+        end = {
+            "scores": scores.to_wire() if scores is not None else None,
+            "unreadable": list(self._predictions.unreadable),
+            "left_out": self._predictions.left_out.to_wire(),
+        }
+        self._file.write(f"\n], {json.dumps(end, ensure_ascii=True)[1:]}\n")
 
 
 class _Csv:

@@ -34,10 +34,11 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "run_id": run_id,
         "tracks": {**_scanned(scanned), **state.tracks},
         "deleted": scanned.found.gone,
-        "duplicates": _duplicates(home, scanned.plan),
+        **_counted_files(home, scanned.plan),
         "retagged": state.retagged,
         "labels": scanned.found.labels,
-        **_remarks(scanned),
+        **_missed(scanned),
+        **_observations(scanned),
     }
     report = home.ledger.report(run_id)
     if report is not None:
@@ -48,16 +49,21 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
     }
 
 
-def _duplicates(home: Home, plan: RunPlan) -> int:
-    """Return how many files of a run's libraries have the content of another one there, which was computed once."""
+def _counted_files(home: Home, plan: RunPlan) -> dict[str, int]:
+    """Return how many files of a run's libraries have the content of another one there, and a remark.
+
+    The content was computed once; a file with a remark was used, in part or whole.
+    """
     roots = tuple(f"{library.rstrip('/')}/" for library in plan.libraries)
     contents = bytearray()
+    remarks = 0
     for record in home.store.snapshot().records():
         if record.extracted and not record.copy_of and record.path.startswith(roots):
             contents += bytes.fromhex(record.content_hash)
+            remarks += record.has_remark
     hashes = np.frombuffer(bytes(contents), "S16")
     ids = np.sort(hashes)  # not np.unique, which imports numpy.ma
-    return int(np.count_nonzero(ids[1:] == ids[:-1]))
+    return {"duplicates": int(np.count_nonzero(ids[1:] == ids[:-1])), "remarks": remarks}
 
 
 def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
@@ -71,8 +77,8 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "formats": found.formats,
         "labels": found.labels,
         "shards": found.shards,
-        "unreadable": list(found.unreadable),
-        **_remarks(scanned),
+        **_missed(scanned),
+        **_observations(scanned),
         "unlabelled": found.unlabelled_formats,
         "cut_tags": found.cut_tags,
         "labels_from": scanned.plan.labels,
@@ -87,11 +93,11 @@ def _scanned(scanned: "ScannedRun") -> dict[str, int]:
     return {"scanned": found.files, **{name: count for name, count in without.items() if count}}
 
 
-def _remarks(scanned: "ScannedRun") -> dict[str, Any]:
+def _observations(scanned: "ScannedRun") -> dict[str, Any]:
     """Return what the tables of labels have in common with the files, and what is odd in the library."""
     found = scanned.found
     tables = {"tables": [table.to_wire() for table in found.tables]} if found.tables else {}
-    return {**tables, "remarks": list(found.remarks)} if found.remarks else tables
+    return {**tables, "notes": list(found.observations)} if found.observations else tables
 
 
 def unlabelled_files(home: Home, run_id: str) -> list[str]:
@@ -100,6 +106,12 @@ def unlabelled_files(home: Home, run_id: str) -> list[str]:
     return [
         track.path for shard in ledger.shards(run_id) for track in ledger.shard(run_id, shard) if track.label is None
     ]
+
+
+def _missed(scanned: "ScannedRun") -> dict[str, Any]:
+    """Return what a scan could not read, with the reasons, and what it left out."""
+    found = scanned.found
+    return {"unreadable": list(found.unreadable), "left_out": found.left_out.to_wire()}
 
 
 def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:

@@ -2,28 +2,16 @@
 
 from typing import Any
 
+from pipeline.library.left_out import LeftOut, describe_left_out
 from pipeline.library.scan_summary import describe_cut_tags, describe_unlabelled
 from pipeline.text import printable
+from workers.cli.inspect.remarks import describe_remarks
 
 
 def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return a summary as names and words, in order."""
-    tracks = summary["tracks"]
     lines = [("run", summary["run_id"]), ("tracks", _track_words(summary))]
-    if summary["deleted"]:
-        lines.append(("deleted", f"{summary['deleted']} tracks of earlier scans are gone"))
-    if summary.get("duplicates"):
-        lines.append(("duplicates", f"{summary['duplicates']} files have the content of another, computed once"))
-    if retagged := summary.get("retagged"):
-        have = "file has" if retagged == 1 else "files have"
-        lines.append(("retagged", f"{retagged} {have} other tags around the same sound; nothing of it was decoded"))
-    elif tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
-        lines.append(("", "nothing was new or changed, so nothing was extracted"))
-    if "formats" in summary:
-        lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
-        lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
-        lines += _tag_lines(summary)
-    lines += [("note" if not at else "", printable(remark)) for at, remark in enumerate(summary.get("remarks", ()))]
+    lines += [*_change_lines(summary), *_library_lines(summary)]
     if "trials" in summary:
         lines += _learned_lines(summary)
     if "mlflow" in summary:
@@ -37,6 +25,36 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in summary["seconds"].items())))
     if summary.get("report"):
         lines.append(("report", summary["report"]))
+    return lines
+
+
+def _change_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how the files differ from those of before and from each other."""
+    tracks = summary["tracks"]
+    lines = []
+    if summary["deleted"]:
+        lines.append(("deleted", f"{summary['deleted']} tracks of earlier scans are gone"))
+    if summary.get("duplicates"):
+        lines.append(("duplicates", f"{summary['duplicates']} files have the content of another, computed once"))
+    if words := describe_remarks(summary.get("remarks", 0)):
+        lines.append(("remarks", words))
+    if retagged := summary.get("retagged"):
+        have = "file has" if retagged == 1 else "files have"
+        lines.append(("retagged", f"{retagged} {have} other tags around the same sound; nothing of it was decoded"))
+    elif tracks.get("scanned") and tracks.get("unchanged") and not tracks.get("extracted"):
+        lines.append(("", "nothing was new or changed, so nothing was extracted"))
+    return lines
+
+
+def _library_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is in the libraries, and what of it is odd or was left out."""
+    lines = []
+    if "formats" in summary:
+        lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
+        lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+        lines += _tag_lines(summary)
+    lines += _missed_lines(summary)
+    lines += [("note" if not at else "", printable(note)) for at, note in enumerate(summary.get("notes", ()))]
     return lines
 
 
@@ -55,6 +73,15 @@ def _tag_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("", describe_unlabelled(summary["unlabelled"], summary["labels_from"])))
     if summary["cut_tags"]:
         lines.append(("", describe_cut_tags(summary["cut_tags"])))
+    return lines
+
+
+def _missed_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what of the libraries was not scanned, and why."""
+    lines = [("", words) for words in describe_left_out(LeftOut.from_wire(summary.get("left_out", {})))]
+    if unreadable := summary.get("unreadable"):
+        more = f", and {len(unreadable) - 1:,} more" if len(unreadable) > 1 else ""
+        lines.insert(0, ("unreadable", f"{unreadable[0]}{more}; what was in there before is kept"))
     return lines
 
 

@@ -14,6 +14,7 @@ from workers.cli import options
 from workers.cli.service.schedule_view import show_schedule
 
 if TYPE_CHECKING:
+    from pipeline.plans.scan_rules import ScanRules
     from workers.schedule.nights import Schedule
 
 DEFAULT = "0 3 * * *"
@@ -25,6 +26,10 @@ library_options = (
     click.option("--groups", metavar="SPEC", help="As for `chordal run`."),
     click.option("--folds", metavar="SPEC", help="As for `chordal run`."),
     click.option("--layout", type=click.Choice(options.LAYOUT_NAMES), metavar="NAME", help="As for `chordal run`."),
+    click.option(
+        "--exclude", multiple=True, metavar="GLOB", help="As for `chordal run`; may be repeated; 'none' for none."
+    ),
+    click.option("--include-hidden/--no-include-hidden", default=None, help="As for `chordal run`.  [default: no]"),
     click.option("--seed", type=int, help="As for `chordal run`.  [default: 1]"),
     click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."),
     click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' for none."),
@@ -191,10 +196,11 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
     if not libraries:
         raise UsageError("schedule: no library yet; name one with --library")
     if "layout" in given:
-        given = with_layout({**given, "labels": given.get("labels"), "exclude": known.rules.exclude}, libraries)
-        exclude = given.pop("exclude")
+        given = with_layout(
+            {**given, "labels": given.get("labels"), "exclude": given.get("exclude", known.rules.exclude)}, libraries
+        )
         given = {name: value for name, value in given.items() if name != "layout" and value is not None}
-        given["rules"] = known.rules.replace(exclude=exclude)
+    known = known.replace(rules=_merged_rules(known.rules, given, libraries))
     if given.get("tracking") == "none":
         known, _ = known.replace(tracking=None), given.pop("tracking")
     elif given.get("tracking"):
@@ -207,6 +213,21 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
     if (schedule.nightly, schedule.timezone) != (known.nightly, known.timezone):
         schedule = schedule.replace(since=since)  # hours that passed before were never scheduled
     return schedule
+
+
+def _merged_rules(known: "ScanRules", given: dict[str, Any], libraries: tuple[str, ...]) -> "ScanRules":
+    """Return the rules of a scan with the options that were given, which are taken out of them.
+
+    Raises `UsageError` for a pattern that is none.
+    """
+    from pipeline.library.exclusions import parse_patterns
+
+    changes = {name: given.pop(name) for name in known.__struct_fields__ if name in given}
+    if changes.get("exclude") == ("none",):
+        changes["exclude"] = ()
+    for library in libraries:
+        parse_patterns(changes.get("exclude", ()), library)
+    return known.replace(**changes)
 
 
 def _local_zone() -> str:

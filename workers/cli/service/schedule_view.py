@@ -79,6 +79,8 @@ def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str
         nightly = f"{known.nightly}  ({check_cron(known.nightly).lower()}, {known.timezone})"
     missed = {"run": "run at the next start", "skip": "skipped"}[known.missed]
     rules = [f"{name} {value}" for name in ("labels", "groups", "folds") if (value := getattr(known, name))]
+    rules += [f"without {printable(pattern)}" for pattern in known.rules.exclude]
+    rules += ["with what is hidden"] if known.rules.include_hidden else []
     return [
         ("nightly", nightly),
         *([("next", _local(following, known))] if following is not None else []),
