@@ -209,7 +209,7 @@ class RunLedger(TrialLedger):
         mounts: Sequence[str] | None = None,
         notes: tuple[str, ...] = (),
     ) -> bool:
-        """Write that the scan has ended, how many shards it wrote, how many paths it left out and why, and what is odd."""
+        """Write that the scan has ended: how many shards there are, how many paths it left out and why, what is odd."""
         end = ScanEnd(
             shards=shards,
             left_out=left_out,
