@@ -5,11 +5,10 @@ from collections.abc import Set as AbstractSet
 
 from pipeline.arrays import Float32
 from pipeline.audio.block import StreamInfo
-from pipeline.audio.decode import open_audio
-from pipeline.audio.hashing import content_hash as hashed
 from pipeline.errors import PermanentError
 from pipeline.extraction.computation import compute_families
 from pipeline.extraction.records import failure_of, record_for
+from pipeline.extraction.sound import content_of, open_sound
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
 from pipeline.library.tracks import ExtractTrack, TrackRecord
@@ -41,8 +40,8 @@ def extract(
     record = record_for(order)
     rows: dict[str, FeatureRows] = {}
     try:
-        record = record.replace(content_hash=content_hash or hashed(path))
-        with open_audio(path, max_duration_s=max_duration_s) as reader:
+        record = record.replace(content_hash=content_hash or content_of(order, path))
+        with open_sound(order, path, max_duration_s=max_duration_s) as reader:
             info = StreamInfo(rate_hz=reader.sample_rate_hz, channels=reader.channels)
             results = compute_families(alter(reader.blocks(), info), info, families, host=host)
             record = record.replace(

@@ -3,9 +3,10 @@
 # abspath is wanted where resolve would follow links.
 # ruff: noqa: PTH100
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.errors import UsageError
+from pipeline.library.cue.albums import AlbumSheets
 from pipeline.library.labels import UNLABELLED, TrackSources, first_value
 from pipeline.library.library_file import LibraryFile
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
@@ -20,8 +21,11 @@ def scan(
     rules: ScanRules = DEFAULT,
     on_problem: OnProblem | None = None,
     may_be_empty: bool = False,
+    sheets: AlbumSheets | None = None,
 ) -> Iterator[ScannedTrack]:
     """Return an iterator over the audio files under some folders, with absolute paths as `os.fsdecode` gives them.
+
+    A file that a cue sheet cuts is as many tracks; `sheets` counts them.
 
     The folders are checked first: `UsageError`, naming the folder and the mend, for one that is missing, is a file,
     cannot be read or, unless it `may_be_empty`, holds no audio files. Names in a folder come sorted, its files before
@@ -38,12 +42,34 @@ def scan(
     def ignored(_path: str, _reason: str) -> None:
         pass
 
-    return (track_of(path, stamp, sources, rules) for path, stamp in walk(roots, on_problem or ignored))
+    return tracks_of(walk(roots, on_problem or ignored), sources, rules, sheets)
 
 
-def track_of(path: str, stamp: FileStamp, sources: TrackSources, rules: ScanRules) -> ScannedTrack:
-    """Return a file as the track that a scan makes of it."""
-    file = LibraryFile(path)
+def tracks_of(
+    files: Iterable[tuple[str, FileStamp]],
+    sources: TrackSources,
+    rules: ScanRules,
+    sheets: AlbumSheets | None = None,
+) -> Iterator[ScannedTrack]:
+    """Yield files, given by path and stamp, as the tracks that a scan makes of them; those of a folder together."""
+    sheets = sheets if sheets is not None else AlbumSheets()
+    for path, stamp in files:
+        cut = sheets.cut(path, stamp) if rules.cue else None
+        if cut is None or not cut.parts:
+            yield track_of(path, stamp, sources, rules)
+            continue
+        album = LibraryFile(path)
+        for each in cut.parts:
+            track = track_of(path, cut.stamp, sources, rules, album.track(each.tags))
+            part_path = each.part.path(path)
+            yield track.replace(track_id=track_id(part_path), path=part_path, part=each.part)
+
+
+def track_of(
+    path: str, stamp: FileStamp, sources: TrackSources, rules: ScanRules, file: LibraryFile | None = None
+) -> ScannedTrack:
+    """Return a file as the track that a scan makes of it; `file` where more is known of it than its path."""
+    file = file or LibraryFile(path)
     labels = sources.labels.values(file) if sources.labels is not None else ()
     return ScannedTrack(
         track_id=track_id(path),

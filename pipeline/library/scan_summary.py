@@ -4,6 +4,7 @@ from collections import Counter
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
+from pipeline.library.cue.albums import SheetCounts
 from pipeline.library.labels import check_labelled, parse_labels
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
@@ -32,6 +33,8 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Tracks that an earlier scan saw and this one marked deleted."""
     formats: dict[str, int] = {}
     """Files per extension."""
+    sheets: SheetCounts = SheetCounts()
+    """What was found of cue sheets."""
 
 
 def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
@@ -93,12 +96,16 @@ class ScanTally:
         self._formats: Counter[str] = Counter()
         self._without: Counter[str] = Counter()
         self._example = ""
+        self._album = ""
 
     def add(self, track: ScannedTrack) -> None:
-        """Count one file."""
+        """Count one file, or one track of an album in one; those of an album come one after the other."""
         self.files += 1
-        self._bytes += track.stamp.size_bytes
-        self._formats[track.path.rpartition(".")[2].lower()] += 1
+        file_path = track.file_path
+        if track.part is None or file_path != self._album:
+            self._bytes += track.stamp.size_bytes
+        self._album = file_path if track.part is not None else ""
+        self._formats[file_path.rpartition(".")[2].lower()] += 1
         self._without["group"] += self._required["group"] and track.group is None
         self._without["fold"] += self._required["fold"] and track.fold is None
         if track.label is None:

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
-from typing import Literal
+from typing import Literal, Self
 
 from pipeline.errors import FailureKind
+from pipeline.plans.album_part import AlbumPart, file_path_of
 from pipeline.plans.augmentation import AugmentPlan
 from pipeline.wire import Value
 
@@ -23,6 +24,16 @@ class FileStamp(Value, frozen=True, kw_only=True):
     size_bytes: int
     mtime_ns: int
 
+    @classmethod
+    def of(cls, facts: os.stat_result) -> Self:
+        """Return the stamp of a file by what the system says of it."""
+        return cls(size_bytes=facts.st_size, mtime_ns=facts.st_mtime_ns)
+
+    def joined(self, other: Self) -> Self:
+        """Return one stamp for a file and another one that says how it is cut: both unchanged, or changed."""
+        latest = {name: max(getattr(self, name), getattr(other, name)) for name in self.__struct_fields__}
+        return self.replace(**(latest | {"size_bytes": self.size_bytes + other.size_bytes}))
+
 
 class ScannedTrack(Value, frozen=True, kw_only=True):
     """One audio file found by a scan, with its label, group and fold."""
@@ -35,6 +46,13 @@ class ScannedTrack(Value, frozen=True, kw_only=True):
     """All its labels, the first one among them, where the scan was to keep all; else empty."""
     group: str | None = None
     fold: str | None = None
+    part: AlbumPart | None = None
+    """Its range in the file of its album; None for a file of its own."""
+
+    @property
+    def file_path(self) -> str:
+        """The path of the file that its sound is in."""
+        return file_path_of(self.path, self.part)
 
 
 class ExtractTrack(Value, frozen=True, kw_only=True):
@@ -52,6 +70,13 @@ class ExtractTrack(Value, frozen=True, kw_only=True):
     """Altered copies to extract beside the file; None for none."""
     chunk_s: float | None = None
     """Chunks of this length, seconds, to extract beside a file that is longer; None for none."""
+    part: AlbumPart | None = None
+    """The range of the file to extract; None for all of it."""
+
+    @property
+    def file_path(self) -> str:
+        """The path of the file that its sound is in."""
+        return file_path_of(self.path, self.part)
 
 
 class Failure(Value, frozen=True, kw_only=True):
@@ -95,6 +120,8 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     mark: Mark | None = None
     """`deleted`: a later scan, of this `sequence`, found the file gone; the others are of before. `retry`: its
     failure was taken back, and the next run extracts it again. None: the record of an extraction."""
+    part: AlbumPart | None = None
+    """Its range in the file of its album; None for a file of its own."""
 
     @property
     def extracted(self) -> bool:

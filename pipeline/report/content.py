@@ -10,6 +10,7 @@ from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
 from pipeline.library.tracks import Failure, TrackRecord
+from pipeline.plans.album_part import file_path_of
 from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 
@@ -124,7 +125,7 @@ def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
     family_failures: list[ListedFailure] = []
     notes = 0
     for record in records:
-        extension = PurePath(record.path).suffix.removeprefix(".").upper() or "no extension"
+        extension = PurePath(file_path_of(record.path, record.part)).suffix.removeprefix(".").upper() or "no extension"
         files[extension] += 1
         notes += bool(record.note)
         if record.failure is not None:

@@ -76,6 +76,14 @@ def library_options(command: Command) -> Command:
         click.option(
             "--folds", metavar="SPEC", help="Predefined folds to cross-validate over: same forms as --groups."
         ),
+        click.option(
+            "--no-cue",
+            "cue",
+            is_flag=True,
+            flag_value=False,
+            default=True,
+            help="Leave albums that are one file whole, whatever cue sheets say.",
+        ),
         click.option("--seed", type=int, default=1, show_default=True, help="Repeats a run exactly."),
         click.option(
             "--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."

@@ -1,9 +1,9 @@
 """What an extraction task does: decide what is left to do for a file, decode it once, record, commit, count."""
 
-from pipeline.audio.hashing import content_hash
 from pipeline.errors import MissingError
 from pipeline.extraction.extract import extract
 from pipeline.extraction.records import failure_of, record_for
+from pipeline.extraction.sound import content_of
 from pipeline.library.tracks import ExtractTrack, Failure, Receipt, TrackRecord
 from workers.app.context import Context
 from workers.app.settings import Settings
@@ -76,7 +76,7 @@ def _extract(job: Job, known: TrackRecord | None, attempt: int) -> TrackRecord:
     order = job.order
     rows = Rows()
     try:
-        content = content_hash(job.path)
+        content = content_of(order, job.path)
         record, rows = complete(
             job,
             content,

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from pipeline.batches import batches
 from pipeline.errors import StoreError, UsageError
+from pipeline.library.cue.albums import AlbumSheets
 from pipeline.library.imported import PREFIX, is_imported
 from pipeline.library.labels import parse_sources
 from pipeline.library.scan import scan
@@ -112,11 +113,13 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     """
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
     unreadable: dict[str, str] = {}
+    sheets = AlbumSheets()
     tracks = scan(
         plan.libraries,
         sources=sources,
         rules=plan.rules,
         on_problem=unreadable.__setitem__,
+        sheets=sheets,
     )
     progress(0)
     tally = ScanTally(grouped=sources.groups is not None, folded=sources.folds is not None)
@@ -127,10 +130,10 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
         progress(tally.files)
     found = writer.summary(tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()))
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
-    gone = mark_gone(home, plan, ids, frozenset(unreadable))
+    gone = mark_gone(home, plan, ids, frozenset(unreadable), cut_files=sheets.cut_files)
     # Only now, so that a walk that is over has marked what was gone.
     home.ledger.close_scan(plan.run_id, writer.shards, left_out=len(unreadable))
-    return found.replace(gone=gone)
+    return found.replace(gone=gone, sheets=sheets.counts())
 
 
 def _write_imported(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:

@@ -56,7 +56,7 @@ class FolderPoll(threading.Thread):
             for track in scan([self._folder], on_problem=lambda path, _reason: unreadable.add(path), may_be_empty=True):
                 if self._stopped.is_set():
                     return None
-                found[track.path] = track.stamp
+                found[track.file_path] = track.stamp  # which an edit of its cue sheet changes as well
         except ChordalError:
             return None
         if unreadable and known is not None:

@@ -10,8 +10,9 @@ from contextlib import nullcontext
 from datetime import datetime
 
 from pipeline.errors import ChordalError
+from pipeline.library.cue.albums import is_sheet, sheets_folder_files
 from pipeline.library.labels import parse_sources
-from pipeline.library.scan import scan, track_of
+from pipeline.library.scan import scan, tracks_of
 from pipeline.library.tracks import FileStamp, ScannedTrack
 from pipeline.library.walk import stamp_of
 from pipeline.text import printable
@@ -112,7 +113,8 @@ class LibraryWatcher:
                 self._next_walk_s |= dict.fromkeys(due, now_s + WALK_S)
                 self._extract(self._walk(due), due)
             elif batch := self._arrivals.batch(now_s):
-                tracks = [self._track(path, stamp) for path, stamp in batch.items()]
+                tracks = list(tracks_of(sorted(batch.items()), self._sources, self._rules))
+                self._updates.remove_other_tracks(tracks)
                 self._extract(tracks, {root for path in batch if (root := self._library_of(path))})
             pause.wait(TICK_S)
 
@@ -127,7 +129,10 @@ class LibraryWatcher:
             self._note_file(change, now_s)
 
     def _note_file(self, change: FileChange, now_s: float) -> None:
-        if change.kind == "folder":
+        if change.kind != "folder" and is_sheet(change.path):
+            for path in sheets_folder_files(change.path):  # which may be cut otherwise now
+                self._arrivals.note(path, now_s)
+        elif change.kind == "folder":
             self._note_folder(change.path, now_s)
         elif change.kind in {"deleted", "moved"}:
             self._arrivals.forget(change.path)
@@ -142,7 +147,7 @@ class LibraryWatcher:
         """Note all files in a folder that came as a whole."""
         try:
             for track in scan([folder], may_be_empty=True):
-                self._arrivals.note(track.path, now_s)
+                self._arrivals.note(track.file_path, now_s)
         except ChordalError:
             return  # gone again
 
@@ -172,7 +177,7 @@ class LibraryWatcher:
             may_be_empty=True,
         ):
             if time.time_ns() - track.stamp.mtime_ns < young_ns:
-                self._arrivals.note(track.path, time.monotonic())
+                self._arrivals.note(track.file_path, time.monotonic())
             else:
                 yield track
         for library in libraries:
@@ -182,9 +187,6 @@ class LibraryWatcher:
                 if self._library_of(path) == library and _is_folder(path)
             }
             self._monitor.await_folders(library, folders)
-
-    def _track(self, path: str, stamp: FileStamp) -> ScannedTrack:
-        return track_of(path, stamp, self._sources, self._rules)
 
     def _stamp(self, path: str) -> FileStamp | None:
         """Return the stamp of a file; while its library does not answer one of no file, which settles nothing."""

@@ -31,6 +31,10 @@ class Source(Protocol):
         """Fill a block, (frames, channels), float32, C-contiguous; return how many frames, fewer only at the end."""
         ...
 
+    def seek(self, frame: int) -> bool:
+        """Go to a frame of the sound; False, and nothing is changed, where that cannot be done to the sample."""
+        ...
+
     def note(self, frames: int) -> str:
         """Return how far a damaged file could be read, given the frames that came; empty for a whole one."""
         ...

@@ -47,6 +47,13 @@ class FallbackSource:
             count += self._fallback.read_into(block[count:])
         return count
 
+    def seek(self, frame: int) -> bool:
+        """Go to a frame where libsndfile can."""
+        if self._ended or not self._first.seek(frame):
+            return False
+        self._frames = frame
+        return True
+
     def note(self, frames: int) -> str:
         """Return the note of the decoder that read to the end."""
         if self._fallback is None or frames == self._frames:

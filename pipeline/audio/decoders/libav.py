@@ -108,6 +108,10 @@ class LibavSource:
                     self._frame, self._used = self._next(), 0
         return filled
 
+    def seek(self, _frame: int) -> bool:
+        """Say no: where FFmpeg lands depends on the format and its index."""
+        return False
+
     def note(self, frames: int) -> str:
         """Return how far a damaged file could be read and what FFmpeg logged while reading it."""
         decoded_s, declared_s = frames / self.sample_rate_hz, _declared_s(self._container, self._stream)

@@ -19,6 +19,8 @@ _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\
 _MPEG_SLACK_S = 0.1
 # libsndfile's number for a header without one is 2**63 - 1.
 _UNKNOWN_FRAMES = 2**62
+# Whose frames are found by counting, or begin with their number.
+_EXACT = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC"})
 _NO_END = "Last page lacks an end-of-stream bit"
 # What a recorder writes for "length not known yet".
 _OPEN_LENGTH_BYTES = 0x7FFF_0000
@@ -86,6 +88,24 @@ class LibsndfileSource:
             os.pread(self._descriptor, 1, os.lseek(self._descriptor, 0, os.SEEK_CUR))
         self._read += count
         return count
+
+    def seek(self, frame: int) -> bool:
+        """Go to a frame of a format in which that is exact."""
+        if self._fault or self.format not in _EXACT or frame >= self._sound.frames:
+            return False
+        with self._stderr.redirect():
+            try:
+                reached = int(self._sound.seek(frame))
+            except soundfile.LibsndfileError:
+                reached = -1
+            if reached == frame:
+                self._read = frame
+                return True
+            try:
+                self._sound.seek(self._read)  # a damaged FLAC: it is decoded as far as that goes
+            except soundfile.LibsndfileError as error:
+                self._fault = _reason(error)
+        return False
 
     def _read_floats(self, block: Float32) -> int:
         """Let libsndfile fill a block; plain 16-bit samples are scaled here, five times as fast as there."""

@@ -34,6 +34,7 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "deleted": scanned.found.gone,
         "duplicates": _duplicates(home, scanned.plan),
         "labels": scanned.found.labels,
+        "cue_sheets": scanned.found.sheets.to_wire(),
     }
     report = home.ledger.report(run_id)
     if report is not None:
@@ -68,6 +69,7 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "labels": found.labels,
         "shards": found.shards,
         "unreadable": list(found.unreadable),
+        "cue_sheets": found.sheets.to_wire(),
         "seconds": RunState.read(home, scanned.plan.run_id).seconds,
     }
 

@@ -4,6 +4,9 @@ from typing import Any
 
 from pipeline.text import printable
 
+_MOST_SHEETS = 3
+"""Cue sheets that are named for people."""
+
 
 def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return a summary as names and words, in order."""
@@ -18,6 +21,8 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if "formats" in summary:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
         lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+    if sheets := _sheet_words(summary.get("cue_sheets", {})):
+        lines.append(("cue sheets", sheets))
     if "trials" in summary:
         lines += _learned_lines(summary)
     if "mlflow" in summary:
@@ -32,6 +37,19 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary.get("report"):
         lines.append(("report", summary["report"]))
     return lines
+
+
+def _sheet_words(sheets: dict[str, Any]) -> str:
+    """Return what became of cue sheets; an empty string where there were none."""
+    parts = []
+    if sheets.get("used"):
+        albums = f"{sheets['albums']} {'album' if sheets['albums'] == 1 else 'albums'}"
+        parts.append(f"{sheets['used']} used, which cut {albums} into {sheets['tracks']} tracks (--no-cue: none)")
+    for name, words in (("unused", "not used"), ("notes", "to be checked")):
+        if found := sheets.get(name):
+            more = "" if len(found) <= _MOST_SHEETS else f"; and {len(found) - _MOST_SHEETS} more, see --json"
+            parts.append(f"{len(found)} {words}: {'; '.join(found[:_MOST_SHEETS])}{more}")
+    return "; ".join(parts)
 
 
 def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

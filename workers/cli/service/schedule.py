@@ -24,6 +24,9 @@ library_options = (
     click.option("--labels", metavar="SPEC", help="As for `chordal run`.  [default: folder]"),
     click.option("--groups", metavar="SPEC", help="As for `chordal run`."),
     click.option("--folds", metavar="SPEC", help="As for `chordal run`."),
+    click.option(
+        "--cue/--no-cue", default=None, help="Whether cue sheets cut albums, as for `chordal run`.  [default: yes]"
+    ),
     click.option("--seed", type=int, help="As for `chordal run`.  [default: 1]"),
     click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."),
     click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' for none."),
@@ -174,6 +177,7 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
 
     Raises `UsageError` for a cron expression, time zone or library that is none.
     """
+    from pipeline.plans.scan_rules import ScanRules
     from workers.learning.mlflow_tracking import require_client
     from workers.schedule.cron import check_cron, zone
     from workers.schedule.nights import Schedule
@@ -187,6 +191,8 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
             raise UsageError(f"library {printable(library)}: is no folder here")
     if not libraries:
         raise UsageError("schedule: no library yet; name one with --library")
+    rules = {name: given.pop(name) for name in ScanRules.__struct_fields__ if name in given}
+    known = known.replace(rules=known.rules.replace(**rules))
     if given.get("tracking") == "none":
         known, _ = known.replace(tracking=None), given.pop("tracking")
     elif given.get("tracking"):
