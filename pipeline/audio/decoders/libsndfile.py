@@ -19,7 +19,8 @@ _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\
 _MPEG_SLACK_S = 0.1
 # libsndfile's number for a header without one is 2**63 - 1.
 _UNKNOWN_FRAMES = 2**62
-# Whose frames are found by counting, or begin with their number.
+# Samples of one size, whose place is found by counting; libsndfile gets lost in packets such as those of GSM 06.10.
+_COUNTED = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC"})
 _NO_END = "Last page lacks an end-of-stream bit"
 # What a recorder writes for "length not known yet".
@@ -91,7 +92,8 @@ class LibsndfileSource:
 
     def seek(self, frame: int) -> bool:
         """Go to a frame of a format in which that is exact."""
-        if self._fault or self.format not in _EXACT or frame >= self._sound.frames:
+        is_exact = self.format in _EXACT and str(self._sound.subtype).startswith(_COUNTED)
+        if self._fault or not is_exact or frame >= self._sound.frames:
             return False
         with self._stderr.redirect():
             try:
