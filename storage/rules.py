@@ -81,6 +81,7 @@ def retry(record: TrackRecord) -> TrackRecord:
         content_hash="",
         copy_of=record.copy_of,
         mark="retry",
+        part=record.part,
     )
 
 

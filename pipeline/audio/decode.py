@@ -48,6 +48,8 @@ class AudioReader:
         self._path = path
         self._name = printable(path)
         self._max_duration_s = max_duration_s
+        self._first = 0
+        """The frame that the first block begins with."""
         frames = min(int(BLOCK_S * self.sample_rate_hz), _MAX_BLOCK_SAMPLES // self.channels)
         self._buffer: Float32 = np.empty((frames, self.channels), np.float32)
         # Only reading shows whether a decoder that knows the header can decode what follows it.
@@ -56,13 +58,23 @@ class AudioReader:
             reason = source.findings(0).describe(0.0)
             raise EmptyAudioError(f"no samples ({reason})" if reason else "a header and no samples")
 
+    def seek(self, frame: int) -> bool:
+        """Begin with a frame of the sound, before the first block; False where the decoder cannot go there exactly."""
+        if frame <= len(self._buffer):
+            return frame == 0  # what is in the buffer is passed over sooner
+        with _named_errors(self._path):
+            if not self._source.seek(frame):
+                return False
+            self._first, self._pending = frame, self._fill()
+        return True
+
     def blocks(self) -> Iterator[Float32]:
         """Return an iterator over the samples, float32, (n, channels), about 4 s each, the last one shorter.
 
         All blocks are the same memory: what is kept must be copied. Raises while iterating: `TooLargeError` past the
         bound, `UnsupportedError` for NaN, infinite or absurd samples, `TransientError` when the system failed to read.
         """
-        frames, most = 0, int(self._max_duration_s * self.sample_rate_hz)
+        frames, most = self._first, int(self._max_duration_s * self.sample_rate_hz)
         while self._pending:
             block = self._buffer[: self._pending]
             if frames + len(block) > most:

@@ -3,14 +3,11 @@
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
-import numpy as np
-
-from pipeline.arrays import Float32
-from pipeline.audio.decode import open_audio
-from pipeline.audio.identity import file_digests
+from pipeline.audio.parts import PieceCutter, frame_at
 from pipeline.errors import TransientError
 from pipeline.extraction.computation import compute_families
 from pipeline.extraction.derived import Derived
+from pipeline.extraction.sound import digests_of, open_sound
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
 from pipeline.library.known_content import same_content
@@ -36,15 +33,15 @@ def extract_chunks(
     `PermanentError` of the decoder when it can no longer be read.
     """
     families = [family(name) for name in sorted(missing)]
-    if not same_content(original, file_digests(path)):
+    if not same_content(original, digests_of(order, path)):
         raise TransientError(f"{printable(path)}: changed while its chunks were extracted")
-    with open_audio(path, max_duration_s=max_duration_s) as reader:
+    with open_sound(order, path, max_duration_s=max_duration_s) as reader:
         info = reader.info
-        cutter = _Cutter(reader.blocks())
+        cutter = PieceCutter(reader.blocks())
         for chunk in chunks:
             start_s, length_s = chunk.part.start_s, chunk.part.length_s
-            cutter.skip_to(_frame(start_s, info.rate_hz))
-            end = None if length_s is None else _frame(start_s + length_s, info.rate_hz)
+            cutter.skip_to(frame_at(start_s, info.rate_hz))
+            end = None if length_s is None else frame_at(start_s + length_s, info.rate_hz)
             results = compute_families(cutter.until(end), info, families, host=host)
             record = chunk.record(order, original).replace(
                 duration_s=results.frames / info.rate_hz,
@@ -55,36 +52,3 @@ def extract_chunks(
                 declared_s=None,
             )
             yield record, results.rows
-
-
-def _frame(seconds: float, rate_hz: int) -> int:
-    return round(seconds * rate_hz)
-
-
-class _Cutter:
-    """The pieces of a sound, cut at any frame; nothing is kept but the current piece."""
-
-    def __init__(self, pieces: Iterator[Float32]) -> None:
-        self._pieces = pieces
-        self._rest: Float32 = np.empty((0, 0), np.float32)
-        self._at = 0
-        """The first frame of the rest."""
-
-    def skip_to(self, frame: int) -> None:
-        """Pass over what comes before a frame."""
-        for _ in self.until(frame):
-            pass
-
-    def until(self, end: int | None) -> Iterator[Float32]:
-        """Yield what comes before a frame, or all that is left; each piece is valid until the next."""
-        while end is None or self._at < end:
-            if not len(self._rest):
-                piece = next(self._pieces, None)
-                if piece is None:
-                    return
-                self._rest = piece
-            taken = self._rest if end is None else self._rest[: end - self._at]
-            self._at += len(taken)
-            self._rest = self._rest[len(taken) :]
-            if len(taken):
-                yield taken

@@ -3,11 +3,10 @@
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
-from pipeline.audio.decode import open_audio
-from pipeline.audio.identity import file_digests
 from pipeline.errors import PermanentError, TransientError
 from pipeline.extraction.derived import Derived
 from pipeline.extraction.extract import extract
+from pipeline.extraction.sound import digests_of, open_sound
 from pipeline.extraction.variation import Measurement, apply_variation, measure
 from pipeline.features.spec import FeatureRows
 from pipeline.library.known_content import same_content
@@ -32,9 +31,9 @@ def extract_copy(
     stamp, and the parameters in its note. Raises `TransientError` when the file no longer has that content.
     """
     variation = copy.part
-    if not same_content(original, file_digests(path)):
+    if not same_content(original, digests_of(order, path)):
         raise TransientError(f"{printable(path)}: changed while its copies were extracted")
-    measurement = _measurement(path, variation, max_duration_s)
+    measurement = _measurement(order, path, variation, max_duration_s)
     record, rows = extract(
         order,
         path=path,
@@ -50,11 +49,11 @@ def extract_copy(
     return copy.record(order, record).replace(note=note), rows
 
 
-def _measurement(path: str, variation: Variation, max_duration_s: float) -> Measurement:
+def _measurement(order: ExtractTrack, path: str, variation: Variation, max_duration_s: float) -> Measurement:
     """Return what the variation has to know of the whole file, which is read for it only where it does."""
     measurement = Measurement(frames=0, power=0.0)
     if variation.shift_s or variation.snr_db is not None:
         # `extract` meets the same error, and records it.
-        with suppress(PermanentError), open_audio(path, max_duration_s=max_duration_s) as reader:
+        with suppress(PermanentError), open_sound(order, path, max_duration_s=max_duration_s) as reader:
             measurement = measure(reader.blocks())
     return measurement

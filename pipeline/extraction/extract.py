@@ -5,11 +5,10 @@ from collections.abc import Set as AbstractSet
 
 from pipeline.arrays import Float32
 from pipeline.audio.block import StreamInfo
-from pipeline.audio.decode import open_audio
-from pipeline.audio.identity import file_digests
 from pipeline.errors import PermanentError
 from pipeline.extraction.computation import compute_families
 from pipeline.extraction.records import failure_of, record_for
+from pipeline.extraction.sound import digests_of, open_sound
 from pipeline.features.registry import family
 from pipeline.features.spec import FeatureRows
 from pipeline.library.tracks import ExtractTrack, TrackRecord
@@ -45,11 +44,11 @@ def extract(
     rows: dict[str, FeatureRows] = {}
     try:
         if content_hash is None:
-            digests = file_digests(path)
+            digests = digests_of(order, path)
             record = record.replace(file_hash=digests.file_hash, sound_hash=digests.sound_hash)
             content_hash = digests.content_hash
         record = record.replace(content_hash=content_hash)
-        with open_audio(path, max_duration_s=max_duration_s) as reader:
+        with open_sound(order, path, max_duration_s=max_duration_s) as reader:
             info = reader.info
             results = compute_families(alter(reader.blocks(), info), info, families, host=host, beside=companions)
             record = record.replace(

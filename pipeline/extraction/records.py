@@ -11,7 +11,12 @@ UNKNOWN = TrackRecord(track_id="", path="", stamp=FileStamp(size_bytes=0, mtime_
 def record_for(order: ExtractTrack, sound: TrackRecord = UNKNOWN) -> TrackRecord:
     """Return what a record says of a sound, as the record of the file that an order names."""
     return sound.replace(
-        track_id=order.track_id, path=order.path, stamp=order.stamp, sequence=order.sequence, mark=None
+        track_id=order.track_id,
+        path=order.path,
+        stamp=order.stamp,
+        sequence=order.sequence,
+        mark=None,
+        part=order.part,
     )
 
 

@@ -15,18 +15,22 @@ AHEAD_FILES = 1000
 class LibraryFile:
     """A file that labels are asked of: its path, and its tags, which are read at most once and when they are needed."""
 
-    __slots__ = ("_tags", "path")
+    __slots__ = ("_album", "_tags", "path")
 
-    def __init__(self, path: str, tags: Tags | None = None) -> None:
+    def __init__(self, path: str, tags: Tags | None = None, *, album: "LibraryFile | None" = None) -> None:
+        """Take the file at a path; for a track in an album's file, `tags` are of its cue sheet and `album` the file."""
         self.path = path
-        """Absolute, as `os.fsdecode` gives it."""
+        """Absolute, as `os.fsdecode` gives it; that of the album's file for a track in one."""
         self._tags = tags
+        self._album = album
 
     @property
     def tags(self) -> Tags:
         """What the file says of itself; empty where it says nothing or cannot be read."""
         if self._tags is None:
             self._tags = find_tags(self.path) or Tags()
+        elif self._album is not None:
+            self._tags, self._album = self._tags.in_album(self._album.tags), None
         return self._tags
 
     def tag_values(self, field: str) -> tuple[str, ...]:
@@ -36,6 +40,10 @@ class LibraryFile:
             found = find_tags(self.path, [*self.tags.extra, name]) or Tags()
             self._tags = self.tags.replace(extra={name: (), **self.tags.extra, **found.extra})
         return self.tags.values(field)
+
+    def track(self, sheet: Tags) -> "LibraryFile":
+        """Return a track in this file, of which a cue sheet says something."""
+        return LibraryFile(self.path, sheet, album=self)
 
 
 class TagSource(Protocol):

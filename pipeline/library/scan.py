@@ -3,9 +3,10 @@
 # abspath is wanted where resolve would follow links.
 # ruff: noqa: PTH100
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.errors import UsageError
+from pipeline.library.cue.albums import AlbumSheets
 from pipeline.library.labels import UNLABELLED, TrackSources, first_value
 from pipeline.library.left_out import LeftOutTally
 from pipeline.library.library_file import LibraryFile, LibraryFiles, TagSource
@@ -24,8 +25,11 @@ def scan(
     may_be_empty: bool = False,
     tags: TagSource | None = None,
     left_out: LeftOutTally | None = None,
+    sheets: AlbumSheets | None = None,
 ) -> Iterator[ScannedTrack]:
     """Return an iterator over the audio files under some folders, with absolute paths as `os.fsdecode` gives them.
+
+    A file that a cue sheet cuts is as many tracks; `sheets` counts them.
 
     The folders are checked first: `UsageError`, naming the folder and the mend, for one that is missing, is a file,
     cannot be read or, unless it `may_be_empty`, holds no audio files. Names in a folder come sorted, its files before
@@ -46,7 +50,28 @@ def scan(
 
     files = LibraryFiles(tags)
     found = files.ahead(walk(roots, on_problem or ignored, rules, left_out))
-    return (track_of(path, stamp, sources, rules, files.file(path)) for path, stamp in found)
+    return tracks_of(found, sources, rules, sheets, files.file)
+
+
+def tracks_of(
+    files: Iterable[tuple[str, FileStamp]],
+    sources: TrackSources,
+    rules: ScanRules,
+    sheets: AlbumSheets | None = None,
+    file_at: Callable[[str], LibraryFile] = LibraryFile,
+) -> Iterator[ScannedTrack]:
+    """Yield files, given by path and stamp, as the tracks that a scan makes of them; those of a folder together."""
+    sheets = sheets if sheets is not None else AlbumSheets()
+    for path, stamp in files:
+        cut = sheets.cut(path, stamp) if rules.cue else None
+        if cut is None or not cut.parts:
+            yield track_of(path, stamp, sources, rules, file_at(path))
+            continue
+        album = file_at(path)
+        for each in cut.parts:
+            track = track_of(path, cut.stamp, sources, rules, album.track(each.tags))
+            part_path = each.part.path(path)
+            yield track.replace(track_id=track_id(part_path), path=part_path, part=each.part, sheet=each.tags)
 
 
 def track_of(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library import imported
+from pipeline.library.cue.albums import SheetCounts
 from pipeline.library.file_names import WITHOUT_EXTENSION, extension_of
 from pipeline.library.labels import TAG, check_labelled, parse_labels
 from pipeline.library.left_out import NOTHING, LeftOut
@@ -51,9 +52,10 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """Files without a label per extension."""
     cut_tags: int = 0
     """Files with values that were cut, or tags that were not read, as they were too long."""
-
     left_out: LeftOut = NOTHING
     """What was left out by its name, its content or a pattern."""
+    sheets: SheetCounts = SheetCounts()
+    """What was found of cue sheets."""
 
     @property
     def observations(self) -> tuple[str, ...]:
@@ -171,25 +173,29 @@ class ScanTally:
         self._unlabelled_formats: Counter[str] = Counter()
         self._without: Counter[str] = Counter()
         self._example = ""
+        self._album = ""
 
     def add(self, track: ScannedTrack) -> None:
-        """Count one file."""
+        """Count one file, or one track of an album in one; those of an album come one after the other."""
         self.files += 1
-        self._bytes += track.stamp.size_bytes
-        self._formats[printable(extension_of(track.path)) or WITHOUT_EXTENSION] += 1
+        file_path = track.file_path
+        if track.part is None or file_path != self._album:
+            self._bytes += track.stamp.size_bytes
+        self._album = file_path if track.part is not None else ""
+        self._formats[printable(extension_of(file_path)) or WITHOUT_EXTENSION] += 1
         self._without["group"] += self._required["group"] and track.group is None
         self._without["fold"] += self._required["fold"] and track.fold is None
         for join in self._joins:
-            join.add(track.path)
-        if self._faults and (fault := self._faults.get(stem := _stem(track.path))):
+            join.add(track.file_path)
+        if self._faults and (fault := self._faults.get(stem := _stem(track.file_path))):
             self._faulty[fault].append(stem)
         if _has_foreign_label(track):
             self._foreign += 1
             self._foreign_example = self._foreign_example or track.path
         if track.label is None:
             self._without["label"] += 1
-            self._unlabelled_formats[track.path.rpartition(".")[2].lower()] += 1
-            self._example = self._example or track.path
+            self._unlabelled_formats[printable(extension_of(track.file_path)) or WITHOUT_EXTENSION] += 1
+            self._example = self._example or track.file_path
         else:
             self._labels[track.label] += 1
             if track.fold is not None:

@@ -2,10 +2,11 @@
 
 import hashlib
 import os
-from typing import Literal
+from typing import Literal, Self
 
 from pipeline.errors import FailureKind
 from pipeline.library.tags.tags import Tags
+from pipeline.plans.album_part import AlbumPart, file_path_of
 from pipeline.plans.augmentation import AugmentPlan
 from pipeline.wire import Value
 
@@ -48,6 +49,11 @@ class FileStamp(Value, frozen=True, kw_only=True):
         pairs = ((self.ctime_ns, other.ctime_ns), (self.inode, other.inode))
         return all(mine == theirs or not (mine and theirs) for mine, theirs in pairs)
 
+    def joined(self, other: Self) -> Self:
+        """Return one stamp for a file and another one that says how it is cut: both unchanged, or changed."""
+        latest = {name: max(getattr(self, name), getattr(other, name)) for name in self.__struct_fields__}
+        return self.replace(**(latest | {"size_bytes": self.size_bytes + other.size_bytes}))
+
 
 class ScannedTrack(Value, frozen=True, kw_only=True):
     """One audio file found by a scan, with its label, group and fold."""
@@ -60,6 +66,15 @@ class ScannedTrack(Value, frozen=True, kw_only=True):
     """All its labels, the first one among them, where the scan was to keep all; else empty."""
     group: str | None = None
     fold: str | None = None
+    part: AlbumPart | None = None
+    """Its range in the file of its album; None for a file of its own."""
+    sheet: Tags | None = None
+    """What the album's cue sheet says of it; None for a file of its own."""
+
+    @property
+    def file_path(self) -> str:
+        """The path of the file that its sound is in."""
+        return file_path_of(self.path, self.part)
 
 
 class ExtractTrack(Value, frozen=True, kw_only=True):
@@ -77,6 +92,15 @@ class ExtractTrack(Value, frozen=True, kw_only=True):
     """Altered copies to extract beside the file; None for none."""
     chunk_s: float | None = None
     """Chunks of this length, seconds, to extract beside a file that is longer; None for none."""
+    part: AlbumPart | None = None
+    """The range of the file to extract; None for all of it."""
+    sheet: Tags | None = None
+    """What the album's cue sheet says of it; None for a file of its own."""
+
+    @property
+    def file_path(self) -> str:
+        """The path of the file that its sound is in."""
+        return file_path_of(self.path, self.part)
 
 
 class Failure(Value, frozen=True, kw_only=True):
@@ -132,6 +156,8 @@ class TrackRecord(Value, frozen=True, kw_only=True):
     """With a note, the seconds of sound that the file's header declares; None where it declares none."""
     tags: Tags | None = None
     """What the file said of itself at this visit; None where it was not asked, as in homes made before."""
+    part: AlbumPart | None = None
+    """Its range in the file of its album; None for a file of its own."""
 
     @property
     def extracted(self) -> bool:

@@ -14,6 +14,8 @@ class ScanRules(Value, frozen=True, kw_only=True):
     """A vocabulary's name, or the absolute path of its file; None folds nothing."""
     multi: bool = False
     """Whether a track has all the labels found for it, or the first one alone."""
+    cue: bool = True
+    """Whether cue sheets cut album files into tracks."""
 
 
 DEFAULT = ScanRules()

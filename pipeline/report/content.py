@@ -11,6 +11,7 @@ from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
 from pipeline.library.file_names import extension_of
 from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tracks import Failure, TrackRecord
+from pipeline.plans.album_part import file_path_of
 from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 
@@ -144,7 +145,7 @@ def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:
     notes = 0
     remarks: list[ListedRemark] = []
     for record in records:
-        extension = extension_of(record.path).upper() or "no extension"
+        extension = extension_of(file_path_of(record.path, record.part)).upper() or "no extension"
         files[extension] += 1
         if record.has_remark:
             notes += 1

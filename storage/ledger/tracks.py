@@ -242,7 +242,9 @@ def _family_keys(plan: RunPlan) -> frozenset[str]:
 
 def _record_of(track: ScannedTrack) -> TrackRecord:
     """Return a record of a track that was only scanned."""
-    return TrackRecord(track_id=track.track_id, path=track.path, stamp=track.stamp, sequence=0, content_hash="")
+    return TrackRecord(
+        track_id=track.track_id, path=track.path, stamp=track.stamp, sequence=0, content_hash="", part=track.part
+    )
 
 
 def _below(library: str, covered: Iterable[str]) -> bool:

@@ -108,6 +108,14 @@ def library_options(command: Command) -> Command:
             metavar="NAME",
             help=f"Labels, groups and folds of a data set as it is published: {', '.join(LAYOUT_NAMES)}.",
         ),
+        click.option(
+            "--no-cue",
+            "cue",
+            is_flag=True,
+            flag_value=False,
+            default=True,
+            help="Leave albums that are one file whole, whatever cue sheets say.",
+        ),
         click.option("--seed", type=int, default=1, show_default=True, help="Repeats a run exactly."),
         click.option(
             "--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."

@@ -1,11 +1,12 @@
 """What an extraction task does: decide what is left to do for a file, decode it once, record, commit, count."""
 
-from pipeline.audio.identity import file_digests
 from pipeline.errors import MissingError
 from pipeline.extraction.extract import extract
 from pipeline.extraction.records import failure_of, record_for
+from pipeline.extraction.sound import digests_of
 from pipeline.library.known_content import content_of, identified
 from pipeline.library.tags.read import find_tags
+from pipeline.library.tags.tags import Tags
 from pipeline.library.tracks import ExtractTrack, Failure, Receipt, TrackRecord
 from workers.app.context import Context
 from workers.app.settings import Settings
@@ -79,7 +80,7 @@ def _extract(job: Job, known: TrackRecord | None, attempt: int) -> TrackRecord:
     order = job.order
     rows = Rows()
     try:
-        digests = file_digests(job.path)
+        digests = digests_of(order, job.path)
         content = content_of(digests, known, is_stored=job.is_stored, content_of_sound=job.store.content_of_sound)
         record, rows = complete(
             job,
@@ -106,6 +107,13 @@ def _extract(job: Job, known: TrackRecord | None, attempt: int) -> TrackRecord:
         record = record_for(order).replace(failure=failure_of(error, job.path, HOST))
     if record.failure is not None:
         record = record.replace(failure=record.failure.replace(attempts=attempt, host=HOST))
-    record = record.replace(tags=find_tags(job.path))
+    record = record.replace(tags=_tags(job))
     job.commit(record, rows)
     return record
+
+
+def _tags(job: Job) -> Tags | None:
+    """Return what the order's file says of itself, of a track in an album with what the cue sheet says of it."""
+    tags = find_tags(job.path)
+    sheet = job.order.sheet
+    return tags if sheet is None else sheet.in_album(tags or Tags())

@@ -23,7 +23,7 @@ class Job:
         self.order = order
         self.context = context
         self.store = context.store
-        self.path = local_path(order.path, context.settings.maps)
+        self.path = local_path(order.file_path, context.settings.maps)
         """Where the file is on this host; records and ids keep the path of the host that scanned it."""
         self.specs = {spec.key: spec for spec in (family(name).spec for name in order.families)}
         """Of the families to extract, by family key."""

@@ -30,6 +30,8 @@ def orders(plan: RunPlan, shard: int, tracks: Sequence[ScannedTrack]) -> list[Ex
             families=plan.recipe.families,
             augment=augmentation(plan, track),
             chunk_s=plan.chunk_s,
+            part=track.part,
+            sheet=track.sheet,
         )
         for track in tracks
     ]

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.audio.decode import decode
+from pipeline.audio.parts import decode_part
 from pipeline.learning.splits.rows import row_view
+from pipeline.library.tracks import track_id
+from pipeline.plans.album_part import file_path_of
 from storage.home import Home
 from workers.learning.study import dataset_and_split, scanned_tracks
 
 if TYPE_CHECKING:
+    from pipeline.audio import Audio
     from pipeline.learning.dataset.load import RowSource
     from pipeline.report.outputs import Study
     from pipeline.report.view import Section
@@ -71,6 +75,16 @@ def _study(home: Home, run_id: str, source: "RowSource") -> "Study | None":
         source=source,
         model=Path(home.registry.get(evaluation.model.version).path),
         folder=ledger.path(run_id) / FOLDER,
-        decode=lambda path: decode(path, max_duration_s=plan.max_duration_s),
+        decode=lambda path: _decode(path, source, plan.max_duration_s),
         unlabelled=tuple(islice(unlabelled, _UNLABELLED)),
     )
+
+
+def _decode(path: str, source: "RowSource", max_duration_s: float) -> "Audio":
+    """Return the sound of a track; of one in an album's file, its part of the file."""
+    record = source.record(track_id(path))
+    if record is None or record.part is None:
+        return decode(path, max_duration_s=max_duration_s)
+    file_path = file_path_of(path, record.part)
+    start_s, end_s = record.part.start_s, record.part.end_s
+    return decode_part(file_path, start_s=start_s, end_s=end_s, max_duration_s=max_duration_s)

@@ -10,13 +10,11 @@ from pipeline.library.labels import (
     LabelSource,
     TrackSources,
     check_labelled,
-    first_value,
     parse_labels,
     table_of,
 )
 from pipeline.library.left_out import LeftOut, LeftOutTally
-from pipeline.library.library_file import LibraryFile
-from pipeline.library.scan import scan
+from pipeline.library.scan import scan, tracks_of
 from pipeline.library.tables.join import JoinTally, describe_join
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
@@ -64,6 +62,7 @@ class RequestedFiles:
         """Where the true labels are."""
         self.notes: tuple[str, ...] = ()
         """What the table of the true labels and the files do not have in common, a line each."""
+        self._check_albums()
         if self._folders:
             next(scan(self._folders, rules=self._rules))  # raises for folders without sound
         if request.labels is not None:
@@ -73,7 +72,8 @@ class RequestedFiles:
     @property
     def folders(self) -> tuple[str, ...]:
         """The folders that hold the files: a worker's host has to see them."""
-        parents = [os.path.dirname(path) for path in self._single.values()]  # noqa: PTH120 - keeps odd bytes
+        files = [_album_of(path) or path for path in self._single.values()]
+        parents = [os.path.dirname(path) for path in files]  # noqa: PTH120 - keeps odd bytes
         return tuple(dict.fromkeys([*self._folders, *parents]))
 
     @property
@@ -90,7 +90,8 @@ class RequestedFiles:
         """Yield every file once, those named one by one first."""
         left_out = LeftOutTally()
         problems: dict[str, str] = {}
-        yield from map(self._track, self._single.values())
+        for path in self._single.values():
+            yield from self._tracks(path)
         if self._folders:
             for track in scan(
                 self._folders,
@@ -99,19 +100,33 @@ class RequestedFiles:
                 on_problem=problems.__setitem__,
                 left_out=left_out,
             ):
-                if track.track_id not in self._single:
+                if track.track_id not in self._single and track_id(track.file_path) not in self._single:
                     yield track
         self._left_out, self._problems = left_out, problems
 
-    def _track(self, path: str) -> ScannedTrack:
+    def _tracks(self, path: str) -> Iterator[ScannedTrack]:
+        """Yield a file as a scan finds it: the tracks that its cue sheet cuts it into; of a track in one, that one."""
+        file_path = _album_of(path) or path
+        for track in tracks_of([(file_path, self._stamp(file_path))], TrackSources(labels=self.truth), self._rules):
+            if path in {file_path, track.path}:
+                yield track
+
+    def _check_albums(self) -> None:
+        """Raise `UsageError` for a track that its album's file does not have."""
+        for path in self._single.values():
+            album = _album_of(path)
+            if album is not None and next(self._tracks(path), None) is None:
+                tracks = [track.path.rpartition("/")[2] for track in self._tracks(album) if track.part is not None]
+                has = f"its cue sheet has {tracks[0]} to {tracks[-1]}" if tracks else "no cue sheet cuts that file"
+                raise UsageError(f"path {printable(path)}: no such track; {has}")
+
+    @staticmethod
+    def _stamp(path: str) -> FileStamp:
         try:
             facts = os.stat(path)  # noqa: PTH116 - keeps odd bytes
         except OSError:
-            stamp = FileStamp(size_bytes=0, mtime_ns=0)  # gone meanwhile: its task records that
-        else:
-            stamp = FileStamp.of(facts)
-        label = first_value(self.truth, LibraryFile(path))
-        return ScannedTrack(track_id=track_id(path), path=path, stamp=stamp, label=label)
+            return FileStamp(size_bytes=0, mtime_ns=0)  # gone meanwhile: its task records that
+        return FileStamp.of(facts)
 
     def _check_labels(self, truth: LabelSource) -> None:
         """Refuse a rule that finds no label at all; count what a table and the files have in common."""
@@ -132,6 +147,8 @@ class RequestedFiles:
 def _is_folder(path: str) -> bool:
     """Tell a folder from a file. Raises `UsageError` for what is neither."""
     where = f"path {printable(path)}"
+    if _album_of(path) is not None:
+        return False
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - keeps odd bytes
     except OSError as error:
@@ -140,3 +157,10 @@ def _is_folder(path: str) -> bool:
     if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
         return stat.S_ISDIR(mode)
     raise UsageError(f"{where}: neither a file nor a folder")
+
+
+def _album_of(path: str) -> str | None:
+    """Return the album's file of a path like `album.flac/03`; None for any other path."""
+    file_path, _, number = path.rpartition("/")
+    is_track = number.isascii() and number.isdigit() and os.path.isfile(file_path)  # noqa: PTH113 - keeps odd bytes
+    return file_path if is_track else None

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from pipeline.batches import batches
 from pipeline.errors import StoreError, UsageError
+from pipeline.library.cue.albums import AlbumSheets
 from pipeline.library.imported import PREFIX, is_imported
 from pipeline.library.labels import TrackSources, parse_sources, tag_fields
 from pipeline.library.layouts import suggested_layout
@@ -128,6 +129,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     """
     sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
     unreadable: dict[str, str] = {}
+    sheets = AlbumSheets()
     left_out = LeftOutTally()
     fields = tag_fields(sources)
     tally = ScanTally(
@@ -145,6 +147,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
             rules=plan.rules,
             on_problem=unreadable.__setitem__,
             left_out=left_out,
+            sheets=sheets,
             tags=tags if fields else None,
         )
         progress(0)
@@ -158,9 +161,9 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
     found = writer.summary(
         tuple(f"{printable(path)}: {reason}" for path, reason in unreadable.items()), left_out.total(plan.rules.exclude)
     )
-    found = found.replace(notes=(*_layout_notes(plan, sources), *found.notes))
+    found = found.replace(notes=(*_layout_notes(plan, sources), *found.notes), sheets=sheets.counts())
     check_labels(plan, found)  # before anything is marked: what is refused changes nothing
-    gone = mark_gone(home, plan, ids, frozenset(unreadable))
+    gone = mark_gone(home, plan, ids, frozenset(unreadable), cut_files=sheets.cut_files)
     # Only now, so that a walk that is over has marked what was gone.
     home.ledger.close_scan(
         plan.run_id,
@@ -169,7 +172,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
         unreadable=found.unreadable,
         omitted=found.left_out,
         mounts=(*left_out.mounts, *away),
-        notes=found.observations,
+        notes=(*found.observations, *(f"cue sheet not used: {each}" for each in found.sheets.unused)),
     )
     return found.replace(gone=gone, cut_tags=tags.cut_files)
 

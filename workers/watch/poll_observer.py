@@ -64,7 +64,7 @@ class FolderPoll(threading.Thread):
             ):
                 if self._stopped.is_set():
                     return None
-                found[track.path] = track.stamp
+                found[track.file_path] = track.stamp  # which an edit of its cue sheet changes as well
         except ChordalError:
             return None
         if unreadable and known is not None:

@@ -86,6 +86,12 @@ class HomeUpdates:
             self._count(removed=removed)
             self._show(f"{removed} {'file' if removed == 1 else 'files'} removed; the features are kept")
 
+    def remove_other_tracks(self, tracks: Sequence[ScannedTrack]) -> None:
+        """Mark what files were cut into before and are not now as deleted: their cue sheets came, changed or went."""
+        if removed := removals.remove_other_tracks(self._home, tracks):
+            self._count(removed=removed)
+            self._show(f"{removed} {'track' if removed == 1 else 'tracks'} cut otherwise now; the features are kept")
+
     def _missing(self, tracks: Iterable[ScannedTrack]) -> Iterator[ScannedTrack]:
         """Yield the files that the store lacks something of."""
         snapshot = self._home.store.snapshot()

@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from datetime import datetime
 
 from pipeline.errors import ChordalError
+from pipeline.library.cue.albums import is_sheet, sheets_folder_files
 from pipeline.library.labels import parse_sources
 from pipeline.library.left_out import (
     NOTHING,
@@ -20,7 +21,7 @@ from pipeline.library.left_out import (
     sum_left_out,
 )
 from pipeline.library.path_filter import PathFilter
-from pipeline.library.scan import scan, track_of
+from pipeline.library.scan import scan, tracks_of
 from pipeline.library.tracks import FileStamp, ScannedTrack
 from pipeline.library.walk import stamp_of, walk
 from pipeline.text import printable
@@ -131,7 +132,8 @@ class LibraryWatcher:
                 self._next_walk_s |= dict.fromkeys(due, now_s + WALK_S)
                 self._extract(self._walk(due), due)
             elif batch := self._arrivals.batch(now_s):
-                tracks = [self._track(path, stamp) for path, stamp in batch.items()]
+                tracks = list(tracks_of(sorted(batch.items()), self._sources, self._rules))
+                self._updates.remove_other_tracks(tracks)
                 self._extract(tracks, {root for path in batch if (root := self._library_of(path))})
             pause.wait(TICK_S)
 
@@ -148,7 +150,10 @@ class LibraryWatcher:
             self._removed[change.path] = now_s  # it may have been scanned before it was excluded
 
     def _note_file(self, change: FileChange, now_s: float) -> None:
-        if change.kind == "folder":
+        if change.kind != "folder" and is_sheet(change.path):
+            for path in sheets_folder_files(change.path):  # which may be cut otherwise now
+                self._arrivals.note(path, now_s)
+        elif change.kind == "folder":
             self._note_folder(change.path, now_s)
         elif change.kind in {"deleted", "moved"}:
             self._arrivals.forget(change.path)
@@ -198,7 +203,7 @@ class LibraryWatcher:
             left_out=left_out,
         ):
             if time.time_ns() - track.stamp.mtime_ns < young_ns:
-                self._arrivals.note(track.path, time.monotonic())
+                self._arrivals.note(track.file_path, time.monotonic())
             else:
                 yield track
         self._tell_missed(libraries, unreadable, left_out.total())
@@ -225,9 +230,6 @@ class LibraryWatcher:
         self._missed[libraries[0]] = left_out
         for line in lines:
             _show(self._view, line)
-
-    def _track(self, path: str, stamp: FileStamp) -> ScannedTrack:
-        return track_of(path, stamp, self._sources, self._rules)
 
     def _stamp(self, path: str) -> FileStamp | None:
         """Return the stamp of a file; while its library does not answer one of no file, which settles nothing."""

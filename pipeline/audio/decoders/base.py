@@ -62,6 +62,10 @@ class Source(Protocol):
         """Fill a block, (frames, channels), float32, C-contiguous; return how many frames, fewer only at the end."""
         ...
 
+    def seek(self, frame: int) -> bool:
+        """Go to a frame of the sound; False, and nothing is changed, where that cannot be done to the sample."""
+        ...
+
     def findings(self, frames: int) -> Findings:
         """Return what was found out about the file, given the frames that came."""
         ...

@@ -34,6 +34,10 @@ class ChainedSource:
             filled += part.read_into(block[filled:])
         return filled
 
+    def seek(self, frame: int) -> bool:
+        """Go to a frame of the first stream where its decoder can."""
+        return len(self._read) == 1 and self._read[0].seek(frame)
+
     def findings(self, frames: int) -> Findings:
         """Return the findings on all streams."""
         del frames  # each has its own
@@ -83,6 +87,12 @@ class _Part:
         self.source = source
         self.is_converted = is_converted
         self.frames = 0
+
+    def seek(self, frame: int) -> bool:
+        if not self.source.seek(frame):
+            return False
+        self.frames = frame
+        return True
 
     def read_into(self, block: Float32) -> int:
         count = self.source.read_into(block)

@@ -64,6 +64,10 @@ class ConvertedSource:
             filled += len(taken)
         return filled
 
+    def seek(self, _frame: int) -> bool:
+        """Say no: what a converter makes of a sound depends on all that came before."""
+        return False
+
     def findings(self, frames: int) -> Findings:
         """Return what was found out by the source."""
         return self._source.findings(round(frames / self.layout.rate_hz * self._source.layout.rate_hz))

@@ -49,6 +49,10 @@ class FallbackSource:
             count += self._fallback.read_into(block[count:])
         return count
 
+    def seek(self, frame: int) -> bool:
+        """Go to a frame where libsndfile can."""
+        return not self._ended and self._first.seek(frame)
+
     def links(self) -> Sequence[int]:
         """Return at which bytes further streams begin, after the end of this one; they are not read here."""
         return self._links

@@ -119,6 +119,10 @@ class LibavSource:
                     self._piece, self._used = next(self._pieces, None), 0
         return filled
 
+    def seek(self, _frame: int) -> bool:
+        """Say no: where FFmpeg lands depends on the format and its index."""
+        return False
+
     def findings(self, frames: int) -> Findings:
         """Return how far a damaged file could be read and what FFmpeg logged while reading it."""
         declared_s = _declared_s(self._container, self._stream)

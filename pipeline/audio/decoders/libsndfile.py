@@ -28,6 +28,9 @@ _CUT_SHORT = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\
 _MPEG_SLACK_S = 0.1
 # libsndfile's number for a header without one is 2**63 - 1.
 _UNKNOWN_FRAMES = 2**62
+# Samples of one size, whose place is found by counting; libsndfile gets lost in packets such as those of GSM 06.10.
+_COUNTED = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
+_EXACT = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC"})
 _NO_END = "Last page lacks an end-of-stream bit"
 # Left and right need no names.
 _SIDES = 2
@@ -103,6 +106,25 @@ class LibsndfileSource:
         if self._order is not None:
             block[:count] = block[:count, self._order]
         return count
+
+    def seek(self, frame: int) -> bool:
+        """Go to a frame of a format in which that is exact."""
+        is_exact = self.format in _EXACT and str(self._sound.subtype).startswith(_COUNTED)
+        if self._fault or not is_exact or frame >= self._sound.frames:
+            return False
+        with self._stderr.redirect():
+            try:
+                reached = int(self._sound.seek(frame))
+            except soundfile.LibsndfileError:
+                reached = -1
+            if reached == frame:
+                self._read = frame
+                return True
+            try:
+                self._sound.seek(self._read)  # a damaged FLAC: it is decoded as far as that goes
+            except soundfile.LibsndfileError as error:
+                self._fault = _reason(error)
+        return False
 
     def _read_floats(self, block: Float32) -> int:
         """Let libsndfile fill a block; plain 16-bit samples are scaled here, five times as fast as there."""

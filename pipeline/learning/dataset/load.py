@@ -178,6 +178,7 @@ def _admit(
         label=track.label,
         group=track.group,
         fold=track.fold,
+        album=track.file_path if track.part is not None else "",
         copies=tuple(
             AugmentedCopy(content_hash=key, variation=variation)
             for variation in variations(augment, record.content_hash)

@@ -30,6 +30,8 @@ class DatasetTrack(Value, frozen=True, kw_only=True):
     """Altered copies: they are on the side of the track, and are read only for training."""
     row: int | None = None
     """The row of the file that this entry is, where rows are split and not tracks."""
+    album: str = ""
+    """The file that holds it with other tracks, by a cue sheet; empty for a file of its own."""
 
 
 class ExcludedTrack(Value, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The units that a split keeps whole: tracks linked by a group, by equal content or as near duplicates."""
+"""The units that a split keeps whole: tracks linked by a group, an album's file, equal content or near duplicates."""
 
 from collections.abc import Sequence
 
@@ -12,8 +12,8 @@ from pipeline.learning.dataset.manifests import DatasetManifest, Split
 def units_of(manifest: DatasetManifest, near: Sequence[Sequence[int]] = ()) -> Int64:
     """Return for each track the number of the unit that must stay whole, shape (tracks,).
 
-    Tracks are linked when they share a group or a content, or stand in one set of `near` (positions of tracks); a unit
-    is what is linked, however many steps away.
+    Tracks are linked when they share a group, a content or the file of an album, or stand in one set of `near`
+    (positions of tracks); a unit is what is linked, however many steps away.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -25,6 +25,8 @@ def units_of(manifest: DatasetManifest, near: Sequence[Sequence[int]] = ()) -> I
         keys = [("content", track.content_hash)]
         if track.group is not None:
             keys.append(("group", track.group))
+        if track.album:
+            keys.append(("album", track.album))
         links += [(position, nodes.setdefault(key, count + len(nodes))) for key in keys]
     links += [(first, other) for first, *others in near for other in others]
     ends = np.array(links)

@@ -39,6 +39,12 @@ class Tags(Value, frozen=True, kw_only=True, omit_defaults=True):
         name = field_of(field)
         return getattr(self, name) if name in FIELDS else self.extra.get(name, ())
 
+    def in_album(self, file: "Tags") -> "Tags":
+        """Return the tags of a track in the file of an album: these, of its cue sheet, and what only the file says."""
+        missing = [name for name in FIELDS if name not in {"title", "track"} and not getattr(self, name)]
+        known = {name: getattr(file, name) for name in (*missing, "extra", "cut", "reader")}
+        return self.replace(**known)
+
     def answers(self, fields: Iterable[str]) -> bool:
         """Return whether they were read by the present reader, and each of some fields was looked for."""
         return self.reader == READER and all(name in FIELDS or name in self.extra for name in map(field_of, fields))

@@ -8,6 +8,7 @@ from pipeline.audio import files
 from pipeline.audio.identity import file_digests
 from pipeline.errors import TransientError, UsageError
 from pipeline.extraction import extract as extraction
+from pipeline.extraction import sound
 from pipeline.extraction.extract import extract
 from pipeline.features import whole
 from pipeline.features.families import mfcc_mean
@@ -54,7 +55,7 @@ def test_a_file_is_recorded_under_its_name_wherever_this_host_has_it(write, tmp_
 def test_a_file_whose_hash_is_known_is_not_hashed_again(write, monkeypatch):
     path = write()
     known = file_digests(path).content_hash
-    monkeypatch.setattr(extraction, "file_digests", None)
+    monkeypatch.setattr(extraction, "digests_of", None)
     record, _ = extract(order(path), path=path, missing=ALL, max_duration_s=60.0, content_hash=known)
     assert (record.content_hash, record.failure) == (known, None)
 
@@ -66,8 +67,8 @@ def test_only_the_missing_families_are_computed(write):
 
 def test_a_file_is_decoded_once_for_all_families(write, monkeypatch):
     opened = []
-    original = extraction.open_audio
-    monkeypatch.setattr(extraction, "open_audio", lambda path, **bound: opened.append(path) or original(path, **bound))
+    original = sound.open_audio
+    monkeypatch.setattr(sound, "open_audio", lambda path, **bound: opened.append(path) or original(path, **bound))
     path = write()
     extracted(path)
     assert opened == [path]

@@ -39,6 +39,7 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "labels": scanned.found.labels,
         **_missed(scanned),
         **_observations(scanned),
+        "cue_sheets": scanned.found.sheets.to_wire(),
     }
     report = home.ledger.report(run_id)
     if report is not None:
@@ -82,6 +83,7 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "unlabelled": found.unlabelled_formats,
         "cut_tags": found.cut_tags,
         "labels_from": scanned.plan.labels,
+        "cue_sheets": found.sheets.to_wire(),
         "seconds": RunState.read(home, scanned.plan.run_id).seconds,
     }
 

@@ -7,6 +7,9 @@ from pipeline.library.scan_summary import describe_cut_tags, describe_unlabelled
 from pipeline.text import printable
 from workers.cli.inspect.remarks import describe_remarks
 
+_MOST_SHEETS = 3
+"""Cue sheets that are named for people."""
+
 
 def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return a summary as names and words, in order."""
@@ -53,6 +56,8 @@ def _library_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
         lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
         lines += _tag_lines(summary)
+    if sheets := _sheet_words(summary.get("cue_sheets", {})):
+        lines.append(("cue sheets", sheets))
     lines += _missed_lines(summary)
     lines += [("note" if not at else "", printable(note)) for at, note in enumerate(summary.get("notes", ()))]
     return lines
@@ -83,6 +88,19 @@ def _missed_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         more = f", and {len(unreadable) - 1:,} more" if len(unreadable) > 1 else ""
         lines.insert(0, ("unreadable", f"{unreadable[0]}{more}; what was in there before is kept"))
     return lines
+
+
+def _sheet_words(sheets: dict[str, Any]) -> str:
+    """Return what became of cue sheets; an empty string where there were none."""
+    parts = []
+    if sheets.get("used"):
+        albums = f"{sheets['albums']} {'album' if sheets['albums'] == 1 else 'albums'}"
+        parts.append(f"{sheets['used']} used, which cut {albums} into {sheets['tracks']} tracks (--no-cue: none)")
+    for name, words in (("unused", "not used"), ("notes", "to be checked")):
+        if found := sheets.get(name):
+            more = "" if len(found) <= _MOST_SHEETS else f"; and {len(found) - _MOST_SHEETS} more, see --json"
+            parts.append(f"{len(found)} {words}: {'; '.join(found[:_MOST_SHEETS])}{more}")
+    return "; ".join(parts)
 
 
 def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

@@ -30,6 +30,9 @@ library_options = (
         "--exclude", multiple=True, metavar="GLOB", help="As for `chordal run`; may be repeated; 'none' for none."
     ),
     click.option("--include-hidden/--no-include-hidden", default=None, help="As for `chordal run`.  [default: no]"),
+    click.option(
+        "--cue/--no-cue", default=None, help="Whether cue sheets cut albums, as for `chordal run`.  [default: yes]"
+    ),
     click.option("--seed", type=int, help="As for `chordal run`.  [default: 1]"),
     click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."),
     click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' for none."),

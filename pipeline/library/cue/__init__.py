@@ -1,0 +1,1 @@
+"""Albums in one file: cue sheets beside files and inside them, and the tracks that they cut."""
