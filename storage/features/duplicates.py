@@ -41,13 +41,13 @@ class Duplicates:
 
 
 def same_file_key(record: TrackRecord) -> str:
-    """Return what is equal for files of the same bytes."""
-    return record.content_hash
+    """Return what is equal for files of the same bytes; in homes made before these name the content."""
+    return record.file_hash or record.content_hash
 
 
 def same_sound_key(record: TrackRecord) -> str:
     """Return what is equal for files of the same sound."""
-    return record.content_hash
+    return record.sound_hash or record.content_hash
 
 
 def find_duplicates(

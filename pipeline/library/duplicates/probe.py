@@ -3,10 +3,9 @@
 import os
 from typing import Any
 
-import msgspec
-
 from pipeline.library.duplicates.copies import Copy, CopyFacts
 from pipeline.library.tags.read import read_tags
+from pipeline.library.tags.tags import FIELDS
 
 _LOSSLESS = frozenset(
     {"aif", "aifc", "aiff", "ape", "au", "dff", "dsf", "fla", "flac", "rf64", "tta", "w64", "wav", "wv"}
@@ -19,7 +18,7 @@ _LOSSLESS_SHARE = 0.35
 
 def probe(copy: Copy, path: str, *, in_album_file: bool = False) -> CopyFacts:
     """Return what decides between copies, of the file at a path, whose header is read."""
-    header = _header(path)
+    header, tags = _header(path), read_tags(path)
     bit_rate_kbps = float(getattr(header, "bitrate", 0) or 0) / 1000
     if bit_rate_kbps <= 0:
         bit_rate_kbps = copy.size_bytes * 8 / 1000 / copy.duration_s if copy.duration_s > 0 else 0.0
@@ -27,7 +26,7 @@ def probe(copy: Copy, path: str, *, in_album_file: bool = False) -> CopyFacts:
         format=_suffix(path) or "unknown",
         lossless=_is_lossless(header, _suffix(path), copy, bit_rate_kbps),
         bit_rate_kbps=round(bit_rate_kbps, 1),
-        tags=sum(bool(values) for values in msgspec.structs.astuple(read_tags(path))),
+        tags=sum(bool(tags.values(field)) for field in FIELDS),
         in_album_file=in_album_file,
     )
 

@@ -5,10 +5,8 @@
 import os
 from collections.abc import Sequence
 
+from pipeline.library.system_names import system_folder
 from pipeline.library.tables.spellings import folded
-
-_LEFT_OUT = (".", "@", "#recycle", "$recycle")
-"""How names begin of folders that hold copies, not tracks."""
 
 
 class FileCensus:
@@ -28,7 +26,7 @@ class FileCensus:
         found: dict[str, tuple[str, ...]] = {}
         for root in dict.fromkeys(self._folders):
             for folder, folders, files in os.walk(root):
-                folders[:] = [name for name in folders if not name.lower().startswith(_LEFT_OUT)]
+                folders[:] = [name for name in folders if not (name.startswith(".") or system_folder(name))]
                 for name in files:
                     key, path = folded(name), os.path.join(folder, name)
                     known = found.get(key, ())
