@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.features.spec import FeatureRows, FeatureSpec
 from pipeline.library.tags.tags import READER, Tags
 from pipeline.library.tracks import Failure, FileStamp, TrackRecord, track_id
+from pipeline.plans.album_part import AlbumPart
 
 
 def spec(name: str = "tones", *, row_shape: tuple[int, ...] = (3,)) -> FeatureSpec:
@@ -82,6 +83,8 @@ def full_record(path: str) -> TrackRecord:
         file_hash=content(3),
         sound_hash=content(4),
         retagged=True,
+        declared_s=12.5,
+        part=AlbumPart(number=3, start_s=1.25, end_s=None),
         tags=Tags(title=("\u05e8\u05d5\u05e7",), extra={"style": ("Cool",)}, cut=("genre",), reader=READER),
     )
     plain = TrackRecord(

@@ -37,7 +37,7 @@ def test_tracks_come_with_absolute_path_id_and_stamp(library, monkeypatch):
     assert track.path == f"{root}/a.wav"
     assert track.track_id == track_id(track.path)
     found = Path(track.path).stat()
-    assert track.stamp == FileStamp(size_bytes=4, mtime_ns=found.st_mtime_ns)
+    assert track.stamp == FileStamp.of(found)
     assert (track.label, track.group, track.fold) == (None, None, None)
 
 

@@ -63,7 +63,7 @@ def test_csv_has_a_column_for_every_number_and_the_same_float32(home, tmp_path, 
     numbers, expected = in_store_order(home, family)
     first = "c0 [dB]" if family is TONES else "c0[0] [dB]"
     assert header[:8] == ["path", "track_id", "label", "group", "fold", "start_s [s]", "channel", first]
-    last = dict(zip(header[-10:], zip(*(line[-10:] for line in lines), strict=True), strict=True))
+    last = dict(zip(header[-11:-1], zip(*(line[-11:-1] for line in lines), strict=True), strict=True))
     assert (next(iter(last)), set(last["genre"]), set(last["comment"])) == ("title", {"Jazz; Rock"}, {""})
     np.testing.assert_array_equal(
         np.array([line[7:-11] for line in lines], np.float32), expected.reshape(len(expected), -1)

@@ -39,13 +39,13 @@ def encoded():
 @pytest.fixture
 def decodings(monkeypatch):
     """The paths that were opened for decoding."""
-    opened, real = [], extract.open_audio
+    opened, real = [], decode.open_audio
 
     def counted(path, **bounds):
         opened.append(path)
         return real(path, **bounds)
 
-    for module in (extract, copies, chunks):
+    for module in (sound, parts):
         monkeypatch.setattr(module, "open_audio", counted)
     return opened
 

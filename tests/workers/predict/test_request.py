@@ -19,14 +19,14 @@ def library(tmp_path):
 def test_true_labels_without_a_file_and_files_without_one_are_said(library):
     files = RequestedFiles(PredictionRequest(paths=(str(library / "audio"),), labels=f"csv:{library}/truth.csv"))
     assert [track.label for track in files.each()] == ["Rock", "Pop", None]
-    assert files.remarks == (
+    assert files.notes == (
         "1 row of truth.csv matches no file, e.g. audio/gone.wav",
         f"1 file has no row in truth.csv, e.g. {library}/audio/c.wav",
     )
 
 
 def test_labels_of_folders_have_nothing_to_be_joined_with(library):
-    assert RequestedFiles(PredictionRequest(paths=(str(library / "audio"),), labels="folder")).remarks == ()
+    assert RequestedFiles(PredictionRequest(paths=(str(library / "audio"),), labels="folder")).notes == ()
 
 
 def test_a_table_that_labels_none_of_the_files_is_refused(library):

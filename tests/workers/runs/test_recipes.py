@@ -84,7 +84,7 @@ def test_the_commands_options_choose_the_recipes_form_and_labels(tmp_path):
     given = {
         "recipe": "rostock-genre", "trials": None, "quick": True, "home_path": str(tmp_path / "home"), "broker": None,
         "libraries": ("songs",), "labels": None, "groups": None, "folds": None, "seed": 1, "workers": None,
-        "max_duration": 60.0, "priority": "normal",
+        "dual_mono": False, "max_duration": 60.0, "priority": "normal",
     }  # fmt: skip
 
     _, request, _ = parse_request(given, extract=True, learn=True)

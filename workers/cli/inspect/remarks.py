@@ -54,7 +54,7 @@ def _row(record: "TrackRecord") -> dict[str, Any]:
     return {
         "path": record.path,
         "used_s": record.duration_s,
-        "declared_s": getattr(record, "declared_s", None),
+        "declared_s": record.declared_s,
         "note": record.note,
     }
 

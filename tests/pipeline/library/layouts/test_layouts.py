@@ -52,7 +52,7 @@ def tracks():
             tally.add(track)
             rows[Path(track.path).name] = (track.labels, track.group, track.fold)
         summary = tally.summary(1, ())
-        return rows, (*summary.remarks, *each.reader.notes)
+        return rows, (*summary.observations, *each.reader.notes)
 
     return found
 
