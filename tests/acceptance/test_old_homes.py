@@ -56,7 +56,16 @@ ADDED_OPTIONS = {
     "predict": WALK,
     "failures": {"--remarks"},
     "schedule set": {
-        *("--notify", "--notify-on", "--layout", "--dual-mono", "--no-dual-mono", "--no-include-hidden", "--cue", "--no-cue"),
+        *(
+            "--notify",
+            "--notify-on",
+            "--layout",
+            "--dual-mono",
+            "--no-dual-mono",
+            "--no-include-hidden",
+            "--cue",
+            "--no-cue",
+        ),
         *WALK,
     },
     "up": {"--flower-prefix"},

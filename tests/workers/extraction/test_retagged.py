@@ -9,9 +9,11 @@ import pytest
 import retagging
 from retagging import EDITS
 
+from pipeline.audio import decode, parts
 from pipeline.audio.hashing import content_hash
 from pipeline.audio.identity import file_digests
-from pipeline.extraction import chunks, copies, extract
+from pipeline.extraction import sound
+from pipeline.extraction.extract import extract
 from pipeline.features.registry import family
 from pipeline.library.tracks import ExtractTrack, TrackRecord, track_id
 from pipeline.library.walk import stamp_of
@@ -169,7 +171,7 @@ class OldHome:
     def __init__(self, context: Context, path) -> None:
         self.context = context
         spec = family(FAMILY).spec
-        new, rows = extract.extract(order(path, 1), path=str(path), missing={FAMILY}, max_duration_s=60.0)
+        new, rows = extract(order(path, 1), path=str(path), missing={FAMILY}, max_duration_s=60.0)
         stamp = new.stamp.replace(ctime_ns=0, inode=0)
         self.content = content_hash(str(path))
         self.record = new.replace(stamp=stamp, content_hash=self.content, file_hash="", sound_hash="")
