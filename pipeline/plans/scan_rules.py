@@ -1,5 +1,6 @@
 """What of a library is scanned, and how what is found becomes labels."""
 
+from pipeline.plans.vocabulary import Vocabulary
 from pipeline.wire import Value
 
 
@@ -14,6 +15,9 @@ class ScanRules(Value, frozen=True, kw_only=True):
     """A vocabulary's name, or the absolute path of its file; None folds nothing."""
     multi: bool = False
     """Whether a track has all the labels found for it, or the first one alone."""
+    folding: Vocabulary | None = None
+    """The vocabulary as it was when the run was requested, complete; its file may change later. None in the rules of a
+    schedule, whose nights each read it anew."""
 
 
 DEFAULT = ScanRules()
