@@ -44,7 +44,7 @@ def scan(
 def track_of(path: str, stamp: FileStamp, sources: TrackSources, rules: ScanRules) -> ScannedTrack:
     """Return a file as the track that a scan makes of it."""
     file = LibraryFile(path)
-    labels = sources.labels.values(file) if sources.labels is not None else ()
+    labels, labels_found = sources.labels_of(file, multi=rules.multi)
     return ScannedTrack(
         track_id=track_id(path),
         path=path,
@@ -53,4 +53,5 @@ def track_of(path: str, stamp: FileStamp, sources: TrackSources, rules: ScanRule
         labels=labels if rules.multi else (),
         group=first_value(sources.groups, file),
         fold=first_value(sources.folds, file),
+        labels_found=labels_found,
     )

@@ -35,6 +35,8 @@ class ScannedTrack(Value, frozen=True, kw_only=True):
     """All its labels, the first one among them, where the scan was to keep all; else empty."""
     group: str | None = None
     fold: str | None = None
+    labels_found: tuple[str, ...] = ()
+    """The labels that these were, or were to be, before a vocabulary folded them; empty where it changed nothing."""
 
 
 class ExtractTrack(Value, frozen=True, kw_only=True):

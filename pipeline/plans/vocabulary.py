@@ -4,7 +4,7 @@ from typing import Literal
 
 from pipeline.wire import Value
 
-SEPARATORS = (";", "/", ",")
+SEPARATORS = (";", "/", ",", "|", "\0")
 """What stands between several labels in one value, unless a vocabulary says otherwise."""
 
 

@@ -10,6 +10,7 @@ from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
 from pipeline.library.tracks import Failure, TrackRecord
+from pipeline.library.vocabulary.tally import LabelFindings
 from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
 
@@ -110,6 +111,8 @@ class ReportContent(Value, frozen=True, kw_only=True):
     """Why some of this could not be read, by what it is; empty for a report by the run itself."""
     created: str = ""
     """When the report was written, ISO 8601, UTC."""
+    label_findings: LabelFindings = LabelFindings()
+    """Labels that are nearly the same or look like several, and what the vocabulary folded."""
 
 
 def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:

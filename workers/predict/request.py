@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pipeline.errors import UsageError
-from pipeline.library.labels import LabelSource, TrackSources, check_labelled, first_value, parse_labels
+from pipeline.library.labels import LabelSource, TrackSources, check_labelled, parse_labels
 from pipeline.library.library_file import LibraryFile
 from pipeline.library.scan import scan
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
+from pipeline.library.vocabulary.index import VocabularyIndex
+from pipeline.plans.scan_rules import DEFAULT, ScanRules
 from pipeline.text import printable
 from workers.broker.address import BrokerAddress
 from workers.runs.progress import View
@@ -33,6 +35,8 @@ class PredictionRequest:
     broker: BrokerAddress | None = None
     workers: int | None = None
     command: tuple[str, ...] = ("chordal", "predict")
+    rules: ScanRules = DEFAULT
+    """How folders are scanned, and what true labels are folded to."""
 
 
 class RequestedFiles:
@@ -48,6 +52,8 @@ class RequestedFiles:
         self._single = {track_id(path): path for path in single}
         self.truth: LabelSource | None = None
         """Where the true labels are."""
+        folding = request.rules.folding
+        self._vocabulary = VocabularyIndex(folding) if folding is not None else None
         if self._folders:
             next(scan(self._folders))  # raises for folders without sound
         if request.labels is not None:
@@ -60,6 +66,10 @@ class RequestedFiles:
         parents = [os.path.dirname(path) for path in self._single.values()]  # noqa: PTH120 - keeps odd bytes
         return tuple(dict.fromkeys([*self._folders, *parents]))
 
+    @property
+    def _sources(self) -> TrackSources:
+        return TrackSources(labels=self.truth, vocabulary=self._vocabulary)
+
     def each(self, view: View | None = None) -> Iterator[ScannedTrack]:
         """Yield every file once, those named one by one first."""
 
@@ -69,7 +79,7 @@ class RequestedFiles:
 
         yield from map(self._track, self._single.values())
         if self._folders:
-            for track in scan(self._folders, sources=TrackSources(labels=self.truth), on_problem=problem):
+            for track in scan(self._folders, sources=self._sources, on_problem=problem):
                 if track.track_id not in self._single:
                     yield track
 
@@ -80,8 +90,9 @@ class RequestedFiles:
             stamp = FileStamp(size_bytes=0, mtime_ns=0)  # gone meanwhile: its task records that
         else:
             stamp = FileStamp(size_bytes=facts.st_size, mtime_ns=facts.st_mtime_ns)
-        label = first_value(self.truth, LibraryFile(path))
-        return ScannedTrack(track_id=track_id(path), path=path, stamp=stamp, label=label)
+        labels, labels_found = self._sources.labels_of(LibraryFile(path), multi=False)
+        label = next(iter(labels), None)
+        return ScannedTrack(track_id=track_id(path), path=path, stamp=stamp, label=label, labels_found=labels_found)
 
     def _check_labels(self, truth: LabelSource) -> None:
         """Refuse a rule that finds no label at all."""

@@ -59,6 +59,9 @@ def scan_libraries(home: Home, request: RunRequest, view: View) -> ScannedRun:
             view.line(f"cannot look into {problem}")
         if found.gone:
             view.line(f"{found.gone} files that were there before are gone, and marked deleted")
+        if plan.extract or plan.learn:  # else the summary comes at once, and has them
+            for line in found.label_findings.lines:
+                view.line(line)
         if plan.extract:
             seal_stored(home, plan)
     if found.unlabelled and plan.learn:
@@ -110,7 +113,13 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
 
     Raises `UsageError` for a library or a label rule that cannot work, and for labels that nobody can learn from.
     """
-    sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
+    sources = parse_sources(
+        labels=plan.labels,
+        groups=plan.groups,
+        folds=plan.folds,
+        libraries=plan.libraries,
+        vocabulary=plan.rules.folding,
+    )
     unreadable: dict[str, str] = {}
     tracks = scan(
         plan.libraries,
@@ -119,7 +128,9 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
         on_problem=unreadable.__setitem__,
     )
     progress(0)
-    tally = ScanTally(grouped=sources.groups is not None, folded=sources.folds is not None)
+    tally = ScanTally(
+        grouped=sources.groups is not None, folded=sources.folds is not None, vocabulary=plan.rules.folding
+    )
     writer = _ShardWriter(home.ledger, plan.run_id, tally)
     ids = TrackIds()
     for shard in writer.write(tracks):

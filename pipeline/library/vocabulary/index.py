@@ -8,6 +8,8 @@ from pipeline.library.vocabulary.keys import label_key, spelling
 from pipeline.plans.vocabulary import Vocabulary
 from pipeline.text import printable
 
+_BROAD = {narrow: narrow + 0xFEE0 for narrow in range(0x21, 0x7F)}
+
 _Form = tuple[str, ...]
 """The keys of a value's parts with the separators between them."""
 
@@ -22,7 +24,8 @@ class VocabularyIndex:
         self._ignored = {label_key(word) for word in vocabulary.ignore}
         self._names = _names(vocabulary)
         words = (word for words in vocabulary.aliases.values() for word in words)
-        forms = {self._form(self._parts(word)) for word in (*vocabulary.whole, *self._names.values(), *words)}
+        known = (*vocabulary.whole, *vocabulary.ignore, *self._names.values(), *words)
+        forms = {self._form(self._parts(word)) for word in known}
         self._whole = {form for form in forms if len(form) > 1}
         self._longest = max(map(len, self._whole), default=1)
         for word in vocabulary.whole:
@@ -36,13 +39,29 @@ class VocabularyIndex:
         """Return the names of some labels, each once, in their order; none for what is ignored."""
         return tuple(dict.fromkeys(name for value in values for name in self._fold_one(value)))
 
-    def fold_one(self, value: str) -> tuple[str, ...]:
+    def fold_one(self, label: str) -> tuple[str, ...]:
         """Return the names in one label, which may be several or none."""
-        return self._fold_one(value)
+        return self._fold_one(label)
 
-    def knows(self, name: str) -> bool:
-        """Return whether a label is a name or an alias of the vocabulary."""
-        return label_key(name) in self._names
+    def fold_track(self, values: Sequence[str], *, multi: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the names of a track, all or the first one alone, and the labels that they were, if others.
+
+        What is ignored or dropped is among the labels, so that it can be counted.
+        """
+        used = tuple(values)
+        names = self.fold(used)
+        if not multi and names:
+            names = names[:1]
+            used = next((value,) for value in used if names[0] in self._fold_one(value))
+        return names, used if used != names else ()
+
+    def parts(self, value: str) -> list[str]:
+        """Return the labels in a value as they are written, cut at its separators but for those within a name."""
+        return self._split(value)
+
+    def name(self, label: str) -> str | None:
+        """Return the name of a label that is one or an alias of one, before the tree is cut; None for any other."""
+        return self._names.get(label_key(label))
 
     def _fold_value(self, value: str) -> tuple[str, ...]:
         names = (self._name(label) for label in self._split(value))
@@ -87,8 +106,9 @@ class VocabularyIndex:
 
 
 def _pattern(separators: Sequence[str]) -> re.Pattern[str] | None:
-    """Return what finds a separator, also in the form that control characters have in a label."""
-    signs = sorted({sign for each in separators for sign in (each, printable(each))}, key=len, reverse=True)
+    """Return what finds a separator, also as control characters and the broad signs of East Asia stand in a label."""
+    forms = (form for each in separators for form in (each, printable(each), each.translate(_BROAD)))
+    signs = sorted(set(forms), key=len, reverse=True)
     return re.compile(f"({'|'.join(map(re.escape, signs))})") if signs else None
 
 

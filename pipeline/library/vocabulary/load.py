@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import UsageError
+from pipeline.library.vocabulary.extension import extend
 from pipeline.library.vocabulary.keys import label_key
 from pipeline.plans.scan_rules import ScanRules
 from pipeline.plans.vocabulary import SEPARATORS, Vocabulary
@@ -55,7 +56,7 @@ def complete(vocabulary: Vocabulary, subject: str) -> Vocabulary:
     """Return a vocabulary with what it extends, and nothing left open. Raises `UsageError` where it cannot work."""
     _check(vocabulary, subject)
     if vocabulary.extends:
-        vocabulary = _extended(_default(), vocabulary)
+        vocabulary = extend(_default(), vocabulary)
         _check(vocabulary, subject)
     return vocabulary.replace(
         separators=SEPARATORS if vocabulary.separators is None else vocabulary.separators,
@@ -70,7 +71,7 @@ def with_vocabulary(rules: ScanRules, of_recipe: Vocabulary | None = None, recip
     Raises `UsageError` for one that is missing or has a mistake.
     """
     if rules.vocabulary == NONE:
-        return rules.replace(folding=None)
+        return rules.replace(vocabulary=None, folding=None)
     if rules.vocabulary is not None:
         return rules.replace(folding=load_vocabulary(rules.vocabulary))
     if of_recipe is not None:
@@ -82,49 +83,6 @@ def with_vocabulary(rules: ScanRules, of_recipe: Vocabulary | None = None, recip
 def _default() -> Vocabulary:
     source = resources.files("pipeline") / "library" / "vocabulary" / "default.toml"
     return parse_vocabulary(source.read_text("utf-8"), DEFAULT)
-
-
-def _extended(base: Vocabulary, own: Vocabulary) -> Vocabulary:
-    """Return a vocabulary with what another one adds; of what both say, what the other one says counts."""
-    placed = {label_key(child) for children in own.tree.values() for child in children}
-    words = {label_key(word) for aliases in own.aliases.values() for word in aliases}
-    words |= {label_key(word) for word in own.ignore}
-    named = {
-        label_key(name)
-        for name in (*own.names, *own.aliases, *own.tree, *(child for each in own.tree.values() for child in each))
-    }
-    roots = {label_key(name) for name in own.names}
-    return Vocabulary(
-        separators=base.separators if own.separators is None else own.separators,
-        whole=(*base.whole, *own.whole),
-        level=base.level if own.level is None else own.level,
-        unknown=own.unknown or base.unknown,
-        ignore=(*_without(base.ignore, named | words), *own.ignore),
-        names=(*_without(base.names, named | words), *own.names),
-        aliases=_joined(base.aliases, own.aliases, taken=named | words, gone=words),
-        tree=_joined(base.tree, own.tree, taken=placed | words | roots, gone=words),
-    )
-
-
-def _joined(
-    base: dict[str, tuple[str, ...]], own: dict[str, tuple[str, ...]], *, taken: set[str], gone: set[str]
-) -> dict[str, tuple[str, ...]]:
-    """Return what both say of each name: of the base without words that are `taken`, and without names that are gone.
-
-    A name is written as the vocabulary of one's own writes it.
-    """
-    names = {label_key(name): name for name in own}
-    found: dict[str, tuple[str, ...]] = {}
-    for name, words in base.items():
-        if (key := label_key(name)) not in gone:
-            found[names.get(key, name)] = _without(words, taken)
-    for name, words in own.items():
-        found[name] = (*found.get(name, ()), *words)
-    return {name: words for name, words in found.items() if words or name in own}
-
-
-def _without(words: tuple[str, ...], taken: set[str]) -> tuple[str, ...]:
-    return tuple(word for word in words if label_key(word) not in taken)
 
 
 def _check(vocabulary: Vocabulary, subject: str) -> None:
@@ -154,7 +112,12 @@ def _listed(vocabulary: Vocabulary) -> list[tuple[str, tuple[str, ...]]]:
 def _check_aliases(vocabulary: Vocabulary, subject: str) -> None:
     """Raise `UsageError` for a word that is to be two names, or that is dropped and kept."""
     spelled: dict[str, str] = {}
-    named = (*vocabulary.names, *vocabulary.aliases, *vocabulary.tree, *(c for t in vocabulary.tree.values() for c in t))
+    named = (
+        *vocabulary.names,
+        *vocabulary.aliases,
+        *vocabulary.tree,
+        *(c for t in vocabulary.tree.values() for c in t),
+    )
     for name in named:
         other = spelled.setdefault(label_key(name), name)
         if other != name:

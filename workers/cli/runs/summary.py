@@ -34,6 +34,7 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "deleted": scanned.found.gone,
         "duplicates": _duplicates(home, scanned.plan),
         "labels": scanned.found.labels,
+        **_label_findings(scanned),
     }
     report = home.ledger.report(run_id)
     if report is not None:
@@ -66,10 +67,16 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "bytes": found.bytes,
         "formats": found.formats,
         "labels": found.labels,
+        **_label_findings(scanned),
         "shards": found.shards,
         "unreadable": list(found.unreadable),
         "seconds": RunState.read(home, scanned.plan.run_id).seconds,
     }
+
+
+def _label_findings(scanned: "ScannedRun") -> dict[str, Any]:
+    """Return which labels are nearly the same or look like several, and what the vocabulary folded."""
+    return scanned.found.label_findings.to_wire()
 
 
 def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:

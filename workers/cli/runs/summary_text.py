@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.library.vocabulary.tally import LabelFindings, short
 from pipeline.text import printable
 
 
@@ -17,7 +18,10 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("", "nothing was new or changed, so nothing was extracted"))
     if "formats" in summary:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
-        lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+        lines.append(("labels", ", ".join(f"{short(name)} {count}" for name, count in summary["labels"].items())))
+        if several := summary["all_labels"]:
+            lines.append(("all labels", ", ".join(f"{short(name)} {count}" for name, count in several.items())))
+    lines += _label_lines(summary)
     if "trials" in summary:
         lines += _learned_lines(summary)
     if "mlflow" in summary:
@@ -32,6 +36,12 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary.get("report"):
         lines.append(("report", summary["report"]))
     return lines
+
+
+def _label_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is odd in the labels, and what a vocabulary folded."""
+    fields = {name: summary[name] for name in LabelFindings.__struct_fields__}
+    return [("", line) for line in LabelFindings.from_wire(fields).lines]
 
 
 def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

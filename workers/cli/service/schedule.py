@@ -14,6 +14,7 @@ from workers.cli import options
 from workers.cli.service.schedule_view import show_schedule
 
 if TYPE_CHECKING:
+    from pipeline.plans.scan_rules import ScanRules
     from workers.schedule.nights import Schedule
 
 DEFAULT = "0 3 * * *"
@@ -24,6 +25,8 @@ library_options = (
     click.option("--labels", metavar="SPEC", help="As for `chordal run`.  [default: folder]"),
     click.option("--groups", metavar="SPEC", help="As for `chordal run`."),
     click.option("--folds", metavar="SPEC", help="As for `chordal run`."),
+    click.option("--vocabulary", metavar="FILE", help="As for `chordal run`, read anew each night; 'none' for none."),
+    click.option("--multi/--no-multi", default=None, help="As for `chordal run`.  [default: no]"),
     click.option("--seed", type=int, help="As for `chordal run`.  [default: 1]"),
     click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."),
     click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' for none."),
@@ -187,6 +190,7 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
             raise UsageError(f"library {printable(library)}: is no folder here")
     if not libraries:
         raise UsageError("schedule: no library yet; name one with --library")
+    known = known.replace(rules=_merged_rules(known.rules, given))
     if given.get("tracking") == "none":
         known, _ = known.replace(tracking=None), given.pop("tracking")
     elif given.get("tracking"):
@@ -199,6 +203,16 @@ def _merged(known: "Schedule | None", given: dict[str, Any]) -> "Schedule":
     if (schedule.nightly, schedule.timezone) != (known.nightly, known.timezone):
         schedule = schedule.replace(since=since)  # hours that passed before were never scheduled
     return schedule
+
+
+def _merged_rules(known: "ScanRules", given: dict[str, Any]) -> "ScanRules":
+    """Return the rules of a scan with the options that were given, which are taken out of them."""
+    from workers.cli.runs.request import vocabulary_place
+
+    changes = {name: given.pop(name) for name in known.__struct_fields__ if name in given}
+    if "vocabulary" in changes:
+        changes["vocabulary"] = vocabulary_place(changes["vocabulary"])
+    return known.replace(**changes)
 
 
 def _local_zone() -> str:

@@ -79,6 +79,8 @@ def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str
         nightly = f"{known.nightly}  ({check_cron(known.nightly).lower()}, {known.timezone})"
     missed = {"run": "run at the next start", "skip": "skipped"}[known.missed]
     rules = [f"{name} {value}" for name in ("labels", "groups", "folds") if (value := getattr(known, name))]
+    rules += [f"vocabulary {known.rules.vocabulary}"] if known.rules.vocabulary else []
+    rules += ["all labels of a file"] if known.rules.multi else []
     return [
         ("nightly", nightly),
         *([("next", _local(following, known))] if following is not None else []),
