@@ -15,6 +15,8 @@ from pipeline.library.library_file import LibraryFile
 from pipeline.library.tables.csv_file import read_metadata
 from pipeline.library.tables.table import MetadataTable, Role
 from pipeline.library.tables.text import western
+from pipeline.library.vocabulary.index import VocabularyIndex
+from pipeline.plans.vocabulary import Vocabulary
 from pipeline.text import printable
 
 TAG = "tag:"
@@ -119,11 +121,19 @@ def parse_labels(spec: str, *, libraries: Sequence[str] = ()) -> LabelSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackSources:
-    """Where labels, groups and folds come from."""
+    """Where labels, groups and folds come from, and what labels are folded to."""
 
     labels: LabelSource | None = None
     groups: LabelSource | None = None
     folds: LabelSource | None = None
+    vocabulary: VocabularyIndex | None = None
+
+    def labels_of(self, file: LibraryFile, *, multi: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the labels of a file, all or the first one alone, and what they were before the vocabulary."""
+        values = self.labels.values(file) if self.labels is not None else ()
+        if self.vocabulary is not None:
+            return self.vocabulary.fold_track(values, multi=multi)
+        return values if multi else values[:1], ()
 
     @property
     def tables(self) -> tuple[MetadataTable, ...]:
@@ -153,9 +163,14 @@ def tag_fields(sources: TrackSources) -> tuple[str, ...]:
 
 
 def parse_sources(
-    *, labels: str, groups: str | None = None, folds: str | None = None, libraries: Sequence[str] = ()
+    *,
+    labels: str,
+    groups: str | None = None,
+    folds: str | None = None,
+    libraries: Sequence[str] = (),
+    vocabulary: Vocabulary | None = None,
 ) -> TrackSources:
-    """Return all three sources of a run.
+    """Return all three sources of a run, and its vocabulary.
 
     For groups and folds, `csv` means the file of the labels; and where that file has a column `group` or `fold`
     and no other source was given, the column counts. Raises `UsageError` with the mend.
@@ -169,6 +184,7 @@ def parse_sources(
         labels=source,
         groups=_parse(groups, "group", table, libraries, source) if groups else None,
         folds=_parse(folds, "fold", table, libraries, source) if folds else None,
+        vocabulary=VocabularyIndex(vocabulary) if vocabulary is not None else None,
     )
 
 
@@ -249,12 +265,11 @@ def _pattern(expression: str, subject: str) -> re.Pattern[str]:
 @lru_cache(maxsize=1024)
 def _tidy_all(*labels: str | None) -> tuple[str, ...]:
     """Return the labels that are not empty as `_tidy` does, each once."""
-    return tuple(dict.fromkeys(tidy for label in labels if (tidy := _tidy(label))))
+    parts = (part for label in labels if label for part in label.split("\0"))  # which parts the values of a tag
+    return tuple(dict.fromkeys(tidy for part in parts if (tidy := _tidy(part))))
 
 
-def _tidy(label: str | None) -> str | None:
+def _tidy(label: str) -> str | None:
     """Return a label as text that JSON and a page can carry, one form per name; None for an empty one."""
-    if label is None:
-        return None
     text = western(label) or label  # a folder of a system that wrote Windows-1252, as a table's cell
     return printable(unicodedata.normalize("NFC", text.strip())) or None

@@ -79,7 +79,7 @@ def track_of(
 ) -> ScannedTrack:
     """Return a file as the track that a scan makes of it; `file` where more is known of it than its path."""
     file = file or LibraryFile(path)
-    labels = sources.labels.values(file) if sources.labels is not None else ()
+    labels, labels_found = sources.labels_of(file, multi=rules.multi)
     return ScannedTrack(
         track_id=track_id(path),
         path=path,
@@ -88,4 +88,5 @@ def track_of(
         labels=labels if rules.multi else (),
         group=first_value(sources.groups, file),
         fold=first_value(sources.folds, file),
+        labels_found=labels_found,
     )

@@ -16,7 +16,9 @@ from pipeline.library.tables.table import MetadataTable
 from pipeline.library.tables.text import first_bad_byte, western
 from pipeline.library.tags.values import LONGEST, MOST
 from pipeline.library.tracks import ScannedTrack
+from pipeline.library.vocabulary.tally import LabelFindings, LabelTally, describe_folding, describe_pair, short
 from pipeline.plans.run import RunPlan
+from pipeline.plans.vocabulary import Vocabulary
 from pipeline.text import printable
 from pipeline.wire import Value
 
@@ -56,6 +58,8 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     """What was left out by its name, its content or a pattern."""
     sheets: SheetCounts = SheetCounts()
     """What was found of cue sheets."""
+    label_findings: LabelFindings = LabelFindings()
+    """Labels that are nearly the same or look like several, and what the vocabulary folded."""
 
     @property
     def observations(self) -> tuple[str, ...]:
@@ -89,8 +93,9 @@ def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
     lonely = sorted(label for label, files in summary.labels.items() if files == 1)
     if lonely:
         raise UsageError(
-            f"{labels}: {', '.join(map(repr, lonely[:5]))} has one track only; "
+            f"{labels}: {', '.join(repr(short(label)) for label in lonely[:5])} has one track only; "
             "a class needs at least two, one to learn from and one to test on: add tracks or leave the class out"
+            f"{_near_words(summary, lonely)}"
         )
     if max(summary.labels.values()) == 2:
         raise UsageError(
@@ -121,6 +126,19 @@ def _check_folds(plan: RunPlan, summary: ScanSummary) -> None:
                 )
 
 
+def _folded_words(summary: ScanSummary) -> str:
+    folded = summary.label_findings.folded
+    return f" ({describe_folding(folded)})" if folded is not None and folded.labels else ""
+
+
+def _near_words(summary: ScanSummary, labels: Sequence[str]) -> str:
+    """Return which other label one of some labels may have been meant to be, and the mend."""
+    for near in summary.label_findings.near_equal:
+        if not near.labels.keys().isdisjoint(labels):
+            return f"; {describe_pair(near)}, and a --vocabulary makes them one"
+    return ""
+
+
 def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
     """Refuse, before any work, labels that no classifier could be trained on, if the run learns.
 
@@ -129,12 +147,18 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
     if not plan.learn:
         return
     if not imported.is_imported(plan.libraries) and not summary.labels:
+        folded = summary.label_findings.folded
+        if folded is not None and folded.dropped:
+            raise UsageError(
+                f"vocabulary {printable(plan.rules.vocabulary or 'of the recipe')}: drops the labels of all "
+                f"{folded.unlabelled:,} files that have one; mend its ignore or unknown"
+            )
         source = parse_labels(plan.labels, libraries=plan.libraries)
         check_labelled(source, scanned=summary.files, labelled=0, example=summary.example)
     if len(summary.labels) == 1:
         raise UsageError(
             f"labels {plan.labels}: all {summary.files} files have the one label {next(iter(summary.labels))!r}; "
-            "a classifier needs at least two, so add folders or give another --labels"
+            f"a classifier needs at least two, so add folders or give another --labels{_folded_words(summary)}"
         )
     if plan.recipe.split.strategy != "rows":  # which splits the rows within tracks: one track is enough
         _check_classes(plan, summary)
@@ -157,6 +181,7 @@ class ScanTally:
         folded: bool,
         tables: Sequence[MetadataTable] = (),
         faults: Mapping[str, str] | None = None,
+        vocabulary: Vocabulary | None = None,
     ) -> None:
         """Count against some tables, and watch for files that are known to be faulty, by name without extension."""
         self.files = 0
@@ -167,7 +192,7 @@ class ScanTally:
         self._joins = [JoinTally(table) for table in tables]
         self._required = {"group": grouped, "fold": folded}
         self._bytes = 0
-        self._labels: Counter[str] = Counter()
+        self._labels = LabelTally(vocabulary)
         self._folds: Counter[str] = Counter()
         self._formats: Counter[str] = Counter()
         self._unlabelled_formats: Counter[str] = Counter()
@@ -196,10 +221,9 @@ class ScanTally:
             self._without["label"] += 1
             self._unlabelled_formats[printable(extension_of(track.file_path)) or WITHOUT_EXTENSION] += 1
             self._example = self._example or track.file_path
-        else:
-            self._labels[track.label] += 1
-            if track.fold is not None:
-                self._folds[track.fold] += 1
+        elif track.fold is not None:
+            self._folds[track.fold] += 1
+        self._labels.add(track)
 
     def summary(self, shards: int, unreadable: tuple[str, ...], left_out: LeftOut = NOTHING) -> ScanSummary:
         """Return the counts."""
@@ -207,7 +231,7 @@ class ScanTally:
             files=self.files,
             bytes=self._bytes,
             shards=shards,
-            labels=dict(sorted(self._labels.items())),
+            labels=dict(sorted(self._labels.first.items())),
             unlabelled=self._without["label"],
             ungrouped=self._without["group"],
             unfolded=self._without["fold"],
@@ -222,6 +246,7 @@ class ScanTally:
             ),
             unlabelled_formats=dict(sorted(self._unlabelled_formats.items())),
             left_out=left_out,
+            label_findings=self._labels.findings(),
         )
 
 

@@ -70,6 +70,8 @@ class ScannedTrack(Value, frozen=True, kw_only=True):
     """Its range in the file of its album; None for a file of its own."""
     sheet: Tags | None = None
     """What the album's cue sheet says of it; None for a file of its own."""
+    labels_found: tuple[str, ...] = ()
+    """The labels that these were, or were to be, before a vocabulary folded them; empty where it changed nothing."""
 
     @property
     def file_path(self) -> str:

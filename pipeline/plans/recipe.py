@@ -12,6 +12,7 @@ from pipeline.plans.gate import GatePlan
 from pipeline.plans.library import LibraryPlan
 from pipeline.plans.search import SearchPlan
 from pipeline.plans.split import SplitPlan
+from pipeline.plans.vocabulary import Vocabulary
 from pipeline.text import printable
 from pipeline.wire import Value
 
@@ -117,6 +118,8 @@ class Recipe(Value, frozen=True, kw_only=True):
     then: str = ""
     """The recipe that comes with chordal and is carried out after this one, by the same command."""
     quick: QuickPlan | None = None
+    vocabulary: Vocabulary | None = None
+    """What labels are folded to unless the command says otherwise, as in a file for `--vocabulary`."""
 
     def quick_form(self) -> "Recipe":
         """Return the quick form of the recipe. Raises `UsageError` when it has none."""

@@ -1,5 +1,6 @@
 """What of a library is scanned, and how what is found becomes labels."""
 
+from pipeline.plans.vocabulary import Vocabulary
 from pipeline.wire import Value
 
 
@@ -16,6 +17,9 @@ class ScanRules(Value, frozen=True, kw_only=True):
     """Whether a track has all the labels found for it, or the first one alone."""
     cue: bool = True
     """Whether cue sheets cut album files into tracks."""
+    folding: Vocabulary | None = None
+    """The vocabulary as it was when the run was requested, complete; its file may change later. None in the rules of a
+    schedule, whose nights each read it anew."""
 
 
 DEFAULT = ScanRules()

@@ -11,6 +11,7 @@ from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
 from pipeline.library.file_names import extension_of
 from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tracks import Failure, TrackRecord
+from pipeline.library.vocabulary.tally import LabelFindings
 from pipeline.plans.album_part import file_path_of
 from pipeline.plans.run import RunPlan
 from pipeline.wire import Value
@@ -130,6 +131,8 @@ class ReportContent(Value, frozen=True, kw_only=True):
     """Folders and files that the scan could not read, with the reason; of many the first."""
     unread: int = 0
     """How many these are in all."""
+    label_findings: LabelFindings = LabelFindings()
+    """Labels that are nearly the same or look like several, and what the vocabulary folded."""
 
 
 def gather_facts(records: Iterable[TrackRecord]) -> TrackFacts:

@@ -15,6 +15,7 @@ from workers.cli.streams import OutputError, ReaderGoneError, standard_streams
 COMMANDS = {
     "run": "workers.cli.runs.run:run",
     "scan": "workers.cli.runs.run:scan",
+    "labels": "workers.cli.inspect.labels:labels",
     "extract": "workers.cli.runs.run:extract",
     "watch": "workers.cli.runs.watch:watch",
     "train": "workers.cli.runs.run:train",

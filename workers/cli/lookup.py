@@ -49,7 +49,7 @@ def _absence(path: Path) -> str:
     return "nothing here yet; `chordal run LIBRARY` makes it, --home names another"
 
 
-def output_path(given: str) -> Path:
+def output_path(given: str, option: str = "--out") -> Path:
     """Return the path of a file to write.
 
     Raises `UsageError` for one that cannot be looked at, and for a device or a pipe, which a file must not replace.
@@ -61,9 +61,9 @@ def output_path(given: str) -> Path:
         is_special = _exists(path) and not (path.is_file() or path.is_dir())
     except (RuntimeError, OSError) as error:
         reason = durable.reason(error) if isinstance(error, OSError) else str(error)
-        raise UsageError(f"--out {printable(given)}: cannot be written ({reason})") from error
+        raise UsageError(f"{option} {printable(given)}: cannot be written ({reason})") from error
     if is_special:
-        raise UsageError(f"--out {printable(given)}: is no ordinary file, which one could replace; name another")
+        raise UsageError(f"{option} {printable(given)}: is no ordinary file, which one could replace; name another")
     return path
 
 

@@ -82,6 +82,26 @@ def walk_options(command: Command) -> Command:
     )(command)
 
 
+def vocabulary(command: Command) -> Command:
+    """Add `--vocabulary`."""
+    return click.option(
+        "--vocabulary",
+        metavar="FILE",
+        help="Fold labels to the names of this TOML file, or of `default`; `none` folds nothing.  [default: what the "
+        "recipe says, else none]",
+    )(command)
+
+
+def label_options(command: Command) -> Command:
+    """Add the options that say what becomes of the labels that are found."""
+    command = click.option(
+        "--multi",
+        is_flag=True,
+        help="Keep all labels of a file, as tag:genre gives several; the first is learned from.",
+    )(command)
+    return vocabulary(command)
+
+
 def library_options(command: Command) -> Command:
     """Add the options that say how files are labelled, grouped and folded, and with which recipe."""
     options = [
@@ -140,6 +160,7 @@ def library_options(command: Command) -> Command:
         ),
     ]
     command = walk_options(command)
+    command = label_options(command)
     for option in reversed(options):
         command = option(command)
     return command

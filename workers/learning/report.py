@@ -2,7 +2,6 @@
 
 import os
 import platform
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,8 @@ from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.library.left_out import NOTHING
 from pipeline.library.tracks import TrackRecord
+from pipeline.library.vocabulary.tally import LabelTally
+from pipeline.plans.run import RunPlan
 from pipeline.report import write_report
 from pipeline.report.content import FILES, ReportContent, RunCounts, TrackFacts, gather_facts
 from pipeline.text import printable
@@ -61,14 +62,14 @@ def content(home: Home, run_id: str, figures: Figures | None = None) -> ReportCo
     state = RunState.read(home, run_id, figures)
     plan = state.plan
     counts = read(FILES, lambda: state.tracks, dict.fromkeys(OUTCOMES, 0))
-    files, balance = read(FILES, lambda: _balance(home, run_id), (0, {}))
+    files, labels = read(FILES, lambda: _labels(home, plan), (0, LabelTally()))
     scan = read("scan", lambda: ledger.scan_end(run_id), None)
     evaluation = read("scores", lambda: ledger.report(run_id), None)
     found = ReportContent(
         plan=plan,
         counts=RunCounts(scanned=files, **{name: counts[name] for name in OUTCOMES}),
         facts=read(FILES, lambda: gather_facts(_records(home, run_id)), TrackFacts()),
-        class_balance=balance,
+        class_balance=dict(sorted(labels.first.items())),
         specs=read("features", lambda: tuple(family(name).spec for name in plan.recipe.families), ()),
         manifest=read("dataset", lambda: ledger.manifest(run_id), None),
         split=read("split", lambda: ledger.split(run_id), None),
@@ -91,19 +92,19 @@ def content(home: Home, run_id: str, figures: Figures | None = None) -> ReportCo
         left_out=scan.omitted if scan is not None else NOTHING,
         unreadable=scan.unreadable if scan is not None else (),
         unread=scan.left_out if scan is not None and scan.unreadable else 0,
+        label_findings=labels.findings(),
     )
     return found if figures is None else found.replace(missing=dict(figures.errors))
 
 
-def _balance(home: Home, run_id: str) -> tuple[int, dict[str, int]]:
-    """Return how many files a run's scan found, and how many of them have each label."""
-    balance: Counter[str] = Counter()
+def _labels(home: Home, plan: RunPlan) -> tuple[int, LabelTally]:
+    """Return how many files a run's scan found, and their labels."""
+    tally = LabelTally(plan.rules.folding)
     files = 0
-    for track in scanned_tracks(home, run_id):
+    for track in scanned_tracks(home, plan.run_id):
         files += 1
-        if track.label is not None:
-            balance[track.label] += 1
-    return files, dict(sorted(balance.items()))
+        tally.add(track)
+    return files, tally
 
 
 def _verdict(home: Home, evaluation: EvaluationReport | None) -> Verdict | None:

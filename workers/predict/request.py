@@ -17,6 +17,7 @@ from pipeline.library.left_out import LeftOut, LeftOutTally
 from pipeline.library.scan import scan, tracks_of
 from pipeline.library.tables.join import JoinTally, describe_join
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
+from pipeline.library.vocabulary.index import VocabularyIndex
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
 from pipeline.text import printable
 from workers.broker.address import BrokerAddress
@@ -41,7 +42,7 @@ class PredictionRequest:
     workers: int | None = None
     command: tuple[str, ...] = ("chordal", "predict")
     rules: ScanRules = DEFAULT
-    """What of the folders is left out."""
+    """How folders are scanned, and what true labels are folded to."""
 
 
 class RequestedFiles:
@@ -62,6 +63,8 @@ class RequestedFiles:
         """Where the true labels are."""
         self.notes: tuple[str, ...] = ()
         """What the table of the true labels and the files do not have in common, a line each."""
+        folding = request.rules.folding
+        self._vocabulary = VocabularyIndex(folding) if folding is not None else None
         self._check_albums()
         if self._folders:
             next(scan(self._folders, rules=self._rules))  # raises for folders without sound
@@ -86,6 +89,10 @@ class RequestedFiles:
         """What the last walk that came to its end left out."""
         return self._left_out.total(self._rules.exclude if self._folders else ())
 
+    @property
+    def _sources(self) -> TrackSources:
+        return TrackSources(labels=self.truth, vocabulary=self._vocabulary)
+
     def each(self) -> Iterator[ScannedTrack]:
         """Yield every file once, those named one by one first."""
         left_out = LeftOutTally()
@@ -95,7 +102,7 @@ class RequestedFiles:
         if self._folders:
             for track in scan(
                 self._folders,
-                sources=TrackSources(labels=self.truth),
+                sources=self._sources,
                 rules=self._rules,
                 on_problem=problems.__setitem__,
                 left_out=left_out,
@@ -107,7 +114,7 @@ class RequestedFiles:
     def _tracks(self, path: str) -> Iterator[ScannedTrack]:
         """Yield a file as a scan finds it: the tracks that its cue sheet cuts it into; of a track in one, that one."""
         file_path = _album_of(path) or path
-        for track in tracks_of([(file_path, self._stamp(file_path))], TrackSources(labels=self.truth), self._rules):
+        for track in tracks_of([(file_path, self._stamp(file_path))], self._sources, self._rules):
             if path in {file_path, track.path}:
                 yield track
 

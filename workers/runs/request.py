@@ -8,6 +8,7 @@ from pipeline.errors import UsageError
 from pipeline.learning.search.plan import check_models
 from pipeline.library.layouts import with_official_split
 from pipeline.library.scan_summary import ScanSummary
+from pipeline.library.vocabulary.load import complete
 from pipeline.plans.recipe import Recipe, load_recipe
 from pipeline.plans.run import Priority, Purpose, RunPlan
 from pipeline.plans.scan_rules import ScanRules
@@ -67,6 +68,8 @@ def recipe_of(name: str, *, trials: int | None, quick: bool = False, dual_mono: 
         recipe = recipe.with_dual_mono()
     try:
         check_models(recipe)
+        if recipe.vocabulary is not None:
+            complete(recipe.vocabulary, "vocabulary")
     except UsageError as error:
         raise UsageError(f"recipe {printable(name)}: {str(error).removeprefix('recipe: ')}") from error
     return recipe.replace(search=recipe.search.replace(trials=trials)) if trials else recipe

@@ -66,22 +66,27 @@ def scan_libraries(home: Home, request: RunRequest, view: View) -> ScannedRun:
     ):
         found = _write_imported(home, plan, progress) if is_imported(plan.libraries) else _walk(home, plan, progress)
         progress(found.files)
-        for line in describe_unreadable(found.unreadable):
+        for line in _lines(plan, found):
             view.line(line)
-        if found.gone:
-            view.line(f"{found.gone} files that were there before are gone, and marked deleted")
-        if plan.extract or plan.learn:  # else the summary comes at once, and has them
-            for note in found.observations:
-                view.line(note)
         if plan.extract:
             seal_stored(home, plan)
-    # An extraction has no use for the folders' names, which are labels where nobody says otherwise.
-    if found.unlabelled and (plan.learn or (plan.extract and not plan.labels.startswith("folder"))):
-        view.line(describe_unlabelled(found.unlabelled_formats, plan.labels))
-    if found.cut_tags:
-        view.line(describe_cut_tags(found.cut_tags))
     view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")
     return ScannedRun(plan=plan, found=found)
+
+
+def _lines(plan: RunPlan, found: ScanSummary) -> list[str]:
+    """Return what is to be said of a scan while its run goes on."""
+    lines = [*describe_unreadable(found.unreadable)]
+    if found.gone:
+        lines.append(f"{found.gone} files that were there before are gone, and marked deleted")
+    if plan.extract or plan.learn:  # else the summary comes at once, and has them
+        lines += [*found.observations, *found.label_findings.lines]
+    # An extraction has no use for the folders' names, which are labels where nobody says otherwise.
+    if found.unlabelled and (plan.learn or (plan.extract and not plan.labels.startswith("folder"))):
+        lines.append(describe_unlabelled(found.unlabelled_formats, plan.labels))
+    if found.cut_tags:
+        lines.append(describe_cut_tags(found.cut_tags))
+    return lines
 
 
 def write_tracks(
@@ -127,7 +132,13 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
 
     Raises `UsageError` for a library or a label rule that cannot work, and for labels that nobody can learn from.
     """
-    sources = parse_sources(labels=plan.labels, groups=plan.groups, folds=plan.folds, libraries=plan.libraries)
+    sources = parse_sources(
+        labels=plan.labels,
+        groups=plan.groups,
+        folds=plan.folds,
+        libraries=plan.libraries,
+        vocabulary=plan.rules.folding,
+    )
     unreadable: dict[str, str] = {}
     sheets = AlbumSheets()
     left_out = LeftOutTally()
@@ -136,6 +147,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
         grouped=sources.groups is not None,
         folded=sources.folds is not None,
         tables=sources.tables,
+        vocabulary=plan.rules.folding,
         faults={stem: fault for each in sources.layouts for stem, fault in each.layout.faults.items()},
     )
     writer = _ShardWriter(home.ledger, plan.run_id, tally)

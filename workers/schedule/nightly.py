@@ -11,6 +11,7 @@ from datetime import datetime
 
 from pipeline.clock import now
 from pipeline.errors import UsageError
+from pipeline.library.vocabulary.load import with_vocabulary
 from storage.home import Home
 from workers.app.context import Context
 from workers.broker.address import BrokerAddress
@@ -56,12 +57,13 @@ def nightly_request(
 ) -> RunRequest:
     """Return the request for a nightly run.
 
-    Raises `UsageError` for a recipe that is not there or has a mistake.
+    Raises `UsageError` for a recipe or a vocabulary that is not there or has a mistake; both are read anew.
     """
+    recipe = recipe_of(schedule.recipe, trials=schedule.trials, dual_mono=schedule.dual_mono)
     return RunRequest(
         command=("chordal", "nightly", *([slot.isoformat()] if slot else [])),
         libraries=schedule.libraries,
-        recipe=recipe_of(schedule.recipe, trials=schedule.trials, dual_mono=schedule.dual_mono),
+        recipe=recipe,
         labels=schedule.labels,
         groups=schedule.groups,
         folds=schedule.folds,
@@ -71,7 +73,7 @@ def nightly_request(
         run_id=run_id,
         priority="low",
         tracking=schedule.tracking,
-        rules=schedule.rules,
+        rules=with_vocabulary(schedule.rules, recipe.vocabulary, recipe.name),
     )
 
 

@@ -95,7 +95,13 @@ class LibraryWatcher:
         self._arrivals = Arrivals(self._stamp, settle_s=request.settle_s)
         notices = WatchNotices(home, request.notify, monitor.missing)
         self._updates = HomeUpdates(home, request, cluster, lambda text: _show(view, text), notices)
-        self._sources = parse_sources(labels=run.labels, groups=run.groups, folds=run.folds, libraries=run.libraries)
+        self._sources = parse_sources(
+            labels=run.labels,
+            groups=run.groups,
+            folds=run.folds,
+            libraries=run.libraries,
+            vocabulary=run.rules.folding,
+        )
         for remark in (f"{printable(table.source)}: {note}" for table in self._sources.tables for note in table.notes):
             view.line(remark)
         self._rules = run.rules

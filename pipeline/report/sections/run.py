@@ -4,6 +4,7 @@ import shlex
 
 from pipeline.library.left_out import describe_left_out
 from pipeline.plans.recipe_toml import recipe_toml
+from pipeline.plans.scan_rules import ScanRules
 from pipeline.report.charts import MOST_BARS, balance_chart
 from pipeline.report.content import ListedFailure, ReportContent
 from pipeline.report.sections.split import tracks_by_side
@@ -129,6 +130,7 @@ def classes_section(content: ReportContent) -> Section | None:
         )
     else:
         words.append(f"All classes are equally large: {quantity(largest, 'track')} each.")
+    words += [f"Note: {line.replace('`', '')}." for line in content.label_findings.lines]
     if content.plan.learn and largest > smallest:
         words.append(_BALANCE[content.plan.recipe.training.balance])
     caption = "Tracks per class" + (", cut up by side of the split" if parts else "")
@@ -196,6 +198,7 @@ def reproduce_section(content: ReportContent) -> Section:
         ("Labels", plan.labels),
         ("Groups", plan.groups or MISSING),
         ("Folds", plan.folds or MISSING),
+        ("Vocabulary", _vocabulary_words(plan.rules)),
         ("Longest file allowed", describe_duration(plan.max_duration_s)),
     ]
     if content.manifest is not None:
@@ -218,6 +221,11 @@ def reproduce_section(content: ReportContent) -> Section:
         "Networks may differ in the last digits between processors."
     )
     return Section(anchor="reproduce", title="How to reproduce it", words=(words,), blocks=tuple(blocks))
+
+
+def _vocabulary_words(rules: ScanRules) -> str:
+    """Return which vocabulary folded the labels; its text is in the run's plan."""
+    return (rules.vocabulary or "of the recipe") if rules.folding is not None else MISSING
 
 
 def _stages(content: ReportContent) -> Table:

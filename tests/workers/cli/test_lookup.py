@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from workers.cli.lookup import existing_home, output_path
-from workers.cli.runs.prediction_output import output_file
+from workers.cli.output_files import output_file
 
 
 def test_a_place_without_a_home_is_told_apart_from_one_that_can_have_none(tmp_path):

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from pipeline.plans.scan_rules import ScanRules
+from pipeline.errors import UsageError
 from workers.cli import options
 from workers.cli.lookup import existing_home
-from workers.cli.runs.request import command_line
+from workers.cli.output_files import output_file
+from workers.cli.runs.request import command_line, rules_of
 from workers.processes import signals
 
 
@@ -31,6 +32,11 @@ from workers.processes import signals
     "--labels", metavar="SPEC", help="Compare with true labels, given as for `chordal run`; scores new files only."
 )
 @options.walk_options
+@click.option(
+    "--vocabulary",
+    metavar="FILE",
+    help="Fold the true labels as `chordal run` does; the model's own are what they are.",
+)
 @click.option("--out", metavar="FILE", help="Write here; a name in .json or .csv says which form.")
 @click.option("--force", is_flag=True, help="Replace the file of --out.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, a row for each file (with --timeline each segment).")
@@ -57,6 +63,7 @@ def predict(
     chunk_s: float | None,
     labels: str | None,
     exclude: tuple[str, ...],
+    vocabulary: str | None,
     out: str | None,
     max_duration: float,
     workers: int | None,
@@ -83,6 +90,7 @@ def predict(
     abstains.
     """
     from pipeline.learning.training.prediction import ScoreCounter
+    from pipeline.library.vocabulary.load import with_vocabulary
     from workers.broker.address import BrokerAddress
     from workers.cli.runs import prediction_output
     from workers.predict import predictions
@@ -90,6 +98,8 @@ def predict(
     from workers.processes.environment import quiet_tensorflow
     from workers.runs.progress import View
 
+    if vocabulary is not None and labels is None:
+        raise UsageError("--vocabulary: folds true labels, and none are given; name them with --labels")
     signals.listen()
     quiet_tensorflow()
     form = prediction_output.form_of(out, as_json=as_json, as_csv=as_csv)
@@ -103,11 +113,13 @@ def predict(
         broker=BrokerAddress.parse(broker) if broker else None,
         workers=workers,
         command=command_line(),
-        rules=ScanRules(exclude=exclude, include_hidden=include_hidden),
+        rules=with_vocabulary(
+            rules_of({"exclude": exclude, "include_hidden": include_hidden, "vocabulary": vocabulary})
+        ),
     )
     home = existing_home(home_path)
     counts: Counter[str] = Counter(predicted=0, unsure=0, failed=0)
-    with prediction_output.output_file(out, force=force) as file, View(quiet=as_json) as view:
+    with output_file(out, force=force) as file, View(quiet=as_json) as view:
         results = predictions.predictions_for(home, request, view)
         counter = ScoreCounter(results.classes)
         writer = prediction_output.writer(form, file, results, top=top, timeline=timeline)

@@ -2,19 +2,14 @@
 
 import csv
 import json
-import os
-import secrets
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
-from pipeline.errors import ChordalError, UsageError
+from pipeline.errors import UsageError
 from pipeline.learning.training.prediction import PredictionScores, TrackPrediction
 from pipeline.text import describe_position, printable
-from storage import durable
-from workers.cli.lookup import output_path
 from workers.predict.predictions import Predictions
 
 Form = Literal["table", "csv", "json"]
@@ -42,39 +37,6 @@ def writer(form: Form, file: IO[str], predictions: Predictions, *, top: int | No
     if form == "csv":
         return _Csv(file, top=top or 1, timeline=timeline)
     return _Lines(file, top=top or 1, timeline=timeline)
-
-
-@contextmanager
-def output_file(out: str | None, *, force: bool) -> Iterator[IO[str]]:
-    """Give the file to write into, standard output without one; a file is there whole or not at all.
-
-    Raises `UsageError` when the file is there and shall not be replaced, or cannot be written.
-    """
-    if out is None:
-        yield sys.stdout
-        return
-    target = output_path(out)
-    shown = printable(str(target))
-    if target.is_dir():
-        raise UsageError(f"--out {shown}: a folder; name a file in it")
-    if target.exists() and not force:
-        raise UsageError(f"--out {shown}: there already; name another file, or replace it with --force")
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except ChordalError:
-        raise  # some of them are the system's errors too
-    except OSError as error:
-        reason, mend = durable.reason_and_mend(error)
-        mend = f"{mend}, or name" if mend else "name"
-        raise UsageError(f"--out {shown}: cannot be written ({reason}); {mend} another file") from error
-    finally:
-        with suppress(OSError):  # as on a file system that can only be read, where nothing was written
-            part.unlink(missing_ok=True)
 
 
 def form_of(out: str | None, *, as_json: bool, as_csv: bool) -> Form:

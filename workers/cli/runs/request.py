@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 NOTIFY = "--notify"
 
+VOCABULARY_NAMES = ("default", "none")
+"""What `--vocabulary` takes beside a file."""
+
 
 def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tuple[Home, RunRequest, Service | None]":
     """Return the home of a command line, made if need be, its request, and the service if that does the work.
@@ -24,6 +27,7 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
     Raises `UsageError` for a mistake in any of the options.
     """
     from pipeline.library import imported
+    from pipeline.library.vocabulary.load import with_vocabulary
     from storage.home import prepare_home
     from workers.broker.address import BrokerAddress
     from workers.learning import mlflow_tracking
@@ -61,7 +65,7 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
         max_duration_s=given["max_duration"],
         priority=given["priority"],
         tracking=given.get("mlflow"),
-        rules=rules_of(given),
+        rules=with_vocabulary(rules_of(given), recipe.vocabulary, recipe.name),
     )
     return home, request, service
 
@@ -85,8 +89,16 @@ def with_layout(given: dict[str, Any], libraries: "Sequence[str]") -> dict[str, 
 
 
 def rules_of(given: dict[str, Any]) -> ScanRules:
-    """Return the rules of a scan that the options of a command name."""
-    return ScanRules(**{name: given[name] for name in ScanRules.__struct_fields__ if name in given})
+    """Return the rules of a scan that the options of a command name, the file of a vocabulary by its whole path."""
+    rules = ScanRules(**{name: given[name] for name in ScanRules.__struct_fields__ if name in given})
+    return rules.replace(vocabulary=vocabulary_place(rules.vocabulary))
+
+
+def vocabulary_place(given: str | None) -> str | None:
+    """Return a vocabulary's name, or the absolute path of its file."""
+    if given is None or given in VOCABULARY_NAMES:
+        return given
+    return os.path.abspath(os.path.expanduser(given))  # noqa: PTH100, PTH111 - keeps odd bytes
 
 
 def like_last_run(home: "Home", request: "RunRequest", given: dict[str, Any]) -> "RunRequest":
@@ -102,8 +114,18 @@ def like_last_run(home: "Home", request: "RunRequest", given: dict[str, Any]) ->
         labels=given["labels"] or last.labels,
         groups=given["groups"] or last.groups,
         folds=given["folds"] or last.folds,
-        rules=request.rules if request.rules != ScanRules() else last.rules,
+        rules=_like_last(request.rules, last.rules, given),
     )
+
+
+def _like_last(rules: ScanRules, last: ScanRules, given: dict[str, Any]) -> ScanRules:
+    """Return the rules of the last run with those that a command names."""
+    defaults = ScanRules()
+    fields = set(ScanRules.__struct_fields__) - {"vocabulary", "folding"}
+    named = {name: value for name in fields if (value := getattr(rules, name)) != getattr(defaults, name)}
+    if given["vocabulary"] is not None or rules.folding is not None:  # with its name, or without one
+        named |= {"vocabulary": rules.vocabulary, "folding": rules.folding}
+    return last.replace(**named)
 
 
 def command_line() -> tuple[str, ...]:

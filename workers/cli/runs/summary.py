@@ -40,6 +40,7 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         **_missed(scanned),
         **_observations(scanned),
         "cue_sheets": scanned.found.sheets.to_wire(),
+        **_label_findings(scanned),
     }
     report = home.ledger.report(run_id)
     if report is not None:
@@ -77,6 +78,7 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "bytes": found.bytes,
         "formats": found.formats,
         "labels": found.labels,
+        **_label_findings(scanned),
         "shards": found.shards,
         **_missed(scanned),
         **_observations(scanned),
@@ -114,6 +116,11 @@ def _missed(scanned: "ScannedRun") -> dict[str, Any]:
     """Return what a scan could not read, with the reasons, and what it left out."""
     found = scanned.found
     return {"unreadable": list(found.unreadable), "left_out": found.left_out.to_wire()}
+
+
+def _label_findings(scanned: "ScannedRun") -> dict[str, Any]:
+    """Return which labels are nearly the same or look like several, and what the vocabulary folded."""
+    return scanned.found.label_findings.to_wire()
 
 
 def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from pipeline.library.left_out import LeftOut, describe_left_out
 from pipeline.library.scan_summary import describe_cut_tags, describe_unlabelled
+from pipeline.library.vocabulary.tally import LabelFindings, short
 from pipeline.text import printable
 from workers.cli.inspect.remarks import describe_remarks
 
@@ -54,8 +55,11 @@ def _library_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     lines = []
     if "formats" in summary:
         lines.append(("formats", ", ".join(f"{count} {name}" for name, count in summary["formats"].items())))
-        lines.append(("labels", ", ".join(f"{printable(name)} {count}" for name, count in summary["labels"].items())))
+        lines.append(("labels", ", ".join(f"{short(name)} {count}" for name, count in summary["labels"].items())))
+        if several := summary["all_labels"]:
+            lines.append(("all labels", ", ".join(f"{short(name)} {count}" for name, count in several.items())))
         lines += _tag_lines(summary)
+    lines += _label_lines(summary)
     if sheets := _sheet_words(summary.get("cue_sheets", {})):
         lines.append(("cue sheets", sheets))
     lines += _missed_lines(summary)
@@ -101,6 +105,12 @@ def _sheet_words(sheets: dict[str, Any]) -> str:
             more = "" if len(found) <= _MOST_SHEETS else f"; and {len(found) - _MOST_SHEETS} more, see --json"
             parts.append(f"{len(found)} {words}: {'; '.join(found[:_MOST_SHEETS])}{more}")
     return "; ".join(parts)
+
+
+def _label_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what is odd in the labels, and what a vocabulary folded."""
+    fields = {name: summary[name] for name in LabelFindings.__struct_fields__}
+    return [("", line) for line in LabelFindings.from_wire(fields).lines]
 
 
 def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:

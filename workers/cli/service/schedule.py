@@ -33,6 +33,8 @@ library_options = (
     click.option(
         "--cue/--no-cue", default=None, help="Whether cue sheets cut albums, as for `chordal run`.  [default: yes]"
     ),
+    click.option("--vocabulary", metavar="FILE", help="As for `chordal run`, read anew each night; 'none' for none."),
+    click.option("--multi/--no-multi", default=None, help="As for `chordal run`.  [default: no]"),
     click.option("--seed", type=int, help="As for `chordal run`.  [default: 1]"),
     click.option("--trials", type=click.IntRange(min=1), metavar="N", help="Overrides the recipe's number of trials."),
     click.option("--mlflow", "tracking", metavar="URI", help="As for `chordal run`; 'none' for none."),
@@ -224,12 +226,15 @@ def _merged_rules(known: "ScanRules", given: dict[str, Any], libraries: tuple[st
     Raises `UsageError` for a pattern that is none.
     """
     from pipeline.library.exclusions import parse_patterns
+    from workers.cli.runs.request import vocabulary_place
 
     changes = {name: given.pop(name) for name in known.__struct_fields__ if name in given}
     if changes.get("exclude") == ("none",):
         changes["exclude"] = ()
     for library in libraries:
         parse_patterns(changes.get("exclude", ()), library)
+    if "vocabulary" in changes:
+        changes["vocabulary"] = vocabulary_place(changes["vocabulary"])
     return known.replace(**changes)
 
 
