@@ -9,8 +9,8 @@ import click
 from pipeline.errors import FailureKind
 from pipeline.text import printable
 from workers.cli import options
-from workers.cli.inspect.remarks import remarks_of, show_remarks
 from workers.cli.lookup import existing_home
+from workers.cli.remarks import remarks_of, show_remarks
 from workers.cli.tables import console, show_rows
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pipeline.text import printable
-from workers.cli.inspect.remarks import describe_remarks
 from workers.cli.inspect.status_facts import Facts
+from workers.cli.remarks import describe_remarks
 
 Row = tuple[str, str]
 
