@@ -61,7 +61,7 @@ ADDED_OPTIONS = {
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
 ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.rules"}
-ADDED_TO_SCANS = {"all_labels", "folded", "near_equal", "several"}
+ADDED_TO_SCANS = {"all_labels", "folded", "near_equal", "near_equal_folds", "near_equal_groups", "several"}
 ADDED_FIELDS = {
     "a recipe": {"vocabulary"},
     "schedule": ADDED_TO_NIGHTS,

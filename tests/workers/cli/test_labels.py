@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipeline.learning.study.results import ClassScores, Scores
+from pipeline.learning.training.prediction import PredictionScores
 from pipeline.library.vocabulary.load import load_vocabulary, parse_vocabulary
 from pipeline.plans.recipe import load_recipe
 from pipeline.plans.recipe_toml import recipe_toml
@@ -16,6 +18,7 @@ from pipeline.plans.scan_rules import ScanRules
 from storage.home import Home
 from workers.cli import main
 from workers.cli.inspect import labels as command
+from workers.cli.runs.prediction_output import summary_lines
 from workers.learning import report
 from workers.predict.request import PredictionRequest, RequestedFiles
 from workers.runs.progress import View
@@ -82,6 +85,34 @@ def test_labels_that_differ_by_case_stay_apart_and_are_told_by_scan(chordal, mus
     wire = json.loads(out)
     assert wire["near_equal"][0] == {"labels": {"Rock": 3, "ROCK": 2, "rock": 1}, "differ_by": "case"}
     assert (wire["several"], wire["folded"], wire["all_labels"]) == ({"Rock; Pop": 1}, None, {})
+
+
+def test_groups_and_folds_that_differ_by_case_are_told_too(chordal, music, tmp_path):
+    groups = ("The Beatles", "the beatles", "Queen", "Bj\u00f6rk", "Bjork", "Queens")
+    rows = ["path,label,group,fold", *(f"{n:02d}.flac,Rock,{groups[n % 6]},{'Ff'[n % 2]}old 1" for n in range(15))]
+    (tmp_path / "t.csv").write_text("\n".join(rows), "utf-8")
+    _, out, _ = chordal("scan", music, "--labels", f"csv:{tmp_path / 't.csv'}")
+    assert (
+        "groups: The Beatles and the beatles differ by case alone; Bjork and Bj\u00f6rk differ by accents alone; if"
+        in out
+    )
+    assert "folds: Fold 1 and fold 1 differ by case alone; if they are one, write them alike" in out
+    _, out, _ = chordal("scan", music, "--labels", f"csv:{tmp_path / 't.csv'}", "--json")
+    assert json.loads(out)["near_equal_groups"][0] == {
+        "labels": {"The Beatles": 3, "the beatles": 3},
+        "differ_by": "case",
+    }
+
+
+def test_true_labels_that_nearly_are_classes_of_the_model_are_told_by_predict():
+    scores = Scores(
+        accuracy=0.5, macro_f1=0.5, n=2, confusion=((1, 0), (0, 1)),
+        per_class={name: ClassScores(precision=1.0, recall=1.0, f1=1.0, n=1) for name in ("Rock", "Jazz")},
+    )  # fmt: skip
+    lines = summary_lines(
+        {"predicted": 4}, PredictionScores(scores=scores, unsure=0, learned=0, unknown={"ROCK": 2, "Polka": 1})
+    )
+    assert lines[-1] == "ROCK and Rock differ by case alone; a --vocabulary makes true labels the model's"
 
 
 def test_a_vocabulary_folds_labels_and_says_how_many(chordal, music, tmp_path):
