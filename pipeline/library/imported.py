@@ -39,7 +39,9 @@ def library_of(path: str) -> str:
     return PREFIX + path if path.endswith(".npz") and Path(path).is_file() else path
 
 
-def check_options(*, labels: str | None, groups: str | None, folds: str | None, extract: bool) -> None:
+def check_options(
+    *, labels: str | None, groups: str | None, folds: str | None, vocabulary: str | None, extract: bool
+) -> None:
     """Raise `UsageError` for options that an imported library cannot have."""
     if extract:
         raise UsageError("an NPZ file has no audio to extract: bring it in with `chordal store import-npz`, then train")
@@ -48,3 +50,5 @@ def check_options(*, labels: str | None, groups: str | None, folds: str | None, 
             raise UsageError(
                 f"--{name}: imported rows have the labels of their file and no groups or folds; leave it out"
             )
+    if vocabulary not in {None, "none"}:
+        raise UsageError("--vocabulary: imported rows have the labels of their file; fold them before the import")

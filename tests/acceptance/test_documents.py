@@ -33,12 +33,15 @@ from pipeline.learning.models import model_names
 from pipeline.learning.search.plan import check_models
 from pipeline.library.labels import parse_labels
 from pipeline.library.system_names import FOLDERS
+from pipeline.library.vocabulary.load import parse_vocabulary
 from pipeline.plans.recipe import Recipe, parse_recipe, recipe_names
+from pipeline.plans.vocabulary import Vocabulary
 from workers.broker.address import BrokerAddress
 from workers.cli import COMMANDS, cli
 
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
 DEVELOPING = ROOT / "ops" / "docs" / "developing.md"
+LABELS = ROOT / "ops" / "docs" / "labels.md"
 RECIPES = ROOT / "ops" / "docs" / "recipes.md"
 
 EACH_DOC = pytest.mark.parametrize("page", DOCS, ids=page_name)
@@ -164,15 +167,23 @@ def test_make_has_the_targets_and_the_disk_the_tests_that_a_page_names(page):
 
 
 @EACH_PAGE
-def test_a_pages_recipes_are_recipes(page):
+def test_a_pages_recipes_are_recipes_and_vocabularies_are_vocabularies(page):
     for text in blocks(page, "toml"):
-        check_models(parse_recipe(text, page_name(page)))
+        if page == LABELS:
+            parse_vocabulary(text, page_name(page))
+        else:
+            check_models(parse_recipe(text, page_name(page)))
 
 
 def test_the_page_about_recipes_names_every_recipe_model_and_key():
     text = text_of(RECIPES)
     for name in (*recipe_names(), *model_names(), *keys(Recipe)):
         assert re.search(rf"\b{name}\b", text), name
+
+
+def test_the_page_about_labels_names_every_key_of_a_vocabulary():
+    for name in keys(Vocabulary):
+        assert f"{name} =" in text_of(LABELS) or f"[{name}]" in text_of(LABELS), name
 
 
 def keys(kind: Any) -> Iterator[str]:

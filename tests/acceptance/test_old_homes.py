@@ -49,39 +49,31 @@ SOME_FILE_SYSTEMS = {"chordal_home_free_files", "chordal_home_size_files"}
 
 LONG = ("run", "extract", "train", "watch")
 WALK = {"--exclude", "--include-hidden"}
-SCAN = {*WALK, "--layout", "--dual-mono", "--no-cue"}
+SCAN = {*WALK, "--layout", "--dual-mono", "--no-cue", "--vocabulary", "--multi"}
 ADDED_OPTIONS = {
     **{command: {"--notify", *SCAN} for command in LONG},
     "scan": {"--unlabelled", *SCAN},
-    "predict": WALK,
+    "predict": {"--vocabulary", *WALK},
     "failures": {"--remarks"},
     "schedule set": {
-        *(
-            "--notify",
-            "--notify-on",
-            "--layout",
-            "--dual-mono",
-            "--no-dual-mono",
-            "--no-include-hidden",
-            "--cue",
-            "--no-cue",
-        ),
-        *WALK,
+        *("--notify", "--notify-on", "--no-dual-mono", "--no-include-hidden", "--cue", "--no-multi"),
+        *SCAN,
     },
     "up": {"--flower-prefix"},
     "flower": {"--flower-prefix"},
     "report": {"--out"},
 }
-ADDED_COMMANDS = {"duplicates"}
+ADDED_COMMANDS = {"duplicates", "labels"}
 ADDED_FILES = {"store/parts/fingerprint-HEX-HEX.h5"}
 """In a home that this version extracted in: a family that is computed beside those asked for."""
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
 ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.dual_mono", "schedule.rules"}
-SCANNED = {"unlabelled", "cut_tags", "labels_from", "left_out", "cue_sheets"}
+ADDED_TO_SCANS = {"all_labels", "folded", "near_equal", "near_equal_folds", "near_equal_groups", "several"}
+SCANNED = {*ADDED_TO_SCANS, "unlabelled", "cut_tags", "labels_from", "left_out", "cue_sheets"}
 MISSED = {"left_out", "unreadable"}
 ADDED_FIELDS = {
-    "a recipe": {"split.validation_folds"},
+    "a recipe": {"vocabulary", "split.validation_folds"},
     "schedule": ADDED_TO_NIGHTS,
     "status": {"files", "night", "remarks", "tags"},
     "trials": {"files", "night", "remarks", "tags"},
@@ -89,11 +81,9 @@ ADDED_FIELDS = {
     "predict": MISSED,
     "predict in chunks": MISSED,
     "scan": SCANNED,
-    "run": {"remarks", "retagged", "cue_sheets", *MISSED},
+    "run": {"remarks", "retagged", "cue_sheets", *MISSED, *ADDED_TO_SCANS},
 }
 """Fields that the answers did not have, by question."""
-ADDED_TO_SUMMARIES = {"retagged"}
-"""Fields that the summary of a run did not have."""
 STAMP = '"stamp": {"mtime_ns": "number"'
 ADDED_BY_A_SERVICE = {
     "status": {"broker", "files", "night", "remarks", "tags"},
@@ -102,7 +92,7 @@ ADDED_BY_A_SERVICE = {
     "status of a run that was cancelled": {"broker", "files", "night", "remarks", "tags"},
     "scan": SCANNED,
     "predict": MISSED,
-    "recipes": {"split.validation_folds"},
+    "recipes": {"vocabulary", "split.validation_folds"},
     "schedule set": ADDED_TO_NIGHTS,
     "schedule show": ADDED_TO_NIGHTS,
 }

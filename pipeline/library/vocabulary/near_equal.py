@@ -33,8 +33,11 @@ class NearEqual(Value, frozen=True, kw_only=True):
     """In words: `case`, `blanks or hyphens`, `accents`, `one letter`, ..."""
 
 
-def near_equal(labels: Mapping[str, int]) -> tuple[NearEqual, ...]:
-    """Return the sets of labels that differ by little, those with most files first; `labels` has the files of each."""
+def near_equal(labels: Mapping[str, int], *, similar_words: bool = True) -> tuple[NearEqual, ...]:
+    """Return the sets of labels that differ by little, those with most files first; `labels` has the files of each.
+
+    Without `similar_words` plurals and single letters are not looked for: names of artists may differ so.
+    """
     groups = _grouped(labels, label_key)
     found = [_near(group, labels, _difference(group)) for group in groups.values() if len(group) > 1]
     single = {_first(group, labels): labels[_first(group, labels)] for group in groups.values()}
@@ -44,7 +47,8 @@ def near_equal(labels: Mapping[str, int]) -> tuple[NearEqual, ...]:
             if len(group) > 1 and frozenset(group) not in paired:
                 paired.add(frozenset(group))
                 found.append(_near(group, labels, reason))
-    for one, other, reason in islice(_similar_words(single), MOST_SIMILAR):
+    similar = islice(_similar_words(single), MOST_SIMILAR) if similar_words else ()
+    for one, other, reason in similar:
         if not any({one, other} <= known for known in paired) and not _are_known_apart(one, other):
             found.append(_near([one, other], labels, reason))
     return tuple(sorted(found, key=lambda near: (-sum(near.labels.values()), min(near.labels))))

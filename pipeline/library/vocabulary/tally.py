@@ -12,6 +12,8 @@ from pipeline.wire import Value
 
 SHOWN = 3
 """How many sets of labels a line names; `chordal labels` has them all."""
+MOST_GROUPS = 100_000
+"""Groups that are counted; where there are more, those that come later are not compared."""
 LONGEST = 60
 """Characters of a label that a line shows."""
 
@@ -42,6 +44,10 @@ class LabelFindings(Value, frozen=True, kw_only=True):
     """None without a vocabulary."""
     all_labels: dict[str, int] = {}
     """Files by label, where tracks have several; each counts for all its labels."""
+    near_equal_groups: tuple[NearEqual, ...] = ()
+    """Sets of groups that differ by little, and may be one that a split tears apart."""
+    near_equal_folds: tuple[NearEqual, ...] = ()
+    """Sets of folds that differ by little."""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -49,6 +55,8 @@ class LabelFindings(Value, frozen=True, kw_only=True):
         return (
             *((describe_folding(self.folded),) if self.folded is not None else ()),
             *((_describe_near_equal(self.near_equal),) if self.near_equal else ()),
+            *((_describe_roles("groups", self.near_equal_groups),) if self.near_equal_groups else ()),
+            *((_describe_roles("folds", self.near_equal_folds),) if self.near_equal_folds else ()),
             *((_describe_several(self.several),) if self.several else ()),
         )
 
@@ -61,6 +69,8 @@ class LabelTally:
         self.first: Counter[str] = Counter()
         """Files by the first of their labels, which is learned from."""
         self._all: Counter[str] = Counter()
+        self._groups: Counter[str] = Counter()
+        self._folds: Counter[str] = Counter()
         self._index = VocabularyIndex(vocabulary) if vocabulary is not None else None
         self._sources: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._dropped: Counter[str] = Counter()
@@ -74,6 +84,9 @@ class LabelTally:
             self.first[track.label] += 1
         if len(names) > 1:
             self._all.update(names[1:])
+        for role, value in ((self._groups, track.group), (self._folds, track.fold)):
+            if value is not None and (len(role) < MOST_GROUPS or value in role):
+                role[value] += 1
         if self._index is not None and track.labels_found:
             self._add_folded(track.labels_found, names, self._index)
 
@@ -121,6 +134,8 @@ class LabelTally:
             several=several(counts),
             folded=folded if self._index is not None else None,
             all_labels=counts if self._all else {},
+            near_equal_groups=near_equal(self._groups, similar_words=False),
+            near_equal_folds=near_equal(self._folds, similar_words=False),
         )
 
 
@@ -152,6 +167,12 @@ def _describe_near_equal(found: tuple[NearEqual, ...]) -> str:
     more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     sets = "; ".join(map(describe_pair, found[:SHOWN]))
     return f"{sets}{more}; `chordal labels --propose FILE` writes a vocabulary that makes them one"
+
+
+def _describe_roles(role: str, found: tuple[NearEqual, ...]) -> str:
+    more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    sets = "; ".join(map(describe_pair, found[:SHOWN]))
+    return f"{role}: {sets}{more}; if they are one, write them alike, as a split may part them"
 
 
 def _describe_several(found: dict[str, int]) -> str:

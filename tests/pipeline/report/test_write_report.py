@@ -9,6 +9,8 @@ from pipeline.learning.dataset.manifests import AugmentedCopy, Partition, Split
 from pipeline.learning.search.plan import plan_study
 from pipeline.learning.study.results import Prediction
 from pipeline.learning.study.trials import Execution, PlannedModel, StudyPlan
+from pipeline.library.vocabulary.near_equal import near_equal
+from pipeline.library.vocabulary.tally import FoldCounts, LabelFindings
 from pipeline.plans.augmentation import AugmentPlan, Variation
 from pipeline.plans.recipe import ModelChoice
 from pipeline.plans.search import SearchPlan
@@ -302,6 +304,16 @@ def test_hostile_names_are_printed_and_not_obeyed(written, learned):
     assert [SHOWN, "unreadable", evil, "1"] in page.cells
     assert [SHOWN, "tones", evil, "0.0%", "10.0%", "holdout"] in page.cells
     assert page.open == []
+
+
+def test_labels_that_are_nearly_the_same_and_what_was_folded_are_in_the_report(written, extraction):
+    findings = LabelFindings(
+        near_equal=near_equal({"Rock": 9, "ROCK": 2, "<b>": 1}), folded=FoldCounts(labels=41, files=312, into=12)
+    )
+    page = Page(written(extraction.replace(label_findings=findings)))
+    assert "Note: folded 41 labels of 312 files into 12." in page.text
+    assert "Note: Rock and ROCK differ by case alone; chordal labels --propose FILE writes a vocabulary" in page.text
+    assert "Note: " not in Page(written(extraction)).text
 
 
 def test_a_run_that_only_extracts_has_a_report_too(written, extraction):

@@ -108,7 +108,8 @@ def _wire(listing: "LabelListing", proposed: str | None) -> dict[str, Any]:
     """Return a listing as `--json` prints it, with what is odd of the labels as for `chordal scan`."""
     wire = listing.to_wire()
     findings = wire.pop("findings")
-    del findings["all_labels"]
+    for name in ("all_labels", "near_equal_groups", "near_equal_folds"):  # the labels are all listed, and alone
+        del findings[name]
     return {**wire, "unknown": list(listing.unknown), **findings, "proposed": proposed}
 
 
@@ -153,9 +154,7 @@ def _next_steps(listing: "LabelListing", given: dict[str, Any]) -> list[tuple[st
 
     if given["propose"] is not None:
         name = printable(given["propose"])
-        return [
-            ("proposed", f"{name}: read and mend it, then `chordal scan ... --vocabulary {name}` shows what it does")
-        ]
+        return [("proposed", f"{name}: read and mend it; `chordal scan` with --vocabulary {name} shows what it does")]
     if listing.findings.near_equal or listing.findings.several:
         return [("next", "--propose FILE writes a vocabulary that makes these one, to be read and mended")]
     return []

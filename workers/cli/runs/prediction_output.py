@@ -9,6 +9,8 @@ from typing import IO, Literal, Protocol
 
 from pipeline.errors import UsageError
 from pipeline.learning.training.prediction import PredictionScores, TrackPrediction
+from pipeline.library.vocabulary.near_equal import near_equal
+from pipeline.library.vocabulary.tally import describe_pair
 from pipeline.text import describe_position, printable
 from workers.predict.predictions import Predictions
 
@@ -69,6 +71,9 @@ def summary_lines(counts: dict[str, int], scores: PredictionScores | None) -> li
     if scores.unknown:
         words = ", ".join(f"{printable(label)} {count:,}" for label, count in scores.unknown.items())
         lines.append(f"labels that are no class of the model, which cannot be right: {words}")
+        labels = {**dict.fromkeys(over_all.per_class, 1), **scores.unknown}
+        near = [each for each in near_equal(labels) if not scores.unknown.keys().isdisjoint(each.labels)]
+        lines += [f"{describe_pair(each)}; a --vocabulary makes true labels the model's" for each in near[:3]]
     return lines
 
 

@@ -141,7 +141,8 @@ def _run_command(
     if not request.libraries and not makes_library:
         request = like_last_run(home, request, given)
     if imported.is_imported(request.libraries):
-        imported.check_options(labels=given["labels"], groups=given["groups"], folds=given["folds"], extract=extract)
+        roles = {name: given[name] for name in ("labels", "groups", "folds", "vocabulary")}
+        imported.check_options(**roles, extract=extract)
         request = request.replace(labels=imported.LABELS)
     quiet = given["as_json"]
     with tell_end(home, targets, work):
