@@ -33,7 +33,7 @@ def speech_commands(tmp_path):
 
 def test_a_data_set_is_recognised_and_learned_from_by_its_official_split(chordal, speech_commands, tmp_path):
     seen = chordal("scan", speech_commands, "--json").json
-    assert seen["remarks"] == [
+    assert seen["notes"] == [
         "looks like Speech Commands: --layout speech-commands reads its words, speakers and official split"
     ]
 
@@ -49,7 +49,7 @@ def test_a_data_set_is_recognised_and_learned_from_by_its_official_split(chordal
     assert done.status == 0, done.err
     assert done.json["labels"] == {"no": 12, "yes": 12}
     assert done.json["split"]["sizes"] == {"test": {"train": 16, "validation": 4, "test": 4}}
-    assert any(remark.startswith("the official split of Speech Commands") for remark in done.json["remarks"])
+    assert any(note.startswith("the official split of Speech Commands") for note in done.json["notes"])
     (report,) = chordal.home.glob("runs/*/report.html")
     page = report.read_text("utf-8")
     assert "fold validation selected between trials, the others trained" in page

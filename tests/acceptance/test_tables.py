@@ -32,7 +32,7 @@ def test_a_table_in_windows_1252_with_rows_and_files_that_miss_each_other(chorda
     assert seen["labels"] == {"Chanson fran\xe7aise": 3, "Jazz": 4, "Pop": 3}
     (table,) = seen["tables"]
     assert (table["rows"], table["rows_without_file"], table["files_without_row"]) == (12, 2, 2)
-    assert seen["remarks"] == [
+    assert seen["notes"] == [
         "partial.csv: line 2 is not UTF-8 (byte E7); read as Windows-1252 (and 2 more)",
         "2 rows of partial.csv match no file, e.g. audio/gone1.wav",
         f"2 files have no row in partial.csv, e.g. {library}/audio/Cha0.wav",
@@ -42,9 +42,9 @@ def test_a_table_in_windows_1252_with_rows_and_files_that_miss_each_other(chorda
 
     assert done.status == 0, done.err
     assert "12 scanned, 2 unlabelled" in done.out
-    for remark in seen["remarks"]:
-        assert remark in done.err
-        assert remark in done.out
+    for note in seen["notes"]:
+        assert note in done.err
+        assert note in done.out
 
 
 def test_the_summary_of_a_run_says_what_becomes_of_files_without_a_label():

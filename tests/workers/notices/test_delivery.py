@@ -83,7 +83,14 @@ def sleepers(folder) -> list[int]:
     """Return the processes of a command that sleeps, its child's too, that are alive."""
     file = folder / "pids"
     pids = [int(line) for line in file.read_text().split()] if file.exists() else []
-    return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    return [pid for pid in pids if is_alive(pid)]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_a_command_that_hangs_is_ended_with_all_its_processes(tmp_path):

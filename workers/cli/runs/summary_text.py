@@ -109,7 +109,7 @@ def _sheet_words(sheets: dict[str, Any]) -> str:
 
 def _label_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what is odd in the labels, and what a vocabulary folded."""
-    fields = {name: summary[name] for name in LabelFindings.__struct_fields__}
+    fields = {name: summary[name] for name in LabelFindings.__struct_fields__ if name in summary}
     return [("", line) for line in LabelFindings.from_wire(fields).lines]
 
 
