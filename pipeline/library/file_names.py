@@ -38,6 +38,9 @@ COMPANIONS = frozenset({
 })  # fmt: skip
 """Extensions of what is known to be no sound; such files are counted and never opened."""
 
+CUE_SHEET = "cue"
+"""The extension of a sheet that cuts an album's file into tracks."""
+
 PROTECTED = frozenset({"m4p", "aax", "aaxc", "aa"})
 """Extensions of files that only their shop's program can read."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from pipeline.library.exclusions import IGNORE_FILE, Patterns, matching, parse_patterns, read_patterns
-from pipeline.library.file_names import PARTIAL_BEGINNINGS, SOUND, Kind, extension_of, kind_of
+from pipeline.library.file_names import CUE_SHEET, PARTIAL_BEGINNINGS, SOUND, Kind, extension_of, kind_of
 from pipeline.library.left_out import LeftOutTally
 from pipeline.library.presence import describe_error, device_of, require_present
 from pipeline.library.signatures import has_sound
@@ -180,7 +180,9 @@ def _kept_kind(entry: os.DirEntry[str], rules: ScanRules, tally: LeftOutTally, o
         return None
     if kind == "unknown":
         return kind
-    tally.add_extension("incomplete" if name.startswith(PARTIAL_BEGINNINGS) else extension_of(name))
+    extension = "incomplete" if name.startswith(PARTIAL_BEGINNINGS) else extension_of(name)
+    if not (rules.cue and extension == CUE_SHEET):  # which is read, and counted by what becomes of it
+        tally.add_extension(extension)
     return None
 
 

@@ -16,12 +16,10 @@ from pipeline.library.cue.embedded import MAX_SHEET_BYTES, embedded_sheet
 from pipeline.library.cue.encoding import decode_sheet
 from pipeline.library.cue.parse import parse_sheet
 from pipeline.library.cue.sheet import CueSheet, SheetError, SheetPart, parts_in
-from pipeline.library.file_names import kind_of
+from pipeline.library.file_names import CUE_SHEET, kind_of
 from pipeline.library.tracks import FileStamp
 from pipeline.text import printable
 from pipeline.wire import Value
-
-EXTENSION = "cue"
 
 _LOSSLESS = ("flac", "wv", "ape", "tta", "wav", "aiff", "aif", "m4a")
 """The forms that an album is likeliest kept in, where a sheet names one that is not there."""
@@ -226,7 +224,7 @@ def _length_s(path: str) -> float | None:
 
 
 def _is_sheet(name: str) -> bool:
-    return not name.startswith(".") and name.lower().endswith(f".{EXTENSION}")
+    return not name.startswith(".") and name.lower().endswith(f".{CUE_SHEET}")
 
 
 def _is_audio(name: str) -> bool:

@@ -3,7 +3,9 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from pipeline.library.file_names import WITHOUT_EXTENSION, extension_of
 from pipeline.library.tags.tags import FIELDS
+from pipeline.plans.album_part import file_path_of
 
 if TYPE_CHECKING:
     from storage.home import Home
@@ -17,7 +19,7 @@ def tag_counts(home: "Home") -> dict[str, Any]:
     for record in home.store.snapshot().records():
         if record.mark == "deleted" or record.copy_of:
             continue
-        formats[record.path.rpartition(".")[2].lower()] += 1
+        formats[extension_of(file_path_of(record.path, record.part)) or WITHOUT_EXTENSION] += 1
         if record.tags is not None:
             known += 1
             fields.update(name for name in FIELDS if getattr(record.tags, name))
