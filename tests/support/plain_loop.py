@@ -10,13 +10,16 @@ from pathlib import Path
 from pipeline.extraction.extract import extract
 from pipeline.features.registry import family
 from pipeline.library.scan import scan
+from pipeline.library.tags.read import find_tags
 from pipeline.library.tracks import ExtractTrack
 from storage import FileFeatureStore
+from workers.extraction.job import COMPANIONS
 
 
 def main(library: str, folder: str, name: str) -> None:
     """Extract one family of every file of a library into a new store, one after the other."""
-    store, spec = FileFeatureStore.open(Path(folder)), family(name).spec
+    store = FileFeatureStore.open(Path(folder))
+    specs = {spec.key: spec for spec in (family(name).spec, *COMPANIONS)}
     for track in scan([library]):
         order = ExtractTrack(
             run_id="plain",
@@ -27,9 +30,14 @@ def main(library: str, folder: str, name: str) -> None:
             sequence=1,
             families=(name,),
         )
-        store.commit(
-            *extract(order, path=order.path, missing=frozenset(order.families), max_duration_s=3600.0), {spec.key: spec}
+        record, rows = extract(
+            order,
+            path=order.path,
+            missing=frozenset(order.families),
+            beside=frozenset(spec.name for spec in COMPANIONS),
+            max_duration_s=3600.0,
         )
+        store.commit(record.replace(tags=find_tags(order.path)), rows, specs)
 
 
 if __name__ == "__main__":
