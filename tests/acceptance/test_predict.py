@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import albums
 import pytest
 import soundfile
 from conditions import eventually
@@ -197,3 +198,20 @@ def test_bad_input_is_one_line_and_status_2(chordal, new, library, tmp_path):
     line = refused(library, "--model", "v0001")
     assert "was trained on mfcc_segments 0123456789ab" in line
     assert "this chordal computes mfcc_segments" in line
+
+
+def test_an_album_in_one_file_is_predicted_track_by_track(chordal, tmp_path):
+    album = tmp_path / "new" / "album.flac"
+    album.parent.mkdir()
+    albums.write_album(album, pitches_hz=(110.0, 1_400.0))
+    (album.parent / "album.cue").write_text(albums.sheet("album.flac", starts_s=(0, 4)), "utf-8")
+
+    found = tracks(chordal("predict", album, "--json"))
+    assert {name: each["label"] for name, each in found.items()} == {"01": "low", "02": "high"}
+
+    one = chordal("predict", album / "02", "--json")
+    assert (list(tracks(one)), one.json["extracted"]) == (["02"], 0)
+
+    none = chordal("predict", album / "09", "--json")
+    assert none.status == 2
+    assert f"path {album}/09: no such track; its cue sheet has 01 to 02" in none.err

@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+import albums
 import psutil
 import pytest
 import soundfile
@@ -408,3 +409,21 @@ def test_a_library_that_is_not_there_is_refused(chordal):
     result = chordal("watch", "nowhere", "--recipe", chordal.recipe)
     assert (result.status, result.out) == (2, "")
     assert "nowhere: no such folder" in result.err
+
+
+def test_an_album_that_comes_with_its_cue_sheet_comes_as_its_tracks(chordal, watching, library, tmp_path):
+    # given an album that comes before its sheet, as rippers write them
+    watch = watching(library)
+    watch.says("6 files: 6 extracted")
+    album = library / "low" / "album.flac"
+    albums.write_album(tmp_path / "album.flac")
+    shutil.move(tmp_path / "album.flac", album)
+    watch.says("1 file: 1 extracted")
+    assert str(album) in paths(chordal)
+
+    # when the sheet comes, then its tracks are extracted; when it goes, the album is one track again
+    sheet = album.with_suffix(".cue")
+    sheet.write_text(albums.sheet("album.flac"), "utf-8")
+    watch.says("3 files: 3 extracted")
+    assert {f"{album}/{number:02d}" for number in (1, 2, 3)} <= paths(chordal)
+    watch.end()
