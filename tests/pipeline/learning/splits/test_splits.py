@@ -117,6 +117,19 @@ def test_groups_linked_by_a_copy_are_one_and_a_note_tells_of_the_copies(manifest
     assert split.notes == ("2 tracks are copies of 1 contents; copies were kept together",)
 
 
+def test_the_tracks_of_an_album_in_one_file_are_one_unit_whatever_their_groups(manifest_of):
+    manifest = manifest_of([("ab"[number % 2], f"g{number}", None, None) for number in range(40)])
+    in_album = {0, 1, 2, 3, 20, 39}
+    tracks = [
+        track.replace(album="/music/album.flac") if at in in_album else track
+        for at, track in enumerate(manifest.tracks)
+    ]
+
+    for seed in range(10):
+        (partition,) = make_split(manifest.replace(tracks=tuple(tracks)), GROUPED, seed=seed).partitions
+        assert sum(bool(in_album & set(side)) for side in sides(partition).values()) == 1
+
+
 def test_a_content_with_two_labels_is_reported(manifest_of):
     rows = [("ab"[number % 2], None, None, None) for number in range(12)]
     rows[0] = ("a", None, None, "torn")

@@ -1,9 +1,11 @@
 import os
 
+import encoders
 import numpy as np
 import pytest
 import soundfile
-from mutagen.flac import FLAC
+from mutagen.apev2 import APEv2
+from mutagen.flac import FLAC, CueSheet, CueSheetTrack, CueSheetTrackIndex
 
 from pipeline.audio.decode import decode
 from pipeline.audio.parts import decode_part
@@ -159,3 +161,59 @@ def test_hidden_sound_is_track_zero_and_a_data_track_is_none(album):
         (1, 6.0, 10.0),
         (2, 10.0, 15.0),
     ]
+
+
+@pytest.mark.parametrize("kind", ["whole.wv", "whole.tta"])
+def test_the_apev2_tag_of_a_lossless_file_has_a_sheet(tmp_path, kind):
+    samples = np.random.default_rng(1).standard_normal((20 * RATE_HZ, 2)).astype(np.float32) * 0.1
+    path = tmp_path / kind.replace("whole", "album")
+    path.write_bytes(encoders.encode(kind, samples))
+    tags = APEv2()
+    tags["Cuesheet"] = sheet(*STARTS)
+    tags.save(path)
+
+    tracks, counts = scanned(tmp_path)
+
+    assert [track.path for track in tracks] == [f"{path}/{number:02d}" for number in (1, 2, 3)]
+    assert tracks[1].sheet.title == ("two",)
+    assert (counts.used, counts.albums, counts.tracks) == (1, 1, 3)
+
+
+def test_the_block_of_a_flac_cuts_it_without_titles(album):
+    flac = FLAC(album / "album.flac")
+    block = CueSheet(bytes(396))
+    lead_out = CueSheetTrack(170, 20 * RATE_HZ)
+    block.tracks = [CueSheetTrack(number, at * RATE_HZ) for number, at in ((1, 0), (2, 7), (3, 13))] + [lead_out]
+    for track in block.tracks[:-1]:
+        track.indexes.append(CueSheetTrackIndex(1, 0))
+    flac.metadata_blocks.append(block)
+    flac.cuesheet = block
+    flac.save()
+
+    tracks, _ = scanned(album)
+
+    assert [(track.part.number, track.part.start_s) for track in tracks] == [(1, 0.0), (2, 7.0), (3, 13.0)]
+    assert tracks[0].sheet.title == ()
+
+
+def test_a_hundred_tracks_and_more_have_paths_of_their_own(album):
+    starts = [f"00:{number // 10:02d}:{number % 10 * 7:02d}" for number in range(120)]
+    titles = [f"song {number}" for number in range(120)]
+    (album / "album.cue").write_text(sheet(*starts, titles=titles), "utf-8")
+
+    tracks, counts = scanned(album)
+
+    assert counts.tracks == len({track.path for track in tracks}) == 120
+    assert tracks[-1].path == str(album / "album.flac" / "120")
+
+
+def test_a_sheet_of_two_files_cuts_each_of_them(album):
+    (album / "album.flac").rename(album / "one.flac")
+    (album / "two.flac").write_bytes((album / "one.flac").read_bytes())
+    (album / "both.cue").write_text(
+        sheet("00:00:00", "00:05:00", head='FILE "one.wav" WAVE\n')
+        + 'FILE "two.wav" WAVE\n  TRACK 03 AUDIO\n    INDEX 01 00:00:00\n  TRACK 04 AUDIO\n    INDEX 01 00:09:00\n',
+        "utf-8",
+    )
+
+    assert names(album) == ["one.flac/01", "one.flac/02", "two.flac/03", "two.flac/04"]
