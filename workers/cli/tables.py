@@ -21,7 +21,7 @@ def console() -> "Console":
 
 def show_facts(facts: Sequence[tuple[str, str]]) -> None:
     """Print names with their values."""
-    console().print(facts_table(facts))
+    _show(facts_table(facts))
 
 
 def facts_table(facts: Sequence[tuple[str, str]]) -> "Table":
@@ -45,4 +45,15 @@ def show_rows(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console().print(table)
+    _show(table)
+
+
+def _show(table: "Table") -> None:
+    """Print a table, without the blanks behind short lines where these go to a file or a pipe."""
+    target = console()
+    if target.is_terminal:
+        target.print(table)
+        return
+    with target.capture() as captured:
+        target.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
