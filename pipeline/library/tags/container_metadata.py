@@ -1,6 +1,7 @@
 """What FFmpeg says of the formats whose tags nobody else reads here: Matroska, WebM, AVI, FLV, CAF, AU and others."""
 
 import os
+from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 import av
@@ -29,4 +30,10 @@ def read_container(path: str) -> list[TagBlock]:
         av.open(file, "r", container_options=_LIMITS, metadata_errors="replace", io_open=_refuse) as container,
     ):
         sound = next((stream.metadata for stream in container.streams if stream.type == "audio"), {})
-        return [TagBlock.of_words(metadata.items()) for metadata in (container.metadata, sound)]
+        return [TagBlock.of_words(_plain(metadata)) for metadata in (container.metadata, sound)]
+
+
+def _plain(metadata: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield names and texts, those of QuickTime's own names by what is at their end."""
+    for name, text in metadata.items():
+        yield name.removeprefix("com.apple.quicktime."), text

@@ -5,41 +5,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from pipeline.library.tags.names import TagBlock, Texts, names_of
+from pipeline.library.tags.placeholders import is_placeholder
 
 LONGEST = 250
 """How many characters of a value are kept."""
 
 MOST = 100
 """How many values of a field are kept."""
-
-PLACEHOLDERS: dict[str, frozenset[str]] = {
-    "": frozenset(
-        {"unknown", "<unknown>", "(unknown)", "[unknown]", "n/a", "<n/a>", "null", "(null)", "undefined", "-", "?"}
-        | {"unbekannt", "inconnu", "desconocido", "sconosciuto", "desconhecido", "onbekend", "\u4e0d\u660e"}
-    ),
-    "genre": frozenset(
-        {"unknown genre", "no genre", "none", "(none)", "<none>", "not set", "unclassifiable"}
-        | {"unbekanntes genre", "genre inconnu", "g\xe9nero desconocido"}
-    ),
-    "artist": frozenset(
-        {"unknown artist", "[unknown artist]", "<unknown artist>", "no artist"}
-        | {"unbekannter interpret", "unbekannter k\xfcnstler", "artiste inconnu", "artista desconocido"}
-    ),
-    "album": frozenset(
-        {"unknown album", "[unknown album]", "<unknown album>", "no album"}
-        | {"unbekanntes album", "album inconnu", "\xe1lbum desconocido"}
-    ),
-    "title": frozenset({"unknown title", "[unknown title]", "no title"}),
-    "mood": frozenset({"none"}),
-    "key": frozenset({"none"}),
-    "year": frozenset({"0", "0000"}),
-    "track": frozenset({"0"}),
-    "bpm": frozenset({"0", "0.0", "0.00"}),
-}
-"""What programs write where they know nothing, without regard to case: in any field, and in some. Such values are
-dropped. "Other" and "Misc" are genres that people choose, and stay."""
-
-_PLACEHOLDERS_OF = {"album_artist": "artist", "composer": "artist"}
 
 _BLANKS = " \t\r\n\v\f\xa0\u200b\u2060\u3000\ufeff\0"
 _NUMBERED = re.compile(r"((?:\((?:[0-9]{1,3}|RX|CR)\))+)(.*)", re.DOTALL)
@@ -69,12 +41,6 @@ def _clean(texts: Texts, field: str) -> Iterator[str]:
             for value in _genres(tidy) if field == "genre" else _number(tidy) if field == "track" else (tidy,):
                 if value and not is_placeholder(value, field):
                     yield value
-
-
-def is_placeholder(value: str, field: str) -> bool:
-    """Return whether a value stands for none."""
-    folded = value.casefold()
-    return folded in PLACEHOLDERS[""] or folded in PLACEHOLDERS.get(_PLACEHOLDERS_OF.get(field, field), ())
 
 
 def _tidy(text: str) -> str:
