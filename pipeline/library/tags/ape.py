@@ -23,7 +23,7 @@ def footer_bytes(last: bytes) -> int:
     footer = last[-_HEADER_BYTES:]
     if len(footer) < _HEADER_BYTES or not footer.startswith(_MARK):
         return 0
-    version, length, _, flags = struct.unpack_from("<4I", footer, len(_MARK))
+    version, length, flags = (int.from_bytes(footer[at : at + 4], "little") for at in (8, 12, 20))
     # Version 1 has neither headers nor flags.
     return max(length, _HEADER_BYTES) + (_HEADER_BYTES if version >= _VERSION_2 and flags & _HAS_HEADER else 0)
 

@@ -14,6 +14,12 @@ MOST = 100
 """How many values of a field are kept."""
 
 _BLANKS = " \t\r\n\v\f\xa0\u200b\u2060\u3000\ufeff\0"
+_NULS = re.compile("\0")
+_LINES = re.compile("[\0\r\n\v\f\x85\u2028\u2029]")
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing: nobody sees them, and terminals obey them."""
+_OF_LINES = frozenset({"comment", "title"})
+"""Fields whose texts may have several lines."""
 _NUMBERED = re.compile(r"((?:\((?:[0-9]{1,3}|RX|CR)\))+)(.*)", re.DOTALL)
 _ID3_WORDS = {"RX": "Remix", "CR": "Cover"}
 
@@ -35,8 +41,8 @@ def field_values(blocks: Iterable[TagBlock], field: str) -> tuple[tuple[str, ...
 
 def _clean(texts: Texts, field: str) -> Iterator[str]:
     for text in texts:
-        # Blocks of several values in one text have NUL between them.
-        for part in text.split("\0"):
+        # Blocks of several values in one text have NUL between them, or a line for each.
+        for part in (_NULS if field in _OF_LINES else _LINES).split(text):
             tidy = _tidy(part)
             for value in _genres(tidy) if field == "genre" else _number(tidy) if field == "track" else (tidy,):
                 if value and not is_placeholder(value, field):
@@ -45,7 +51,7 @@ def _clean(texts: Texts, field: str) -> Iterator[str]:
 
 def _tidy(text: str) -> str:
     """Return a text without blanks around it, in one Unicode form, and such as JSON and a page can carry."""
-    plain = text.encode("utf-8", "replace").decode("utf-8")
+    plain = _INVISIBLE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
     return unicodedata.normalize("NFC", plain).strip(_BLANKS)
 
 

@@ -265,6 +265,7 @@ def test_a_proposed_vocabulary_is_written_once_and_makes_one_of_three_spellings(
     text = (tmp_path / "genres.toml").read_text("utf-8")
     status, _, err = chordal(*words)
     assert (status, "--propose" in err, "--force" in err) == (2, True, True)
+    assert "scan" not in err  # which may take long, and would be in vain
     assert (tmp_path / "genres.toml").read_text("utf-8") == text
     assert chordal(*words, "--force")[0] == 0
     _, out, _ = chordal("scan", music, "--labels", "tag:genre", "--vocabulary", "genres.toml")
@@ -279,6 +280,7 @@ def test_a_proposed_vocabulary_is_written_once_and_makes_one_of_three_spellings(
         (("--propose", "x.toml", "--vocabulary", "own.toml"), "begins with nothing, or with --vocabulary default"),
         (("--propose", "no/folder/x.toml"), "--propose"),
         (("--vocabulary", "gone.toml"), "gone.toml: no such file"),
+        (("--vocabulary", ""), "vocabulary '': no such file"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(chordal, music, words, reason):

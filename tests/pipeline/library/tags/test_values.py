@@ -55,6 +55,13 @@ def test_placeholders_are_dropped_before_the_first_value_is_taken():
         assert values("genre", word, "\U0001f3b8") == ["\U0001f3b8"]
 
 
+def test_lines_are_values_and_what_nobody_sees_is_taken_out():
+    assert values("genre", "Rock\r\nPop\n") == ["Rock", "Pop"]
+    assert values("artist", "Ann\u2028Bob") == ["Ann", "Bob"]
+    assert values("comment", "one\ntwo") == ["one\ntwo"]
+    assert values("genre", "\u202eRock", "\x1b[1mPop", "Ro\x07ck") == ["Rock", "[1mPop"]
+
+
 def test_the_number_of_a_track_is_without_that_of_all():
     assert [values("track", text) for text in ("3/12", "03", "A1", "0/0", "/")] == [["3"], ["3"], ["A1"], [], ["/"]]
 
