@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import mutagen
 import numpy as np
@@ -20,7 +21,7 @@ from workers.cli import main
 from workers.cli.inspect import labels as command
 from workers.cli.runs.prediction_output import summary_lines
 from workers.learning import report
-from workers.predict.request import PredictionRequest, RequestedFiles
+from workers.predict.request import PredictionRequest, RequestedFiles, fold_as_learned
 from workers.runs.progress import View
 from workers.runs.request import RunRequest, recipe_of
 from workers.runs.scan import scan_libraries
@@ -161,6 +162,20 @@ def test_predictions_are_compared_with_true_labels_that_are_folded(music):
     )
     labels = {track.path[-7:-5]: track.label for track in RequestedFiles(request).each()}
     assert (labels["11"], labels["05"], labels["09"], labels["12"]) == ("Metal", "Rock", "Hip-Hop", None)
+
+
+def test_true_labels_are_folded_as_the_run_of_the_model_did_unless_the_command_says_otherwise(chordal, music, tmp_path):
+    chordal("scan", music, "--labels", "tag:genre", "--vocabulary", "default")
+    ledger = Home(tmp_path / "home").ledger
+    request = PredictionRequest(paths=(str(music / "11.flac"),), labels="tag:genre")
+    unfolded = replace(request, rules=ScanRules(vocabulary="none"))
+    for asked, run_id, label in (
+        (request, ledger.run_ids()[-1], "Metal"),
+        (unfolded, ledger.run_ids()[-1], "Death Metal"),
+        (request, "20200101-000000-0000", "Death Metal"),  # a run that was deleted
+    ):
+        files = RequestedFiles(fold_as_learned(asked, ledger, run_id))
+        assert [track.label for track in files.each()] == [label]
 
 
 def test_a_vocabulary_without_true_labels_is_refused_by_predict(chordal, music):
