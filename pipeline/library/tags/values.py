@@ -20,6 +20,7 @@ _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a
 """Control characters, and those that turn the direction of writing: nobody sees them, and terminals obey them."""
 _OF_LINES = frozenset({"comment", "title"})
 """Fields whose texts may have several lines."""
+_JOINTS = ";,|/"
 _NUMBERED = re.compile(r"((?:\((?:[0-9]{1,3}|RX|CR)\))+)(.*)", re.DOTALL)
 _ID3_WORDS = {"RX": "Remix", "CR": "Cover"}
 
@@ -62,7 +63,11 @@ def _number(text: str) -> tuple[str, ...]:
 
 
 def _genres(text: str) -> list[str]:
-    """Return the genres of a text: numbers of ID3, as in `17`, `(17)`, `(17)(18)Euro` and `RX`, become names."""
+    """Return the genres of a text: numbers of ID3, as in `17`, `(17)`, `(17)(18)Euro` and `RX`, become names.
+
+    A separator at an end, as in `; Rock`, is of a list of which the other values were empty.
+    """
+    text = text.strip(_BLANKS + _JOINTS)
     if text in _ID3_WORDS or (text.isascii() and text.isdigit() and len(text) <= 3):
         return _named(text)
     match = _NUMBERED.fullmatch(text)

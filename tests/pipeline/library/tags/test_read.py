@@ -27,7 +27,6 @@ RIGHT = {
 }
 RIGHT_BY_LIBAV = {
     **RIGHT,
-    "empty first": ("; Rock",),
     "placeholder": ("<unknown>; Unknown",),
     "several": ("Jazz; Rock; Jazz",),
     "NUL": ("Drum",),

@@ -57,6 +57,7 @@ def test_placeholders_are_dropped_before_the_first_value_is_taken():
 
 def test_lines_are_values_and_what_nobody_sees_is_taken_out():
     assert values("genre", "Rock\r\nPop\n") == ["Rock", "Pop"]
+    assert values("genre", "; Rock", "Pop/", ";;", "AC/DC", "Rock; Pop") == ["Rock", "Pop", "AC/DC", "Rock; Pop"]
     assert values("artist", "Ann\u2028Bob") == ["Ann", "Bob"]
     assert values("comment", "one\ntwo") == ["one\ntwo"]
     assert values("genre", "\u202eRock", "\x1b[1mPop", "Ro\x07ck") == ["Rock", "[1mPop"]
