@@ -76,24 +76,27 @@ def _check(given: dict[str, Any]) -> None:
 
 def _list_labels(given: dict[str, Any]) -> "LabelListing":
     """Return the labels of the libraries, for a proposal as they are found."""
-    from pipeline.library.labels import parse_sources
+    from pipeline.library.labels import parse_sources, tag_fields
     from pipeline.library.scan import scan
     from pipeline.library.vocabulary.listing import list_labels
     from pipeline.library.vocabulary.load import with_vocabulary
     from pipeline.text import printable
     from workers.cli.runs.request import rules_of
+    from workers.processes.tag_readers import TagReaders
     from workers.runs.progress import View
 
     rules = with_vocabulary(rules_of(given))
     if given["propose"] is not None:
         rules = rules.replace(folding=None)
-    with View(quiet=given["as_json"] or given["as_csv"]) as view:
-        sources = parse_sources(labels=given["labels"], libraries=given["libraries"], vocabulary=rules.folding)
+    sources = parse_sources(labels=given["labels"], libraries=given["libraries"], vocabulary=rules.folding)
+    fields = tag_fields(sources)
+    with View(quiet=given["as_json"] or given["as_csv"]) as view, TagReaders(fields) as readers:
         tracks = scan(
             given["libraries"],
             sources=sources,
             rules=rules,
             on_problem=lambda path, reason: view.warning(f"cannot look into {printable(path)}: {reason}"),
+            tags=readers if fields else None,
         )
 
         def counted() -> Any:
