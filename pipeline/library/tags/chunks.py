@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import BinaryIO
 
-from pipeline.library.tags.id3 import read_v2
+from pipeline.library.tags.id3 import read_block
 from pipeline.library.tags.names import TagBlock
 from pipeline.library.tags.texts import MOST_BYTES, plain_text
 
@@ -37,14 +37,15 @@ def read_chunks(file: BinaryIO, start: int) -> list[TagBlock]:
     for name, begin, length in islice(_chunks(file, order, start + 12, size), _MOST_CHUNKS):
         if name.upper() not in {b"ID3 ", b"LIST", *_TEXT_CHUNKS}:
             continue
+        if name.upper() == b"ID3 ":
+            frames += read_block(file, begin, length)
+            continue
         if length > MOST_BYTES:
             frames.append(TagBlock(too_long=True))
             continue
         file.seek(begin)
         content = file.read(length)
-        if name.upper() == b"ID3 ":
-            frames += _frames(content)
-        elif name.upper() == b"LIST":
+        if name.upper() == b"LIST":
             _add_info(content, order, texts)
         elif head[:4] == b"FORM":
             texts.setdefault(name.decode("ascii").strip().lower(), []).append(plain_text(content))
@@ -74,13 +75,6 @@ def _padding(file: BinaryIO, end: int, length: int) -> int:
     file.seek(end)
     first = file.read(1)
     return 0 if first.isalnum() or first == b"(" else 1
-
-
-def _frames(content: bytes) -> list[TagBlock]:
-    try:
-        return [read_v2(content)]
-    except Exception:  # noqa: BLE001 -- mutagen's parsers raise anything; the other blocks may say something
-        return []
 
 
 def _add_info(content: bytes, order: str, texts: dict[str, list[str]]) -> None:
