@@ -346,6 +346,16 @@ def test_no_damage_to_a_file_is_an_error(tmp_path):
             assert find_tags(str(path)) is not None
 
 
+def test_a_seek_that_a_damaged_file_asks_for_prints_nothing(tmp_path, capfd):
+    song = write(tmp_path / "song", "CAF", {"genre": ["Rock"]})
+    content = bytearray(song.read_bytes())
+    length = content.index(b"chan") + 4
+    content[length : length + 8] = b"\0\x80" + bytes(6)
+    song.write_bytes(content)
+    assert find_tags(str(song)) is not None
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_file_that_cannot_be_read_is_told_apart_from_one_without_tags(tmp_path):
     assert find_tags(str(tmp_path / "none.mp3")) is None
     assert read_tags(str(tmp_path / "none.mp3")) == Tags()
