@@ -40,7 +40,8 @@ def _change_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary["deleted"]:
         lines.append(("deleted", f"{summary['deleted']} tracks of earlier scans are gone"))
     if summary.get("duplicates"):
-        lines.append(("duplicates", f"{summary['duplicates']} files have the content of another, computed once"))
+        have = "file has" if summary["duplicates"] == 1 else "files have"
+        lines.append(("duplicates", f"{summary['duplicates']} {have} the content of another, computed once"))
     if words := describe_remarks(summary.get("remarks", 0)):
         lines.append(("remarks", words))
     if retagged := summary.get("retagged"):
