@@ -49,7 +49,9 @@ def read_block(file: BinaryIO, begin: int, length: int) -> list[TagBlock]:
 
 def _texts(block: bytes) -> Iterator[tuple[str, str]]:
     """Yield name and text of the items that are texts; several values in one have NUL between them."""
-    at = _HEADER_BYTES if block.startswith(_MARK) else 0
+    at = _HEADER_BYTES
+    if block[-_HEADER_BYTES:].startswith(_MARK):  # whose length is right, also where the header is not there
+        at = max(0, len(block) - int.from_bytes(block[-20:-16], "little"))
     while at + 8 < len(block) and not block.startswith(_MARK, at):
         length, flags = struct.unpack_from("<II", block, at)
         end_of_name = block.find(b"\0", at + 8, at + 9 + _LONGEST_NAME)

@@ -115,6 +115,7 @@ def test_blocks_at_the_end_of_a_file_are_read_in_any_order(tmp_path):
         (genre + lyrics + old, ("Jazz",), ("Ann",)),
         (bytes(footed) + genre + old, ("Blues",), ("Ann",)),
         (genre + bytes(footed), ("Blues",), ()),
+        (genre[:-9] + b"\x80" + genre[-8:], ("Jazz",), ()),  # says that it has a header
         (lyrics, (), ()),
         (genre[:-24] + b"\xff" * 16 + bytes(8) + old, ("Rock",), ("Ann",)),  # of a length that no file has
     ]
