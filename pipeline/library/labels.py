@@ -15,12 +15,10 @@ from pipeline.library.library_file import LibraryFile
 from pipeline.library.tables.csv_file import read_metadata
 from pipeline.library.tables.table import MetadataTable, Role
 from pipeline.library.tables.text import western
+from pipeline.library.unlabelled import TAG, similar_tag
 from pipeline.library.vocabulary.index import VocabularyIndex
 from pipeline.plans.vocabulary import Vocabulary
 from pipeline.text import printable
-
-TAG = "tag:"
-"""What the words for an embedded tag begin with."""
 
 
 class LabelSource(Protocol):
@@ -193,11 +191,12 @@ def check_labelled(source: LabelSource, *, scanned: int, labelled: int, example:
     if labelled or not scanned:
         return
     kind = source.spec.partition(":")[0]
+    other_tag = f"give {similar}, or " if (similar := similar_tag(source.spec)) else ""
     mend = {
         "name": "the expression is searched in the file name alone; try it on that name",
         "csv": "its paths must be absolute, relative to the CSV file or to the library, or unique file names",
         "layout": "name the folder of the set as it is published",
-        "tag": "the files have no such tag; `folder` labels by the parent folder",
+        "tag": f"the files have no such tag; {other_tag}`folder` labels by the parent folder",
     }.get(kind, "there are fewer folders above the files")
     raise UsageError(
         f"labels {printable(source.spec)}: none of {scanned:,} files got a label, "

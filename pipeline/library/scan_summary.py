@@ -8,7 +8,7 @@ from pipeline.errors import UsageError
 from pipeline.library import imported
 from pipeline.library.cue.albums import SheetCounts
 from pipeline.library.file_names import WITHOUT_EXTENSION, extension_of
-from pipeline.library.labels import TAG, check_labelled, parse_labels
+from pipeline.library.labels import check_labelled, parse_labels
 from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tables.join import JoinTally, TableJoin, describe_join
 from pipeline.library.tables.spellings import path_parts
@@ -65,17 +65,6 @@ class ScanSummary(Value, frozen=True, kw_only=True):
     def observations(self) -> tuple[str, ...]:
         """What is odd in the tables and the library, in words, a line each."""
         return (*(words for table in self.tables for words in describe_join(table)), *self.notes)
-
-
-def describe_unlabelled(formats: Mapping[str, int], labels: str) -> str:
-    """Return how many files the rule `labels` says nothing of, by format, and the mend."""
-    ordered = sorted(formats.items(), key=lambda item: (item[1], item[0]))
-    counts = ", ".join(f"{count:,} {printable(name)}" for name, count in ordered)
-    mend = "write the tag into them" if labels.startswith(TAG) else "mend the rule of --labels"
-    return (
-        f"{sum(formats.values()):,} unlabelled: {counts}; nothing is learned from them: {mend}, or leave them out "
-        "(`chordal scan` with --unlabelled lists them)"
-    )
 
 
 def describe_cut_tags(files: int) -> str:

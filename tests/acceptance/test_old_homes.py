@@ -81,7 +81,7 @@ ADDED_FIELDS = {
     "predict": MISSED,
     "predict in chunks": MISSED,
     "scan": SCANNED,
-    "run": {"remarks", "retagged", "cue_sheets", *MISSED, *ADDED_TO_SCANS},
+    "run": {"remarks", "retagged", "unlabelled", "cut_tags", "cue_sheets", *MISSED, *ADDED_TO_SCANS},
 }
 """Fields that the answers did not have, by question."""
 STAMP = '"stamp": {"mtime_ns": "number"'

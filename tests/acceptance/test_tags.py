@@ -38,3 +38,5 @@ def test_an_extraction_says_what_has_no_label_and_its_status_what_is_known(chord
     assert tags["formats"] == {"flac": 1, "mp3": 1, "wav": 1, "wma": 2}
     assert (tags["known"], tags["fields"]["genre"], tags["fields"]["artist"]) == (5, 3, 1)
     assert "5 files were asked: " in chordal("status").out
+    again = chordal("extract", library, "--labels", "tag:genre", "--workers", "1", "--recipe", chordal.recipe, "--json")
+    assert (again.json["unlabelled"], again.json["cut_tags"]) == ({"wav": 1, "wma": 1}, 1)

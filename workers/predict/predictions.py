@@ -36,7 +36,7 @@ from workers.broker.address import BrokerAddress
 from workers.extraction.settled import is_settled
 from workers.learning import promotion
 from workers.predict.reader import read_predictions
-from workers.predict.request import PredictionRequest, RequestedFiles
+from workers.predict.request import PredictionRequest, RequestedFiles, fold_as_learned
 from workers.processes.environment import prepare_process, set_tensorflow_environment
 from workers.runs import execute
 from workers.runs.progress import View
@@ -114,7 +114,7 @@ def predictions_for(home: Home, request: PredictionRequest, view: View) -> Predi
         check_length(request.chunk_s)
     if request.top is not None and request.top < 1:
         raise UsageError(f"top {request.top}: give a whole number from 1 up")
-    files = RequestedFiles(request)
+    files = RequestedFiles(fold_as_learned(request, home.ledger, version.run_id))
     for note in files.notes:
         view.line(note)
     classifier = load_classifier(home, version)

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.errors import UsageError
 from pipeline.library.labels import (
@@ -20,6 +20,7 @@ from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.library.vocabulary.index import VocabularyIndex
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
 from pipeline.text import printable
+from storage import RunLedger
 from workers.broker.address import BrokerAddress
 
 
@@ -43,6 +44,18 @@ class PredictionRequest:
     command: tuple[str, ...] = ("chordal", "predict")
     rules: ScanRules = DEFAULT
     """How folders are scanned, and what true labels are folded to."""
+
+
+def fold_as_learned(request: PredictionRequest, ledger: RunLedger, run_id: str) -> PredictionRequest:
+    """Return a request whose true labels are folded as those that a model's run learned from, if it names no way."""
+    rules = request.rules
+    if request.labels is None or rules.vocabulary is not None or rules.folding is not None:
+        return request
+    try:
+        learned = ledger.plan(run_id).rules
+    except UsageError:  # the run was deleted
+        return request
+    return replace(request, rules=rules.replace(vocabulary=learned.vocabulary, folding=learned.folding))
 
 
 class RequestedFiles:

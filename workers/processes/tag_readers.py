@@ -10,12 +10,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import TracebackType
+from typing import Self
 
 import msgspec
 
 from pipeline.errors import ChordalError
 from pipeline.library.tags.read import BLOCK
 from pipeline.library.tags.tags import READER, Tags
+from pipeline.library.tracks import FileStamp
 from workers.processes.environment import QUIET
 
 GROUP_FILES = 25
@@ -31,7 +34,10 @@ _READ_BYTES = 1 << 16
 
 
 class TagReaders:
-    """Reads the tags of many files at once; the processes are started when there is something to read."""
+    """Reads the tags of many files at once; the processes are started when there is something to read.
+
+    A context that ends them, and a `TagSource` where nothing is known of the files.
+    """
 
     def __init__(self, fields: Sequence[str] = (), *, processes: int | None = None) -> None:
         self._fields = tuple(fields)
@@ -40,6 +46,18 @@ class TagReaders:
         self._started: list[_Reader] = []
         self._starting = threading.Lock()
         self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def tags_of(self, files: Sequence[tuple[str, FileStamp]]) -> list[Tags | None]:
+        """Return the tags of files, given by path and stamp, in their order; None for those that cannot be read."""
+        return self.read([path for path, _ in files])
 
     def read(self, paths: Sequence[str]) -> list[Tags | None]:
         """Return the tags of files, in their order; None for those that cannot be read."""

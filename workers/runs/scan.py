@@ -21,9 +21,9 @@ from pipeline.library.scan_summary import (
     ScanTally,
     check_labels,
     describe_cut_tags,
-    describe_unlabelled,
 )
 from pipeline.library.tracks import ScannedTrack
+from pipeline.library.unlabelled import describe_unlabelled
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
 from storage import RunLedger
@@ -79,11 +79,12 @@ def _lines(plan: RunPlan, found: ScanSummary) -> list[str]:
     lines = [*describe_unreadable(found.unreadable)]
     if found.gone:
         lines.append(f"{found.gone} files that were there before are gone, and marked deleted")
-    if plan.extract or plan.learn:  # else the summary comes at once, and has them
-        lines += [*found.observations, *found.label_findings.lines]
+    if not (plan.extract or plan.learn):  # then the summary comes at once, and has the rest
+        return lines
+    lines += [*found.observations, *found.label_findings.lines]
     # An extraction has no use for the folders' names, which are labels where nobody says otherwise.
     if found.unlabelled and (plan.learn or (plan.extract and not plan.labels.startswith("folder"))):
-        lines.append(describe_unlabelled(found.unlabelled_formats, plan.labels))
+        lines.append(describe_unlabelled(found.unlabelled_formats, plan.labels, found.label_findings.folded))
     if found.cut_tags:
         lines.append(describe_cut_tags(found.cut_tags))
     return lines

@@ -1,14 +1,15 @@
-"""Blocks of tags by format: FLAC, Ogg, MP4, ASF, DSD, and APEv2 wherever it is."""
+"""Blocks of tags by format: FLAC, Ogg, MP4, ASF, DSD."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
-from mutagen import apev2, asf, dsdiff, dsf, flac, id3, mp4, oggflac, oggopus, oggspeex, oggtheora, oggvorbis
+from mutagen import asf, dsdiff, dsf, flac, id3, mp4, oggflac, oggopus, oggspeex, oggtheora, oggvorbis
 
-from pipeline.library.tags.chunks import MOST_BYTES, is_chunked, read_chunks
+from pipeline.library.tags.chunks import is_chunked, read_chunks
 from pipeline.library.tags.id3 import texts_of
 from pipeline.library.tags.names import TagBlock
 from pipeline.library.tags.tags import fold_name
+from pipeline.library.tags.texts import MOST_BYTES, plain_text
 
 Reader = Callable[[BinaryIO, int], list[TagBlock]]
 """Reads the blocks of an open file whose format begins at a byte."""
@@ -33,7 +34,6 @@ _FLAC_COMMENT = 4
 _COMMENTS: Any = flac.VCFLACDict
 _MP4: Any = mp4.MP4
 _ASF: Any = asf.ASF
-_APE: Any = apev2.APEv2
 _BYTES: Any = getattr(asf, "ASFByteArrayAttribute")  # noqa: B009 -- which it does not export by name
 
 
@@ -48,7 +48,9 @@ def read_flac(file: BinaryIO, start: int) -> list[TagBlock]:
         is_last, kind, length = bool(header[0] & 0x80), header[0] & 0x7F, int.from_bytes(header[1:], "big")
         if kind == _FLAC_COMMENT:
             # To its end, as the length of one that is over 16 MiB is wrong.
-            return [TagBlock.of_words(_COMMENTS(_Bounded(file, MOST_BYTES)))]
+            block = TagBlock.of_words(_COMMENTS(_Bounded(file, MOST_BYTES)))
+            if block:  # some programs leave an empty one in front
+                return [block]
         at += 4 + length
     return []
 
@@ -101,7 +103,7 @@ def read_mp4(file: BinaryIO, _start: int = 0) -> list[TagBlock]:
         texts = list(_atom_texts(values if isinstance(values, list) else [values]))
         if name.startswith("----:"):
             words.setdefault(fold_name(name.rpartition(":")[2]), []).extend(texts)
-        else:
+        elif not name.startswith("\0"):  # numbers of names that stand elsewhere, which FFmpeg reads
             codes.setdefault(name.lower(), []).extend(texts)
     return [TagBlock(codes=codes, words=words)]
 
@@ -110,7 +112,7 @@ def _atom_texts(values: Iterable[Any]) -> Iterator[str]:
     for value in values:
         if isinstance(value, mp4.MP4FreeForm):
             is_utf16 = value.dataformat == mp4.AtomDataType.UTF16
-            yield bytes(value).decode("utf-16-be" if is_utf16 else "utf-8", "replace")
+            yield bytes(value).decode("utf-16-be", "replace") if is_utf16 else plain_text(bytes(value))
         elif isinstance(value, tuple):  # a number and of how many
             yield str(value[0])
         elif isinstance(value, str | int):
@@ -120,7 +122,7 @@ def _atom_texts(values: Iterable[Any]) -> Iterator[str]:
 def read_asf(file: BinaryIO, _start: int = 0) -> list[TagBlock]:
     """Return the texts of an ASF file (WMA); `WM/Genre` is a genre."""
     pairs = _ASF(_rewound(file)).tags or ()
-    texts = ((name.removeprefix("WM/"), value) for name, value in pairs)
+    texts = ((name[3:] if name.upper().startswith("WM/") else name, value) for name, value in pairs)
     return [TagBlock.of_words((name, str(value)) for name, value in texts if not isinstance(value, _BYTES))]
 
 
@@ -129,19 +131,6 @@ def read_dsd(file: BinaryIO, _start: int = 0) -> list[TagBlock]:
     kind = dsf.DSF if _rewound(file).read(4) == b"DSD " else dsdiff.DSDIFF
     tags: Any = kind(_rewound(file)).tags
     return [texts_of(tags)] if isinstance(tags, id3.ID3) else []
-
-
-def read_ape(file: BinaryIO) -> list[TagBlock]:
-    """Return the texts of the block of APEv2 at the end of a file or at its begin; none where there is none."""
-    try:
-        tags = _APE(_rewound(file))
-    except apev2.APENoHeaderError:
-        return []
-    return [
-        TagBlock.of_words(
-            (name, text) for name, value in tags.items() if isinstance(value, apev2.APETextValue) for text in value
-        )
-    ]
 
 
 _FORMATS: tuple[tuple[Callable[[bytes], bool], Reader], ...] = (

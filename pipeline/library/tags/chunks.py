@@ -2,10 +2,12 @@
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
 
-from pipeline.library.tags.id3 import read_v2
+from pipeline.library.tags.id3 import read_block
 from pipeline.library.tags.names import TagBlock
+from pipeline.library.tags.texts import MOST_BYTES, plain_text
 
 _LITTLE, _BIG = b"RIFF", frozenset({b"RIFX", b"FORM"})
 _LARGE = frozenset({b"RF64", b"BW64"})
@@ -13,8 +15,8 @@ _LARGE = frozenset({b"RF64", b"BW64"})
 _TEXT_CHUNKS = frozenset({b"NAME", b"AUTH", b"ANNO", b"(c) "})
 """The chunks of AIFF and 8SVX that are a text."""
 
-MOST_BYTES = 64 << 20
-"""The longest block of tags that is read."""
+_MOST_CHUNKS = 4096
+"""How many chunks are looked at: sound without a length in its header looks like many small ones."""
 
 
 def is_chunked(head: bytes) -> bool:
@@ -32,20 +34,21 @@ def read_chunks(file: BinaryIO, start: int) -> list[TagBlock]:
     order = ">" if head[:4] in _BIG else "<"
     frames: list[TagBlock] = []
     texts: dict[str, list[str]] = {}
-    for name, begin, length in _chunks(file, order, start + 12, size):
+    for name, begin, length in islice(_chunks(file, order, start + 12, size), _MOST_CHUNKS):
         if name.upper() not in {b"ID3 ", b"LIST", *_TEXT_CHUNKS}:
+            continue
+        if name.upper() == b"ID3 ":
+            frames += read_block(file, begin, length)
             continue
         if length > MOST_BYTES:
             frames.append(TagBlock(too_long=True))
             continue
         file.seek(begin)
         content = file.read(length)
-        if name.upper() == b"ID3 ":
-            frames += _frames(content)
-        elif name == b"LIST":
+        if name.upper() == b"LIST":
             _add_info(content, order, texts)
         elif head[:4] == b"FORM":
-            texts.setdefault(name.decode("ascii").strip().lower(), []).append(_text(content))
+            texts.setdefault(name.decode("ascii").strip().lower(), []).append(plain_text(content))
     return [*frames, TagBlock(codes=texts)]
 
 
@@ -74,13 +77,6 @@ def _padding(file: BinaryIO, end: int, length: int) -> int:
     return 0 if first.isalnum() or first == b"(" else 1
 
 
-def _frames(content: bytes) -> list[TagBlock]:
-    try:
-        return [read_v2(content)]
-    except Exception:  # noqa: BLE001 -- mutagen's parsers raise anything; the other blocks may say something
-        return []
-
-
 def _add_info(content: bytes, order: str, texts: dict[str, list[str]]) -> None:
     """Add the texts of a LIST chunk of type INFO, by their codes."""
     if content[:4] != b"INFO":
@@ -90,13 +86,5 @@ def _add_info(content: bytes, order: str, texts: dict[str, list[str]]) -> None:
         name, length = struct.unpack_from(f"{order}4sI", content, at)
         end = at + 8 + length
         code = name.decode("latin-1").strip("\0 ").lower()
-        texts.setdefault(code, []).append(_text(content[at + 8 : end]))
+        texts.setdefault(code, []).append(plain_text(content[at + 8 : end]))
         at = end + (length % 2 and not content[end : end + 1].isalnum())
-
-
-def _text(content: bytes) -> str:
-    """Return a text, which nothing says the encoding of: UTF-8 where it is valid, else Windows-1252."""
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", "replace")

@@ -7,6 +7,7 @@ from mutagen import id3
 
 from pipeline.library.tags.names import TagBlock
 from pipeline.library.tags.tags import fold_name
+from pipeline.library.tags.texts import MOST_BYTES
 
 HEADER_BYTES = 10
 V1_BYTES = 128
@@ -37,18 +38,28 @@ def read_v1(block: bytes) -> TagBlock:
     return texts_of(_parse_v1(block) or {})
 
 
-def frames_at_end(file: BinaryIO, size: int) -> bytes:
-    """Return the block of version 2 that has a footer at the end of a file, before one of version 1; empty for none."""
-    for end in (size, size - V1_BYTES):
-        if end < 2 * HEADER_BYTES:
-            continue
-        file.seek(end - HEADER_BYTES)
-        footer = file.read(HEADER_BYTES)
-        length = v2_bytes(footer) if footer.startswith(b"3DI") else 0
-        if 0 < length <= end:
-            file.seek(end - length)
-            return file.read(length)
-    return b""
+def footer_bytes(last: bytes) -> int:
+    """Return how long a block of version 2 is whose footer these bytes end with; 0 for none."""
+    footer = last[-HEADER_BYTES:]
+    return v2_bytes(footer) if footer.startswith(b"3DI") else 0
+
+
+def v1_bytes(last: bytes) -> int:
+    """Return how long a block of version 1 is that these bytes end with; 0 for none."""
+    return V1_BYTES if len(last) >= V1_BYTES and last.startswith(b"TAG", len(last) - V1_BYTES) else 0
+
+
+def read_block(file: BinaryIO, begin: int, length: int) -> list[TagBlock]:
+    """Return the texts of a block of version 2 in a file; nothing where it cannot be understood."""
+    if length > MOST_BYTES:
+        return [TagBlock(too_long=True)]
+    if begin < 0:
+        return []
+    file.seek(begin)
+    try:
+        return [read_v2(file.read(length))]
+    except Exception:  # noqa: BLE001 -- mutagen's parsers raise anything; the other blocks may say something
+        return []
 
 
 def texts_of(frames: Any) -> TagBlock:

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from pipeline.library.tags.names import TagBlock, Texts, names_of
+from pipeline.library.tags.placeholders import is_placeholder
 
 LONGEST = 250
 """How many characters of a value are kept."""
@@ -12,36 +13,14 @@ LONGEST = 250
 MOST = 100
 """How many values of a field are kept."""
 
-PLACEHOLDERS: dict[str, frozenset[str]] = {
-    "": frozenset(
-        {"unknown", "<unknown>", "(unknown)", "[unknown]", "n/a", "<n/a>", "null", "(null)", "undefined", "-", "?"}
-        | {"unbekannt", "inconnu", "desconocido", "sconosciuto", "desconhecido", "onbekend", "\u4e0d\u660e"}
-    ),
-    "genre": frozenset(
-        {"unknown genre", "no genre", "none", "(none)", "<none>", "not set", "unclassifiable"}
-        | {"unbekanntes genre", "genre inconnu", "g\xe9nero desconocido"}
-    ),
-    "artist": frozenset(
-        {"unknown artist", "[unknown artist]", "<unknown artist>", "no artist"}
-        | {"unbekannter interpret", "unbekannter k\xfcnstler", "artiste inconnu", "artista desconocido"}
-    ),
-    "album": frozenset(
-        {"unknown album", "[unknown album]", "<unknown album>", "no album"}
-        | {"unbekanntes album", "album inconnu", "\xe1lbum desconocido"}
-    ),
-    "title": frozenset({"unknown title", "[unknown title]", "no title"}),
-    "mood": frozenset({"none"}),
-    "key": frozenset({"none"}),
-    "year": frozenset({"0", "0000"}),
-    "track": frozenset({"0"}),
-    "bpm": frozenset({"0", "0.0", "0.00"}),
-}
-"""What programs write where they know nothing, without regard to case: in any field, and in some. Such values are
-dropped. "Other" and "Misc" are genres that people choose, and stay."""
-
-_PLACEHOLDERS_OF = {"album_artist": "artist", "composer": "artist"}
-
 _BLANKS = " \t\r\n\v\f\xa0\u200b\u2060\u3000\ufeff\0"
+_NULS = re.compile("\0")
+_LINES = re.compile("[\0\r\n\v\f\x85\u2028\u2029]")
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing: nobody sees them, and terminals obey them."""
+_OF_LINES = frozenset({"comment", "title"})
+"""Fields whose texts may have several lines."""
+_JOINTS = ";,|/"
 _NUMBERED = re.compile(r"((?:\((?:[0-9]{1,3}|RX|CR)\))+)(.*)", re.DOTALL)
 _ID3_WORDS = {"RX": "Remix", "CR": "Cover"}
 
@@ -63,23 +42,17 @@ def field_values(blocks: Iterable[TagBlock], field: str) -> tuple[tuple[str, ...
 
 def _clean(texts: Texts, field: str) -> Iterator[str]:
     for text in texts:
-        # Blocks of several values in one text have NUL between them.
-        for part in text.split("\0"):
+        # Blocks of several values in one text have NUL between them, or a line for each.
+        for part in (_NULS if field in _OF_LINES else _LINES).split(text):
             tidy = _tidy(part)
             for value in _genres(tidy) if field == "genre" else _number(tidy) if field == "track" else (tidy,):
                 if value and not is_placeholder(value, field):
                     yield value
 
 
-def is_placeholder(value: str, field: str) -> bool:
-    """Return whether a value stands for none."""
-    folded = value.casefold()
-    return folded in PLACEHOLDERS[""] or folded in PLACEHOLDERS.get(_PLACEHOLDERS_OF.get(field, field), ())
-
-
 def _tidy(text: str) -> str:
     """Return a text without blanks around it, in one Unicode form, and such as JSON and a page can carry."""
-    plain = text.encode("utf-8", "replace").decode("utf-8")
+    plain = _INVISIBLE.sub("", text.encode("utf-8", "replace").decode("utf-8"))
     return unicodedata.normalize("NFC", plain).strip(_BLANKS)
 
 
@@ -90,7 +63,11 @@ def _number(text: str) -> tuple[str, ...]:
 
 
 def _genres(text: str) -> list[str]:
-    """Return the genres of a text: numbers of ID3, as in `17`, `(17)`, `(17)(18)Euro` and `RX`, become names."""
+    """Return the genres of a text: numbers of ID3, as in `17`, `(17)`, `(17)(18)Euro` and `RX`, become names.
+
+    A separator at an end, as in `; Rock`, is of a list of which the other values were empty.
+    """
+    text = text.strip(_BLANKS + _JOINTS)
     if text in _ID3_WORDS or (text.isascii() and text.isdigit() and len(text) <= 3):
         return _named(text)
     match = _NUMBERED.fullmatch(text)

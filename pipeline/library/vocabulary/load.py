@@ -27,7 +27,7 @@ def load_vocabulary(name_or_file: str) -> Vocabulary:
     """
     if name_or_file == DEFAULT:
         return _default()
-    label = printable(name_or_file)
+    label = printable(name_or_file) or "''"
     path = Path(name_or_file)
     if not path.is_file():
         raise UsageError(

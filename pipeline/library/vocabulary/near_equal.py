@@ -20,6 +20,8 @@ LEAST_TYPO = 6
 """Letters that the longer of two words needs before one letter may be a mistake: there are Rock, Sock and Lock."""
 MOST_SIMILAR = 1000
 """Pairs of similar words that are looked for: more is no list of genres."""
+MOST_COMPARED = 20_000
+"""Labels whose words are compared: where there are more, they are names of files rather than of classes."""
 LONGEST_WORD = 40
 """Letters; what is longer is no word, and its neighbours are not looked for."""
 
@@ -42,12 +44,14 @@ def near_equal(labels: Mapping[str, int], *, similar_words: bool = True) -> tupl
     found = [_near(group, labels, _difference(group)) for group in groups.values() if len(group) > 1]
     single = {_first(group, labels): labels[_first(group, labels)] for group in groups.values()}
     paired: set[frozenset[str]] = set()
-    for reason, key in (("accents", _accents_key), ("'&' and 'and'", _and_key)):
+    keys = (("accents", _accents_key), ("'&' and 'and'", _and_key), ("letters that look alike", _shape_key))
+    for reason, key in keys:
         for group in _grouped(single, key).values():
             if len(group) > 1 and frozenset(group) not in paired:
                 paired.add(frozenset(group))
                 found.append(_near(group, labels, reason))
-    similar = islice(_similar_words(single), MOST_SIMILAR) if similar_words else ()
+    is_compared = similar_words and len(single) <= MOST_COMPARED
+    similar = islice(_similar_words(single), MOST_SIMILAR) if is_compared else ()
     for one, other, reason in similar:
         if not any({one, other} <= known for known in paired) and not _are_known_apart(one, other):
             found.append(_near([one, other], labels, reason))
@@ -94,6 +98,13 @@ def _near(group: Sequence[str], labels: Mapping[str, int], reason: str) -> NearE
     return NearEqual(labels={label: labels[label] for label in ordered}, differ_by=reason)
 
 
+LOOK_ALIKE = str.maketrans(
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf\u03bd",
+    "ABEKMHOPCTYXaeopcyxiABEZHIKMNOPTYXov",
+)
+"""Letters of Cyrillic and of Greek that look like Latin ones, as they get into a word by the wrong keyboard."""
+
 _GAPS = re.compile(r"[\s_\-\u2010-\u2015]+")
 
 
@@ -114,6 +125,10 @@ def _accents_key(label: str) -> str:
 
 def _and_key(label: str) -> str:
     return without_accents("".join("and" if word in {"&", "+", "n", "und"} else word for word in words_of(label)))
+
+
+def _shape_key(label: str) -> str:
+    return label_key(label.translate(LOOK_ALIKE))
 
 
 def _similar_words(labels: Mapping[str, int]) -> Iterable[tuple[str, str, str]]:

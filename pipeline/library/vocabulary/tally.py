@@ -52,12 +52,13 @@ class LabelFindings(Value, frozen=True, kw_only=True):
     @property
     def lines(self) -> tuple[str, ...]:
         """What is to be told, a line each."""
+        is_folded = self.folded is not None
         return (
             *((describe_folding(self.folded),) if self.folded is not None else ()),
-            *((_describe_near_equal(self.near_equal),) if self.near_equal else ()),
+            *((_describe_near_equal(self.near_equal, is_folded=is_folded),) if self.near_equal else ()),
             *((_describe_roles("groups", self.near_equal_groups),) if self.near_equal_groups else ()),
             *((_describe_roles("folds", self.near_equal_folds),) if self.near_equal_folds else ()),
-            *((_describe_several(self.several),) if self.several else ()),
+            *((_describe_several(self.several, is_folded=is_folded),) if self.several else ()),
         )
 
 
@@ -163,10 +164,11 @@ def short(label: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}\u2026"
 
 
-def _describe_near_equal(found: tuple[NearEqual, ...]) -> str:
+def _describe_near_equal(found: tuple[NearEqual, ...], *, is_folded: bool) -> str:
     more = f"; and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     sets = "; ".join(map(describe_pair, found[:SHOWN]))
-    return f"{sets}{more}; `chordal labels --propose FILE` writes a vocabulary that makes them one"
+    mend = "`chordal labels --propose FILE` writes a vocabulary that makes them one"
+    return f"{sets}{more}; {'if they are one, make them aliases in a vocabulary of your own' if is_folded else mend}"
 
 
 def _describe_roles(role: str, found: tuple[NearEqual, ...]) -> str:
@@ -175,11 +177,12 @@ def _describe_roles(role: str, found: tuple[NearEqual, ...]) -> str:
     return f"{role}: {sets}{more}; if they are one, write them alike, as a split may part them"
 
 
-def _describe_several(found: dict[str, int]) -> str:
+def _describe_several(found: dict[str, int], *, is_folded: bool) -> str:
     names = ", ".join(repr(short(label)) for label in list(found)[:SHOWN])
     more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     verb = "looks" if len(found) == 1 else "look"
-    return f"{names}{more} {verb} like several labels in one; a vocabulary parts them, as --vocabulary default"
+    mend = "name what parts them in its separators" if is_folded else "a vocabulary parts them, as --vocabulary default"
+    return f"{names}{more} {verb} like several labels in one; {mend}"
 
 
 def _labels(count: int) -> str:

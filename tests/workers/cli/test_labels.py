@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import mutagen
 import numpy as np
@@ -20,7 +21,7 @@ from workers.cli import main
 from workers.cli.inspect import labels as command
 from workers.cli.runs.prediction_output import summary_lines
 from workers.learning import report
-from workers.predict.request import PredictionRequest, RequestedFiles
+from workers.predict.request import PredictionRequest, RequestedFiles, fold_as_learned
 from workers.runs.progress import View
 from workers.runs.request import RunRequest, recipe_of
 from workers.runs.scan import scan_libraries
@@ -163,6 +164,20 @@ def test_predictions_are_compared_with_true_labels_that_are_folded(music):
     assert (labels["11"], labels["05"], labels["09"], labels["12"]) == ("Metal", "Rock", "Hip-Hop", None)
 
 
+def test_true_labels_are_folded_as_the_run_of_the_model_did_unless_the_command_says_otherwise(chordal, music, tmp_path):
+    chordal("scan", music, "--labels", "tag:genre", "--vocabulary", "default")
+    ledger = Home(tmp_path / "home").ledger
+    request = PredictionRequest(paths=(str(music / "11.flac"),), labels="tag:genre")
+    unfolded = replace(request, rules=ScanRules(vocabulary="none"))
+    for asked, run_id, label in (
+        (request, ledger.run_ids()[-1], "Metal"),
+        (unfolded, ledger.run_ids()[-1], "Death Metal"),
+        (request, "20200101-000000-0000", "Death Metal"),  # a run that was deleted
+    ):
+        files = RequestedFiles(fold_as_learned(asked, ledger, run_id))
+        assert [track.label for track in files.each()] == [label]
+
+
 def test_a_vocabulary_without_true_labels_is_refused_by_predict(chordal, music):
     status, _, err = chordal("predict", music, "--vocabulary", "default")
     assert (status, "none are given; name them with --labels" in err) == (2, True)
@@ -265,6 +280,7 @@ def test_a_proposed_vocabulary_is_written_once_and_makes_one_of_three_spellings(
     text = (tmp_path / "genres.toml").read_text("utf-8")
     status, _, err = chordal(*words)
     assert (status, "--propose" in err, "--force" in err) == (2, True, True)
+    assert "scan" not in err  # which may take long, and would be in vain
     assert (tmp_path / "genres.toml").read_text("utf-8") == text
     assert chordal(*words, "--force")[0] == 0
     _, out, _ = chordal("scan", music, "--labels", "tag:genre", "--vocabulary", "genres.toml")
@@ -279,6 +295,7 @@ def test_a_proposed_vocabulary_is_written_once_and_makes_one_of_three_spellings(
         (("--propose", "x.toml", "--vocabulary", "own.toml"), "begins with nothing, or with --vocabulary default"),
         (("--propose", "no/folder/x.toml"), "--propose"),
         (("--vocabulary", "gone.toml"), "gone.toml: no such file"),
+        (("--vocabulary", ""), "vocabulary '': no such file"),
     ],
 )
 def test_what_cannot_be_done_is_one_line(chordal, music, words, reason):

@@ -8,6 +8,7 @@ import click
 
 from pipeline.errors import UsageError
 from workers.cli import options
+from workers.cli.output_files import output_file, require_writable
 from workers.cli.tables import console, show_facts, show_rows
 from workers.processes import signals
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """How many sets of labels, and how many labels in a line, are shown to people."""
+
+_PROPOSED_FROM = frozenset({None, "none", "default"})
+"""The vocabularies that a proposal can begin with."""
 
 
 @click.command()
@@ -37,8 +41,6 @@ def labels(**given: Any) -> None:
 
     Looks at the files alone: it needs no home and changes none.
     """
-    from workers.cli.output_files import output_file
-
     _check(given)
     signals.listen()
     listing = _list_labels(given)
@@ -62,33 +64,39 @@ def _check(given: dict[str, Any]) -> None:
         raise UsageError("labels: --json and --csv are two forms; ask for one")
     if given["force"] and given["propose"] is None:
         raise UsageError("--force: replaces the file of --propose, and none is given")
-    if given["propose"] is not None and given["vocabulary"] not in {None, "none", "default"}:
+    if given["propose"] is None:
+        return
+    if given["vocabulary"] not in _PROPOSED_FROM:
         raise UsageError(
             "--propose: begins with nothing, or with --vocabulary default; leave it out to see what a vocabulary of "
             "your own lacks"
         )
+    require_writable(given["propose"], force=given["force"], option="--propose")
 
 
 def _list_labels(given: dict[str, Any]) -> "LabelListing":
     """Return the labels of the libraries, for a proposal as they are found."""
-    from pipeline.library.labels import parse_sources
+    from pipeline.library.labels import parse_sources, tag_fields
     from pipeline.library.scan import scan
     from pipeline.library.vocabulary.listing import list_labels
     from pipeline.library.vocabulary.load import with_vocabulary
     from pipeline.text import printable
     from workers.cli.runs.request import rules_of
+    from workers.processes.tag_readers import TagReaders
     from workers.runs.progress import View
 
     rules = with_vocabulary(rules_of(given))
     if given["propose"] is not None:
         rules = rules.replace(folding=None)
-    with View(quiet=given["as_json"] or given["as_csv"]) as view:
-        sources = parse_sources(labels=given["labels"], libraries=given["libraries"], vocabulary=rules.folding)
+    sources = parse_sources(labels=given["labels"], libraries=given["libraries"], vocabulary=rules.folding)
+    fields = tag_fields(sources)
+    with View(quiet=given["as_json"] or given["as_csv"]) as view, TagReaders(fields) as readers:
         tracks = scan(
             given["libraries"],
             sources=sources,
             rules=rules,
             on_problem=lambda path, reason: view.warning(f"cannot look into {printable(path)}: {reason}"),
+            tags=readers if fields else None,
         )
 
         def counted() -> Any:
@@ -155,9 +163,11 @@ def _next_steps(listing: "LabelListing", given: dict[str, Any]) -> list[tuple[st
     if given["propose"] is not None:
         name = printable(given["propose"])
         return [("proposed", f"{name}: read and mend it; `chordal scan` with --vocabulary {name} shows what it does")]
-    if listing.findings.near_equal or listing.findings.several:
+    if not (listing.findings.near_equal or listing.findings.several):
+        return []
+    if given["vocabulary"] in _PROPOSED_FROM:
         return [("next", "--propose FILE writes a vocabulary that makes these one, to be read and mended")]
-    return []
+    return [("next", "if these are one, make them aliases in the vocabulary")]
 
 
 def _remarks(each: "ListedLabel") -> str:

@@ -35,7 +35,7 @@ from workers.processes import signals
 @click.option(
     "--vocabulary",
     metavar="FILE",
-    help="Fold the true labels as `chordal run` does; the model's own are what they are.",
+    help="Fold the true labels by this one, 'none' for none.  [default: as the model's run did]",
 )
 @click.option("--out", metavar="FILE", help="Write here; a name in .json or .csv says which form.")
 @click.option("--force", is_flag=True, help="Replace the file of --out.")
@@ -103,6 +103,7 @@ def predict(
     signals.listen()
     quiet_tensorflow()
     form = prediction_output.form_of(out, as_json=as_json, as_csv=as_csv)
+    rules = rules_of({"exclude": exclude, "include_hidden": include_hidden, "vocabulary": vocabulary})
     request = PredictionRequest(
         paths=tuple(os.path.abspath(path) for path in paths),  # noqa: PTH100 - keeps odd bytes
         model=model,
@@ -113,9 +114,7 @@ def predict(
         broker=BrokerAddress.parse(broker) if broker else None,
         workers=workers,
         command=command_line(),
-        rules=with_vocabulary(
-            rules_of({"exclude": exclude, "include_hidden": include_hidden, "vocabulary": vocabulary})
-        ),
+        rules=with_vocabulary(rules).replace(vocabulary=rules.vocabulary),
     )
     home = existing_home(home_path)
     counts: Counter[str] = Counter(predicted=0, unsure=0, failed=0)

@@ -96,7 +96,7 @@ def rules_of(given: dict[str, Any]) -> ScanRules:
 
 def vocabulary_place(given: str | None) -> str | None:
     """Return a vocabulary's name, or the absolute path of its file."""
-    if given is None or given in VOCABULARY_NAMES:
+    if not given or given in VOCABULARY_NAMES:
         return given
     return os.path.abspath(os.path.expanduser(given))  # noqa: PTH100, PTH111 - keeps odd bytes
 

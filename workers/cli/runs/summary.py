@@ -37,6 +37,8 @@ def run_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         **_counted_files(home, scanned.plan),
         "retagged": state.retagged,
         "labels": scanned.found.labels,
+        "unlabelled": scanned.found.unlabelled_formats,
+        "cut_tags": scanned.found.cut_tags,
         **_missed(scanned),
         **_observations(scanned),
         "cue_sheets": scanned.found.sheets.to_wire(),

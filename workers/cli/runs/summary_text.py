@@ -3,8 +3,9 @@
 from typing import Any
 
 from pipeline.library.left_out import LeftOut, describe_left_out
-from pipeline.library.scan_summary import describe_cut_tags, describe_unlabelled
-from pipeline.library.vocabulary.tally import LabelFindings, short
+from pipeline.library.scan_summary import describe_cut_tags
+from pipeline.library.unlabelled import describe_unlabelled
+from pipeline.library.vocabulary.tally import FoldCounts, LabelFindings, short
 from pipeline.text import printable
 from workers.cli.remarks import describe_remarks
 
@@ -39,7 +40,8 @@ def _change_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if summary["deleted"]:
         lines.append(("deleted", f"{summary['deleted']} tracks of earlier scans are gone"))
     if summary.get("duplicates"):
-        lines.append(("duplicates", f"{summary['duplicates']} files have the content of another, computed once"))
+        have = "file has" if summary["duplicates"] == 1 else "files have"
+        lines.append(("duplicates", f"{summary['duplicates']} {have} the content of another, computed once"))
     if words := describe_remarks(summary.get("remarks", 0)):
         lines.append(("remarks", words))
     if retagged := summary.get("retagged"):
@@ -79,7 +81,8 @@ def _tag_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Return of which files a scan found no label, and what of their tags it left."""
     lines = []
     if summary["unlabelled"]:
-        lines.append(("", describe_unlabelled(summary["unlabelled"], summary["labels_from"])))
+        folded = FoldCounts.from_wire(summary["folded"]) if summary.get("folded") else None
+        lines.append(("", describe_unlabelled(summary["unlabelled"], summary["labels_from"], folded)))
     if summary["cut_tags"]:
         lines.append(("", describe_cut_tags(summary["cut_tags"])))
     return lines

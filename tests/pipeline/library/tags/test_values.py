@@ -1,8 +1,9 @@
 import pytest
 
 from pipeline.library.tags.names import TagBlock
+from pipeline.library.tags.placeholders import PLACEHOLDERS
 from pipeline.library.tags.tags import FIELDS, READER, Tags
-from pipeline.library.tags.values import PLACEHOLDERS, field_values
+from pipeline.library.tags.values import field_values
 
 
 def values(field, *texts):
@@ -48,6 +49,18 @@ def test_placeholders_are_dropped_before_the_first_value_is_taken():
     assert values("genre", "None", "Unknown Genre") == []
     assert values("artist", "None") == ["None"]  # a band may be called so
     assert values("bpm", "0") == []
+    for word in ("<Unknown Artist>", "[unknown]", "Неизвестный исполнитель", "알 수 없는 아티스트", "{Unknown}"):
+        assert values("artist", word, "!!!") == ["!!!"]
+    for word in ("---", "...", "\u2013", "No Genre Specified", "Okänd", "NaN", "(none)"):
+        assert values("genre", word, "\U0001f3b8") == ["\U0001f3b8"]
+
+
+def test_lines_are_values_and_what_nobody_sees_is_taken_out():
+    assert values("genre", "Rock\r\nPop\n") == ["Rock", "Pop"]
+    assert values("genre", "; Rock", "Pop/", ";;", "AC/DC", "Rock; Pop") == ["Rock", "Pop", "AC/DC", "Rock; Pop"]
+    assert values("artist", "Ann\u2028Bob") == ["Ann", "Bob"]
+    assert values("comment", "one\ntwo") == ["one\ntwo"]
+    assert values("genre", "\u202eRock", "\x1b[1mPop", "Ro\x07ck") == ["Rock", "[1mPop"]
 
 
 def test_the_number_of_a_track_is_without_that_of_all():

@@ -52,6 +52,9 @@ def default():
         ("; ,", ()),
         ("zouglou", ("Zouglou",)),
         ("Gospel", ("Religious",)),
+        ("Jazz+Funk", ("Jazz",)),
+        ("Old-Time / Historic", ("Old-Time",)),
+        ("Brass & Military", ("Marches & Brass",)),
     ],
 )
 def test_the_default_vocabulary_parts_and_folds(default, value, names):

@@ -30,6 +30,7 @@ from pipeline.plans.scan_rules import ScanRules
         (("80's", "80s"), "punctuation"),
         (("Rock", "\uff32\uff4f\uff43\uff4b"), "the form of their characters"),
         (("M\u00fasica", "Musica"), "accents"),
+        (("Rock", "R\u043e\u0441k"), "letters that look alike"),
         (("Drum & Bass", "Drum and Bass", "Drum 'n' Bass"), "'&' and 'and'"),
         (("Ballad", "Ballads"), "plural"),
         (("Waltz", "Waltzes"), "plural"),
