@@ -36,7 +36,26 @@ def read(tmp_path):
     return make
 
 
-@pytest.mark.parametrize("name", ["aac.mka", "opus.webm", "second.wma", "whole.wv", "whole.tta", "flac.mka", "pcm.avi"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("aac.mka", "opus.webm", "second.wma", "whole.wv", "whole.tta", "flac.mka", "pcm.avi", "flac.oga"),
+        *(
+            "a.wav",
+            "a.rf64",
+            "a.w64",
+            "a.aiff",
+            "a.au",
+            "a.caf",
+            "a.voc",
+            "a.ogg",
+            "a.opus",
+            "a.flac",
+            "a.mp3",
+            "a.dsf",
+        ),
+    ],
+)
 def test_a_truncated_file_decodes_as_far_as_it_goes_and_says_how_far(read, sound, name):
     whole = encode(name, sound)
     audio = read(whole[: len(whole) // 2])

@@ -1,0 +1,186 @@
+"""How long the file of a format is by its own header: what lies behind it is another file, or tags."""
+
+import os
+import re
+import struct
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+_AVI_MORE = re.compile(rb"RIFF....AVIX", re.DOTALL)
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_WAVE = re.compile(rb"RIFF....WAVE", re.DOTALL)
+_MOST_PARTS = 100_000
+"""No file has so many parts at its outermost level; a damaged one may."""
+_OPEN_LENGTH = 0xFFFF_FFFF
+_OPEN_LENGTH_64 = 2**62
+_SAID_BY_NONE = (b"caff", b"(?:RF64", b"riff", b"DSD ", b"FRM8", b"Creative")
+"""Signs of the formats of which libsndfile and FFmpeg read what is there, and do not say that more should be."""
+NO_END_MARK = "the stream has no end mark"
+_MOST_PAGE_BYTES = 65_307
+_LEAST_MISSING_BYTES = 1_024
+"""Programs count their headers in different ways; and that is a moment of sound."""
+
+
+class LengthFormat(NamedTuple):
+    """A format whose files say how long they are."""
+
+    sign: re.Pattern[bytes]
+    """What they begin with."""
+    length: Callable[[int, int], int]
+    """The bytes of the file that begins at a byte of a descriptor; 0 where it does not say."""
+
+
+def length_format(head: bytes) -> LengthFormat | None:
+    """Return the format of a file with these first bytes; None of one that does not say how long it is."""
+    return next((each for each in _FORMATS if each.sign.match(head)), None)
+
+
+def describe_cut(descriptor: int) -> str:
+    """Return in words how much is there of a file that is cut short, where no decoder says so; empty of a whole one."""
+    head, size = os.pread(descriptor, 32, 0), os.fstat(descriptor).st_size
+    if head.startswith(b"OggS"):
+        return "" if _has_end_mark(descriptor, size) else NO_END_MARK
+    form = length_format(head)
+    if form is None or not form.sign.pattern.startswith(_SAID_BY_NONE):
+        return ""
+    length = form.length(descriptor, 0)
+    is_cut = size + _LEAST_MISSING_BYTES < length < _OPEN_LENGTH_64
+    return f"the file has {size:,} of {length:,} bytes" if is_cut else ""
+
+
+def _has_end_mark(descriptor: int, size: int) -> bool:
+    """Return whether the last page of an Ogg is the last one of its stream; True where it is not found."""
+    begin = max(0, size - _MOST_PAGE_BYTES)
+    tail = os.pread(descriptor, size - begin, begin)
+    page = tail.rfind(b"OggS\0")
+    return page < 0 or len(tail) <= page + 5 or bool(tail[page + 5] & 4)
+
+
+def further_data_bytes(descriptor: int) -> int:
+    """Return how many bytes of samples a WAV has in other chunks than its last one, the one that FFmpeg reads."""
+    if not _WAVE.match(os.pread(descriptor, 12, 0)):
+        return 0
+    size, sizes, at = os.fstat(descriptor).st_size, [], 12
+    for _ in range(_MOST_PARTS):
+        head = os.pread(descriptor, 8, at)
+        if len(head) < 8:
+            break
+        length = min(int.from_bytes(head[4:], "little"), size - at - 8)
+        if head.startswith(b"data"):
+            sizes.append(length)
+        at += 8 + length + length % 2
+    return sum(sizes[:-1])
+
+
+def _number(descriptor: int, at: int, size: int, order: Literal["little", "big"] = "little") -> int:
+    return int.from_bytes(os.pread(descriptor, size, at), order)
+
+
+def _riff(descriptor: int, at: int) -> int:
+    return 8 + _number(descriptor, at + 4, 4)
+
+
+def _avi(descriptor: int, at: int) -> int:
+    length = _riff(descriptor, at)
+    # One of more than a gigabyte has further parts.
+    while _AVI_MORE.match(os.pread(descriptor, 12, at + length)):
+        length += _riff(descriptor, at + length)
+    return length
+
+
+def _rf64(descriptor: int, at: int) -> int:
+    # The sizes stand in a chunk of their own, the first one.
+    return 8 + _number(descriptor, at + 20, 8)
+
+
+def _form(descriptor: int, at: int) -> int:
+    return 8 + _number(descriptor, at + 4, 4, "big")
+
+
+def _dsdiff(descriptor: int, at: int) -> int:
+    return 12 + _number(descriptor, at + 4, 8, "big")
+
+
+def _dsf(descriptor: int, at: int) -> int:
+    return _number(descriptor, at + 12, 8)
+
+
+def _w64(descriptor: int, at: int) -> int:
+    return _number(descriptor, at + 16, 8)
+
+
+def _au(descriptor: int, at: int) -> int:
+    data = _number(descriptor, at + 8, 4, "big")
+    return 0 if data == _OPEN_LENGTH else _number(descriptor, at + 4, 4, "big") + data
+
+
+def _ape(descriptor: int, at: int) -> int:
+    head = os.pread(descriptor, 36, at)
+    return sum(struct.unpack("<7I", head[8:])) if len(head) == 36 else 0
+
+
+def _tta(descriptor: int, at: int) -> int:
+    head = os.pread(descriptor, 22, at)
+    if len(head) < 22:
+        return 0
+    rate_hz, samples = struct.unpack("<II", head[10:18])
+    frames = -(-samples * 245 // (rate_hz * 256)) if rate_hz else 0
+    table = os.pread(descriptor, 4 * frames, at + 22)
+    sizes = struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])
+    return 22 + 4 * frames + 4 + sum(sizes)
+
+
+def _caf(descriptor: int, at: int) -> int:
+    length = 8
+    for _ in range(_MOST_PARTS):
+        head = os.pread(descriptor, 12, at + length)
+        if len(head) < 12 or head.startswith(b"caff"):
+            return length
+        size = int.from_bytes(head[4:], "big", signed=True)
+        if size < 0:
+            return 0
+        length += 12 + size
+    return 0
+
+
+def _asf(descriptor: int, at: int) -> int:
+    length = _number(descriptor, at + 16, 8)
+    for _ in range(_MOST_PARTS):
+        head = os.pread(descriptor, 24, at + length)
+        if len(head) < 24 or head.startswith(_ASF_HEADER):
+            return length
+        size = int.from_bytes(head[16:], "little")
+        if size < 24:
+            return 0
+        length += size
+    return 0
+
+
+def _voc(descriptor: int, at: int) -> int:
+    length = _number(descriptor, at + 20, 2)
+    for _ in range(_MOST_PARTS):
+        head = os.pread(descriptor, 4, at + length)
+        if not head or not head[0]:
+            return length + len(head[:1])
+        length += 4 + int.from_bytes(head[1:], "little")
+    return 0
+
+
+_FORMATS = tuple(
+    LengthFormat(re.compile(sign, re.DOTALL), length)
+    for sign, length in (
+        (rb"RIFF....WAVE", _riff),
+        (rb"RIFF....AVI ", _avi),
+        (rb"(?:RF64|BW64)....WAVE", _rf64),
+        (rb"FORM....AIF[FC]", _form),
+        (rb"FRM8........DSD ", _dsdiff),
+        (rb"DSD \x1c\0\0\0\0\0\0\0", _dsf),
+        (rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", _w64),
+        (rb"\.snd\0\0.{6}\0\0\0[\x01-\x1b]", _au),
+        (rb"caff\0\x01\0\0desc", _caf),
+        (rb"MAC ..\0\0\x34\0\0\0", _ape),
+        (rb"TTA1[\1-\3]\0[\1-\x7f]\0", _tta),
+        (rb"Creative Voice ", _voc),
+        (re.escape(_ASF_HEADER), _asf),
+    )
+)
