@@ -95,7 +95,9 @@ class AudioReader:
         findings = self._source.findings(frames)
         findings = replace(findings, reasons=(*findings.reasons, self._left_out))
         self.note = findings.describe(frames / self.sample_rate_hz)
-        self.declared_s = findings.declared_s if self.note else None
+        # Of what was left out the decoder knows nothing: the length it gives is that of the rest.
+        is_of_all = findings.is_short or not self._left_out
+        self.declared_s = findings.declared_s if self.note and is_of_all else None
 
     def _message(self, reason: str) -> str:
         return f"{self._name}: {reason}"

@@ -2,7 +2,6 @@
 
 import os
 import re
-import struct
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -116,17 +115,17 @@ def _au(descriptor: int, at: int) -> int:
 
 def _ape(descriptor: int, at: int) -> int:
     head = os.pread(descriptor, 36, at)
-    return sum(struct.unpack("<7I", head[8:])) if len(head) == 36 else 0
+    return sum(int.from_bytes(head[place : place + 4], "little") for place in range(8, len(head), 4))
 
 
 def _tta(descriptor: int, at: int) -> int:
     head = os.pread(descriptor, 22, at)
     if len(head) < 22:
         return 0
-    rate_hz, samples = struct.unpack("<II", head[10:18])
+    rate_hz, samples = int.from_bytes(head[10:14], "little"), int.from_bytes(head[14:18], "little")
     frames = -(-samples * 245 // (rate_hz * 256)) if rate_hz else 0
     table = os.pread(descriptor, 4 * frames, at + 22)
-    sizes = struct.unpack(f"<{len(table) // 4}I", table[: len(table) // 4 * 4])
+    sizes = [int.from_bytes(table[place : place + 4], "little") for place in range(0, len(table), 4)]
     return 22 + 4 * frames + 4 + sum(sizes)
 
 

@@ -162,8 +162,13 @@ class LibsndfileSource:
         if frames / self.layout.rate_hz < declared_s - self._slack_s():
             reasons = (self._fault or ENDS_EARLY, self._stderr.describe())
             return Findings(declared_s=declared_s, is_short=True, reasons=reasons)
+        there, promised = self._bytes_of_sound()
+        if there < promised:  # libsndfile has changed its number of frames to what is there
+            reasons = (f"the file has {there:,} of {promised:,} bytes of sound", self._stderr.describe())
+            return Findings(declared_s=declared_s * promised / max(there, 1), is_short=True, reasons=reasons)
         # A fault behind all that was declared is one of the tags there.
-        return Findings(declared_s=declared_s, reasons=(self._cut_short(), self._stderr.describe()))
+        no_end = NO_END_MARK if _NO_END in self._sound.extra_info else ""
+        return Findings(declared_s=declared_s, reasons=(no_end, self._stderr.describe()))
 
     def close(self) -> None:
         """Free libsndfile's state."""
@@ -185,12 +190,11 @@ class LibsndfileSource:
 
         return names_in_file(self._descriptor, channels)
 
-    def _cut_short(self) -> str:
-        """Return what libsndfile logged of a missing end while it read the header."""
-        log = self._sound.extra_info
-        if (cut := _CUT_SHORT.search(log)) and int(cut[1]) < _OPEN_LENGTH_BYTES:
-            return f"the file has {int(cut[2]):,} of {int(cut[1]):,} bytes of sound"
-        return NO_END_MARK if _NO_END in log else ""
+    def _bytes_of_sound(self) -> tuple[int, int]:
+        """Return how many bytes of sound there are, and how many the header promises, where libsndfile logged both."""
+        cut = _CUT_SHORT.search(self._sound.extra_info)
+        there, promised = (int(cut[2]), int(cut[1])) if cut else (0, 0)
+        return (there, promised) if promised < _OPEN_LENGTH_BYTES else (0, 0)
 
     def _slack_s(self) -> float:
         """Return by how many seconds the declared length may be wrong in a whole file."""
