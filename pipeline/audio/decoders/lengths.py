@@ -11,9 +11,7 @@ _WAVE = re.compile(rb"RIFF....WAVE", re.DOTALL)
 _MOST_PARTS = 100_000
 """No file has so many parts at its outermost level; a damaged one may."""
 _OPEN_LENGTH = 0xFFFF_FFFF
-_OPEN_LENGTH_64 = 2**62
-_SAID_BY_NONE = (b"caff", b"(?:RF64", b"riff", b"DSD ", b"FRM8", b"Creative")
-"""Signs of the formats of which libsndfile and FFmpeg read what is there, and do not say that more should be."""
+_MAX_OFFSET = 2**62
 NO_END_MARK = "the stream has no end mark"
 _MOST_PAGE_BYTES = 65_307
 _LEAST_MISSING_BYTES = 1_024
@@ -27,6 +25,8 @@ class LengthFormat(NamedTuple):
     """What they begin with."""
     length: Callable[[int, int], int]
     """The bytes of the file that begins at a byte of a descriptor; 0 where it does not say."""
+    is_read_silently: bool
+    """Whether decoders read what is there of a file that is cut short, and do not say that more should be."""
 
 
 def length_format(head: bytes) -> LengthFormat | None:
@@ -40,10 +40,10 @@ def describe_cut(descriptor: int) -> str:
     if head.startswith(b"OggS"):
         return "" if _has_end_mark(descriptor, size) else NO_END_MARK
     form = length_format(head)
-    if form is None or not form.sign.pattern.startswith(_SAID_BY_NONE):
+    if form is None or not form.is_read_silently:
         return ""
     length = form.length(descriptor, 0)
-    is_cut = size + _LEAST_MISSING_BYTES < length < _OPEN_LENGTH_64
+    is_cut = size + _LEAST_MISSING_BYTES < length < _MAX_OFFSET
     return f"the file has {size:,} of {length:,} bytes" if is_cut else ""
 
 
@@ -71,8 +71,13 @@ def further_data_bytes(descriptor: int) -> int:
     return sum(sizes[:-1])
 
 
+def _read(descriptor: int, size: int, at: int) -> bytes:
+    """Return so many bytes from a place on; none where no file can have one, which a damaged length may name."""
+    return os.pread(descriptor, size, at) if at < _MAX_OFFSET else b""
+
+
 def _number(descriptor: int, at: int, size: int, order: Literal["little", "big"] = "little") -> int:
-    return int.from_bytes(os.pread(descriptor, size, at), order)
+    return int.from_bytes(_read(descriptor, size, at), order)
 
 
 def _riff(descriptor: int, at: int) -> int:
@@ -82,7 +87,7 @@ def _riff(descriptor: int, at: int) -> int:
 def _avi(descriptor: int, at: int) -> int:
     length = _riff(descriptor, at)
     # One of more than a gigabyte has further parts.
-    while _AVI_MORE.match(os.pread(descriptor, 12, at + length)):
+    while _AVI_MORE.match(_read(descriptor, 12, at + length)):
         length += _riff(descriptor, at + length)
     return length
 
@@ -114,17 +119,17 @@ def _au(descriptor: int, at: int) -> int:
 
 
 def _ape(descriptor: int, at: int) -> int:
-    head = os.pread(descriptor, 36, at)
+    head = _read(descriptor, 36, at)
     return sum(int.from_bytes(head[place : place + 4], "little") for place in range(8, len(head), 4))
 
 
 def _tta(descriptor: int, at: int) -> int:
-    head = os.pread(descriptor, 22, at)
+    head = _read(descriptor, 22, at)
     if len(head) < 22:
         return 0
     rate_hz, samples = int.from_bytes(head[10:14], "little"), int.from_bytes(head[14:18], "little")
-    frames = -(-samples * 245 // (rate_hz * 256)) if rate_hz else 0
-    table = os.pread(descriptor, 4 * frames, at + 22)
+    frames = min(-(-samples * 245 // (rate_hz * 256)) if rate_hz else 0, _MOST_PARTS)
+    table = _read(descriptor, 4 * frames, at + 22)
     sizes = [int.from_bytes(table[place : place + 4], "little") for place in range(0, len(table), 4)]
     return 22 + 4 * frames + 4 + sum(sizes)
 
@@ -132,7 +137,7 @@ def _tta(descriptor: int, at: int) -> int:
 def _caf(descriptor: int, at: int) -> int:
     length = 8
     for _ in range(_MOST_PARTS):
-        head = os.pread(descriptor, 12, at + length)
+        head = _read(descriptor, 12, at + length)
         if len(head) < 12 or head.startswith(b"caff"):
             return length
         size = int.from_bytes(head[4:], "big", signed=True)
@@ -145,7 +150,7 @@ def _caf(descriptor: int, at: int) -> int:
 def _asf(descriptor: int, at: int) -> int:
     length = _number(descriptor, at + 16, 8)
     for _ in range(_MOST_PARTS):
-        head = os.pread(descriptor, 24, at + length)
+        head = _read(descriptor, 24, at + length)
         if len(head) < 24 or head.startswith(_ASF_HEADER):
             return length
         size = int.from_bytes(head[16:], "little")
@@ -158,7 +163,7 @@ def _asf(descriptor: int, at: int) -> int:
 def _voc(descriptor: int, at: int) -> int:
     length = _number(descriptor, at + 20, 2)
     for _ in range(_MOST_PARTS):
-        head = os.pread(descriptor, 4, at + length)
+        head = _read(descriptor, 4, at + length)
         if not head or not head[0]:
             return length + len(head[:1])
         length += 4 + int.from_bytes(head[1:], "little")
@@ -166,20 +171,20 @@ def _voc(descriptor: int, at: int) -> int:
 
 
 _FORMATS = tuple(
-    LengthFormat(re.compile(sign, re.DOTALL), length)
-    for sign, length in (
-        (rb"RIFF....WAVE", _riff),
-        (rb"RIFF....AVI ", _avi),
-        (rb"(?:RF64|BW64)....WAVE", _rf64),
-        (rb"FORM....AIF[FC]", _form),
-        (rb"FRM8........DSD ", _dsdiff),
-        (rb"DSD \x1c\0\0\0\0\0\0\0", _dsf),
-        (rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", _w64),
-        (rb"\.snd\0\0.{6}\0\0\0[\x01-\x1b]", _au),
-        (rb"caff\0\x01\0\0desc", _caf),
-        (rb"MAC ..\0\0\x34\0\0\0", _ape),
-        (rb"TTA1[\1-\3]\0[\1-\x7f]\0", _tta),
-        (rb"Creative Voice ", _voc),
-        (re.escape(_ASF_HEADER), _asf),
+    LengthFormat(sign=re.compile(sign, re.DOTALL), length=length, is_read_silently=is_read_silently)
+    for sign, length, is_read_silently in (
+        (rb"RIFF....WAVE", _riff, False),
+        (rb"RIFF....AVI ", _avi, False),
+        (rb"(?:RF64|BW64)....WAVE", _rf64, True),
+        (rb"FORM....AIF[FC]", _form, False),
+        (rb"FRM8........DSD ", _dsdiff, True),
+        (rb"DSD \x1c\0\0\0\0\0\0\0", _dsf, True),
+        (rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb", _w64, True),
+        (rb"\.snd\0\0.{6}\0\0\0[\x01-\x1b]", _au, False),
+        (rb"caff\0\x01\0\0desc", _caf, True),
+        (rb"MAC ..\0\0\x34\0\0\0", _ape, False),
+        (rb"TTA1[\1-\3]\0[\1-\x7f]\0", _tta, False),
+        (rb"Creative Voice ", _voc, True),
+        (re.escape(_ASF_HEADER), _asf, False),
     )
 )

@@ -19,6 +19,8 @@ _OGG_PAGE = re.compile(rb"OggS\0([\0-\x07])", re.DOTALL)
 _FLAC_START = re.compile(rb"fLaC[\0\x80]\0\0\x22", re.DOTALL)
 # A block of WavPack, version 4.
 _WAVPACK_BLOCK = re.compile(rb"wvpk....[\x02-\x10]\x04", re.DOTALL)
+# The header of Matroska and its first element, the version of EBML.
+_EBML_START = re.compile(rb"\x1a\x45\xdf\xa3.{1,8}?\x42\x86\x81\x01", re.DOTALL)
 _SIGN_BYTES = 16
 # FLV's header and the zero before its first tag.
 _FLV_START = re.compile(rb"FLV\x01[\1\4\5]\0\0\0\x09\0\0\0\0", re.DOTALL)
@@ -127,13 +129,14 @@ def _mp4_links(descriptor: int) -> Iterator[int]:
 
 
 def _matroska_links(descriptor: int) -> Iterator[int]:
-    """Yield where an EBML header stands behind a segment of known length."""
+    """Yield where an EBML header stands behind a segment."""
     at = 0
     while at <= _MAX_OFFSET and (element := _ebml_element(os.pread(descriptor, 16, at))):
         name, header_bytes, size = element
         if at and name == 0x1A45DFA3:
             yield at
-        if size is None:
+        if size is None:  # written as it was recorded
+            yield from _sign_links(descriptor, at + header_bytes, _EBML_START)
             return
         at += header_bytes + size
 

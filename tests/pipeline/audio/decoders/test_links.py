@@ -1,5 +1,6 @@
 """A file whose rate or channels change on the way is read to its end, in its first layout, and the note says so."""
 
+import contextlib
 import io
 import re
 
@@ -10,6 +11,7 @@ import soundfile
 from encoders import with_libav
 
 from pipeline.audio.decode import decode, open_audio
+from pipeline.errors import PermanentError
 
 RATE_HZ = 44_100
 SECONDS = 2.0
@@ -171,6 +173,25 @@ def test_a_large_tag_between_mp3s_hides_nothing(read):
     assert seconds_converted(audio.note) == pytest.approx(SECONDS, abs=0.1)
 
 
+def test_a_matroska_that_was_written_as_it_was_recorded_hides_no_link(read):
+    first = WRITERS["matroska"]()
+    at = first.index(b"\x18\x53\x80\x67") + 4
+    assert first[at] == 1  # a length of eight bytes
+    audio = read(first[:at] + b"\x01" + b"\xff" * 7 + first[at + 8 :] + WRITERS["matroska"](channels=1))
+    assert audio.duration_s == pytest.approx(2 * SECONDS, abs=0.01)
+    assert seconds_converted(audio.note) == pytest.approx(SECONDS, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["wav", "rf64", "w64", "aiff", "au", "caf", "voc", "wma", "tta", "avi"])
+def test_a_length_that_no_file_has_costs_nothing(read, name):
+    content = WRITERS[name]()
+    for place in range(4, 72, 4):
+        for number in (b"\xff" * 8, b"\x7f" + b"\xff" * 7, bytes(8)):
+            damaged = content[:place] + number + content[place + 8 :]
+            with contextlib.suppress(PermanentError):
+                assert read(damaged).duration_s < 600
+
+
 def test_a_second_chunk_of_samples_is_named(read):
     wav = WRITERS["wav"]()
     chunks = wav[12:] + wav[36:]
@@ -223,9 +244,9 @@ def test_a_damaged_link_says_how_much_of_it_came(read):
 @pytest.mark.parametrize("name", ["flac", "wav", "aiff", "au"])
 def test_the_seconds_that_a_header_declares_are_kept_with_a_note_and_without_one_not(tmp_path, name):
     whole = WRITERS[name]()
-    for name, content, declared_s in (("cut", whole[: len(whole) // 2], SECONDS), ("whole", whole, None)):
-        (tmp_path / name).write_bytes(content)
-        with open_audio(str(tmp_path / name), max_duration_s=60.0) as reader:
+    for state, content, declared_s in (("cut", whole[: len(whole) // 2], SECONDS), ("whole", whole, None)):
+        (tmp_path / state).write_bytes(content)
+        with open_audio(str(tmp_path / state), max_duration_s=60.0) as reader:
             for _ in reader.blocks():
                 pass
             assert reader.declared_s == (declared_s and pytest.approx(declared_s, abs=0.001))
