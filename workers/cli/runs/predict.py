@@ -90,9 +90,9 @@ def predict(
     abstains.
     """
     from pipeline.learning.training.prediction import ScoreCounter
+    from pipeline.library.remarks import describe_remarks
     from pipeline.library.vocabulary.load import with_vocabulary
     from workers.broker.address import BrokerAddress
-    from workers.cli.remarks import describe_remarks
     from workers.cli.runs import prediction_output
     from workers.predict import predictions
     from workers.predict.request import PredictionRequest
