@@ -13,8 +13,8 @@ from pipeline.audio.decoders.base import Source, UnknownFormatError
 from pipeline.audio.decoders.chain import ChainedSource
 from pipeline.audio.decoders.fallback import FallbackSource, is_read_whole
 from pipeline.audio.decoders.junk import start_of_sound
-from pipeline.audio.decoders.lengths import describe_cut, further_data_bytes
 from pipeline.audio.decoders.links import starts_of_links
+from pipeline.audio.decoders.unread import describe_unread
 from pipeline.audio.files import open_file, system_errors
 from pipeline.audio.stream import Audio
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnreadableError, UnsupportedError
@@ -145,7 +145,7 @@ def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: flo
 
     def read(source: Source, links: Callable[[], Sequence[int]], *, left_out: str = "") -> AudioReader:
         chained = stack.enter_context(closing(ChainedSource(descriptor, source, links)))
-        left_out = left_out or describe_cut(descriptor)
+        left_out = left_out or describe_unread(descriptor)
         return AudioReader(chained, path=path, max_duration_s=max_duration_s, left_out=left_out)
 
     first: PermanentError | None = None
@@ -160,8 +160,7 @@ def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: flo
 
     links = starts_of_links(descriptor)
     try:
-        first_stream = LibavSource(descriptor, end=links[0] if links else None)
-        return read(first_stream, lambda: links, left_out=_describe_chunks(descriptor))
+        return read(LibavSource(descriptor, end=links[0] if links else None), lambda: links)
     except PermanentError as error:
         second = error
     for place, start in enumerate(links):
@@ -183,11 +182,6 @@ def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: flo
 
 def _describe_junk(count: int) -> str:
     return f"{count:,} bytes before the sound left out"
-
-
-def _describe_chunks(descriptor: int) -> str:
-    count = further_data_bytes(descriptor)
-    return f"{count:,} bytes in further chunks of samples left out" if count else ""
 
 
 def decode(path: str, *, max_duration_s: float) -> Audio:

@@ -7,15 +7,10 @@ from typing import Literal, NamedTuple
 
 _AVI_MORE = re.compile(rb"RIFF....AVIX", re.DOTALL)
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
-_WAVE = re.compile(rb"RIFF....WAVE", re.DOTALL)
-_MOST_PARTS = 100_000
+MOST_PARTS = 100_000
 """No file has so many parts at its outermost level; a damaged one may."""
 _OPEN_LENGTH = 0xFFFF_FFFF
-_MAX_OFFSET = 2**62
-NO_END_MARK = "the stream has no end mark"
-_MOST_PAGE_BYTES = 65_307
-_LEAST_MISSING_BYTES = 1_024
-"""Programs count their headers in different ways; and that is a moment of sound."""
+MAX_OFFSET = 2**62
 
 
 class LengthFormat(NamedTuple):
@@ -34,46 +29,9 @@ def length_format(head: bytes) -> LengthFormat | None:
     return next((each for each in _FORMATS if each.sign.match(head)), None)
 
 
-def describe_cut(descriptor: int) -> str:
-    """Return in words how much is there of a file that is cut short, where no decoder says so; empty of a whole one."""
-    head, size = os.pread(descriptor, 32, 0), os.fstat(descriptor).st_size
-    if head.startswith(b"OggS"):
-        return "" if _has_end_mark(descriptor, size) else NO_END_MARK
-    form = length_format(head)
-    if form is None or not form.is_read_silently:
-        return ""
-    length = form.length(descriptor, 0)
-    is_cut = size + _LEAST_MISSING_BYTES < length < _MAX_OFFSET
-    return f"the file has {size:,} of {length:,} bytes" if is_cut else ""
-
-
-def _has_end_mark(descriptor: int, size: int) -> bool:
-    """Return whether the last page of an Ogg is the last one of its stream; True where it is not found."""
-    begin = max(0, size - _MOST_PAGE_BYTES)
-    tail = os.pread(descriptor, size - begin, begin)
-    page = tail.rfind(b"OggS\0")
-    return page < 0 or len(tail) <= page + 5 or bool(tail[page + 5] & 4)
-
-
-def further_data_bytes(descriptor: int) -> int:
-    """Return how many bytes of samples a WAV has in other chunks than its last one, the one that FFmpeg reads."""
-    if not _WAVE.match(os.pread(descriptor, 12, 0)):
-        return 0
-    size, sizes, at = os.fstat(descriptor).st_size, [], 12
-    for _ in range(_MOST_PARTS):
-        head = os.pread(descriptor, 8, at)
-        if len(head) < 8:
-            break
-        length = min(int.from_bytes(head[4:], "little"), size - at - 8)
-        if head.startswith(b"data"):
-            sizes.append(length)
-        at += 8 + length + length % 2
-    return sum(sizes[:-1])
-
-
 def _read(descriptor: int, size: int, at: int) -> bytes:
     """Return so many bytes from a place on; none where no file can have one, which a damaged length may name."""
-    return os.pread(descriptor, size, at) if at < _MAX_OFFSET else b""
+    return os.pread(descriptor, size, at) if at < MAX_OFFSET else b""
 
 
 def _number(descriptor: int, at: int, size: int, order: Literal["little", "big"] = "little") -> int:
@@ -128,7 +86,7 @@ def _tta(descriptor: int, at: int) -> int:
     if len(head) < 22:
         return 0
     rate_hz, samples = int.from_bytes(head[10:14], "little"), int.from_bytes(head[14:18], "little")
-    frames = min(-(-samples * 245 // (rate_hz * 256)) if rate_hz else 0, _MOST_PARTS)
+    frames = min(-(-samples * 245 // (rate_hz * 256)) if rate_hz else 0, MOST_PARTS)
     table = _read(descriptor, 4 * frames, at + 22)
     sizes = [int.from_bytes(table[place : place + 4], "little") for place in range(0, len(table), 4)]
     return 22 + 4 * frames + 4 + sum(sizes)
@@ -136,7 +94,7 @@ def _tta(descriptor: int, at: int) -> int:
 
 def _caf(descriptor: int, at: int) -> int:
     length = 8
-    for _ in range(_MOST_PARTS):
+    for _ in range(MOST_PARTS):
         head = _read(descriptor, 12, at + length)
         if len(head) < 12 or head.startswith(b"caff"):
             return length
@@ -149,7 +107,7 @@ def _caf(descriptor: int, at: int) -> int:
 
 def _asf(descriptor: int, at: int) -> int:
     length = _number(descriptor, at + 16, 8)
-    for _ in range(_MOST_PARTS):
+    for _ in range(MOST_PARTS):
         head = _read(descriptor, 24, at + length)
         if len(head) < 24 or head.startswith(_ASF_HEADER):
             return length
@@ -162,7 +120,7 @@ def _asf(descriptor: int, at: int) -> int:
 
 def _voc(descriptor: int, at: int) -> int:
     length = _number(descriptor, at + 20, 2)
-    for _ in range(_MOST_PARTS):
+    for _ in range(MOST_PARTS):
         head = _read(descriptor, 4, at + length)
         if not head or not head[0]:
             return length + len(head[:1])

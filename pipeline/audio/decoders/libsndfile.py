@@ -24,9 +24,9 @@ from pipeline.audio.decoders.base import (
     check_layout,
     in_a_sentence,
 )
-from pipeline.audio.decoders.lengths import NO_END_MARK
 from pipeline.audio.decoders.links import id3_bytes
 from pipeline.audio.decoders.stderr import StderrCapture
+from pipeline.audio.decoders.unread import NO_END_MARK
 from pipeline.errors import UnreadableError
 
 _INT16_STEP = np.float32(2**-15)
