@@ -22,8 +22,6 @@ from pipeline.errors import PermanentError
 _STREAMS = frozenset({"MP3", "FLAC", "OGG"})
 # Less than that may be a tag, and is a moment of sound.
 _MIN_UNREAD_BYTES = 1_024
-
-
 # Formats of which libsndfile reads on behind the end of the first file.
 _OVERREAD = (b"riff", b"Creative Voice ")
 

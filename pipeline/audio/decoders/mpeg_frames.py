@@ -37,14 +37,14 @@ def has_mpeg_frames(descriptor: int, begin: int) -> bool:
 def _frames_in_a_row(data: bytes, at: int) -> bool:
     """Return whether some frames follow one another."""
     for _ in range(_LEAST_FRAMES):
-        size = _frame_bytes(data[at : at + _FRAME_HEADER_BYTES])
+        size = frame_bytes(data[at : at + _FRAME_HEADER_BYTES])
         if not size:
             return False
         at += size
     return True
 
 
-def _frame_bytes(head: bytes) -> int:
+def frame_bytes(head: bytes) -> int:
     """Return the length of a frame by its header; 0 where it is none."""
     if len(head) < _FRAME_HEADER_BYTES or not _SYNC.match(head):
         return 0
