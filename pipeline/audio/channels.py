@@ -3,6 +3,7 @@
 Names are FFmpeg's: front left, right and centre, low frequency effects, back, side, wide and top loudspeakers.
 """
 
+import re
 from collections.abc import Sequence
 
 ChannelNames = tuple[str, ...]
@@ -27,6 +28,14 @@ _VORBIS_ORDERS: dict[int, ChannelNames] = {
 }
 
 
+MASK_TAG = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
+"""The comment of FLAC that holds a channel mask."""
+
+_MASK_COMMENT = re.compile(MASK_TAG.encode() + rb"=(0[xX][0-9a-fA-F]{1,8})")
+# Of WAV and RF64, or of W64, whose names are GUIDs and whose sizes have eight bytes.
+_MASK_CHUNK = re.compile(rb"fmt (?:.{4}|.{20})\xfe\xff.{18}(.{4})", re.DOTALL)
+
+
 def vorbis_names(channels: int) -> ChannelNames:
     """Return the names of so many channels in the order in which Vorbis and Opus keep them; empty beyond eight."""
     return _VORBIS_ORDERS.get(channels, ())
@@ -36,6 +45,14 @@ def names_of_mask(mask: int, channels: int) -> ChannelNames:
     """Return the names that a channel mask of WAVEFORMATEXTENSIBLE gives; empty where it does not fit the number."""
     names = tuple(name for bit, name in enumerate(WAVE_ORDER[:MASK_BITS]) if mask >> bit & 1)
     return names if len(names) == channels and not mask >> MASK_BITS else ()
+
+
+def mask_in_header(header: bytes) -> int:
+    """Return the channel mask in the first bytes of a WAV, RF64, W64 or FLAC; 0 without one."""
+    if chunk := _MASK_CHUNK.search(header):
+        return int.from_bytes(chunk[1], "little")
+    comment = _MASK_COMMENT.search(header)
+    return int(comment[1], 16) if comment else 0
 
 
 def known_names(names: Sequence[str]) -> ChannelNames:

@@ -11,9 +11,10 @@ from pipeline.arrays import Float32
 from pipeline.audio.block import BLOCK_S, StreamInfo
 from pipeline.audio.decoders.base import Source, UnknownFormatError
 from pipeline.audio.decoders.chain import ChainedSource
-from pipeline.audio.decoders.fallback import FallbackSource
+from pipeline.audio.decoders.fallback import FallbackSource, is_read_whole
 from pipeline.audio.decoders.junk import start_of_sound
 from pipeline.audio.decoders.links import starts_of_links
+from pipeline.audio.decoders.unread import describe_unread
 from pipeline.audio.files import open_file, system_errors
 from pipeline.audio.stream import Audio
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnreadableError, UnsupportedError
@@ -38,12 +39,12 @@ class AudioReader:
     declared_s: float | None = None
     """After the last block of a file with a note: the length in its header, where it has one."""
 
-    def __init__(self, source: Source, *, path: str, max_duration_s: float, junk_bytes: int = 0) -> None:
-        """Read a source; `junk_bytes` before it were left out."""
+    def __init__(self, source: Source, *, path: str, max_duration_s: float, left_out: str = "") -> None:
+        """Read a source; `left_out` says what of the file is not in it."""
         layout = source.layout
         self.info = StreamInfo(rate_hz=layout.rate_hz, channels=layout.channels, channel_names=layout.names)
         self.sample_rate_hz, self.channels, self.note = layout.rate_hz, layout.channels, ""
-        self._junk_bytes = junk_bytes
+        self._left_out = left_out
         self._source = source
         self._path = path
         self._name = printable(path)
@@ -92,11 +93,11 @@ class AudioReader:
     def _note_findings(self, frames: int) -> None:
         """Keep what the decoder has to say of the file it has read."""
         findings = self._source.findings(frames)
-        if self._junk_bytes:
-            reason = f"{self._junk_bytes:,} bytes before the sound left out"
-            findings = replace(findings, reasons=(*findings.reasons, reason))
+        findings = replace(findings, reasons=(*findings.reasons, self._left_out))
         self.note = findings.describe(frames / self.sample_rate_hz)
-        self.declared_s = findings.declared_s if self.note else None
+        # Of what was left out the decoder knows nothing: the length it gives is that of the rest.
+        is_of_all = findings.is_short or not self._left_out
+        self.declared_s = findings.declared_s if self.note and is_of_all else None
 
     def _message(self, reason: str) -> str:
         return f"{self._name}: {reason}"
@@ -142,15 +143,18 @@ def open_audio(path: str, *, max_duration_s: float) -> Iterator[AudioReader]:
 def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: float) -> AudioReader:
     """Return the reader of the first decoder that makes samples of the file; the stack closes what was opened."""
 
-    def read(source: Source, links: Callable[[], Sequence[int]], junk_bytes: int = 0) -> AudioReader:
+    def read(source: Source, links: Callable[[], Sequence[int]], *, left_out: str = "") -> AudioReader:
         chained = stack.enter_context(closing(ChainedSource(descriptor, source, links)))
-        return AudioReader(chained, path=path, max_duration_s=max_duration_s, junk_bytes=junk_bytes)
+        left_out = left_out or describe_unread(descriptor)
+        return AudioReader(chained, path=path, max_duration_s=max_duration_s, left_out=left_out)
 
-    try:
-        source = FallbackSource(descriptor)
-        return read(source, source.links)
-    except (UnreadableError, EmptyAudioError) as error:
-        first = error
+    first: PermanentError | None = None
+    if is_read_whole(descriptor):
+        try:
+            fallback = FallbackSource(descriptor)
+            return read(fallback, fallback.links)
+        except (UnreadableError, EmptyAudioError) as error:
+            first = error
     # Imported here: most workers never meet a file that needs it.
     from pipeline.audio.decoders.libav import LibavSource
 
@@ -159,14 +163,25 @@ def _reader(descriptor: int, stack: ExitStack, *, path: str, max_duration_s: flo
         return read(LibavSource(descriptor, end=links[0] if links else None), lambda: links)
     except PermanentError as error:
         second = error
+    for place, start in enumerate(links):
+        further = links[place + 1 :]
+        with suppress(UnreadableError, EmptyAudioError):
+            source = LibavSource(descriptor, start=start, end=further[0] if further else None)
+            return read(source, further.copy, left_out=_describe_junk(start))
     if start := start_of_sound(descriptor):
         with suppress(UnreadableError, EmptyAudioError):
-            return read(LibavSource(descriptor, start=start), tuple, junk_bytes=start)
+            return read(LibavSource(descriptor, start=start), tuple, left_out=_describe_junk(start))
+    if first is None:
+        raise second
     if not isinstance(first, UnknownFormatError):
         raise first from second
     if isinstance(second, UnknownFormatError):
         raise UnreadableError("not a sound file that libsndfile or FFmpeg knows") from second
     raise second
+
+
+def _describe_junk(count: int) -> str:
+    return f"{count:,} bytes before the sound left out"
 
 
 def decode(path: str, *, max_duration_s: float) -> Audio:

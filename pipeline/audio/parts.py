@@ -88,7 +88,12 @@ def decode_part(path: str, *, start_s: float, end_s: float | None, max_duration_
     """Return the samples of a part of a sound file; raises as `open_part` and its blocks do."""
     with open_part(path, start_s=start_s, end_s=end_s, max_duration_s=max_duration_s) as reader:
         samples = np.concatenate([block.copy() for block in reader.blocks()])
-        return Audio(samples=samples, sample_rate_hz=reader.sample_rate_hz, note=reader.note)
+        return Audio(
+            samples=samples,
+            sample_rate_hz=reader.sample_rate_hz,
+            note=reader.note,
+            channel_names=reader.info.channel_names,
+        )
 
 
 @contextmanager

@@ -139,18 +139,16 @@ class Recipe(Value, frozen=True, kw_only=True):
     def with_dual_mono(self) -> "Recipe":
         """Return the recipe with loudness that takes a mono file as from two loudspeakers.
 
-        Raises `UsageError` when it measures no loudness of whole tracks.
+        It takes the place of the other loudness of whole tracks; where there is none, it is measured besides.
         """
-        if not {_MONO, _DUAL_MONO} & set(self.families):
-            raise UsageError(
-                f"recipe {printable(self.name)}: has no {_MONO}, which is all that --dual-mono changes; "
-                f"leave --dual-mono out, or add {_MONO} to its features"
-            )
         other = {_MONO: _DUAL_MONO}
-        return self.replace(
+        recipe = self.replace(
             features=tuple(other.get(name, name) for name in self.features),
             models=tuple(model.replace(features=other.get(model.features, model.features)) for model in self.models),
         )
+        if _DUAL_MONO in recipe.families:
+            return recipe
+        return recipe.replace(features=(*recipe.features, _DUAL_MONO))
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -72,14 +72,15 @@ ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.
 ADDED_TO_SCANS = {"all_labels", "folded", "near_equal", "near_equal_folds", "near_equal_groups", "several"}
 SCANNED = {*ADDED_TO_SCANS, "unlabelled", "cut_tags", "labels_from", "left_out", "cue_sheets"}
 MISSED = {"left_out", "unreadable"}
+PREDICTED = {"tracks.note", *MISSED}
 ADDED_FIELDS = {
     "a recipe": {"vocabulary", "split.validation_folds"},
     "schedule": ADDED_TO_NIGHTS,
     "status": {"files", "night", "remarks", "tags"},
     "trials": {"files", "night", "remarks", "tags"},
     "killed": {"files", "remarks", "tags"},
-    "predict": MISSED,
-    "predict in chunks": MISSED,
+    "predict": PREDICTED,
+    "predict in chunks": PREDICTED,
     "scan": SCANNED,
     "run": {"remarks", "retagged", "unlabelled", "cut_tags", "cue_sheets", *MISSED, *ADDED_TO_SCANS},
 }
@@ -91,7 +92,7 @@ ADDED_BY_A_SERVICE = {
     "status of a run that waits": {"broker", "files", "night", "remarks", "tags"},
     "status of a run that was cancelled": {"broker", "files", "night", "remarks", "tags"},
     "scan": SCANNED,
-    "predict": MISSED,
+    "predict": PREDICTED,
     "recipes": {"vocabulary", "split.validation_folds"},
     "schedule set": ADDED_TO_NIGHTS,
     "schedule show": ADDED_TO_NIGHTS,
@@ -149,12 +150,14 @@ def same(present, known) -> None:
 
 
 def without(names, wire: dict) -> dict:
-    """Return a JSON object without some names, all of which it has; `outer.inner` is a name in an object within."""
+    """Return a JSON object without some names, all of which it has; `outer.inner` is in what is within."""
     kept = {name: value for name, value in wire.items() if name not in names}
     for outer, _, inner in (name.partition(".") for name in names):
         assert outer in wire
         if inner:
-            kept[outer] = without({inner}, kept[outer])
+            within = kept[outer]
+            is_list = isinstance(within, list)
+            kept[outer] = [without({inner}, each) for each in within] if is_list else without({inner}, within)
     return kept
 
 

@@ -1,6 +1,7 @@
 """`chordal predict` with real workers: what is stored is read, what is missing is extracted, failures have reasons."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,9 @@ def new(tmp_path):
     (folder / "low").mkdir(parents=True)
     for number in range(2):
         soundfile.write(folder / "low" / f"{number}.wav", sound(50 + number, pitch_hz=110.0), RATE_HZ)
+    cut = folder / "low" / "1.wav"
+    soundfile.write(cut, sound(51, seconds=5.0, pitch_hz=110.0), RATE_HZ)
+    os.truncate(cut, cut.stat().st_size * 4 // 5)
     (folder / "low" / "diary.wav").write_text("dear diary", "utf-8")
     soundfile.write(folder / "low" / "short.wav", sound(9, seconds=0.5), RATE_HZ)
     return folder
@@ -100,6 +104,8 @@ def test_new_files_are_extracted_once_and_a_failure_has_its_reason(chordal, new)
     assert found["diary.wav"]["failure"]["kind"] == "unreadable"
     assert found["short.wav"]["failure"]["kind"] == "too_short"
     assert found["diary.wav"]["label"] is None
+    assert "bytes of sound" in found["1.wav"]["note"]
+    assert found["0.wav"]["note"] == ""
     again = chordal("predict", new, "--json")
     assert again.json["extracted"] == 0
     assert again.json["tracks"] == result.json["tracks"]

@@ -210,8 +210,10 @@ def test_what_comes_is_extracted_once_and_whole(chordal, watching, library, tmp_
     drop.mkdir()
     for number in range(50):
         soundfile.write(drop / f"{number}.wav", sound(100 + number), RATE_HZ)
+    os.truncate(drop / "3.wav", (drop / "3.wav").stat().st_size - 1_000)
     drop.rename(library / "dropped")
     watch.says("50 files: 50 extracted")
+    watch.says("1 file was used in part or has a remark; `chordal failures --remarks` lists it")
     assert runs(chordal) == 3
 
     # and one is renamed, one changed, one hidden, one no sound, one removed

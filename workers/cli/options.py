@@ -156,7 +156,9 @@ def library_options(command: Command) -> Command:
             help="Longer files are recorded as too_large.  [default: 14400]",
         ),
         click.option(
-            "--dual-mono", is_flag=True, help="Measure the loudness of mono files as from two loudspeakers: +3 LU."
+            "--dual-mono",
+            is_flag=True,
+            help="Measure the loudness of each track, of mono files as from two loudspeakers: +3 LU.",
         ),
     ]
     command = walk_options(command)

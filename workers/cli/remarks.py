@@ -23,14 +23,6 @@ def remarks_of(home: "Home") -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["path"])
 
 
-def describe_remarks(files: int) -> str:
-    """Return in words that there are remarks on so many files; nothing where there are none."""
-    if not files:
-        return ""
-    were = "file was used in part or has" if files == 1 else "files were used in part or have"
-    return f"{files:,} {were} a remark; `chordal failures --remarks` lists {'it' if files == 1 else 'them'}"
-
-
 def show_remarks(rows: list[dict[str, Any]], *, as_csv: bool) -> None:
     """Print remarks for people, or all of them as CSV."""
     if as_csv:

@@ -124,6 +124,7 @@ class PredictionReader:
                 duration_s=each.record.duration_s,
                 truth=each.track.label,
                 learned=each.record.content_hash in self._exposure.contents,
+                note=each.record.note if each.record.has_remark else "",
             )
 
 

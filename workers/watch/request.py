@@ -38,3 +38,5 @@ class WatchSummary(Value, frozen=True, kw_only=True):
     """Folders and files that the last walk could not read, with the reason."""
     left_out: LeftOut = NOTHING
     """What the last walk left out."""
+    remarks: int = 0
+    """Files that were used in part or have a remark of their decoder."""

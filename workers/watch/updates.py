@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 
 from pipeline.errors import ChordalError
+from pipeline.library.remarks import describe_remarks
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.run import RunPlan
 from storage.home import Home, InUseError, home_lock
@@ -71,9 +72,12 @@ class HomeUpdates:
             return False
         self._notices.succeeded()
         counts = RunState.read(self._home, plan.run_id).tracks
-        self._count(batches=1, **counts)
+        remarks = self._remarks(plan)
+        self._count(batches=1, remarks=remarks, **counts)
         words = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         self._show(f"{found.files} {'file' if found.files == 1 else 'files'}: {words}")
+        if remarks:
+            self._show(describe_remarks(remarks))
         self._unlearned += counts["extracted"]
         if self._learn_after is not None and self._unlearned >= self._learn_after:
             self._learn()
@@ -103,6 +107,13 @@ class HomeUpdates:
         for track in tracks:
             if not settled.is_settled(track, snapshot, keys, settled.augmentation(plan, track)):
                 yield track
+
+    def _remarks(self, plan: RunPlan) -> int:
+        """Return on how many tracks of a run their decoder had a remark."""
+        snapshot, ledger = self._home.store.snapshot(), self._home.ledger
+        tracks = (track for shard in ledger.shards(plan.run_id) for track in ledger.shard(plan.run_id, shard))
+        records = (snapshot.record(track.track_id) for track in tracks)
+        return sum(record is not None and record.has_remark for record in records)
 
     def _learn(self) -> None:
         """Learn from all that is there; what cannot be learned from yet is shown, and tried again with more."""

@@ -12,14 +12,28 @@ import numpy as np
 
 from pipeline.arrays import Float32
 from pipeline.audio.decoders.base import Findings, Source
+from pipeline.audio.decoders.flac_frames import agree_with_header
 from pipeline.audio.decoders.libsndfile import LibsndfileSource
-from pipeline.audio.decoders.links import READ_AHEAD_BYTES, has_mpeg_frames, starts_of_links
+from pipeline.audio.decoders.links import READ_AHEAD_BYTES, starts_of_links
+from pipeline.audio.decoders.mpeg_frames import has_mpeg_frames
 from pipeline.errors import PermanentError
 
 # Streams of frames, which can be decoded from any frame on. In other formats the data may well end before the file.
 _STREAMS = frozenset({"MP3", "FLAC", "OGG"})
 # Less than that may be a tag, and is a moment of sound.
 _MIN_UNREAD_BYTES = 1_024
+# Formats of which libsndfile reads on behind the end of the first file.
+_OVERREAD = (b"riff", b"Creative Voice ")
+
+
+def is_read_whole(descriptor: int) -> bool:
+    """Return whether libsndfile makes of the first stream of a file what is in it: else FFmpeg reads it."""
+    if os.pread(descriptor, 16, 0).startswith(_OVERREAD):
+        return not starts_of_links(descriptor)
+    if agree_with_header(descriptor):
+        return True
+    links = starts_of_links(descriptor)  # whose frames are not of the first one
+    return bool(links) and agree_with_header(descriptor, end=links[0])
 
 
 class FallbackSource:

@@ -54,7 +54,9 @@ _MAX_FRAME_SAMPLES = 16_777_216
 # Monkey's Audio, whose packets are the longest, puts 1,179,648 into one.
 _MAX_PACKET_SAMPLES = 4_194_304
 # Formats without a table of their length: FFmpeg guesses from the bit rate.
-_GUESSED_LENGTH = frozenset({"aac", "ac3", "amr", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "mpeg", "truehd"})
+_GUESSED_LENGTH = frozenset(
+    {"aac", "ac3", "amr", "dts", "dtshd", "eac3", "loas", "mlp", "mp3", "mpeg", "mpegts", "truehd"}
+)
 # A declared length may count the encoder's padding, or a last frame of which only a part is sound.
 _LENGTH_SLACK_S = 0.25
 
@@ -281,9 +283,9 @@ def _declared_s(container: InputContainer, stream: AudioStream) -> float | None:
     """Return the seconds of sound a header promises; None where FFmpeg could only guess."""
     if not _GUESSED_LENGTH.isdisjoint(container.format.name.split(",")):
         return None
-    if stream.duration is not None and stream.time_base:
+    if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    if container.duration is not None and not container.streams.video:
+    if container.duration and not container.streams.video:
         return container.duration / av.time_base
     return None
 

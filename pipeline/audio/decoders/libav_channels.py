@@ -5,10 +5,7 @@ from contextlib import suppress
 from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 
-from pipeline.audio.channels import ChannelNames, in_wave_order, known_names, names_of_mask
-
-# FLAC's table in a comment, which FFmpeg reads in FLAC's own files and not in Ogg.
-_MASK_TAG = "WAVEFORMATEXTENSIBLE_CHANNEL_MASK"
+from pipeline.audio.channels import MASK_TAG, ChannelNames, in_wave_order, known_names, names_of_mask
 
 
 def names_of(layout: AudioLayout) -> ChannelNames:
@@ -28,7 +25,8 @@ def take_names(stream: AudioStream) -> ChannelNames:
     if tuple(names) != in_wave_order(names) or (not names and _has_table(layout)):
         # What the setter overwrites is freed with `layout`, which shares it, and by nobody else.
         context.layout = AudioLayout(f"{layout.nb_channels}C")
-    mask = {key.upper(): value for key, value in stream.metadata.items()}.get(_MASK_TAG, "")
+    # FFmpeg follows the comment in FLAC's own files, and not in Ogg.
+    mask = {key.upper(): value for key, value in stream.metadata.items()}.get(MASK_TAG, "")
     with suppress(ValueError):
         if by_mask := names_of_mask(int(mask, 0), layout.nb_channels):
             context.layout = AudioLayout("+".join(by_mask))

@@ -8,7 +8,14 @@ import numpy as np
 import soundfile
 
 from pipeline.arrays import Float32, Int16
-from pipeline.audio.channels import ChannelNames, in_wave_order, vorbis_names, wave_permutation
+from pipeline.audio.channels import (
+    ChannelNames,
+    in_wave_order,
+    mask_in_header,
+    names_of_mask,
+    vorbis_names,
+    wave_permutation,
+)
 from pipeline.audio.decoders.base import (
     ENDS_EARLY,
     Findings,
@@ -19,6 +26,7 @@ from pipeline.audio.decoders.base import (
 )
 from pipeline.audio.decoders.links import id3_bytes
 from pipeline.audio.decoders.stderr import StderrCapture
+from pipeline.audio.decoders.unread import NO_END_MARK
 from pipeline.errors import UnreadableError
 
 _INT16_STEP = np.float32(2**-15)
@@ -32,8 +40,10 @@ _UNKNOWN_FRAMES = 2**62
 _COUNTED = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 _EXACT = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC"})
 _NO_END = "Last page lacks an end-of-stream bit"
-# Left and right need no names.
+# Left and right need no names, but for a mask that says they are others.
 _SIDES = 2
+_MASKED = frozenset({"WAVEX", "RF64", "W64", "FLAC"})
+_HEADER_BYTES = 16_384
 _VORBIS_KIN = frozenset({"VORBIS", "OPUS"})
 _OPUS_HEAD = b"OpusHead"
 # What a recorder writes for "length not known yet".
@@ -152,8 +162,13 @@ class LibsndfileSource:
         if frames / self.layout.rate_hz < declared_s - self._slack_s():
             reasons = (self._fault or ENDS_EARLY, self._stderr.describe())
             return Findings(declared_s=declared_s, is_short=True, reasons=reasons)
+        there, promised = self._bytes_of_sound()
+        if there < promised:  # libsndfile has changed its number of frames to what is there
+            reasons = (f"the file has {there:,} of {promised:,} bytes of sound", self._stderr.describe())
+            return Findings(declared_s=declared_s * promised / max(there, 1), is_short=True, reasons=reasons)
         # A fault behind all that was declared is one of the tags there.
-        return Findings(declared_s=declared_s, reasons=(self._cut_short(), self._stderr.describe()))
+        no_end = NO_END_MARK if _NO_END in self._sound.extra_info else ""
+        return Findings(declared_s=declared_s, reasons=(no_end, self._stderr.describe()))
 
     def close(self) -> None:
         """Free libsndfile's state."""
@@ -163,8 +178,11 @@ class LibsndfileSource:
 
     def _names(self, channels: int) -> ChannelNames:
         """Return which channels the file has, in the order in which libsndfile hands them on."""
-        if channels <= _SIDES:
+        if channels < _SIDES:
             return ()
+        if channels == _SIDES:
+            header = os.pread(self._descriptor, _HEADER_BYTES, 0) if self.format in _MASKED else b""
+            return names_of_mask(mask_in_header(header), channels)
         if self._sound.subtype in _VORBIS_KIN:
             return vorbis_names(channels) if has_vorbis_order(self._descriptor) else ()
         # libsndfile knows fewer forms of their tables, and of AIFF makes up numbers.
@@ -172,12 +190,11 @@ class LibsndfileSource:
 
         return names_in_file(self._descriptor, channels)
 
-    def _cut_short(self) -> str:
-        """Return what libsndfile logged of a missing end while it read the header."""
-        log = self._sound.extra_info
-        if (cut := _CUT_SHORT.search(log)) and int(cut[1]) < _OPEN_LENGTH_BYTES:
-            return f"the file has {int(cut[2]):,} of {int(cut[1]):,} bytes of sound"
-        return "the stream has no end mark" if _NO_END in log else ""
+    def _bytes_of_sound(self) -> tuple[int, int]:
+        """Return how many bytes of sound there are, and how many the header promises, where libsndfile logged both."""
+        cut = _CUT_SHORT.search(self._sound.extra_info)
+        there, promised = (int(cut[2]), int(cut[1])) if cut else (0, 0)
+        return (there, promised) if promised < _OPEN_LENGTH_BYTES else (0, 0)
 
     def _slack_s(self) -> float:
         """Return by how many seconds the declared length may be wrong in a whole file."""

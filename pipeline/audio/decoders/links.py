@@ -4,7 +4,8 @@ import os
 import re
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Literal
+
+from pipeline.audio.decoders.lengths import LengthFormat, length_format
 
 # How far a decoder may have read ahead of what it made of the file.
 READ_AHEAD_BYTES = 65_536
@@ -18,42 +19,38 @@ _OGG_PAGE = re.compile(rb"OggS\0([\0-\x07])", re.DOTALL)
 _FLAC_START = re.compile(rb"fLaC[\0\x80]\0\0\x22", re.DOTALL)
 # A block of WavPack, version 4.
 _WAVPACK_BLOCK = re.compile(rb"wvpk....[\x02-\x10]\x04", re.DOTALL)
+# The header of Matroska and its first element, the version of EBML.
+_EBML_START = re.compile(rb"\x1a\x45\xdf\xa3.{1,8}?\x42\x86\x81\x01", re.DOTALL)
 _SIGN_BYTES = 16
-# RIFF and its kin: how the length behind the sign is written, and what holds sound.
-_SIZES: dict[bytes, Literal["little", "big"]] = {b"RIFF": "little", b"FORM": "big"}
-_SOUND_FORMS = frozenset({b"WAVE", b"AIFF", b"AIFC"})
+# FLV's header and the zero before its first tag.
+_FLV_START = re.compile(rb"FLV\x01[\1\4\5]\0\0\0\x09\0\0\0\0", re.DOTALL)
 _WAVPACK_HEADER = struct.Struct("<4sI2xBBIIII")
 _BLOCK_START_BYTES = 8
-# MPEG audio: the bit rates of layer III, kbit/s, of version 1 and of the others; and the rates of version 1.
-_MPEG_RATES_HZ = (44_100, 48_000, 32_000)
-_LAYER_3_KBPS = (
-    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0),
-    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0),
-)
-_MPEG_SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", re.DOTALL)
-_LEAST_FRAMES = 3
 
 
 def starts_of_links(descriptor: int, *, begin: int = 0) -> list[int]:
-    """Return at which bytes further streams begin behind the one at the start of an open file.
+    """Return at which bytes further streams begin behind the one at the start of an open file, or behind its ID3v2 tag.
 
-    `begin` is a byte up to which there is none. Of Ogg, FLAC, WavPack, Matroska, MP4, WAV and AIFF; none of others.
+    `begin` is a byte up to which there is none. Of Ogg, FLAC, WavPack, Matroska, MP4, FLV and what says how long it is
+    (`length_format`); none of others.
     """
-    head = os.pread(descriptor, 12, 0)
+    first = id3_bytes(os.pread(descriptor, 10, 0))
+    head = os.pread(descriptor, 32, first)
     links: Iterable[int] = ()
     if head.startswith(b"OggS"):
-        links = _ogg_links(descriptor, begin)
+        links = _ogg_links(descriptor, max(begin, first), in_group=begin <= first)
+    elif head.startswith(b"fLaC"):
+        links = _sign_links(descriptor, max(begin, first + 1), _FLAC_START)
+    elif head.startswith(b"FLV"):
+        links = _sign_links(descriptor, first + 1, _FLV_START)
     elif head.startswith(b"wvpk"):
-        links = _wavpack_links(descriptor)
+        links = _wavpack_links(descriptor, first)
     elif head.startswith(b"\x1a\x45\xdf\xa3"):
         links = _matroska_links(descriptor)
     elif head[4:8] == b"ftyp":
         links = _mp4_links(descriptor)
-    elif head[:4] in _SIZES and head[8:12] in _SOUND_FORMS:
-        links = _chunk_links(descriptor)
-    elif head.startswith((b"fLaC", b"ID3")):
-        first = id3_bytes(head)
-        links = (at for at, _ in _matches(descriptor, _FLAC_START, max(begin, first)) if at > first)
+    elif form := length_format(head):
+        links = _length_links(descriptor, first, form)
     return list(links)
 
 
@@ -63,12 +60,6 @@ def id3_bytes(head: bytes) -> int:
         return 0
     # A tag's length has seven bits in each byte.
     return 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=False))
-
-
-def has_mpeg_frames(descriptor: int, begin: int) -> bool:
-    """Return whether frames of MP3 lie behind a byte of the file, and not just tags."""
-    data = os.pread(descriptor, _CHUNK_BYTES, begin)
-    return any(_frames_in_a_row(data, match.start()) for match in _MPEG_SYNC.finditer(data))
 
 
 def _matches(descriptor: int, pattern: re.Pattern[bytes], begin: int) -> Iterator[tuple[int, re.Match[bytes]]]:
@@ -81,9 +72,8 @@ def _matches(descriptor: int, pattern: re.Pattern[bytes], begin: int) -> Iterato
         at += _CHUNK_BYTES
 
 
-def _ogg_links(descriptor: int, begin: int) -> Iterator[int]:
+def _ogg_links(descriptor: int, begin: int, *, in_group: bool) -> Iterator[int]:
     """Yield where a group of pages begins that begin streams, behind pages that do not."""
-    in_group = begin == 0
     for at, match in _matches(descriptor, _OGG_PAGE, begin):
         begins_stream = bool(match[1][0] & 2)
         if begins_stream and not in_group:
@@ -91,9 +81,23 @@ def _ogg_links(descriptor: int, begin: int) -> Iterator[int]:
         in_group = begins_stream
 
 
-def _wavpack_links(descriptor: int) -> Iterator[int]:
+def _sign_links(descriptor: int, begin: int, sign: re.Pattern[bytes]) -> Iterator[int]:
+    """Yield where a sign stands that is too long to stand there by chance."""
+    return (at for at, _ in _matches(descriptor, sign, begin))
+
+
+def _length_links(descriptor: int, begin: int, form: LengthFormat) -> Iterator[int]:
+    """Yield where the sign of a format stands behind the end of a file of it; tags may stand between."""
+    at: int | None = begin
+    while at is not None and 0 < (length := form.length(descriptor, at)) <= _MAX_OFFSET:
+        at = next((found for found, _ in _matches(descriptor, form.sign, at + length)), None)
+        if at is not None:
+            yield at
+
+
+def _wavpack_links(descriptor: int, begin: int) -> Iterator[int]:
     """Yield where blocks count from zero again."""
-    at: int | None = 0
+    at: int | None = begin
     last = 0
     while at is not None:
         head = os.pread(descriptor, _WAVPACK_HEADER.size, at)
@@ -124,24 +128,15 @@ def _mp4_links(descriptor: int) -> Iterator[int]:
         at += size
 
 
-def _chunk_links(descriptor: int) -> Iterator[int]:
-    """Yield where another WAV or AIFF stands behind one of known length."""
-    at = 0
-    while (head := os.pread(descriptor, 12, at))[:4] in _SIZES and head[8:] in _SOUND_FORMS:
-        if at:
-            yield at
-        size = int.from_bytes(head[4:8], _SIZES[head[:4]])
-        at += 8 + size + size % 2
-
-
 def _matroska_links(descriptor: int) -> Iterator[int]:
-    """Yield where an EBML header stands behind a segment of known length."""
+    """Yield where an EBML header stands behind a segment."""
     at = 0
     while at <= _MAX_OFFSET and (element := _ebml_element(os.pread(descriptor, 16, at))):
         name, header_bytes, size = element
         if at and name == 0x1A45DFA3:
             yield at
-        if size is None:
+        if size is None:  # written as it was recorded
+            yield from _sign_links(descriptor, at + header_bytes, _EBML_START)
             return
         at += header_bytes + size
 
@@ -158,26 +153,3 @@ def _ebml_element(head: bytes) -> tuple[int, int, int | None] | None:
     size = coded & (1 << 7 * size_bytes) - 1
     known = size != (1 << 7 * size_bytes) - 1
     return int.from_bytes(head[:name_bytes]), name_bytes + size_bytes, size if known else None
-
-
-def _frames_in_a_row(data: bytes, at: int) -> bool:
-    """Return whether some frames of MP3 follow one another."""
-    for _ in range(_LEAST_FRAMES):
-        size = _mpeg_frame_bytes(data[at : at + 4])
-        if not size:
-            return False
-        at += size
-    return True
-
-
-def _mpeg_frame_bytes(head: bytes) -> int:
-    """Return the length of a frame of layer III by its header; 0 where it is none."""
-    if len(head) < 4 or not _MPEG_SYNC.match(head):
-        return 0
-    version = head[1] >> 3 & 3  # 3: MPEG-1, 2: MPEG-2, 0: MPEG-2.5
-    rate_index = head[2] >> 2 & 3
-    kbps = _LAYER_3_KBPS[version == 3][head[2] >> 4]
-    if rate_index == 3 or not kbps:
-        return 0
-    rate_hz = _MPEG_RATES_HZ[rate_index] // {3: 1, 2: 2, 0: 4}[version]
-    return (144 if version == 3 else 72) * kbps * 1000 // rate_hz + (head[2] >> 1 & 1)

@@ -5,10 +5,12 @@ import os
 from dataclasses import dataclass
 from io import FileIO
 
+from pipeline.audio.decoders.links import starts_of_links
 from pipeline.audio.files import open_for_reading
-from pipeline.audio.identity.formats import sound_parts
+from pipeline.audio.identity.formats import READ_BY_LENGTH, sound_parts
 from pipeline.audio.identity.packets import packets_digest
 from pipeline.audio.identity.parts import FileBytes, NotParsedError, Span
+from pipeline.audio.identity.tag_blocks import untagged
 
 _BLOCK_BYTES = 1 << 20
 
@@ -65,7 +67,7 @@ class _Reading:
             try:
                 digest = self._parts_digest()
             except NotParsedError:
-                digest = packets_digest(self._descriptor)
+                digest = self._with_further_files(packets_digest(self._descriptor))
         except NotParsedError:
             return ""
         return digest.hex()[:32]
@@ -90,7 +92,17 @@ class _Reading:
                 facts.update(len(part).to_bytes(8, "big") + part)
         if not length:
             raise NotParsedError("no bytes of sound")
-        return hashlib.sha256(facts.digest() + sound.digest() + length.to_bytes(8, "big")).digest()
+        digest = hashlib.sha256(facts.digest() + sound.digest() + length.to_bytes(8, "big")).digest()
+        return self._with_further_files(digest) if name in READ_BY_LENGTH else digest
+
+    def _with_further_files(self, digest: bytes) -> bytes:
+        """Return the digest of a file's sound, given that of the first of the files that are joined in it."""
+        starts = starts_of_links(self._descriptor)
+        if not starts:
+            return digest
+        further = hashlib.sha256()
+        self._hash(Span(starts[0], untagged(FileBytes(self._descriptor)).end), further)
+        return hashlib.sha256(digest + further.digest()).digest()
 
     def _hash(self, span: Span, sound: "hashlib._Hash") -> int:
         """Add a span to the hash of the sound, and to that of everything what was not there yet; return its length."""

@@ -47,6 +47,9 @@ _FORMATS: tuple[tuple[str, bytes, _Reader], ...] = (
 )
 """Each with the first bytes by which it is known."""
 
+READ_BY_LENGTH = frozenset({"wave", "aiff", "w64", "caf", "dsf", "dsdiff", "au"})
+"""Formats whose readers end where the header says, and so see nothing of another file behind."""
+
 _PATTERNS = tuple((name, re.compile(pattern, re.DOTALL), reader) for name, pattern, reader in _FORMATS)
 
 

@@ -4,13 +4,11 @@ A program that copies an MP3 with other tags writes that first frame anew: with 
 table for seeking.
 """
 
+from pipeline.audio.decoders.mpeg_frames import frame_bytes
 from pipeline.audio.identity.parts import FileBytes, Parts, Span
 
 _PLACES = (36, 21, 13)
 """Where `Xing` or `Info` stand in a frame: behind its header and its side information."""
-_RATES_HZ = (44_100, 48_000, 32_000)
-_KBIT_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
-_KBIT_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _FIELD_BYTES = {1: 4, 2: 4, 4: 100, 8: 4}
 """By flag: the number of frames, that of bytes, the table of contents, the quality."""
 _DELAY = 21
@@ -21,7 +19,7 @@ def mpeg_parts(file: FileBytes, sound: Span) -> Parts:
     """Yield the parts of a stream of MPEG frames."""
     first = file.read(sound.begin, 256)
     at = next((place for place in _PLACES if first[place : place + 4] in {b"Xing", b"Info"}), 0)
-    length = _frame_bytes(first) if at else 0
+    length = frame_bytes(first) if at else 0
     if length and sound.begin + length < sound.end:
         yield _length_facts(first[at:])
     else:
@@ -35,14 +33,3 @@ def _length_facts(info: bytes) -> bytes:
     frames = info[8:12] if flags & 1 else b""
     encoder = 8 + sum(size for flag, size in _FIELD_BYTES.items() if flags & flag)
     return b"frames " + frames + b" delay " + info[encoder + _DELAY : encoder + _DELAY + 3]
-
-
-def _frame_bytes(head: bytes) -> int:
-    """Return the length of a frame of layer III; 0 where its header makes none."""
-    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    bit_rate, rate, padding = head[2] >> 4, head[2] >> 2 & 3, head[2] >> 1 & 1
-    if layer != 1 or version == 1 or rate == 3 or bit_rate in {0, 15}:
-        return 0
-    rate_hz = _RATES_HZ[rate] >> {3: 0, 2: 1, 0: 2}[version]
-    kbit, samples_8 = (_KBIT_1[bit_rate], 144) if version == 3 else (_KBIT_2[bit_rate], 72)
-    return samples_8 * kbit * 1_000 // rate_hz + padding

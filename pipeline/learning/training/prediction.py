@@ -39,6 +39,8 @@ class TrackPrediction(Value, frozen=True, kw_only=True):
     learned: bool = False
     """Whether the model learned from this very content, so that it is no test."""
     failure: Failure | None = None
+    note: str = ""
+    """What the decoder had to say of a file that was used, in part or whole."""
 
 
 class PredictionScores(Value, frozen=True, kw_only=True):

@@ -119,13 +119,14 @@ def test_the_quick_form_has_fewer_trials_and_epochs_and_is_refused_where_there_i
         load_recipe("default").quick_form()
 
 
-def test_dual_mono_takes_the_place_of_the_loudness_in_families_and_models_and_is_refused_where_there_is_none():
+def test_dual_mono_takes_the_place_of_the_loudness_in_families_and_models_and_is_added_where_there_is_none():
     text = MINIMAL.replace('title = "Mine"', 'title = "Mine"\nfeatures = ["loudness", "ebu_r128"]')
     recipe = parse_recipe(text.replace("mfcc_mean", "ebu_r128"), "mine.toml")
     assert recipe.with_dual_mono().families == ("loudness", "ebu_r128_dual_mono")
     assert recipe.with_dual_mono().with_dual_mono() == recipe.with_dual_mono()
-    with pytest.raises(UsageError, match="recipe default: has no ebu_r128, which is all that --dual-mono changes; "):
-        load_recipe("default").with_dual_mono()
+    default = load_recipe("default")
+    assert set(default.with_dual_mono().families) == {*default.families, "ebu_r128_dual_mono"}
+    assert default.with_dual_mono().models == default.models
 
 
 def test_the_searched_network_is_that_of_the_tutorial():

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from pipeline.library.remarks import describe_remarks
 from pipeline.text import printable
 from workers.cli.inspect.status_facts import Facts
-from workers.cli.remarks import describe_remarks
 
 Row = tuple[str, str]
 

@@ -90,6 +90,7 @@ def predict(
     abstains.
     """
     from pipeline.learning.training.prediction import ScoreCounter
+    from pipeline.library.remarks import describe_remarks
     from pipeline.library.vocabulary.load import with_vocabulary
     from workers.broker.address import BrokerAddress
     from workers.cli.runs import prediction_output
@@ -118,6 +119,7 @@ def predict(
     )
     home = existing_home(home_path)
     counts: Counter[str] = Counter(predicted=0, unsure=0, failed=0)
+    remarks = 0
     with output_file(out, force=force) as file, View(quiet=as_json) as view:
         results = predictions.predictions_for(home, request, view)
         counter = ScoreCounter(results.classes)
@@ -125,6 +127,7 @@ def predict(
         for each in results:
             signals.check()
             counts["failed" if each.failure else "unsure" if each.unsure else "predicted"] += 1
+            remarks += bool(each.note)
             counter.add([each])
             writer.write(each)
         scores = counter.scores()
@@ -132,9 +135,12 @@ def predict(
         file.flush()
         for line in prediction_output.summary_lines(dict(counts), scores):
             view.line(f"model {results.model.version}: {line}")
+        if words := describe_remarks(remarks):
+            view.line(words)
     if out is not None and as_json:
         missed = {"unreadable": list(results.unreadable), "left_out": results.left_out.to_wire()}
         summary: dict[str, Any] = {"file": os.path.abspath(out), "model": results.model.version, **counts}  # noqa: PTH100
+        summary["remarks"] = remarks
         options.emit({**summary, "scores": scores.to_wire() if scores is not None else None, **missed})
     if counts["failed"] and counts["failed"] == counts.total():
         sys.exit(1)

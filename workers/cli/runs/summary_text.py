@@ -3,11 +3,11 @@
 from typing import Any
 
 from pipeline.library.left_out import LeftOut, describe_left_out
+from pipeline.library.remarks import describe_remarks
 from pipeline.library.scan_summary import describe_cut_tags
 from pipeline.library.unlabelled import describe_unlabelled
 from pipeline.library.vocabulary.tally import FoldCounts, LabelFindings, short
 from pipeline.text import printable
-from workers.cli.remarks import describe_remarks
 
 _MOST_SHEETS = 3
 """Cue sheets that are named for people."""

@@ -83,6 +83,7 @@ def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str
     rules += ["with what is hidden"] if known.rules.include_hidden else []
     rules += [f"vocabulary {known.rules.vocabulary}"] if known.rules.vocabulary else []
     rules += ["all labels of a file"] if known.rules.multi else []
+    rules += ["mono as from two loudspeakers"] if known.dual_mono else []
     return [
         ("nightly", nightly),
         *([("next", _local(following, known))] if following is not None else []),

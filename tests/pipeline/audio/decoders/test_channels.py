@@ -1,5 +1,6 @@
 """Which channels a file has is read from it, and their samples come in the order of WAVE, whichever decoder reads."""
 
+import io
 import struct
 
 import numpy as np
@@ -56,6 +57,19 @@ def test_four_channels_are_three_and_an_effects_channel_or_four_as_the_mask_says
         assert three_and_one == pytest.approx(loudness(samples, ["FL", "FR", "FC", "LFE"]), abs=0.02)
         assert four == pytest.approx(loudness(samples, ["FL", "FR", "BL", "BR"]), abs=0.02)
         assert four > three_and_one + 5
+
+
+def test_two_channels_are_those_of_the_mask(read):
+    """A centre with effects, and not left and right."""
+    samples = tones(["FC", "LFE"], seconds=1.1)
+    file = io.BytesIO()
+    soundfile.write(file, samples, RATE_HZ, format="WAVEX", subtype="PCM_16")
+    content = bytearray(file.getvalue())
+    at = content.index(b"fmt ") + 8 + 20
+    content[at : at + 4] = struct.pack("<I", 0xC)
+    audio = read(bytes(content))
+    assert audio.channel_names == ("FC", "LFE")
+    assert integrated(audio) == pytest.approx(loudness(samples, ["FC", "LFE"]), abs=0.02)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,26 @@ def read(tmp_path):
     return make
 
 
-@pytest.mark.parametrize("name", ["aac.mka", "opus.webm", "second.wma", "whole.wv", "whole.tta", "flac.mka", "pcm.avi"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("aac.mka", "opus.webm", "second.wma", "whole.wv", "whole.tta", "flac.mka", "pcm.avi", "flac.oga"),
+        *(
+            "a.wav",
+            "a.rf64",
+            "a.w64",
+            "a.aiff",
+            "a.au",
+            "a.caf",
+            "a.voc",
+            "a.ogg",
+            "a.opus",
+            "a.flac",
+            "a.mp3",
+            "a.dsf",
+        ),
+    ],
+)
 def test_a_truncated_file_decodes_as_far_as_it_goes_and_says_how_far(read, sound, name):
     whole = encode(name, sound)
     audio = read(whole[: len(whole) // 2])
@@ -277,3 +296,16 @@ def test_a_message_of_one_file_is_not_reported_with_the_next(read, sound):
         with pytest.raises(UnreadableError, match=r"moov atom not found$"):
             read(whole[: len(whole) // 2])
     assert read(with_libav(sound, form="tta", codec="tta", kind="s16", rate_hz=RATE_HZ)).note == ""
+
+
+def test_what_the_lengths_of_a_wav_do_not_cover_is_named_and_tags_are_not(read, sound):
+    wav = encode("a.wav", sound)
+    at = wav.index(b"data") + 4
+    short = read(wav[:at] + struct.pack("<I", 400_000) + wav[at + 4 :])
+    assert short.duration_s == pytest.approx(400_000 / 4 / RATE_HZ)
+    assert f"{len(wav) - at - 4 - 400_000:,} bytes behind the sound left out" in short.note
+    tag = b"ID3\x03\0\0\0\0\x10\0" + bytes(2_048)
+    open_lengths = (wav[:at] + length + wav[at + 4 :] for length in (bytes(4), b"\xff" * 4))
+    for whole in (wav + tag, wav + bytes(5_000), wav + b"id3 \0\x08\0\0" + bytes(2_048), *open_lengths):
+        audio = read(whole)
+        assert (audio.duration_s, audio.note) == (5.0, "")

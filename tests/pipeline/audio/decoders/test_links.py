@@ -1,5 +1,6 @@
 """A file whose rate or channels change on the way is read to its end, in its first layout, and the note says so."""
 
+import contextlib
 import io
 import re
 
@@ -10,6 +11,7 @@ import soundfile
 from encoders import with_libav
 
 from pipeline.audio.decode import decode, open_audio
+from pipeline.errors import PermanentError
 
 RATE_HZ = 44_100
 SECONDS = 2.0
@@ -56,6 +58,16 @@ WRITERS = {
     "matroska": lambda **how: lav("matroska", "flac", "s16", **how),
     "mp4": lambda **how: lav("ipod", "aac", "fltp", **how),
     "ac3": lambda **how: lav("ac3", "ac3", "fltp", **how),
+    "mp2": lambda **how: lav("mp2", "mp2", "s16", **how),
+    "wma": lambda **how: lav("asf", "wmav2", "fltp", **how),
+    "tta": lambda **how: lav("tta", "tta", "s16", **how),
+    "flv": lambda **how: lav("flv", "aac", "fltp", **how),
+    "avi": lambda **how: lav("avi", "pcm_s16le", "s16", **how),
+    "au": lambda **how: snd("AU", "PCM_16", **how),
+    "caf": lambda **how: snd("CAF", "PCM_16", **how),
+    "rf64": lambda **how: snd("RF64", "PCM_16", **how),
+    "w64": lambda **how: snd("W64", "PCM_16", **how),
+    "voc": lambda **how: snd("VOC", "PCM_16", **how),
 }
 
 
@@ -111,6 +123,83 @@ def test_what_follows_in_the_same_layout_needs_no_note(read, name):
     assert audio.note == ""
 
 
+def without_header(flac: bytes) -> bytes:
+    """Return the frames of a FLAC."""
+    at, last = 4, 0
+    while not last:
+        last = flac[at] & 0x80
+        at += 4 + int.from_bytes(flac[at + 1 : at + 4])
+    return flac[at:]
+
+
+@pytest.mark.parametrize(
+    "how", [{"rate_hz": 48_000}, {"rate_hz": 22_050}, {"rate_hz": 37_000}, {"channels": 1}], ids=str
+)
+def test_frames_of_another_layout_within_one_flac_are_converted(read, how):
+    first, other = WRITERS["flac"](), without_header(WRITERS["flac"](**how))
+    for content, seconds in ((first + other, 2 * SECONDS), (first + other + without_header(first), 3 * SECONDS)):
+        audio = read(content)
+        assert (audio.sample_rate_hz, audio.channels) == (RATE_HZ, 2)
+        assert audio.duration_s == pytest.approx(seconds, abs=0.01)
+        assert seconds_converted(audio.note) == pytest.approx(SECONDS, abs=0.01)
+
+
+def test_a_flac_with_more_sound_than_its_header_declares_is_read_to_its_end(read):
+    content = bytearray(WRITERS["flac"]())
+    content[22:26] = (RATE_HZ).to_bytes(4)  # of the 88,200 samples that there are
+    assert read(bytes(content)).duration_s == pytest.approx(SECONDS)
+
+
+def test_what_follows_a_stream_without_sound_is_read(read):
+    empty, second = WRITERS["vorbis"](seconds=0.0), WRITERS["vorbis"](rate_hz=48_000)
+    audio = read(empty + second)
+    assert (audio.sample_rate_hz, audio.duration_s) == (48_000, pytest.approx(SECONDS))
+    assert audio.note.endswith(f"{len(empty):,} bytes before the sound left out")
+
+
+@pytest.mark.parametrize("name", ["vorbis", "tta"])
+def test_a_tag_in_front_hides_no_link(read, name):
+    tag = b"ID3\x04\0\0\0\0\x10\0" + bytes(2_048)
+    write = WRITERS[name]
+    audio = read(tag + write() + tag + write(channels=1))
+    assert audio.duration_s == pytest.approx(2 * SECONDS, abs=0.01)
+    assert seconds_converted(audio.note) == pytest.approx(SECONDS, abs=0.01)
+
+
+def test_a_large_tag_between_mp3s_hides_nothing(read):
+    picture = b"ID3\x03\0\0\0\x7f\x7f\x7f" + bytes(2_097_151)
+    audio = read(WRITERS["mp3"]() + picture + WRITERS["mp3"](channels=1))
+    assert audio.duration_s == pytest.approx(2 * SECONDS, abs=0.15)
+    assert seconds_converted(audio.note) == pytest.approx(SECONDS, abs=0.1)
+
+
+def test_a_matroska_that_was_written_as_it_was_recorded_hides_no_link(read):
+    first = WRITERS["matroska"]()
+    at = first.index(b"\x18\x53\x80\x67") + 4
+    assert first[at] == 1  # a length of eight bytes
+    audio = read(first[:at] + b"\x01" + b"\xff" * 7 + first[at + 8 :] + WRITERS["matroska"](channels=1))
+    assert audio.duration_s == pytest.approx(2 * SECONDS, abs=0.01)
+    assert seconds_converted(audio.note) == pytest.approx(SECONDS, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["wav", "rf64", "w64", "aiff", "au", "caf", "voc", "wma", "tta", "avi"])
+def test_a_length_that_no_file_has_costs_nothing(read, name):
+    content = WRITERS[name]()
+    for place in range(4, 72, 4):
+        for number in (b"\xff" * 8, b"\x7f" + b"\xff" * 7, bytes(8)):
+            damaged = content[:place] + number + content[place + 8 :]
+            with contextlib.suppress(PermanentError):
+                assert read(damaged).duration_s < 600
+
+
+def test_a_second_chunk_of_samples_is_named(read):
+    wav = WRITERS["wav"]()
+    chunks = wav[12:] + wav[36:]
+    audio = read(b"RIFF" + (4 + len(chunks)).to_bytes(4, "little") + b"WAVE" + chunks)
+    assert audio.duration_s == pytest.approx(SECONDS)
+    assert "352,800 bytes in further chunks of samples left out" in audio.note
+
+
 def test_more_than_two_links_of_other_codecs_and_layouts_are_one_sound(read):
     opus = snd("OGG", "OPUS", channels=1, rate_hz=48_000)
     flac = WRITERS["flac in ogg"](rate_hz=22_050)
@@ -152,14 +241,16 @@ def test_a_damaged_link_says_how_much_of_it_came(read):
     assert f"decoded {audio.duration_s:.2f} s of {2 * SECONDS:.2f} s: " in audio.note
 
 
-def test_the_seconds_that_a_header_declares_are_kept_with_a_note_and_without_one_not(tmp_path):
-    whole = WRITERS["flac"]()
-    for name, content, declared_s in (("cut", whole[: len(whole) // 2], SECONDS), ("whole", whole, None)):
-        (tmp_path / name).write_bytes(content)
-        with open_audio(str(tmp_path / name), max_duration_s=60.0) as reader:
+@pytest.mark.parametrize("name", ["flac", "wav", "aiff", "au"])
+def test_the_seconds_that_a_header_declares_are_kept_with_a_note_and_without_one_not(tmp_path, name):
+    whole = WRITERS[name]()
+    for state, content, declared_s in (("cut", whole[: len(whole) // 2], SECONDS), ("whole", whole, None)):
+        (tmp_path / state).write_bytes(content)
+        with open_audio(str(tmp_path / state), max_duration_s=60.0) as reader:
             for _ in reader.blocks():
                 pass
-            assert (reader.declared_s, bool(reader.note)) == (declared_s, declared_s is not None)
+            assert reader.declared_s == (declared_s and pytest.approx(declared_s, abs=0.001))
+            assert bool(reader.note) == (declared_s is not None)
 
 
 def test_surround_between_stereo_is_mixed_as_ffmpeg_mixes_it(read):

@@ -277,3 +277,17 @@ def test_a_file_is_read_once_and_in_little_memory(tmp_path, monkeypatch):
     file_digests(str(path))
     assert sum(read) == path.stat().st_size
     assert max(read) == 1 << 20
+
+
+@pytest.mark.parametrize(
+    "name", [*("a.wav", "a.rf64", "a.w64", "a.aiff", "a.caf", "a.au", "a.voc", "a.flac", "a.ogg"), "aac.flv", "pcm.avi"]
+)
+def test_a_file_joined_to_another_is_part_of_its_sound(tmp_path, encoded, samples, name):
+    path, first = tmp_path / name, encoded(name)
+    found = set()
+    for further in (b"", first, encoders.encode(name, samples[::-1])):
+        path.write_bytes(first + further)
+        digests = file_digests(str(path))
+        assert digests.file_hash == content_hash(str(path))
+        found.add(digests.sound_hash)
+    assert len(found) == 3
