@@ -66,7 +66,19 @@ def test_every_folder_of_a_system_is_left_out_at_any_depth_and_counted_by_its_na
     assert library.lines[0].startswith(f"left out {2 * len(names)} folders of the system: ")
 
 
-@pytest.mark.parametrize("name", ["@EADIR", "$Recycle.bin", "LOST+FOUND", "#Recycle", "system volume information"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@EADIR",
+        "$Recycle.bin",
+        "Recycle.Bin",
+        "@ShareSnap",
+        "_unpack_Album",
+        "LOST+FOUND",
+        "#Recycle",
+        "system volume information",
+    ],
+)
 def test_a_folder_of_a_system_is_one_in_any_case(name):
     assert system_folder(name) is not None
 
