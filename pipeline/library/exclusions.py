@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.errors import UsageError
+from pipeline.library.tables.text import western, wide_encoding
 from pipeline.text import printable
 
 IGNORE_FILE = ".chordalignore"
@@ -46,7 +47,8 @@ def parse_patterns(texts: Sequence[str], base: str) -> Patterns:
 def read_patterns(folder: str) -> Patterns:
     """Return the patterns of a folder's `.chordalignore`; blank lines and those that begin with `#` are none.
 
-    Raises `OSError` when it cannot be read, `UsageError` naming the line that is no pattern.
+    A line that is no UTF-8 counts as its bytes, and as Windows-1252. Raises `OSError` when it cannot be read,
+    `UsageError` naming the line that is no pattern.
     """
     path = os.path.join(folder, IGNORE_FILE)  # noqa: PTH118 - keeps odd bytes
     patterns: list[Pattern] = []
@@ -54,7 +56,10 @@ def read_patterns(folder: str) -> Patterns:
         text = line.rstrip() if not line.endswith("\\ ") else line
         if not text.strip() or text.startswith("#"):
             continue
-        patterns.append(_parse(text, folder, f"{printable(path)}, line {number}: {printable(text)!r}"))
+        subject = f"{printable(path)}, line {number}: {printable(text)!r}"
+        if "\0" in text:
+            raise UsageError(f"{subject}: has a NUL byte; write the file again in UTF-8")
+        patterns += [_parse(each, folder, subject) for each in dict.fromkeys((text, western(text) or text))]
     return tuple(patterns)
 
 
@@ -80,6 +85,11 @@ def _read(path: str) -> str:
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:
         raise OSError(0, f"longer than {_MOST_BYTES:,} bytes")
+    if encoding := wide_encoding(content):
+        try:
+            return content.decode(encoding).removeprefix("\ufeff")
+        except UnicodeDecodeError as error:
+            raise OSError(0, f"not valid {encoding.upper()}; write it again in UTF-8") from error
     return os.fsdecode(content.removeprefix(b"\xef\xbb\xbf"))
 
 

@@ -20,6 +20,11 @@ def check_root(root: str, rules: ScanRules = DEFAULT, *, may_be_empty: bool) -> 
     try:
         mode = os.stat(root).st_mode  # noqa: PTH116 - keeps odd bytes
     except OSError as error:
+        if os.path.islink(root):  # noqa: PTH114 - keeps odd bytes
+            target = printable(os.readlink(root))  # noqa: PTH115
+            raise UsageError(
+                f"library {name}: a link to {target}: {describe_error(error)}; is its disk mounted?"
+            ) from error
         reason = "no such folder" if isinstance(error, FileNotFoundError) else describe_error(error)
         raise UsageError(f"library {name}: {reason}; name a folder with audio files") from error
     if not stat.S_ISDIR(mode):

@@ -11,10 +11,14 @@ _BEGINNING = re.compile(
     rb"....ftyp(?!heic|heix|mif1|msf1|avif|avis|crx )|....(?:moov|wide)|\.snd|dns\.|NIST_1A|Creative Voice File\x1a|"
     # Matroska, ASF and FLV begin with an id, a GUID, a version.
     rb"\x1a\x45\xdf\xa3|\x30\x26\xb2\x75\x8e\x66\xcf\x11|FLV\x01|"
-    rb"MAC |wvpk|TTA[12]|MPCK|MP\+|DSD |FRM8|tBaK|ajkg|qoaf|#!AMR|\.RMF|\.ra\xfd|ID3[\x02-\x04]\0|EA3\x01|ea3\x03|"
+    # Some names could begin a text: what follows them cannot.
+    rb"MAC .[\x0b-\x0f]|wvpk|TTA[12]|MPCK|MP\+[\x07\x17]|DSD \x1c\0|FRM8|tBaK|ajkg|qoaf|#!AMR|\.RMF|"
+    rb"\.ra\xfd|ID3[\x02-\x04]\0|EA3\x01|ea3\x03|"
     rb"ALawSoundFile|PVF1\n|Extended Instrument: | paf|fap |2BIT|"
-    # AC-3, DTS, TrueHD and MPEG-PS begin with a word to synchronise on.
-    rb"\x0b\x77|\x7f\xfe\x80\x01|\xfe\x7f\x01\x80|\x1f\xff\xe8\x00|\xff\x1f\x00\xe8|DTSHDHDR|"
+    # AC-3 (rate, length, versions 6, 8 to 10) and E-AC-3 (16): their word to synchronise on is but two bytes.
+    rb"\x0b\x77..[\x00-\x25\x40-\x65\x80-\xa5][\x30-\x37\x40-\x57]|\x0b\x77...[\x80-\x87]|"
+    # DTS, TrueHD and MPEG-PS begin with a word to synchronise on.
+    rb"\x7f\xfe\x80\x01|\xfe\x7f\x01\x80|\x1f\xff\xe8\x00|\xff\x1f\x00\xe8|DTSHDHDR|"
     rb"....\xf8\x72\x6f[\xba\xbb]|\x00\x00\x01\xba",
     re.DOTALL,
 )

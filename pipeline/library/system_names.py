@@ -8,27 +8,30 @@ import re
 from collections.abc import Iterable
 
 FOLDERS = {
-    "Synology": ("@eaDir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@SynoDrive"),
+    "Synology": (
+        "@eaDir", "#recycle", "#snapshot", "@tmp", "@sharebin", "@sharesnap", "@SynoDrive", "@SynoResource", "@S2S",
+        ".SynologyWorkingDirectory",
+    ),
     "QNAP": (
         "@Recycle", "@Recently-Snapshot", "@__thumb", ".@__thumb", ".@__qini", "@Transcode", ".@upload_cache",
-        "Network Recycle Bin*",
+        "Network Recycle Bin*", ".streams", ".qsync", ".qsync_sn",
     ),
-    "NETGEAR": (".ReadyDLNA", "._share"),
+    "NETGEAR": (".ReadyDLNA", "._share", "Recycle Bin"),
     "ASUSTOR": (".@metadata", ".@plugins"),
     "Western Digital": (".wdmc", ".wdcache", ".twonkymedia*"),
     "Buffalo": ("trashbox",),
     "TrueNAS, Samba": (".zfs", ".recycle", "@GMT-????.??.??-??.??.??"),
     "Unraid": (".Recycle.Bin",),
     "NetApp": (".snapshot", "~snapshot"),
-    "Snapper, Ceph": (".snapshots", ".snap"),
+    "Snapper, Btrfs, Ceph": (".snapshots", "@snapshots", ".snap"),
     "Nextcloud, ownCloud": ("files_trashbin", "files_versions", "appdata_oc*"),
     "Syncthing": (".stversions", ".stfolder*"),
     "Resilio Sync": (".sync",),
     "Dropbox": (".dropbox.cache", ".dropbox"),
     "Google Drive": (".tmp.drivedownload", ".tmp.driveupload"),
     "Windows": (
-        "$RECYCLE.BIN", "RECYCLER", "RECYCLED", "System Volume Information", "$Extend", "$WinREAgent", "$WINDOWS.~*",
-        "Windows.old", "WindowsImageBackup", "found.[0-9][0-9][0-9]",
+        "$RECYCLE.BIN", "RECYCLE.BIN", "RECYCLER", "RECYCLED", "System Volume Information", "$Extend", "$WinREAgent",
+        "$WINDOWS.~*", "Windows.old", "WindowsImageBackup", "found.[0-9][0-9][0-9]",
     ),
     "macOS": (
         "__MACOSX", ".AppleDouble", ".AppleDB", ".AppleDesktop", ".Trash", ".Trashes", ".Spotlight-V100", ".fseventsd",
@@ -39,6 +42,7 @@ FOLDERS = {
     "Linux": ("lost+found", ".Trash-*", ".thumbnails"),
     "Android": ("LOST.DIR",),
     "Plex": ("Plex Versions",),
+    "SABnzbd, while it loads": ("_UNPACK_*", "_FAILED_*"),
     "Safari, while it loads": ("*.download",),
 }  # fmt: skip
 """Folders that are left out, whatever is in them, by what makes them."""

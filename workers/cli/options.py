@@ -210,3 +210,16 @@ def emit(summary: dict[str, Any]) -> None:
     json.dump(summary, sys.stdout, ensure_ascii=True, indent=2 if sys.stdout.isatty() else None)
     sys.stdout.write("\n")
     sys.stdout.flush()
+
+
+class PathName(click.types.StringParamType):
+    """A folder or file; an empty name, as of a variable that is not set, would be the folder one is in."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name. Raises `click.BadParameter` for an empty one."""
+        path: str = super().convert(value, param, ctx)
+        if not path.strip():
+            self.fail("an empty name; name a folder, `.` for the one you are in", param, ctx)
+        return path

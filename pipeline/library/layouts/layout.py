@@ -80,12 +80,14 @@ def require_file(layout: str, libraries: Sequence[str], *names: str) -> str:
 
 
 def read_list(path: str) -> tuple[str, ...]:
-    """Return the lines of a list of files. Raises `UsageError` when it cannot be read."""
+    """Return the lines of a list of files. Raises `UsageError` when it cannot be read, or is no UTF-8."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+        with open(path, encoding="utf-8-sig") as file:  # noqa: PTH123
             return tuple(line.strip() for line in file if line.strip())
     except OSError as error:
         raise UsageError(f"list {printable(path)}: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"list {printable(path)}: not UTF-8 ({error.reason}); fetch it again") from error
 
 
 def missing_notes(path: str, gone: Sequence[str]) -> tuple[str, ...]:

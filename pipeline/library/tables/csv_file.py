@@ -66,14 +66,14 @@ class _Rows:
         self._last: dict[str, int] = {}
         self.header: list[str] = []
         while not any(self.header):
-            self.header = [name.strip() for name in self._next(1)]
+            self.header = [(western(name) or name).strip() for name in self._next(1)]
         self._at = self._columns(columns)
 
     def __iter__(self) -> Iterator[TableRow]:
         line = self._reader.line_num + 1
         while (cells := self._next(line)) != [_END]:
             if any(cell.strip() for cell in cells):
-                if [cell.strip() for cell in cells] == self.header:
+                if [(western(cell) or cell).strip() for cell in cells] == self.header:
                     self._note("the names of the columns again; left out", line)
                 else:
                     yield self._row(cells, line)

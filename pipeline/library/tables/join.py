@@ -4,6 +4,7 @@ import os
 
 from pipeline.library.tables.spellings import is_rewritten
 from pipeline.library.tables.table import MetadataTable
+from pipeline.library.tables.text import western
 from pipeline.text import printable
 from pipeline.wire import Value
 
@@ -72,11 +73,11 @@ class JoinTally:
             rows=len(rows),
             files=self._files,
             rows_without_file=self._matched.count(0),
-            row_example=printable(rows[lost].entry) if lost >= 0 else "",
+            row_example=_shown(rows[lost].entry) if lost >= 0 else "",
             files_without_row=self._without,
             file_example=printable(self._without_example),
             rows_of_several=self._matched.count(2),
-            several_example=printable(rows[several].entry) if several >= 0 else "",
+            several_example=_shown(rows[several].entry) if several >= 0 else "",
             by_name=self._counts["name"],
             by_case=self._counts["case"],
             rewritten=self._rewritten,
@@ -107,6 +108,11 @@ def describe_join(join: TableJoin) -> tuple[str, ...]:
         if count:
             words.append(f"{_number(count, 'file')} matched to rows of {name} {how}")
     return tuple(words)
+
+
+def _shown(entry: str) -> str:
+    """Return a path of a table as the table is read, for messages."""
+    return printable(western(entry) or entry)
 
 
 def _number(count: int, noun: str) -> str:

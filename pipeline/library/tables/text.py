@@ -31,7 +31,7 @@ def read_text(source: str, subject: str) -> str:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UsageError(f"{subject}: {reason}; give a CSV file with the columns path,label") from error
-    encoding = _wide_encoding(raw)
+    encoding = wide_encoding(raw)
     if encoding:
         try:
             text = raw.decode(encoding)
@@ -88,13 +88,13 @@ def _decoded_again(word: str) -> str:
         return word
 
 
-def _wide_encoding(raw: bytes) -> str:
+def wide_encoding(raw: bytes) -> str:
     """Return the encoding of a text in characters of two or four bytes; empty for any other."""
     if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    # The names of columns are ASCII: without a mark, every second byte at the start is zero.
+    # Names of columns and patterns begin in ASCII: without a mark, every second byte at the start is zero.
     head = raw[:8]
     if len(head) >= 4 and not any(head[1::2]) and all(head[0::2]):
         return "utf-16-le"

@@ -148,3 +148,19 @@ def test_the_patterns_above_a_folder_are_those_of_the_library_and_the_folders_be
     assert [each.text for each in paths.patterns_above(f"{library}/Live/Demos", str(library))] == ["zero", "one", "two"]
     assert [each.text for each in paths.patterns_above(f"{library}/Live", str(library))] == ["zero", "one"]
     assert [each.text for each in read_patterns(str(library))] == ["one"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+def test_a_file_of_patterns_is_read_in_whatever_encoding_an_editor_wrote_it(library, encoding):
+    (library / "Live/.chordalignore").write_bytes("b.flac\r\nCafé/\r\n".encode(encoding))
+    patterns = read_patterns(str(library / "Live"))
+    assert matching(patterns, f"{library}/Live/b.flac", is_folder=False) is not None
+    assert matching(patterns, f"{library}/Live/Café", is_folder=True) is not None
+    assert "Live/b.flac" not in found(library)
+
+
+@pytest.mark.parametrize("content", [b"Demos/\n*.t\0mp\n", b"\xff\xfea\0b"])
+def test_a_file_of_patterns_that_is_no_text_is_never_taken_for_one_that_leaves_nothing_out(library, content):
+    (library / ".chordalignore").write_bytes(content)
+    with pytest.raises((UsageError, OSError), match=r"again in UTF-8"):
+        read_patterns(str(library))

@@ -66,7 +66,19 @@ def test_every_folder_of_a_system_is_left_out_at_any_depth_and_counted_by_its_na
     assert library.lines[0].startswith(f"left out {2 * len(names)} folders of the system: ")
 
 
-@pytest.mark.parametrize("name", ["@EADIR", "$Recycle.bin", "LOST+FOUND", "#Recycle", "system volume information"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "@EADIR",
+        "$Recycle.bin",
+        "Recycle.Bin",
+        "@ShareSnap",
+        "_unpack_Album",
+        "LOST+FOUND",
+        "#Recycle",
+        "system volume information",
+    ],
+)
 def test_a_folder_of_a_system_is_one_in_any_case(name):
     assert system_folder(name) is not None
 
@@ -118,8 +130,9 @@ def test_what_no_name_tells_is_scanned_where_its_content_is_sound(library):
     "head",
     [
         b"RIFF\0\0\0\0WAVE", b"RF64\0\0\0\0WAVE", b"FORM\0\0\0\0AIFC", b"OggS\0\2", b"\0\0\0\x20ftypM4A ", b"wvpk",
-        b"MAC \x96\x0f", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x1a\x45\xdf\xa3", b"#!AMR\n", b"\x0b\x77\0\0", b"tBaK",
+        b"MAC \x96\x0f", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"\x1a\x45\xdf\xa3", b"#!AMR\n", b"tBaK",
         b"ajkg\2", b"qoaf", b"DSD \x1c", b"FLV\x01\5", b".RMF\0", b"\x7f\xfe\x80\x01", b"\0\0\x01\xba", b".snd",
+        b"\x0b\x77\x12\x34\x1c\x40", b"\x0b\x77\x02\xff\x34\x87", b"MP+\x07",
         (b"\xff\xf1\x50\x80\x02\x00\xfc" + bytes(9)) * 2, (b"\0\0\0\0\x47" + bytes(187)) * 3,
     ],
 )  # fmt: skip
@@ -128,9 +141,13 @@ def test_the_beginnings_of_formats_are_known(head):
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"\xff\xd8\xff\xe0", b"\x89PNG", b"%PDF-1.7", b"PK\3\4", b"\0" * 64, b"\xff" * 9]
-)
-def test_pictures_archives_and_nothing_are_no_sound(head):
+    "head",
+    [
+        b"", b"\xff\xd8\xff\xe0", b"\x89PNG", b"%PDF-1.7", b"PK\3\4", b"\0" * 64, b"\xff" * 9,
+        b"\x0b\x77\x67\xd8\x80\x04\x95{", b"\x0b\x77words", b"MAC addresses", b"MP+ as a name", b"DSD is a format",
+    ],
+)  # fmt: skip
+def test_pictures_archives_words_and_nothing_are_no_sound(head):
     assert not is_sound(head)
 
 

@@ -134,6 +134,9 @@ def test_a_library_named_twice_or_inside_another_yields_each_file_once(library):
 def test_a_missing_folder_is_refused_before_anything_is_scanned(library):
     with pytest.raises(UsageError, match=r"library .*/gone: no such folder; name a folder"):
         scan([library("a.wav"), "/tmp/gone"])  # noqa: S108 -- not there
+    Path(library(), "link").symlink_to("/not/mounted")
+    with pytest.raises(UsageError, match=r"library .*/link: a link to /not/mounted: no such .*; is its disk mounted\?"):
+        scan([f"{library()}/link"])
     with pytest.raises(UsageError, match="no library given"):
         scan([])
 

@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 @click.command()
-@click.argument("libraries", nargs=-1, metavar="[LIBRARY...]")
+@click.argument("libraries", nargs=-1, type=options.PathName(), metavar="[LIBRARY...]")
 @click.option(
     "--kind",
     type=click.Choice(KINDS),

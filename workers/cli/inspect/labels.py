@@ -23,7 +23,7 @@ _PROPOSED_FROM = frozenset({None, "none", "default"})
 
 
 @click.command()
-@click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
+@click.argument("libraries", nargs=-1, type=options.PathName(), required=True, metavar="LIBRARY...")
 @click.option("--labels", default="folder", show_default=True, metavar="SPEC", help="As for `chordal run`.")
 @options.label_options
 @click.option("--propose", metavar="FILE", help="Write a vocabulary for these labels here, to be read and mended.")

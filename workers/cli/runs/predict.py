@@ -16,7 +16,7 @@ from workers.processes import signals
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, type=options.PathName(), required=True, metavar="PATH...")
 @click.option("--model", metavar="VERSION", help="A version of `chordal models`.  [default: the champion]")
 @click.option(
     "--top", type=click.IntRange(min=1), metavar="K", help="Tell the K most probable classes.  [default: 1; JSON: all]"

@@ -24,7 +24,7 @@ Body = Callable[["Home", "RunRequest", "View"], dict[str, Any]]
 
 
 @click.command()
-@click.argument("libraries", nargs=-1, metavar="[LIBRARY...]")
+@click.argument("libraries", nargs=-1, type=options.PathName(), metavar="[LIBRARY...]")
 @options.library_options
 @options.work_options
 @options.notify
@@ -46,7 +46,7 @@ def run(**given: Any) -> None:
 
 
 @click.command()
-@click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
+@click.argument("libraries", nargs=-1, type=options.PathName(), required=True, metavar="LIBRARY...")
 @options.library_options
 @options.work_options
 @options.notify
@@ -58,7 +58,7 @@ def extract(**given: Any) -> None:
 
 
 @click.command()
-@click.argument("libraries", nargs=-1, metavar="[LIBRARY...]")
+@click.argument("libraries", nargs=-1, type=options.PathName(), metavar="[LIBRARY...]")
 @options.library_options
 @options.work_options
 @options.notify
@@ -73,7 +73,7 @@ def train(**given: Any) -> None:
 
 
 @click.command()
-@click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
+@click.argument("libraries", nargs=-1, type=options.PathName(), required=True, metavar="LIBRARY...")
 @options.library_options
 @click.option(
     "--unlabelled", is_flag=True, help="Print the files without a label, a path on each line, and no summary."

@@ -11,7 +11,7 @@ from workers.processes import signals
 
 
 @click.command()
-@click.argument("libraries", nargs=-1, required=True, metavar="LIBRARY...")
+@click.argument("libraries", nargs=-1, type=options.PathName(), required=True, metavar="LIBRARY...")
 @click.option(
     "--learn-after",
     type=click.IntRange(min=1),

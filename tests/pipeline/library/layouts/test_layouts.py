@@ -5,6 +5,7 @@ import pytest
 from pipeline.errors import UsageError
 from pipeline.library.labels import parse_sources
 from pipeline.library.layouts import LAYOUTS, layout_of, layout_specs, suggested_layout, with_official_split
+from pipeline.library.layouts.layout import read_list
 from pipeline.library.scan import scan
 from pipeline.library.scan_summary import ScanTally
 from pipeline.plans.recipe import load_recipe
@@ -70,6 +71,33 @@ def test_esc50_gives_categories_folds_and_the_recordings_of_clips(make, tracks):
     assert rows == {"1-100032-A-0.wav": (("dog",), "100032", "1"), "5-9032-A-0.wav": (("dog",), "9032", "5")}
     assert said[0].startswith("the five official folds of ESC-50")
     assert {suggested_layout([str(place)]).name for place in (root, root / "audio")} == {"esc50"}
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "text", "sound"),
+    [
+        (
+            "urbansound8k",
+            "UrbanSound8K.csv",
+            "slice_file_name,fsID,start,end,salience,fold,classID,class\n9-3-0-0.wav,9,0.0,4.0,1,5,3,dog_bark\n",
+            "fold5/9-3-0-0.wav",
+        ),
+        (
+            "esc50",
+            "esc50.csv",
+            "filename,fold,target,category,esc10,src_file,take\n1-9-A-0.wav,1,0,dog,True,9,A\n",
+            "audio/audio/1-9-A-0.wav",
+        ),
+    ],
+)
+def test_a_copy_of_a_set_with_its_table_beside_the_folders_of_sound_is_known_too(
+    make, tracks, name, table, text, sound
+):
+    root = make(sound)
+    write(root, {table: text})
+    assert suggested_layout([str(root)]).name == name
+    rows, _ = tracks(name, root)
+    assert rows[Path(sound).name][1] == "9"
 
 
 def test_urbansound8k_gives_classes_folds_and_the_recordings_of_slices(make, tracks):
@@ -258,3 +286,12 @@ def test_a_recipe_that_leaves_the_split_open_takes_the_official_one():
 
 def test_the_command_line_offers_every_layout():
     assert tuple(LAYOUTS) == LAYOUT_NAMES
+
+
+def test_a_list_in_another_encoding_is_refused_and_one_with_a_mark_is_read(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes("\ufeffcafé/1.wav\n".encode())
+    assert read_list(str(path)) == ("café/1.wav",)
+    path.write_bytes("café/1.wav\n".encode("cp1252"))
+    with pytest.raises(UsageError, match=r"list\.txt: not UTF-8 .*; fetch it again$"):
+        read_list(str(path))

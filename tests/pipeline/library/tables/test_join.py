@@ -123,3 +123,10 @@ def test_a_row_with_other_folders_matches_by_the_end_of_its_path_and_it_is_said(
 def test_two_rows_that_say_different_things_of_one_file_are_refused_however_they_are_spelled(read):
     with pytest.raises(UsageError, match=r"lines 2 and 3 say different things of a\.wav"):
         read("rock/a.wav", "./rock//a.wav")
+
+
+def test_a_row_without_a_file_is_shown_in_letters_whatever_encoding_the_table_is_in(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_bytes("path,label\ncafé.wav,Pop\n".encode("cp1252"))
+    found = joined(read_metadata(str(table)), str(tmp_path / "a.wav"))
+    assert found.row_example == "café.wav"
