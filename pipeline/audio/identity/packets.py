@@ -1,11 +1,8 @@
 """The packets of what has no reader of its own here, as FFmpeg demuxes them; nothing is decoded."""
 
 import hashlib
-import os
 
 from pipeline.audio.identity.parts import NotParsedError
-
-_MAX_OFFSET = 2**62
 
 
 def packets_digest(descriptor: int) -> bytes:
@@ -16,17 +13,18 @@ def packets_digest(descriptor: int) -> bytes:
     # Imported here: few files need it.
     import av
 
+    from pipeline.audio.decoders.libav_file import FileBytes, refuse
     from pipeline.audio.decoders.libav_log import LibavLog
     from pipeline.audio.decoders.libav_names import FORMATS
 
     options = {"format_whitelist": ",".join(FORMATS), "max_streams": "64", "fflags": "-genpts"}
     digest = hashlib.sha256(b"packets\n")
     packets = 0
-    file = _Bytes(descriptor)
+    file = FileBytes(descriptor, 0, None)
     try:
         with (
             LibavLog().capture(),
-            av.open(file, "r", container_options=options, metadata_errors="replace", io_open=_refuse) as container,
+            av.open(file, "r", container_options=options, metadata_errors="replace", io_open=refuse) as container,
         ):
             streams = container.streams.audio
             for stream in streams:
@@ -49,36 +47,3 @@ def packets_digest(descriptor: int) -> bytes:
     if not packets:
         raise NotParsedError("no packets of sound")
     return digest.digest()
-
-
-class _Bytes:
-    """The file object that FFmpeg reads; a seek out of bounds is no error, and a failed read is kept."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._at = 0
-        self.error: OSError | None = None
-
-    def read(self, size: int) -> bytes:
-        try:
-            data = os.pread(self._descriptor, size, self._at)
-        except OSError as error:
-            self.error = error
-            return b""
-        self._at += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int) -> int:
-        start = (0, self._at, os.fstat(self._descriptor).st_size)[whence]
-        if not 0 <= start + offset <= _MAX_OFFSET:
-            return -1
-        self._at = start + offset
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-
-def _refuse(url: str, _flags: int, _options: dict[str, str]) -> None:
-    """Open nothing that a file names."""
-    raise PermissionError(url)
