@@ -20,7 +20,7 @@ def asf_parts(file: FileBytes, sound: Span) -> Parts:
             yield file.exact(begin + 56, 8) + file.exact(begin + 68, 8)  # preroll and packet size
         elif name == _STREAM_PROPERTIES:
             yield file.exact(begin, min(end - begin, 65_536))
-    for name, begin, end in _objects(file, Span(sound.begin + header_bytes, file.size)):
+    for name, begin, end in _objects(file, Span(sound.begin + header_bytes, sound.end)):
         if name == _DATA:
             yield Span(begin - 24 + _DATA_HEADER_BYTES, file.size if end == begin else end)
 

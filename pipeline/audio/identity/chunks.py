@@ -55,7 +55,7 @@ def _data_end(file: FileBytes, chunk: _Chunk, data_bytes: int | None) -> int:
 def w64_parts(file: FileBytes, sound: Span) -> Parts:
     """Yield the parts of Sony Wave64, whose names are GUIDs that begin with those of RIFF."""
     at = sound.begin + 40
-    while at + 24 <= file.size:
+    while at + 24 <= sound.end:  # a tag of another format may follow
         name, length = file.exact(at, 4), file.number(at + 16, 8)
         if length < 24:
             raise NotParsedError("a chunk without a length")

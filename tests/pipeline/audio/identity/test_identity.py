@@ -8,6 +8,7 @@ import encoders
 import numpy as np
 import pytest
 import retagging
+import soundfile
 from retagging import EDITS, picture
 
 from pipeline.audio.hashing import content_hash
@@ -155,6 +156,20 @@ def test_a_tag_before_a_flac_and_one_behind_it_are_passed_over(tmp_path, encoded
     plain = sound_digest(str(path))
     path.write_bytes(b"ID3\x04\x00\x00\x00\x00\x00\x14" + bytes(20) + encoded("a.flac") + b"TAG" + bytes(125))
     assert sound_digest(str(path)) == plain
+
+
+@pytest.mark.parametrize("name", ["second.wma", "a.wav", "a.caf", "a.au", "aac.m4a", "a.w64"])
+def test_a_tag_of_another_format_behind_a_sound_is_passed_over(tmp_path, encoded, samples, name):
+    path = tmp_path / name
+    if name == "a.w64":
+        soundfile.write(path, samples, 44_100, format="W64")
+    else:
+        path.write_bytes(encoded(name))
+    data, sound = path.read_bytes(), sound_digest(str(path))
+    ape = b"APETAGEX" + struct.pack("<IIII", 2_000, 32, 0, 0) + bytes(8)
+    for tag in (b"TAG" + b"A title".ljust(125, b"\0"), ape, ape + b"TAG" + bytes(125)):
+        path.write_bytes(data + tag)
+        assert sound_digest(str(path)) == sound
 
 
 def test_the_movie_box_may_lie_before_or_behind_the_samples(tmp_path, encoded):
