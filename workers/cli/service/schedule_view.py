@@ -81,6 +81,7 @@ def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str
     rules = [f"{name} {value}" for name in ("labels", "groups", "folds") if (value := getattr(known, name))]
     rules += [f"without {printable(pattern)}" for pattern in known.rules.exclude]
     rules += ["with what is hidden"] if known.rules.include_hidden else []
+    rules += [] if known.rules.cue else ["albums left whole"]
     rules += [f"vocabulary {known.rules.vocabulary}"] if known.rules.vocabulary else []
     rules += ["all labels of a file"] if known.rules.multi else []
     rules += ["mono as from two loudspeakers"] if known.dual_mono else []
