@@ -312,7 +312,7 @@ def test_labels_that_are_nearly_the_same_and_what_was_folded_are_in_the_report(w
     )
     page = Page(written(extraction.replace(label_findings=findings)))
     assert "Note: folded 41 labels of 312 files into 12." in page.text
-    assert "Note: Rock and ROCK differ by case alone; chordal labels --propose FILE writes a vocabulary" in page.text
+    assert "Note: Rock and ROCK differ by case alone; if they are one, make them aliases in a vocabulary" in page.text
     assert "Note: " not in Page(written(extraction)).text
 
 
