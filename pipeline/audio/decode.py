@@ -9,12 +9,12 @@ import numpy as np
 
 from pipeline.arrays import Float32
 from pipeline.audio.block import BLOCK_S, StreamInfo
+from pipeline.audio.boundaries.junk import start_of_sound
+from pipeline.audio.boundaries.links import starts_of_links
+from pipeline.audio.boundaries.unread import describe_unread
 from pipeline.audio.decoders.base import Source, UnknownFormatError
 from pipeline.audio.decoders.chain import ChainedSource
 from pipeline.audio.decoders.fallback import FallbackSource, is_read_whole
-from pipeline.audio.decoders.junk import start_of_sound
-from pipeline.audio.decoders.links import starts_of_links
-from pipeline.audio.decoders.unread import describe_unread
 from pipeline.audio.files import open_file, system_errors
 from pipeline.audio.stream import Audio
 from pipeline.errors import EmptyAudioError, PermanentError, TooLargeError, UnreadableError, UnsupportedError

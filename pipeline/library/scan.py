@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.errors import UsageError
 from pipeline.library.cue.albums import AlbumSheets
+from pipeline.library.folders.left_out import LeftOutTally
+from pipeline.library.folders.roots import check_root
+from pipeline.library.folders.walk import OnProblem, walk
 from pipeline.library.labels import UNLABELLED, TrackSources, first_value
-from pipeline.library.left_out import LeftOutTally
 from pipeline.library.library_file import LibraryFile, LibraryFiles, TagSource
-from pipeline.library.roots import check_root
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
-from pipeline.library.walk import OnProblem, walk
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
 
 

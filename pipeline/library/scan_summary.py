@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pipeline.errors import UsageError
 from pipeline.library import imported
 from pipeline.library.cue.albums import SheetCounts
-from pipeline.library.file_names import WITHOUT_EXTENSION, extension_of
+from pipeline.library.folders.file_names import WITHOUT_EXTENSION, extension_of
+from pipeline.library.folders.left_out import NOTHING, LeftOut
 from pipeline.library.labels import check_labelled, parse_labels
-from pipeline.library.left_out import NOTHING, LeftOut
 from pipeline.library.tables.join import JoinTally, TableJoin, describe_join
 from pipeline.library.tables.spellings import path_parts
 from pipeline.library.tables.table import MetadataTable

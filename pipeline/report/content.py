@@ -8,8 +8,8 @@ from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
-from pipeline.library.file_names import extension_of
-from pipeline.library.left_out import NOTHING, LeftOut
+from pipeline.library.folders.file_names import extension_of
+from pipeline.library.folders.left_out import NOTHING, LeftOut
 from pipeline.library.tracks import Failure, TrackRecord
 from pipeline.library.vocabulary.tally import LabelFindings
 from pipeline.plans.album_part import file_path_of

@@ -36,18 +36,14 @@ from pipeline.errors import StoreError, UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.measurements import Measurements
 from pipeline.learning.study.results import EvaluationReport
-from pipeline.library.left_out import NOTHING, LeftOut
-from pipeline.library.tracks import ScannedTrack
-from pipeline.plans.run import Purpose, RunPlan, ShardSummary
+from pipeline.plans.run import Purpose, RunPlan
 from pipeline.text import printable
 from pipeline.wire import Value
 from storage import durable
 from storage.base import GRACE_S
 from storage.documents import Documents
+from storage.ledger.scans import ScanLedger
 from storage.ledger.trials import TrialLedger
-
-LISTED = 200
-"""Of how many paths that a scan could not read the ledger keeps the reasons."""
 
 
 class Claim(Value, frozen=True, kw_only=True):
@@ -72,36 +68,13 @@ class MlflowRecord(Value, frozen=True, kw_only=True):
     """Why it could not be sent; empty when it was."""
 
 
-class Shard(Value, frozen=True, kw_only=True):
-    """The content of a document in `shards/`."""
-
-    tracks: tuple[ScannedTrack, ...]
-
-
-class ScanEnd(Value, frozen=True, kw_only=True):
-    """The content of `scan.json`."""
-
-    shards: int
-    left_out: int = 0
-    """How many paths could not be read, or were not meant to be."""
-    notes: tuple[str, ...] = ()
-    """What is odd in the library and the tables of its labels, in words, a line each."""
-    unreadable: tuple[str, ...] = ()
-    """The first `LISTED` of those that could not be read, with the reason."""
-    omitted: LeftOut = NOTHING
-    """What the scan left out by its name, its content or a pattern."""
-    mounts: tuple[str, ...] | None = None
-    """Folders in the run's libraries at which other file systems were mounted, or had been before; None where nobody
-    walked the libraries."""
-
-
 class RunFailure(Value, frozen=True, kw_only=True):
     """The content of `failure.json`."""
 
     reason: str
 
 
-class RunLedger(TrialLedger):
+class RunLedger(ScanLedger, TrialLedger):
     """The runs of one home, with their trials; safe from threads and processes, holds no open file.
 
     Every method raises `StoreError` naming the file when it cannot be written or read. Those that write and return a
@@ -186,44 +159,6 @@ class RunLedger(TrialLedger):
                 folder.rename(durable.temporary_path(trash))
             shutil.rmtree(trash, ignore_errors=True)
 
-    def write_shard(self, run_id: str, shard: int, tracks: Sequence[ScannedTrack]) -> bool:
-        """Write the tracks of a shard."""
-        return self._documents.publish(f"{run_id}/shards/{shard:05d}", Shard(tracks=tuple(tracks)))
-
-    def shard(self, run_id: str, shard: int) -> tuple[ScannedTrack, ...]:
-        """Return the tracks of a shard. Raises `StoreError` when it was not written."""
-        return self._documents.read(f"{run_id}/shards/{shard:05d}", Shard).tracks
-
-    def shards(self, run_id: str) -> list[int]:
-        """Return the numbers of the shards written so far, ascending."""
-        return self._numbers(f"{run_id}/shards")
-
-    def close_scan(
-        self,
-        run_id: str,
-        shards: int,
-        *,
-        left_out: int = 0,
-        unreadable: Sequence[str] = (),
-        omitted: LeftOut = NOTHING,
-        mounts: Sequence[str] | None = None,
-        notes: tuple[str, ...] = (),
-    ) -> bool:
-        """Write that the scan has ended: how many shards there are, how many paths it left out and why, what is odd."""
-        end = ScanEnd(
-            shards=shards,
-            left_out=left_out,
-            unreadable=tuple(unreadable[:LISTED]),
-            omitted=omitted,
-            mounts=tuple(mounts) if mounts is not None else None,
-            notes=notes,
-        )
-        return self._documents.publish(f"{run_id}/scan", end)
-
-    def scan_end(self, run_id: str) -> ScanEnd | None:
-        """Return how the scan of a run ended; None while it goes on."""
-        return self._documents.find(f"{run_id}/scan", ScanEnd)
-
     def known_mounts(self, libraries: Sequence[str]) -> set[str]:
         """Return the folders in some libraries at which the newest scan of each knew of another file system."""
         mounts: set[str] = set()
@@ -237,32 +172,6 @@ class RunLedger(TrialLedger):
                 mounts |= {each for each in end.mounts if each.startswith(below)}
                 wanted -= known
         return mounts
-
-    def scan_is_complete(self, run_id: str) -> bool:
-        """Return whether the scan has ended and left nothing in the run's libraries out."""
-        scan = self._documents.find(f"{run_id}/scan", ScanEnd)
-        return scan is not None and not scan.left_out
-
-    def shard_count(self, run_id: str) -> int | None:
-        """Return how many shards the run has, or None while the scan goes on."""
-        scan = self._documents.find(f"{run_id}/scan", ScanEnd)
-        return scan.shards if scan is not None else None
-
-    def seal(self, run_id: str, summary: ShardSummary) -> bool:
-        """Seal a shard: write the summary of its files once all are settled; the first summary stays."""
-        return self._documents.publish(f"{run_id}/sealed/{summary.shard:05d}", summary)
-
-    def summaries(self, run_id: str) -> dict[int, ShardSummary]:
-        """Return the summary of each sealed shard, by number."""
-        return {shard: self.summary(run_id, shard) for shard in self.sealed_shards(run_id)}
-
-    def summary(self, run_id: str, shard: int) -> ShardSummary:
-        """Return the summary of a sealed shard. Raises `StoreError` when it was not written."""
-        return self._documents.read(f"{run_id}/sealed/{shard:05d}", ShardSummary)
-
-    def sealed_shards(self, run_id: str) -> list[int]:
-        """Return the numbers of the sealed shards, ascending, without reading their summaries."""
-        return self._numbers(f"{run_id}/sealed")
 
     def claim(self, run_id: str, name: str) -> bool:
         """Take a step that must be taken once; of all callers in all processes exactly one gets True."""

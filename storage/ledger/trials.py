@@ -13,7 +13,7 @@ from pipeline.clock import now
 from pipeline.learning.study.oracle_state import OracleState
 from pipeline.learning.study.trials import Execution, PlannedModel, StudyPlan, TrialOutcome, TrialSpec
 from pipeline.wire import Value
-from storage.documents import Documents
+from storage.ledger.document_ledger import DocumentLedger
 
 
 class TrialStart(Value, frozen=True, kw_only=True):
@@ -34,11 +34,8 @@ class TrialList(Value, frozen=True, kw_only=True):
     specs: tuple[TrialSpec, ...]
 
 
-class TrialLedger:
+class TrialLedger(DocumentLedger):
     """The trials of the runs of one home; returns and raises as `RunLedger` does."""
-
-    def __init__(self, documents: Documents) -> None:
-        self._documents = documents
 
     def put_study(self, run_id: str, study: StudyPlan) -> bool:
         """Write how many trials the run has and what they try."""
@@ -125,9 +122,6 @@ class TrialLedger:
         """Return the sorted names of the documents of one trial in a folder, whose names begin with its index."""
         names = self._documents.names(folder)
         return [name for name in names if name.rpartition("/")[2].startswith(f"{index:04d}-")]
-
-    def _numbers(self, folder: str) -> list[int]:
-        return sorted(int(name.rpartition("/")[2]) for name in self._documents.names(folder))
 
 
 def _study_of(specs: Sequence[TrialSpec]) -> StudyPlan:

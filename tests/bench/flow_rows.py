@@ -34,8 +34,8 @@ def loop(library, folder, family_name):
 def song(path, families):
     """Extract some families of one long file, and commit nothing."""
     from pipeline.extraction.extract import extract
+    from pipeline.library.folders.walk import stamp_of
     from pipeline.library.tracks import ExtractTrack, track_id
-    from pipeline.library.walk import stamp_of
 
     order = ExtractTrack(
         run_id="bench", shard=0, track_id=track_id(path), path=path, stamp=stamp_of(path), sequence=1,

@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.features.registry import family
 from pipeline.learning.evaluation.gate import Verdict
 from pipeline.learning.study.results import EvaluationReport
-from pipeline.library.left_out import NOTHING
+from pipeline.library.folders.left_out import NOTHING
 from pipeline.library.tracks import TrackRecord
 from pipeline.library.vocabulary.tally import LabelTally
 from pipeline.plans.run import RunPlan

@@ -24,7 +24,7 @@ from pipeline.learning.models.compatibility import check_fits, family_names
 from pipeline.learning.study.results import ModelVersion
 from pipeline.learning.training.held_out import TrainingExposure
 from pipeline.learning.training.prediction import TrackPrediction
-from pipeline.library.left_out import NOTHING, LeftOut, describe_left_out, describe_unreadable
+from pipeline.library.folders.left_out import NOTHING, LeftOut, describe_left_out, describe_unreadable
 from pipeline.library.tracks import ScannedTrack
 from pipeline.plans.chunks import check_length
 from pipeline.plans.recipe import ModelChoice, Recipe

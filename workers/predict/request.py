@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pipeline.errors import UsageError
+from pipeline.library.folders.left_out import LeftOut, LeftOutTally
 from pipeline.library.labels import (
     LabelSource,
     TrackSources,
@@ -13,7 +14,6 @@ from pipeline.library.labels import (
     parse_labels,
     table_of,
 )
-from pipeline.library.left_out import LeftOut, LeftOutTally
 from pipeline.library.scan import scan, tracks_of
 from pipeline.library.tables.join import JoinTally, describe_join
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id

@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from pipeline.batches import batches
 from pipeline.errors import StoreError, UsageError
 from pipeline.library.cue.albums import AlbumSheets
+from pipeline.library.folders.left_out import NOTHING, LeftOut, LeftOutTally, describe_unreadable
+from pipeline.library.folders.presence import NOT_MOUNTED, is_empty_folder
 from pipeline.library.imported import PREFIX, is_imported
 from pipeline.library.labels import TrackSources, parse_sources, tag_fields
 from pipeline.library.layouts import suggested_layout
-from pipeline.library.left_out import NOTHING, LeftOut, LeftOutTally, describe_unreadable
-from pipeline.library.presence import NOT_MOUNTED, is_empty_folder
 from pipeline.library.scan import scan
 from pipeline.library.scan_summary import (
     ScanSummary,

@@ -1,6 +1,6 @@
 """What a watch is to do, and what it did."""
 
-from pipeline.library.left_out import NOTHING, LeftOut
+from pipeline.library.folders.left_out import NOTHING, LeftOut
 from pipeline.wire import Value
 from workers.notices.targets import Target
 from workers.runs.request import RunRequest

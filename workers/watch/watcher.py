@@ -11,8 +11,7 @@ from datetime import datetime
 
 from pipeline.errors import ChordalError
 from pipeline.library.cue.albums import is_sheet, sheets_folder_files
-from pipeline.library.labels import parse_sources
-from pipeline.library.left_out import (
+from pipeline.library.folders.left_out import (
     NOTHING,
     LeftOut,
     LeftOutTally,
@@ -20,10 +19,11 @@ from pipeline.library.left_out import (
     describe_unreadable,
     sum_left_out,
 )
-from pipeline.library.path_filter import PathFilter
+from pipeline.library.folders.path_filter import PathFilter
+from pipeline.library.folders.walk import stamp_of, walk
+from pipeline.library.labels import parse_sources
 from pipeline.library.scan import scan, tracks_of
 from pipeline.library.tracks import FileStamp, ScannedTrack
-from pipeline.library.walk import stamp_of, walk
 from pipeline.text import printable
 from storage.home import Home, home_lock
 from workers.broker import health

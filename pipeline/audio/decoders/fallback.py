@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.arrays import Float32
+from pipeline.audio.boundaries.flac_frames import agree_with_header
+from pipeline.audio.boundaries.links import READ_AHEAD_BYTES, starts_of_links
+from pipeline.audio.boundaries.mpeg_frames import has_mpeg_frames
 from pipeline.audio.decoders.base import Findings, Source
-from pipeline.audio.decoders.flac_frames import agree_with_header
 from pipeline.audio.decoders.libsndfile import LibsndfileSource
-from pipeline.audio.decoders.links import READ_AHEAD_BYTES, starts_of_links
-from pipeline.audio.decoders.mpeg_frames import has_mpeg_frames
 from pipeline.errors import PermanentError
 
 # Streams of frames, which can be decoded from any frame on. In other formats the data may well end before the file.

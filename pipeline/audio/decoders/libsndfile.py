@@ -8,6 +8,8 @@ import numpy as np
 import soundfile
 
 from pipeline.arrays import Float32, Int16
+from pipeline.audio.boundaries.links import id3_bytes
+from pipeline.audio.boundaries.unread import NO_END_MARK
 from pipeline.audio.channels import (
     ChannelNames,
     in_wave_order,
@@ -24,9 +26,7 @@ from pipeline.audio.decoders.base import (
     check_layout,
     in_a_sentence,
 )
-from pipeline.audio.decoders.links import id3_bytes
 from pipeline.audio.decoders.stderr import StderrCapture
-from pipeline.audio.decoders.unread import NO_END_MARK
 from pipeline.errors import UnreadableError
 
 _INT16_STEP = np.float32(2**-15)

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from io import FileIO
 
-from pipeline.audio.decoders.links import starts_of_links
+from pipeline.audio.boundaries.links import starts_of_links
 from pipeline.audio.files import open_for_reading
 from pipeline.audio.identity.formats import READ_BY_LENGTH, sound_parts
 from pipeline.audio.identity.packets import packets_digest

@@ -4,7 +4,7 @@ A program that copies an MP3 with other tags writes that first frame anew: with 
 table for seeking.
 """
 
-from pipeline.audio.decoders.mpeg_frames import frame_bytes
+from pipeline.audio.boundaries.mpeg_frames import frame_bytes
 from pipeline.audio.identity.parts import FileBytes, Parts, Span
 
 _PLACES = (36, 21, 13)

@@ -16,7 +16,7 @@ from pipeline.library.cue.embedded import MAX_SHEET_BYTES, embedded_sheet
 from pipeline.library.cue.encoding import decode_sheet
 from pipeline.library.cue.parse import parse_sheet
 from pipeline.library.cue.sheet import CueSheet, SheetError, SheetPart, parts_in
-from pipeline.library.file_names import CUE_SHEET, kind_of
+from pipeline.library.folders.file_names import CUE_SHEET, kind_of
 from pipeline.library.tracks import FileStamp
 from pipeline.text import printable
 from pipeline.wire import Value

@@ -2,7 +2,7 @@
 
 import shlex
 
-from pipeline.library.left_out import describe_left_out
+from pipeline.library.folders.left_out import describe_left_out
 from pipeline.plans.recipe_toml import recipe_toml
 from pipeline.plans.scan_rules import ScanRules
 from pipeline.report.charts import MOST_BARS, balance_chart

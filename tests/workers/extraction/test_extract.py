@@ -9,8 +9,8 @@ import tag_files
 from sounds import RATE_HZ, sound
 
 from pipeline.features.registry import family
+from pipeline.library.folders.walk import stamp_of
 from pipeline.library.tracks import ExtractTrack, track_id
-from pipeline.library.walk import stamp_of
 from workers.app.context import Context
 from workers.extraction.extract import extract_one
 from workers.extraction.job import Job

@@ -15,8 +15,8 @@ from pipeline.audio.identity import file_digests
 from pipeline.extraction import sound
 from pipeline.extraction.extract import extract
 from pipeline.features.registry import family
+from pipeline.library.folders.walk import stamp_of
 from pipeline.library.tracks import ExtractTrack, TrackRecord, track_id
-from pipeline.library.walk import stamp_of
 from pipeline.plans.augmentation import AugmentPlan
 from workers.app.context import Context
 from workers.extraction.extract import extract_one

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from sounds import RATE_HZ, sound, write_classes
 
+from pipeline.library.folders.walk import stamp_of
 from pipeline.library.tracks import Failure, FileStamp, ScannedTrack, TrackRecord, track_id
-from pipeline.library.walk import stamp_of
 from pipeline.plans.recipe import parse_recipe
 from storage.home import Home, home_lock
 from workers.cli import main

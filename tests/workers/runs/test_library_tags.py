@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import tag_files
 
+from pipeline.library.folders.walk import stamp_of
 from pipeline.library.tags.read import find_tags
 from pipeline.library.tags.tags import READER, Tags
 from pipeline.library.tracks import track_id
-from pipeline.library.walk import stamp_of
 from pipeline.plans.recipe import parse_recipe
 from storage.home import Home
 from storage.testing.samples import record

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.library.file_names import WITHOUT_EXTENSION, extension_of
+from pipeline.library.folders.file_names import WITHOUT_EXTENSION, extension_of
 from pipeline.library.tags.tags import FIELDS
 from pipeline.plans.album_part import file_path_of
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.library.left_out import LeftOut, describe_left_out
+from pipeline.library.folders.left_out import LeftOut, describe_left_out
 from pipeline.library.remarks import describe_remarks
 from pipeline.library.scan_summary import describe_cut_tags
 from pipeline.library.unlabelled import describe_unlabelled

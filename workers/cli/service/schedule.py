@@ -225,7 +225,7 @@ def _merged_rules(known: "ScanRules", given: dict[str, Any], libraries: tuple[st
 
     Raises `UsageError` for a pattern that is none.
     """
-    from pipeline.library.exclusions import parse_patterns
+    from pipeline.library.folders.exclusions import parse_patterns
     from workers.cli.runs.request import vocabulary_place
 
     changes = {name: given.pop(name) for name in known.__struct_fields__ if name in given}

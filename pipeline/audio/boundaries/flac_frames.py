@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.audio.decoders.links import id3_bytes
+from pipeline.audio.boundaries.links import id3_bytes
 
 _STREAMINFO = re.compile(rb"fLaC[\0\x80]\0\0\x22(.{34})", re.DOTALL)
 _SYNC = re.compile(rb"\xff[\xf8\xf9]", re.DOTALL)

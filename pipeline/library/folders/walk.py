@@ -7,11 +7,11 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from pipeline.library.exclusions import IGNORE_FILE, Patterns, matching, parse_patterns, read_patterns
-from pipeline.library.file_names import CUE_SHEET, PARTIAL_BEGINNINGS, SOUND, Kind, extension_of, kind_of
-from pipeline.library.left_out import LeftOutTally
-from pipeline.library.presence import describe_error, device_of, require_present
-from pipeline.library.signatures import has_sound
+from pipeline.library.folders.exclusions import IGNORE_FILE, Patterns, matching, parse_patterns, read_patterns
+from pipeline.library.folders.file_names import CUE_SHEET, PARTIAL_BEGINNINGS, SOUND, Kind, extension_of, kind_of
+from pipeline.library.folders.left_out import LeftOutTally
+from pipeline.library.folders.presence import describe_error, device_of, require_present
+from pipeline.library.folders.signatures import has_sound
 from pipeline.library.system_names import is_system_file, system_folder
 from pipeline.library.tracks import FileStamp
 from pipeline.plans.scan_rules import DEFAULT, ScanRules

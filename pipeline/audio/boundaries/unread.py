@@ -4,7 +4,7 @@ import os
 import re
 from typing import Literal, NamedTuple
 
-from pipeline.audio.decoders.lengths import MAX_OFFSET, MOST_PARTS, length_format
+from pipeline.audio.boundaries.lengths import MAX_OFFSET, MOST_PARTS, length_format
 
 NO_END_MARK = "the stream has no end mark"
 

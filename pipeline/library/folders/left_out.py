@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.library.file_names import describe_files, kind_of_extension
+from pipeline.library.folders.file_names import describe_files, kind_of_extension
 from pipeline.text import printable
 from pipeline.wire import Value
 

@@ -4,11 +4,11 @@ import os
 import stat
 
 from pipeline.errors import UsageError
-from pipeline.library.exclusions import parse_patterns
-from pipeline.library.file_names import SOUND
-from pipeline.library.left_out import LeftOutTally, describe_left_out
-from pipeline.library.presence import describe_error
-from pipeline.library.walk import walk
+from pipeline.library.folders.exclusions import parse_patterns
+from pipeline.library.folders.file_names import SOUND
+from pipeline.library.folders.left_out import LeftOutTally, describe_left_out
+from pipeline.library.folders.presence import describe_error
+from pipeline.library.folders.walk import walk
 from pipeline.plans.scan_rules import DEFAULT, ScanRules
 from pipeline.text import printable
 

@@ -5,7 +5,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 
-from pipeline.audio.decoders.lengths import LengthFormat, length_format
+from pipeline.audio.boundaries.lengths import LengthFormat, length_format
 
 # How far a decoder may have read ahead of what it made of the file.
 READ_AHEAD_BYTES = 65_536

@@ -3,8 +3,8 @@ import unicodedata
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.library.exclusions import matching, parse_patterns, read_patterns
-from pipeline.library.path_filter import PathFilter
+from pipeline.library.folders.exclusions import matching, parse_patterns, read_patterns
+from pipeline.library.folders.path_filter import PathFilter
 from pipeline.library.scan import scan
 from pipeline.plans.scan_rules import ScanRules
 

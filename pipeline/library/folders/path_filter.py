@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.errors import UsageError
-from pipeline.library.exclusions import Patterns, matching, parse_patterns, read_patterns
+from pipeline.library.folders.exclusions import Patterns, matching, parse_patterns, read_patterns
 from pipeline.library.system_names import is_system_file, system_folder
 from pipeline.plans.scan_rules import ScanRules
 

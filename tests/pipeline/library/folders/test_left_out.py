@@ -6,9 +6,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.library.left_out import LeftOut, LeftOutTally, describe_left_out, describe_unreadable, sum_left_out
+from pipeline.library.folders.left_out import (
+    LeftOut,
+    LeftOutTally,
+    describe_left_out,
+    describe_unreadable,
+    sum_left_out,
+)
+from pipeline.library.folders.signatures import is_sound
 from pipeline.library.scan import scan
-from pipeline.library.signatures import is_sound
 from pipeline.library.system_names import FOLDERS, system_folder
 from pipeline.plans.scan_rules import ScanRules
 
