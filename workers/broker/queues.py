@@ -12,6 +12,9 @@ from workers.broker.priorities import STEPS, queue_key
 PAGE = 500
 """Messages read at once."""
 
+UNACKNOWLEDGED = {"unacked": "unacked_index", "unacked-learn": "unacked-learn-index"}
+"""Where the messages with workers for files and for learning are kept, and the times at which they were taken."""
+
 
 class Queues:
     """The messages of all priorities, as kombu's Redis transport keeps them; its errors are redis-py's."""
@@ -36,15 +39,15 @@ class Queues:
     def unacknowledged(self) -> int:
         """Return how many messages of runs are with a worker."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.hlen("unacked")
-            pipe.hlen("unacked-learn")
+            for held in UNACKNOWLEDGED:
+                pipe.hlen(held)
             return int(sum(pipe.execute()))
 
     def has_messages(self, queues: tuple[str, ...], run_id: str) -> bool:
         """Return whether any message of a run waits in the queues or is with a worker."""
         with self._client.pipeline(transaction=False) as pipe:
-            pipe.hvals("unacked")
-            pipe.hvals("unacked-learn")
+            for held in UNACKNOWLEDGED:
+                pipe.hvals(held)
             unacknowledged = [value for values in pipe.execute() for value in values]
         if any(_is_of_run(json.loads(value)[0], run_id) for value in unacknowledged):
             return True
@@ -68,9 +71,25 @@ class Queues:
                         removed += sum(pipe.execute())
         return removed
 
+    def forget_run(self, run_id: str) -> int:
+        """Drop the messages of a run that has ended from those with workers; return how many there were.
+
+        A worker that lost its connection has forgotten what it held, and only another one would put it back.
+        """
+        removed = 0
+        for held, index in UNACKNOWLEDGED.items():
+            messages = cast("dict[str, str]", self._client.hgetall(held))
+            tags = [tag for tag, value in messages.items() if _is_of_run(json.loads(value)[0], run_id)]
+            if tags:
+                with self._client.pipeline() as pipe:
+                    pipe.hdel(held, *tags)
+                    pipe.zrem(index, *tags)
+                    removed += pipe.execute()[0]
+        return removed
+
     def forget_unacknowledged(self) -> None:
         """Drop the messages a dead worker held; the sweep publishes what is missing."""
-        self._client.delete("unacked", "unacked_index", "unacked-learn", "unacked-learn-index")
+        self._client.delete(*UNACKNOWLEDGED, *UNACKNOWLEDGED.values())
 
     def _messages(self, key: str) -> Iterator[str]:
         for start in range(0, self._client.llen(key), PAGE):

@@ -84,5 +84,9 @@ class RabbitQueues(Queues):
         """Leave the messages where they are: their tasks return at once, since the run is cancelled."""
         return 0
 
+    def forget_run(self, run_id: str) -> int:
+        """Drop nothing: RabbitMQ takes back by itself what a worker held, and delivers it to the next one."""
+        return 0
+
     def forget_unacknowledged(self) -> None:
         """Do nothing: RabbitMQ delivers again at once what a dead worker held."""

@@ -107,6 +107,9 @@ def follow(
             publisher.stop()
             # Results that Celery still holds ask the broker to forget them when they go: before it does.
             gc.collect()
+    if broker is not None and workers:  # its own workers are gone, the broker stays
+        with suppress(*BROKER_ERRORS):
+            context.queues.forget_run(run_id)
 
 
 def _own_cluster(

@@ -1,10 +1,13 @@
 """Messages in the queues of a real broker."""
 
+import json
+
 from pipeline.learning.study.trials import PlannedModel, StudyPlan
 from pipeline.plans.recipe import load_recipe
 from pipeline.plans.run import RunPlan
 from workers.app import canvas
 from workers.app.settings import QUEUES
+from workers.broker.priorities import STEPS, queue_key
 from workers.broker.queues import Queues
 
 
@@ -45,3 +48,18 @@ def test_a_runs_tasks_are_taken_back_and_no_others(client):
     assert queues.withdraw(QUEUES, "run-one") == 6
     assert queues.queued(QUEUES) == 3
     assert queues.withdraw(QUEUES, "run-one") == 0
+
+
+def test_what_a_lost_worker_held_of_a_run_that_ended_is_dropped_and_nothing_else(client):
+    # given a message of each of two runs that a worker took and never acknowledged, as kombu keeps them
+    for run_id in ("run-one", "run-two"):
+        publish_trials(plan(run_id), 1)
+        (message,) = [found for step in STEPS if (found := client.rpop(queue_key("tune", step))) is not None]
+        client.hset("unacked-learn", f"tag {run_id}", json.dumps([json.loads(message), "tune", "tune"]))
+        client.zadd("unacked-learn-index", {f"tag {run_id}": 1.0})
+    queues = Queues(client)
+
+    assert queues.forget_run("run-one") == 1
+    assert queues.unacknowledged() == client.zcard("unacked-learn-index") == 1
+    assert queues.has_messages(QUEUES, "run-two")
+    assert queues.forget_run("run-one") == 0
