@@ -14,6 +14,7 @@ from pipeline.library import imported
 from pipeline.library.tracks import ScannedTrack
 from storage.home import Home
 from workers.learning import oracle, promotion
+from workers.learning.resumption import resumed
 
 
 def scanned_tracks(home: Home, run_id: str) -> Iterator[ScannedTrack]:
@@ -42,7 +43,7 @@ def create_study(home: Home, run_id: str) -> StudyPlan:
     split = split.replace(notes=(*split.notes, *imported.split_notes(plan)))
     ledger.put_manifest(manifest)
     ledger.put_split(run_id, split)
-    study = plan_study(plan.recipe)
+    study = resumed(home, plan, plan_study(plan.recipe), manifest, split)
     for model in study.models:
         if model.oracle == "random" and model.trials:
             oracle.propose(home, run_id, study, model.trials[-1])

@@ -17,7 +17,7 @@ from workers.broker.queues import Queues
 from workers.processes import signals
 from workers.processes.cluster import LocalCluster
 from workers.runs.progress import View
-from workers.runs.state import CANCELLED, STOPPED
+from workers.runs.state import CANCELLED, STOPPED, RunState
 
 FINISH_S = 60.0
 """How long the workers may take to finish the files at hand."""
@@ -87,4 +87,20 @@ def claim_when_stopped(ledger: RunLedger, run_id: str) -> Iterator[None]:
     except BaseException:
         with suppress(StoreError):
             ledger.claim(run_id, STOPPED)
+        raise
+
+
+@contextmanager
+def interrupt_after_end(home: Home, run_id: str) -> Iterator[None]:
+    """Say of a signal that came when a run had ended that nothing is left to go on with.
+
+    Raises `CancelledError` in place of `KeyboardInterrupt` then, unless another recipe follows by the same command.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(StoreError):
+            state = RunState.read(home, run_id)
+            if not state.plan.recipe.then and (state.has_page or (not state.plan.learn and state.stage == "finished")):
+                raise CancelledError(f"stopped; run {run_id} was complete, and nothing of it is lost") from None
         raise

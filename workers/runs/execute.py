@@ -16,7 +16,7 @@ from workers.processes import signals
 from workers.processes.cluster import LocalCluster, local_cluster
 from workers.processes.kernel_notice import kernel_notice
 from workers.runs.active import announce
-from workers.runs.cancel import claim_when_stopped, withdraw_tasks
+from workers.runs.cancel import claim_when_stopped, interrupt_after_end, withdraw_tasks
 from workers.runs.monitor import RunMonitor
 from workers.runs.progress import View
 from workers.runs.publish import Publisher
@@ -80,6 +80,7 @@ def follow(
     run_id = plan.run_id
     own = _own_cluster(home, scanned, broker, workers) if cluster is None else nullcontext(cluster)
     with (
+        interrupt_after_end(home, run_id),
         claim_when_stopped(home.ledger, run_id),
         announce(home, run_id) as announcement,
         kernel_notice(home.path, view.line) if cluster is None else nullcontext(),

@@ -98,6 +98,8 @@ class RunMonitor:
         self._is_search_shown = True
         for line in describe_search(summarise(self.plan.recipe, study)):
             self.view.line(line)
+        if words := study.describe_resumption():
+            self.view.line(words)
 
     def _begin_stage(self, stage: str, total: int | None) -> None:
         if stage == self._stage:

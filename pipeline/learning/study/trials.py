@@ -1,5 +1,6 @@
 """A study's plan, its trials and their outcomes."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pipeline.plans.augmentation import RowAugmentation
@@ -30,11 +31,27 @@ class StudyPlan(Value, frozen=True, kw_only=True):
 
     strategy: Strategy
     models: tuple[PlannedModel, ...]
+    continues: str = ""
+    """The run whose search it goes on with: an equal study that was interrupted."""
+    taken_over: tuple[int, ...] = ()
+    """Indices of the trials that had ended there, ascending; they were not run again."""
 
     @property
     def indices(self) -> tuple[int, ...]:
         """The indices of all trials, ascending."""
         return tuple(sorted(index for model in self.models for index in model.trials))
+
+    def own(self, outcomes: Iterable["TrialOutcome"]) -> list["TrialOutcome"]:
+        """Return the outcomes of the trials that were not taken over."""
+        return [outcome for outcome in outcomes if outcome.spec.index not in self.taken_over]
+
+    def describe_resumption(self) -> str:
+        """Return in words what was taken over; an empty string for a study that goes on with no other."""
+        if not self.continues:
+            return ""
+        count, of = len(self.taken_over), len(self.indices)
+        were = "was" if count == 1 else "were"
+        return f"goes on with run {self.continues}, which was interrupted: {count} of {of} trials {were} taken over"
 
     def model_of(self, index: int) -> int:
         """Return the position in the recipe of the model that a trial tries."""

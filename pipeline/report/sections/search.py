@@ -25,12 +25,14 @@ def search_section(content: ReportContent) -> Section | None:
     except UsageError:
         return None
     words = [f"{_WAYS[summary.strategy]} The first trial of each model is its default configuration.", _counts(summary)]
-    speed = pace(content.outcomes, content.trials_wall_s)
+    speed = pace(content.study.own(content.outcomes), content.trials_wall_s)
     if speed is not None:
         words.append(
             f"Speed-up {speed.speed_up:.2f}: {describe_duration(speed.trial_s)} of trials in "
             f"{describe_duration(speed.wall_s)}, from the start of the first to the end of the last."
         )
+    if resumption := content.study.describe_resumption():
+        words.append(f"The search {printable(resumption)}.")
     words += [
         f"{printable(model.model)} on {printable(model.features)}: {model.note}."
         for model in summary.models

@@ -37,8 +37,10 @@ def trials_wire(home: "Home", run_id: str) -> dict[str, Any]:
     if study is None:
         return {}
     wire: dict[str, Any] = summarise(ledger.plan(run_id).recipe, study).to_wire()
+    if study.continues:
+        wire |= {"continues": study.continues, "taken_over": list(study.taken_over)}
     wire["ranking"] = [row.to_wire() for row in _ranking(home, run_id)]
-    speed = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
+    speed = pace(study.own(ledger.outcomes(run_id)), trials_wall_s(ledger, run_id))
     return wire if speed is None else {**wire, **speed.to_wire(), "speed_up": round(speed.speed_up, 3)}
 
 
@@ -53,6 +55,8 @@ def show_trials(home: "Home", run_id: str) -> None:
         console().print("no trials yet: the study is not drawn up")
         return
     _show_summary(summarise(ledger.plan(run_id).recipe, study))
+    if words := study.describe_resumption():
+        console().print(f"\n{words}")
     rows = [_row(row) for row in _ranking(home, run_id)]
     columns = (
         "rank",
@@ -68,7 +72,7 @@ def show_trials(home: "Home", run_id: str) -> None:
     )
     console().print()
     show_rows(columns, rows)
-    speed = pace(ledger.outcomes(run_id), trials_wall_s(ledger, run_id))
+    speed = pace(study.own(ledger.outcomes(run_id)), trials_wall_s(ledger, run_id))
     if speed is not None:
         console().print(
             f"\n{speed.trial_s:.1f} s of trials in {speed.wall_s:.1f} s: a speed-up of {speed.speed_up:.2f}"

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.learning.dataset.flaws import RowSides
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.results import EvaluationReport, Scores
+from pipeline.learning.study.trials import StudyPlan
 from pipeline.plans.run import RunPlan
 from pipeline.text import printable
 from storage.home import Home
@@ -131,7 +132,8 @@ def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any
     planned = home.ledger.study(run_id)
     outcomes = home.ledger.outcomes(run_id)
     counts = Counter(outcome.state for outcome in outcomes)
-    speed = pace(outcomes, trials_wall_s(home.ledger, run_id))
+    own = planned.own(outcomes) if planned is not None else outcomes
+    speed = pace(own, trials_wall_s(home.ledger, run_id))
     manifest, split = study.dataset_and_split(home, run_id)
     return {
         "trials": {
@@ -140,6 +142,7 @@ def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any
             "failed": counts["failed"],
             **({"skipped": counts["skipped"]} if counts["skipped"] else {}),
         },
+        **_resumption(planned),
         "search": {
             "strategy": planned.strategy if planned is not None else "random",
             "best": [row.to_wire() for row in rank(outcomes)[:BEST]],
@@ -171,6 +174,13 @@ def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any
             "notes": list(split.notes),
         },
     }
+
+
+def _resumption(study: StudyPlan | None) -> dict[str, Any]:
+    """Return the run whose trials were taken over, and how many; nothing for a study that goes on with none."""
+    if study is None or not study.continues:
+        return {}
+    return {"continues": study.continues, "taken_over": len(study.taken_over)}
 
 
 def _champion(home: Home, version: str) -> dict[str, Any]:

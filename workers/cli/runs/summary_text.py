@@ -121,6 +121,7 @@ def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     trials, model, test = summary["trials"], summary["model"], summary["scores"]["test"]
     lines = [
         ("trials", ", ".join(f"{count} {name}" for name, count in trials.items())),
+        *_resumption_lines(summary),
         *_search_lines(summary["search"]),
         ("model", f"{model['version']}  {model['family']}"),
         *([("champion", _verdict_words(summary["verdict"]))] if "verdict" in summary else []),
@@ -133,6 +134,16 @@ def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if (leakage := summary["leakage"]) and leakage["random_rows"] is not None:
         lines.append(("leakage", _leakage_words(leakage)))
     return lines
+
+
+def _resumption_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what was taken over from an interrupted search."""
+    if "continues" not in summary:
+        return []
+    count = summary["taken_over"]
+    return [
+        ("continues", f"run {summary['continues']}: {count} of its trials {'was' if count == 1 else 'were'} taken over")
+    ]
 
 
 def _search_lines(search: dict[str, Any]) -> list[tuple[str, str]]:
