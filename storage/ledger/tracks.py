@@ -166,6 +166,10 @@ class TrackLedger:
                 tracks += not record.copy_of
         return tracks
 
+    def needed_scans(self) -> list[str]:
+        """Return the ids of the runs whose scans say which files the libraries have, newest first."""
+        return [plan.run_id for plan in self._newest_scans()]
+
     def _newest_scans(self, *, before: int | None = None) -> Iterator[RunPlan]:
         """Yield the runs whose scans are needed, newest first.
 

@@ -12,12 +12,14 @@ models/.tmp/                    models being copied
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.audio.hashing import content_hash
 from pipeline.errors import PermanentError, StoreError, UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.results import EvaluationReport, ModelVersion
+from pipeline.plans.run import RunPlan
 from pipeline.text import printable
 from pipeline.wire import Value
 from storage import durable
@@ -75,12 +77,33 @@ class ModelRegistry:
 
         Raises `UsageError` when there is no such version, `StoreError` when what it is cannot be read.
         """
+        self.require(version)
+        model = self._documents.read(f"{version}/model", ModelVersion)
+        return model.replace(path=str((self._root / version).absolute()))
+
+    def require(self, version: str) -> None:
+        """Raise `UsageError` when there is no such version, without reading what it is."""
         names = self.names()
         if version not in names:
             latest = ", ".join(names[-3:]) or "none yet"
             raise UsageError(f"model {printable(version)}: no such version; the latest are: {latest}")
-        model = self._documents.read(f"{version}/model", ModelVersion)
-        return model.replace(path=str((self._root / version).absolute()))
+
+    def path(self, version: str) -> Path:
+        """Return the folder of a model. Raises `UsageError` when there is no such version."""
+        self.require(version)
+        return self._root / version
+
+    def remove(self, version: str) -> None:
+        """Remove all files of a model; its number stays reserved. Does nothing when it is gone already."""
+        if not _VERSION.fullmatch(version):
+            raise UsageError(f"model {printable(version)}: no such version")
+        trash = durable.temporary_path(self._root / ".tmp")
+        with durable.store_errors(self._root / version, "be removed"):
+            durable.make_folder(trash.parent)
+            with suppress(FileNotFoundError):
+                # Renamed first: a reader finds a model whole or not at all.
+                (self._root / version).rename(trash)
+            shutil.rmtree(trash, ignore_errors=True)
 
     def check(self, model: ModelVersion) -> None:
         """Raise `UsageError` naming the first file of a model that is missing or has another hash than registered."""
@@ -102,6 +125,10 @@ class ModelRegistry:
         if manifest is None:
             return None
         return manifest, self._documents.read(f"{version}/split", Split)
+
+    def plan(self, version: str) -> RunPlan | None:
+        """Return the plan of the run that made a model; None for one of a version without this file."""
+        return self._documents.find(f"{version}/plan", RunPlan)
 
     def evaluation(self, version: str) -> EvaluationReport | None:
         """Return a model's evaluation when it was trained; None for one of a version without this file."""

@@ -57,18 +57,20 @@ ADDED_OPTIONS = {
     "failures": {"--remarks"},
     "schedule set": {
         *("--notify", "--notify-on", "--no-dual-mono", "--no-include-hidden", "--cue", "--no-multi"),
+        *("--keep-models", "--keep-runs"),
         *SCAN,
     },
     "up": {"--flower-prefix"},
     "flower": {"--flower-prefix"},
     "report": {"--out"},
 }
-ADDED_COMMANDS = {"duplicates", "labels"}
+ADDED_COMMANDS = {"duplicates", "labels", "runs", "models delete", "models prune"}
 ADDED_FILES = {"store/parts/fingerprint-HEX-HEX.h5"}
 """In a home that this version extracted in: a family that is computed beside those asked for."""
 ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 """Options and variables that there were not, by the words of their command."""
 ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.dual_mono", "schedule.rules"}
+ADDED_TO_NIGHTS |= {"schedule.keep_models", "schedule.keep_runs"}
 ADDED_TO_SCANS = {"all_labels", "folded", "near_equal", "near_equal_folds", "near_equal_groups", "several"}
 SCANNED = {*ADDED_TO_SCANS, "unlabelled", "cut_tags", "labels_from", "left_out", "cue_sheets"}
 MISSED = {"left_out", "unreadable"}
@@ -132,8 +134,12 @@ def test_commands_take_what_they_took(answers):
         command["options"] = [option for option in command["options"] if option != "--end-with-parent"]
     present = old_homes.command_line()
     del present["commands"]["schedule"]["commands"]["test-notify"]
-    for name in ADDED_COMMANDS:
-        del present["commands"][name]
+    for words in ADDED_COMMANDS:
+        *groups, name = words.split()
+        command = present
+        for group in groups:
+            command = command["commands"][group]
+        del command["commands"][name]
     for kind, added in (("options", ADDED_OPTIONS), ("variables", ADDED_VARIABLES)):
         for words, names in added.items():
             command = present

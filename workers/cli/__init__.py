@@ -30,6 +30,7 @@ COMMANDS = {
     "retry": "workers.cli.inspect.failures:retry",
     "duplicates": "workers.cli.inspect.duplicates:duplicates",
     "models": "workers.cli.inspect.models:models",
+    "runs": "workers.cli.inspect.runs:runs",
     "track": "workers.cli.runs.track:track",
     "recipes": "workers.cli.inspect.recipes:recipes",
     "features": "workers.cli.inspect.features:features",

@@ -55,6 +55,10 @@ class Schedule(Value, frozen=True, kw_only=True):
     """Seconds between two searches for an abandoned run."""
     dual_mono: bool = False
     """Whether the loudness of mono files is measured as from two loudspeakers."""
+    keep_models: int = 0
+    """How many of the newest models stay when the home is tidied; 0 for all."""
+    keep_runs: int = 0
+    """How many of the newest runs stay; 0 for all."""
 
 
 class Attempt(Value, frozen=True, kw_only=True):
@@ -98,6 +102,10 @@ class Maintenance(Value, frozen=True, kw_only=True):
     segments: int
     removed: int
     """Files that nobody referred to."""
+    models: int = 0
+    """Models that were deleted as the schedule says, ..."""
+    runs: int = 0
+    """... and runs."""
 
 
 class Nights:

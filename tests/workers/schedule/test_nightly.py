@@ -1,6 +1,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from model_homes import learn, songs, store
 
 from pipeline.library.tracks import FileStamp, ScannedTrack, track_id
 from pipeline.plans.recipe import load_recipe
@@ -113,6 +114,23 @@ def test_the_store_is_tidied_up_and_that_is_remembered(context):
     found = maintenance.tidy(context)
     assert found.compaction == "nothing"
     assert Nights(context.path).last_maintenance() == found
+
+
+def test_old_models_and_runs_go_as_the_schedule_says(context):
+    store(context.path, songs(40))
+    for number in range(1, 4):
+        learn(context.path, f"r{number}", songs(30), songs(10, first=30))
+        context.ledger.close_scan(f"r{number}", 1)
+        (context.ledger.path(f"r{number}") / "report.html").write_text("page", "utf-8")
+    nights = Nights(context.path)
+    known = Schedule(since=NOW, libraries=("/music",))
+    nights.put_schedule(known)
+    assert (maintenance.tidy(context).models, maintenance.tidy(context).runs) == (0, 0)
+    nights.put_schedule(known.replace(keep_models=1, keep_runs=2))
+    found = maintenance.tidy(context)
+    assert (found.models, found.runs) == (2, 1)
+    assert context.registry.names() == ["v0003"]
+    assert context.ledger.run_ids() == ["r2", "r3"]
 
 
 def test_a_night_measures_mono_files_as_the_schedule_says(tmp_path):

@@ -9,6 +9,7 @@ import click
 from pipeline.errors import UsageError
 from pipeline.text import printable
 from workers.cli import options
+from workers.cli.inspect.model_removal import delete, prune
 from workers.cli.lookup import existing_home
 from workers.cli.tables import console, show_facts, show_rows
 
@@ -45,7 +46,12 @@ def models() -> None:
         chordal models compare v0001 v0002
         chordal models promote v0002
         chordal models rollback
+        chordal models prune --keep 30
     """
+
+
+models.add_command(delete)
+models.add_command(prune)
 
 
 @models.command("list")
@@ -154,7 +160,7 @@ def compare(one: str, other: str, home_path: str, *, as_json: bool) -> None:
     check_fits(one, old.model.features)
     home.registry.check(old.model)
     quiet_tensorflow()
-    plan = home.ledger.plan(new.model.run_id)
+    plan = home.registry.plan(other) or home.ledger.plan(new.model.run_id)
     compared, left_out = promotion.comparison(home, new, old, plan.recipe.gate, seed=plan.seed)
     left = ", ".join(f"{count} {why}" for why, count in left_out.items())
     if as_json:

@@ -45,6 +45,15 @@ library_options = (
         metavar="SECONDS",
         help="As for `chordal run`.",
     ),
+    click.option(
+        "--keep-models",
+        type=click.IntRange(min=0),
+        metavar="N",
+        help="Delete all but the newest N models, the champion and what it may be rolled back to, daily; 0 keeps all.",
+    ),
+    click.option(
+        "--keep-runs", type=click.IntRange(min=0), metavar="N", help="Delete all but the newest N runs; 0 keeps all."
+    ),
     click.option("--dual-mono/--no-dual-mono", "dual_mono", default=None, help="As for `chordal run`."),
 )
 

@@ -94,8 +94,15 @@ def _facts(known: "Schedule", following: datetime | None) -> list[tuple[str, str
         ),
         *(("library", printable(library)) for library in known.libraries),
         ("recipe", f"{known.recipe}, {printable(', '.join(rules))}"),
+        *([("keep", f"the newest {keep}, by the daily maintenance")] if (keep := _kept(known)) else []),
         *([("mlflow", without_password(known.tracking))] if known.tracking else []),
     ]
+
+
+def _kept(known: "Schedule") -> str:
+    """Return how many models and runs a schedule keeps, in words; an empty string for all."""
+    kept = ((known.keep_models, "models"), (known.keep_runs, "runs"))
+    return " and ".join(f"{count} {noun}" for count, noun in kept if count)
 
 
 def _describe_current(night: "CurrentNight", known: "Schedule") -> str:
@@ -148,6 +155,8 @@ def _records(
     rows += [(_local(datetime.fromisoformat(result.slot), known), describe_night(result)) for result in results]
     if (maintenance := nights.last_maintenance()) is not None:
         words = f"store {maintenance.compaction}, {maintenance.removed} files that nobody needs removed"
+        deleted = ((maintenance.models, "model"), (maintenance.runs, "run"))
+        words += "".join(f", {count} {noun}{'' if count == 1 else 's'} deleted" for count, noun in deleted if count)
         rows.append((_local(datetime.fromisoformat(maintenance.ended), known), words))
     return rows
 
