@@ -5,16 +5,16 @@ from typing import Literal
 from pipeline.errors import UsageError
 from pipeline.wire import Value
 
-Test = Literal["mcnemar", "bootstrap"]
-
 
 class GatePlan(Value, frozen=True, kw_only=True):
     """A recipe's `[gate]` table: what a new model has to show to become the champion."""
 
-    test: Literal["auto", "mcnemar", "bootstrap"] = "auto"
-    """`auto`: the bootstrap where held-out tracks share groups, else McNemar's."""
+    test: Literal["auto", "sign_flip", "mcnemar", "bootstrap"] = "auto"
+    """All are the sign-flip test over groups; the older names are still read."""
     level: float = 0.05
-    """The champion is replaced only if chance alone would make the challenger look so good less often than this."""
+    """How often a champion may be replaced by chance, by any of its challengers."""
+    classes: Literal["keep", "may_go"] = "keep"
+    """Whether a model that lacks classes of the champion is kept, or may replace it."""
     tracks: int = 20
     """With fewer held-out tracks than this the champion stays."""
 

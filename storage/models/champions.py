@@ -111,6 +111,10 @@ class Champions:
         """Write whether a model became the champion, and why; the first verdict stays."""
         return self._documents.publish(f"verdicts/{verdict.version}", verdict)
 
+    def verdicts(self) -> list[Verdict]:
+        """Return all verdicts, in the order of the models; also of models that were deleted since."""
+        return [self._documents.read(name, Verdict) for name in self._documents.names("verdicts")]
+
     def verdict(self, version: str) -> Verdict | None:
         """Return whether a model became the champion when it was made, and why; None when that was not decided.
 

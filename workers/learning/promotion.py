@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Split
-from pipeline.learning.evaluation.gate import Comparison, Verdict, compare, judge
+from pipeline.learning.evaluation.gate import Comparison, Verdict, compare, judge, next_turn
 from pipeline.learning.models import load_model
 from pipeline.learning.models.compatibility import misfit
 from pipeline.learning.study.results import EvaluationReport, ModelVersion
@@ -103,7 +103,7 @@ def _verdict(home: Home, version: str, before: Champion | None, gate: GatePlan, 
     except UsageError as error:
         reason = str(error)
     if reason:
-        return verdict.replace(state="promoted", reason=f"{before.version} cannot be used any more: {reason}")
+        return _replacement(home, verdict, before.version, reason, gate)
     try:
         new, old = contender(home, version), contender(home, before.version)
         if new.evaluation.scored == "rows":
@@ -115,10 +115,34 @@ def _verdict(home: Home, version: str, before: Champion | None, gate: GatePlan, 
                 reason=f"another task: it shares no class with {before.version}; `chordal models promote {version}` "
                 "makes it the champion all the same"
             )
-        compared, left_out = comparison(home, new, old, gate, seed=seed)
+        compared, left_out = comparison(home, new, old, seed=seed)
     except UsageError as error:
         return verdict.replace(reason=f"could not be compared: {error}")
-    return judge(version, before.version, compared, left_out, gate)
+    lost = sorted(set(old.model.classes) - set(new.model.classes))
+    earlier = challengers(home, before.version, besides=version)
+    turn, renewal = next_turn(earlier, compared.tracks if compared is not None else 0)
+    return judge(version, before.version, compared, left_out, gate, lost=lost, turn=turn, renewal=renewal)
+
+
+def challengers(home: Home, champion: str, *, besides: str = "") -> list[Verdict]:
+    """Return the verdicts of the models that were held against a champion's held-out tracks, oldest first."""
+    against = [each for each in home.champions.verdicts() if each.champion == champion and each.version != besides]
+    # Those of an older chordal have no turn.
+    return [each for each in against if each.turn or (each.comparison and each.comparison.test != "sign_flip")]
+
+
+def _replacement(home: Home, verdict: Verdict, champion: str, reason: str, gate: GatePlan) -> Verdict:
+    """Return whether a model takes the place of a champion that cannot be used; not if it lacks classes of that."""
+    why = f"{champion} cannot be used any more: {reason}"
+    lost = sorted(set(home.registry.get(champion).classes) - set(home.registry.get(verdict.version).classes))
+    if lost and gate.classes == "keep":
+        named = ", ".join(lost[:3]) + (" ..." if len(lost) > 3 else "")
+        return verdict.replace(
+            lost_classes=tuple(lost),
+            reason=f"{why}, but this one does not know {len(lost)} of its classes ({named}); "
+            f"`chordal models promote {verdict.version}` makes it the champion all the same",
+        )
+    return verdict.replace(state="promoted", reason=why)
 
 
 def unusable_reason(home: Home, version: str) -> str:
@@ -133,9 +157,7 @@ def unusable_reason(home: Home, version: str) -> str:
     return ""
 
 
-def comparison(
-    home: Home, new: Contender, old: Contender, gate: GatePlan, *, seed: int
-) -> tuple[Comparison | None, dict[str, int]]:
+def comparison(home: Home, new: Contender, old: Contender, *, seed: int) -> tuple[Comparison | None, dict[str, int]]:
     """Return how two models do on the same tracks, None without any, and how many tracks are left out, by reason.
 
     Raises `UsageError` when the old model cannot be loaded.
@@ -145,14 +167,21 @@ def comparison(
     open_contents, held_out, left_out = _comparable(tested, old, snapshot)
     answers = held_out | _predicted_labels(old.model, open_contents, snapshot)
     both = {content: answer for content, answer in tested.items() if content in answers}
-    if not both:
+    rows = [(each.label == each.truth, answers[content] == each.truth, each) for content, each in both.items()]
+    # What it was tested on of classes that the new one does not know: the new one would have each of them wrong.
+    lost = set(old.model.classes) - set(new.model.classes)
+    of_old = _test_answers(old)
+    rows += [(False, each.label == each.truth, each) for each in of_old.values() if each.truth in lost]
+    if not rows:
         return None, left_out
     compared = compare(
-        np.array([new_answer.label == new_answer.truth for new_answer in both.values()]),
-        np.array([answers[content] == new_answer.truth for content, new_answer in both.items()]),
-        [new_answer.track.group for new_answer in both.values()],
-        test=gate.test,
+        np.array([is_right for is_right, _, _ in rows]),
+        np.array([was_right for _, was_right, _ in rows]),
+        [each.track.group for _, _, each in rows],
         seed=seed,
+        classes=[each.truth for _, _, each in rows],
+        known=old.model.classes,
+        fresh=np.array([each.track.content_hash not in of_old for _, _, each in rows]),
     )
     return compared, left_out
 

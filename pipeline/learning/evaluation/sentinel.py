@@ -20,13 +20,16 @@ from pipeline.plans.recipe import Scalar
 FOLDS = 4
 """Each row is tested once, by a model that learned from the other folds."""
 
+MOST_FOLDS = 8
+"""As many folds as groups up to this, where there are few: each of them is then tested by a model of all the others."""
+
 QUICK = frozenset({"logistic", "svm"})
 """Families whose chosen configuration is fitted again here; for others a support vector machine is fitted."""
 
 _STAND_IN = ("svm", {"c": 8.0, "gamma": 0.5})
 _ROWS = 2000
-_ROWS_OF_A_TRACK = 12
-"""At most; more where there are few tracks."""
+_LEAST_ROWS_OF_A_UNIT = 4
+"""With so many groups that each would have fewer rows, some of them are left out."""
 _STRETCHES = 2
 """Stretches of neighbours per fold and class."""
 
@@ -45,8 +48,9 @@ def run_sentinel(manifest: DatasetManifest, units: Int64, rows: Rows, spec: Tria
     """Return how one model does under three splits of the same rows: singly, neighbours together, groups together.
 
     `rows` are those of the family that `spec` reads, of all tracks; `units` (tracks,) are what a split keeps whole.
-    Some 2,000 rows take part, whole groups of them. Each split has the same number of folds, tests the same rows and
-    learns from equally many. A model that cannot be fitted gives a sentinel without scores, and the reason.
+    Some 2,000 rows take part, of all groups as long as each can have a few. Each split has the same number of folds,
+    tests the same rows and learns from equally many. A model that cannot be fitted gives a sentinel without scores, and
+    the reason.
     """
     random = np.random.default_rng([seed % 2**64, 0x73656E])
     sample = _Sample.of(manifest, units, rows, random)
@@ -81,14 +85,14 @@ def run_sentinel(manifest: DatasetManifest, units: Int64, rows: Rows, spec: Tria
         right = {name: _right(sample, fold, model, amount, random=random) for name, fold in folds_by_split.items()}
     except (ValueError, MemoryError) as error:
         return sentinel.replace(reason=f"{family} could not be fitted ({' '.join(str(error).split())[:200]})")
-    scores = {name: _score(sample, is_tested, hits, seed=seed) for name, hits in right.items()}
+    scores = {name: _score(sample, is_tested, hits) for name, hits in right.items()}
     sentinel = sentinel.replace(random=scores["random"], neighbours=scores["neighbours"])
     if "honest" not in scores:
         return sentinel
     return sentinel.replace(
         honest=scores["honest"],
-        gap=_gap(sample, is_tested, right["random"], right["honest"], seed=seed),
-        hidden=_gap(sample, is_tested, right["honest"], right["neighbours"], seed=seed),
+        gap=_gap(sample, is_tested, right["random"], right["honest"]),
+        hidden=_gap(sample, is_tested, right["honest"], right["neighbours"]),
     )
 
 
@@ -107,8 +111,8 @@ class _Sample:
         originals = np.flatnonzero(~rows.is_copy)
         owner = rows.owner[originals]
         counts = np.bincount(owner, minlength=len(manifest.tracks))
-        row_counts = np.minimum(counts, max(_ROWS_OF_A_TRACK, _ROWS // max(int(np.count_nonzero(counts)), 1)))
-        chosen_units = _chosen_units(label_indices(manifest), units, row_counts, random)
+        chosen_units, per_unit = _chosen_units(label_indices(manifest), units, counts, random)
+        row_counts = _thinned(counts, units, per_unit)
         tracks = np.flatnonzero(np.isin(units, chosen_units) & (row_counts > 0))
         first = np.concatenate([[0], np.cumsum(counts)])
         indices = np.concatenate(
@@ -123,25 +127,54 @@ class _Sample:
         pairs = np.unique(np.stack([self.y, self.unit]), axis=1)
         per_class = np.bincount(pairs[0], minlength=classes)
         testable = per_class >= 2
-        folds = int(min(FOLDS, per_class[testable].min())) if testable.any() else FOLDS
+        least = int(per_class[testable].min()) if testable.any() else FOLDS
+        folds = least if FOLDS < least <= MOST_FOLDS else min(FOLDS, least)
         return testable, folds
 
 
-def _chosen_units(labels: Int64, units: Int64, row_counts: Int64, random: np.random.Generator) -> Int64:
-    """Return the units that take part: two of every class, then one of each in turn, until there are enough rows."""
-    count = int(units.max()) + 1
-    rows = np.bincount(units, weights=row_counts, minlength=count)
+def _chosen_units(labels: Int64, units: Int64, counts: Int64, random: np.random.Generator) -> tuple[Int64, int]:
+    """Return the units that take part, and how many rows of each at most.
+
+    Groups are what is scarce: all of them, with fewer rows of each, as long as that leaves enough rows of each; else
+    as many as there is room for: one of every class in turn.
+    """
+    with_rows = np.unique(units[counts > 0])
+    per_unit = max(_ROWS // max(len(with_rows), 1), _LEAST_ROWS_OF_A_UNIT)
+    room = _ROWS // per_unit
+    if len(with_rows) <= room:
+        return with_rows, per_unit
     _, first = np.unique(units, return_index=True)
-    order = random.permutation(count)
-    rank = np.zeros(count, np.int64)
+    order = random.permutation(with_rows)
     ranks: dict[int, int] = {}
-    for unit in order.tolist():
+    rank = np.zeros(len(order), np.int64)
+    for at, unit in enumerate(order.tolist()):
         label = int(labels[first[unit]])
-        rank[unit] = ranks[label] = ranks.get(label, -1) + (rows[unit] > 0)
-    order = order[np.argsort(rank[order], kind="stable")]
-    before = np.cumsum(rows[order]) - rows[order]
-    chosen: Int64 = order[(before < _ROWS) | (rank[order] < 2)]
-    return chosen
+        rank[at] = ranks[label] = ranks.get(label, -1) + 1
+    # Two of every class always take part, however many classes there are.
+    in_turn = np.argsort(rank, kind="stable")
+    chosen: Int64 = order[in_turn[: max(room, int(np.count_nonzero(rank < 2)))]]
+    return chosen, per_unit
+
+
+def _thinned(counts: Int64, units: Int64, per_unit: int) -> Int64:
+    """Return how many rows of each track take part, (tracks,), so that no unit has many more than `per_unit`.
+
+    Where a unit has more tracks than that, so many of them, evenly spaced, have one row each.
+    """
+    row_counts = np.zeros_like(counts)
+    for members in _members(np.where(counts > 0, units, -1)):
+        if len(members) > per_unit:
+            row_counts[members[np.linspace(0, len(members) - 1, per_unit).round().astype(np.int64)]] = 1
+        else:
+            row_counts[members] = np.minimum(counts[members], max(per_unit // len(members), 1))
+    return row_counts
+
+
+def _members(units: Int64) -> list[Int64]:
+    """Return the tracks of each unit from 0 on, one array a unit."""
+    order = np.argsort(units, kind="stable")
+    tracks = order[units[order] >= 0]
+    return np.split(tracks, np.flatnonzero(np.diff(units[tracks])) + 1) if len(tracks) else []
 
 
 def _flat(x: Float32) -> Float32:
@@ -215,16 +248,16 @@ def _per_unit(sample: _Sample, is_tested: Bool, values: Float64) -> tuple[Float6
     return sums, counts
 
 
-def _score(sample: _Sample, is_tested: Bool, right: Bool, *, seed: int) -> SentinelScore:
+def _score(sample: _Sample, is_tested: Bool, right: Bool) -> SentinelScore:
     return SentinelScore(
         accuracy=float(right[is_tested].mean()),
-        interval=share_interval(*_per_unit(sample, is_tested, right.astype(np.float64)), seed=seed),
+        interval=share_interval(*_per_unit(sample, is_tested, right.astype(np.float64))),
     )
 
 
-def _gap(sample: _Sample, is_tested: Bool, first: Bool, other: Bool, *, seed: int) -> SentinelGap:
+def _gap(sample: _Sample, is_tested: Bool, first: Bool, other: Bool) -> SentinelGap:
     """Return how many more of the same rows the first split has right than another."""
     more = first.astype(np.float64) - other
     return SentinelGap(
-        gap=float(more[is_tested].mean()), interval=difference_interval(*_per_unit(sample, is_tested, more), seed=seed)
+        gap=float(more[is_tested].mean()), interval=difference_interval(*_per_unit(sample, is_tested, more))
     )

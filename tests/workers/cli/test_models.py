@@ -56,7 +56,7 @@ def test_the_list_marks_the_champion_and_says_why_others_were_kept(home, models)
     assert one.startswith("* v0001")
     assert "champion; promoted: the first model" in one
     assert two.startswith("  v0002")
-    assert "kept: does not beat v0001 at the level 0.05: 93.3% against 100.0% of 30 held-out tracks" in two
+    assert "kept: does not beat v0001 at the level 0.019: 93.3% against 100.0% of 30 held-out tracks" in two
     assert models("list") == models()
 
 
@@ -66,11 +66,18 @@ def test_json_lists_all_of_it(home, models):
     assert [(each["version"], each["champion"]) for each in listed["models"]] == [("v0001", True), ("v0002", False)]
     kept = listed["models"][1]
     assert kept["verdict"]["state"] == "kept"
-    assert kept["verdict"]["comparison"]["test"] == "mcnemar"
+    assert kept["verdict"]["comparison"]["test"] == "sign_flip"
+    assert (kept["verdict"]["turn"], kept["challengers"]) == (1, 0)
+    assert listed["models"][0]["challengers"] == 1
     assert kept["misfit"] is None
     assert kept["split"]["test"] == 30
     assert kept["metrics"]["test_tracks"] == 30
     assert set(kept["files"]) == {"classifier.json", "member-0/model.skops"}
+
+
+def test_show_says_how_many_were_held_against_a_champion(home, models):
+    assert "challengers    1 model was held against it on held-out tracks" in models("show", "v0001")
+    assert "challengers" not in models("show", "v0002")
 
 
 def test_show_tells_what_it_takes_to_use_and_to_repeat_a_model(home, models):

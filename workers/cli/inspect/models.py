@@ -161,7 +161,7 @@ def compare(one: str, other: str, home_path: str, *, as_json: bool) -> None:
     home.registry.check(old.model)
     quiet_tensorflow()
     plan = home.registry.plan(other) or home.ledger.plan(new.model.run_id)
-    compared, left_out = promotion.comparison(home, new, old, plan.recipe.gate, seed=plan.seed)
+    compared, left_out = promotion.comparison(home, new, old, seed=plan.seed)
     left = ", ".join(f"{count} {why}" for why, count in left_out.items())
     if as_json:
         options.emit(
@@ -225,6 +225,7 @@ def _state(home: "Home", model: "ModelVersion", champion: "Champion | None") -> 
 
 def _wire(home: "Home", model: "ModelVersion", champion: "Champion | None") -> dict[str, Any]:
     from pipeline.learning.models.compatibility import misfit
+    from workers.learning.promotion import challengers
 
     figures = _new_figures()
     verdict = figures.read("verdict", lambda: home.champions.verdict(model.version), None)
@@ -232,6 +233,7 @@ def _wire(home: "Home", model: "ModelVersion", champion: "Champion | None") -> d
         **model.to_wire(),
         "champion": champion is not None and champion.version == model.version,
         "verdict": verdict.to_wire() if verdict is not None else None,
+        "challengers": len(_new_figures().read("", lambda: challengers(home, model.version), [])),
         "misfit": misfit(model.features) or None,
         **({"errors": figures.errors} if figures.errors else {}),
     }
@@ -247,6 +249,7 @@ def _facts(home: "Home", model: "ModelVersion", champion: "Champion | None") -> 
     facts = [
         ("version", model.version),
         ("state", _state(home, model, champion) or "nothing was decided"),
+        *_challenger_facts(home, model),
         ("created", model.created),
         ("run", model.run_id),
         ("recipe", printable(model.recipe)),
@@ -268,6 +271,17 @@ def _facts(home: "Home", model: "ModelVersion", champion: "Champion | None") -> 
     facts.append(("files", ", ".join(f"{name} {digest[:12]}" for name, digest in model.files.items())))
     facts.append(("path", printable(model.path)))
     return facts
+
+
+def _challenger_facts(home: "Home", model: "ModelVersion") -> list[tuple[str, str]]:
+    """Return how many models were held against a champion's held-out tracks; nothing for a model without any."""
+    from workers.learning.promotion import challengers
+
+    count = len(_new_figures().read("", lambda: challengers(home, model.version), []))
+    if not count:
+        return []
+    were = "model was" if count == 1 else "models were"
+    return [("challengers", f"{count} {were} held against it on held-out tracks; the gate's level is spent over all")]
 
 
 def _member(spec: Any) -> str:
