@@ -20,6 +20,7 @@ _MONO, _DUAL_MONO = "ebu_r128", "ebu_r128_dual_mono"
 
 Scalar = bool | int | float | str
 Balance = Literal["weights", "sampling", "none"]
+Priors = Literal["true", "balanced"]
 OutputName = Literal[
     "label_shares",
     "columns",
@@ -48,6 +49,9 @@ class TrainingPlan(Value, frozen=True, kw_only=True):
     balance: Balance = "weights"
     """Against classes of different size: `weights` makes each class count the same in the loss, `sampling` repeats rows
     of the smaller ones, `none` does nothing."""
+    priors: Priors = "true"
+    """Which shares of the classes the probabilities are for, where these were balanced: the `true` ones of the training
+    tracks, or `balanced` ones, by which small classes are named more often than is right on average."""
 
 
 class AnswerPlan(Value, frozen=True, kw_only=True):
@@ -56,9 +60,10 @@ class AnswerPlan(Value, frozen=True, kw_only=True):
     calibrate: bool = True
     """Whether the probabilities are scaled by a temperature."""
     accuracy: float = 0.9
-    """What the answers should reach: the lowest threshold is taken at which they do on the validation tracks."""
-    coverage: float = 0.5
-    """Least share of the validation tracks that get an answer, whatever their accuracy; 1 answers always."""
+    """What the answers should reach: the lowest threshold is taken at which they are sure to, by validation tracks."""
+    coverage: float = 0.0
+    """Least share of the validation tracks that get an answer, whatever that does to their accuracy; 1 answers
+    always."""
 
 
 class Span(Value, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.learning.study.findings import Interval
+from pipeline.learning.study.findings import Interval, Sentinel
 from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.report.content import FILES, ReportContent
 from pipeline.report.sections.champion import champion_section, champion_tile
@@ -33,8 +33,6 @@ from pipeline.text import MISSING, describe_duration, printable
 
 MOST_CLASSES_ABOVE = 12
 """Up to here the confusion matrix is readable beside the headline."""
-FEW_GROUPS = 20
-"""Below that a bootstrap over groups is narrower than it should be."""
 
 
 def build_page(content: ReportContent, more: Sequence[Section] = ()) -> Page:
@@ -62,14 +60,6 @@ def build_page(content: ReportContent, more: Sequence[Section] = ()) -> Page:
         sections=tuple(section for section in sections if section is not None),
         footer="Written by chordal. This page loads nothing: keep it, mail it, open it anywhere.",
     )
-
-
-def accuracy_interval(right: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share by Wilson's score method."""
-    from scipy.stats import binomtest  # takes a second to import
-
-    interval = binomtest(right, n).proportion_ci(0.95, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart | None) -> list[Section | None]:
@@ -109,7 +99,6 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
 def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str, tuple[str, ...]]:
     """Return headline and words of a run that has trained a model."""
     test, model = evaluation.test, evaluation.model
-    right = sum(row[index] for index, row in enumerate(test.confusion))
     unit = evaluation.scored.removesuffix("s")
     headline = f"{percent(test.accuracy)} of {quantity(test.n, f'test {unit}')} got the right label"
     folds = len(evaluation.per_partition)
@@ -129,8 +118,8 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
     if evaluation.scored == "rows":
         torn = evaluation.row_sides is None or evaluation.row_sides.torn > 0
         words.insert(0, _TORN if torn else _SINGLE)
-    if test.n:
-        words.append(_interval(test, right, unit))
+    if test.n and (evaluation.calibration is not None or test.accuracy_interval is not None):
+        words.append(_interval(test, unit))
     if content.counts.failed:
         words.append(f"{quantity(content.counts.failed, 'file')} could not be used; the reasons are below.")
     words += missed_words(content)
@@ -147,24 +136,24 @@ _SINGLE = (
 )
 
 
-def _interval(test: Scores, right: int, unit: str) -> str:
-    """Return the interval of the accuracy in words."""
+def _interval(test: Scores, unit: str) -> str:
+    """Return the interval of the accuracy in words, or why there is none."""
     interval = test.accuracy_interval
+    tested = quantity(test.n, f"test {unit}")
     if interval is None:
-        low, high = accuracy_interval(right, test.n)
         return (
-            f"With {quantity(test.n, f'test {unit}')} the accuracy lies between {percent(low)} and {percent(high)} "
-            f"(95% interval by Wilson, {unit}s taken as independent)."
+            f"The {tested} are one group, which is right or wrong together: no interval can be given, and how the "
+            "model does on others nobody knows. Cross-validation tests every group once."
         )
-    method = (
-        f"bootstrap over groups, {count(interval.resamples)} times"
-        if interval.method == "bootstrap"
-        else "by Wilson over groups, as there was no mistake to draw again"
-    )
-    few = " So few groups make it a rough one." if interval.units < FEW_GROUPS else ""
+    methods = {
+        "t": "Student's t over groups",
+        "exact": "the exact one for so many groups, as all of them agree",
+        "bootstrap": f"bootstrap over groups, {count(interval.resamples)} times",
+        "wilson": "by Wilson over groups, as there was no mistake to draw again",
+    }
     return (
-        f"With {quantity(test.n, f'test {unit}')} in {quantity(interval.units, 'group')} the accuracy lies between "
-        f"{percent(interval.low)} and {percent(interval.high)} (95% interval, {method}).{few}"
+        f"With {tested} in {quantity(interval.units, 'group')} the accuracy lies between {percent(interval.low)} and "
+        f"{percent(interval.high)} (95% interval, {methods[interval.method]})."
     )
 
 
@@ -173,22 +162,23 @@ def _trust_tiles(content: ReportContent) -> tuple[Tile, ...]:
     evaluation, split = content.evaluation, content.split
     if evaluation is None or evaluation.calibration is None or evaluation.sentinel is None or split is None:
         return ()
-    calibration, gap = evaluation.calibration, evaluation.sentinel.gap
+    calibration, sentinel, gap = evaluation.calibration, evaluation.sentinel, evaluation.sentinel.gap
     copies = sum(len(each.tracks) for each in split.duplicates)
     torn = sum(len(each.tracks) for each in split.duplicates if not each.kept)
+    asked = percent(calibration.target_accuracy)
     right = f"{percent(calibration.accuracy)} of them right" if calibration.accuracy is not None else "none"
     return (
-        Tile(name="Answered", value=percent(calibration.coverage), note=f"{right}; the rest is unsure"),
+        Tile(name="Answered", value=percent(calibration.coverage), note=f"{right}, {asked} asked; the rest is unsure"),
         Tile(
             name="Calibration error",
             value=percent(calibration.after.ece),
             note=f"{percent(calibration.before.ece)} before",
         ),
         Tile(
-            name="Leakage gap",
-            value=points(gap.gap) if gap else MISSING,
-            note="random rows less whole groups" if gap else "cannot be told",
-            is_alarming=evaluation.scored == "rows",
+            name="Gain of a leak",
+            value=points(gap.gap) if gap and sentinel.knows_groups else MISSING,
+            note=_gap_note(sentinel),
+            is_alarming=evaluation.scored == "rows" and sentinel.knows_groups,
         ),
         Tile(
             name="Duplicates",
@@ -197,6 +187,16 @@ def _trust_tiles(content: ReportContent) -> tuple[Tile, ...]:
             is_alarming=torn > 0,
         ),
     )
+
+
+def _gap_note(sentinel: Sentinel) -> str:
+    """Return what the tile of the sentinel compares, and by which model."""
+    if not sentinel.knows_groups:
+        return "cannot be told: no groups are known"
+    if sentinel.gap is None:
+        return "cannot be told"
+    who = "" if sentinel.is_winner else ", by a stand-in"
+    return f"had rows been split at random{who}; they were not"
 
 
 def _extracted(content: ReportContent) -> tuple[str, tuple[str, ...]]:
@@ -229,7 +229,7 @@ def _score_tiles(evaluation: EvaluationReport) -> tuple[Tile, ...]:
 
 
 def _spread(interval: Interval | None, note: str) -> str:
-    return f"{bounds(interval)}, {note}" if interval else f"test, {note}" if note.startswith("n") else note
+    return f"{bounds(interval)}, {note}" if interval else f"no interval, {note}"
 
 
 def _library_tiles(content: ReportContent) -> tuple[Tile, ...]:

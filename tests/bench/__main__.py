@@ -10,7 +10,20 @@ from pathlib import Path
 
 from workers.processes.environment import QUIET
 
-SECTIONS = ("extract", "commit", "store", "read", "flow", "scale", "predict", "tags", "retag", "duplicates", "startup")
+SECTIONS = (
+    "extract",
+    "commit",
+    "store",
+    "read",
+    "flow",
+    "scale",
+    "predict",
+    "tags",
+    "retag",
+    "duplicates",
+    "startup",
+    "honesty",
+)
 
 
 def main() -> None:
@@ -35,6 +48,7 @@ def main() -> None:
     parser.add_argument(
         "--one-process", action="store_true", help="extract: all rows in one process; quicker, but peaks are shared"
     )
+    parser.add_argument("--only", action="append", metavar="NAME", help="honesty: this simulation alone")
     given = parser.parse_args()
     if unknown := sorted(set(given.sections) - set(SECTIONS)):
         parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")

@@ -69,7 +69,7 @@ def run_result(report: EvaluationReport, verdict: Verdict | None = None) -> Task
     """Return what a run learned: `model v0003 (svm), test accuracy 90.8% (87.1% to 93.4%) on 400 tracks`."""
     model, test = report.model, report.test
     interval = test.accuracy_interval
-    between = f" ({interval.low:.1%} to {interval.high:.1%})" if interval else ""
+    between = f" ({interval.low:.1%} to {interval.high:.1%})" if interval else " (one group: no interval)"
     accuracy = f"test accuracy {test.accuracy:.1%}{between} on {test.n} {report.scored}"
     words = f"model {model.version} ({model.family}), {accuracy}"
     wire = {"run": report.run_id, "model": model.version, "test_accuracy": round(test.accuracy, 4)}

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.arrays import Int64
+from pipeline.arrays import Bool, Int64
 from pipeline.learning.dataset.manifests import DatasetManifest
 from pipeline.learning.evaluation.calibration import answer_rule, reliability
 from pipeline.learning.evaluation.votes import Votes, join_votes
 from pipeline.learning.study.findings import AnswerRule, Calibration
-from pipeline.learning.study.results import Prediction, Scores
+from pipeline.learning.study.results import GroupScore, Prediction, Scores
 from pipeline.plans.recipe import AnswerPlan
+
+MOST_GROUPS = 200
+"""So many scores of groups are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class Appraisal:
     per_partition: dict[str, Scores]
     segments: dict[str, Scores]
     predictions: tuple[Prediction, ...]
+    by_group: tuple[GroupScore, ...]
+    groups_tested: int
     calibration: Calibration
 
 
@@ -44,11 +49,12 @@ def pooled_validation(rounds: Sequence[RoundVotes]) -> Votes:
     return join_votes([each.validation for each in rounds])
 
 
-def fit_answer_rule(manifest: DatasetManifest, validation: Votes, plan: AnswerPlan) -> AnswerRule:
-    """Return the temperature and the threshold that fit the validation tracks."""
+def fit_answer_rule(manifest: DatasetManifest, units: Int64, validation: Votes, plan: AnswerPlan) -> AnswerRule:
+    """Return the temperature and the threshold that fit the validation tracks, in groups `units` (tracks,)."""
     return answer_rule(
         validation.probabilities,
         validation.truth(manifest),
+        units[validation.owner],
         calibrate=plan.calibrate,
         accuracy=plan.accuracy,
         coverage=plan.coverage,
@@ -61,15 +67,15 @@ def appraise(
     rounds: Sequence[RoundVotes],
     plan: AnswerPlan,
     *,
+    groups: Int64,
     delivered: AnswerRule,
-    seed: int,
 ) -> Appraisal:
-    """Return scores with intervals over `units` (tracks,), calibration and predictions; rounds are pooled.
+    """Return scores with intervals over `units` (tracks,), calibration by `groups` (tracks,) and predictions.
 
     The test tracks of a round get temperature and threshold of its own validation tracks: those of another round may be
     test tracks of this one.
     """
-    rules = {each.name: fit_answer_rule(manifest, each.validation, plan) for each in rounds}
+    rules = {each.name: fit_answer_rule(manifest, groups, each.validation, plan) for each in rounds}
     calibrated = {each.name: each.test.calibrated(rules[each.name]) for each in rounds}
     # Scores are of the calibrated votes; a temperature never changes which class is the likeliest.
     test = join_votes(list(calibrated.values()))
@@ -77,14 +83,16 @@ def appraise(
     families = dict.fromkeys(family for each in rounds for family in each.segments)
     is_unsure = np.concatenate([rules[name].unsure(votes.probabilities) for name, votes in calibrated.items()])
     right = test.labels == test.truth(manifest)
+    folds = [name for name, votes in calibrated.items() for _ in range(len(votes.owner))]
+    by_group = group_scores(manifest, test.owner, right, folds)
     return Appraisal(
-        validation=validation.scores(manifest, units, seed=seed),
-        test=test.scores(manifest, units, seed=seed),
-        per_partition={name: votes.scores(manifest, units, seed=seed) for name, votes in calibrated.items()},
+        by_group=by_group[:MOST_GROUPS],
+        groups_tested=len(by_group),
+        validation=validation.scores(manifest, units),
+        test=test.scores(manifest, units),
+        per_partition={name: votes.scores(manifest, units) for name, votes in calibrated.items()},
         segments={
-            family: join_votes([v.segments[family] for v in rounds if family in v.segments]).scores(
-                manifest, units, seed=seed
-            )
+            family: join_votes([v.segments[family] for v in rounds if family in v.segments]).scores(manifest, units)
             for family in families
         },
         predictions=tuple(
@@ -95,7 +103,8 @@ def appraise(
         calibration=Calibration(
             delivered=delivered,
             per_partition=rules,
-            fitted_on=len(validation.owner),
+            fitted_on=len(np.unique(validation.owner)),
+            groups=len(np.unique(groups[validation.owner])),
             before=reliability(join_votes([each.test for each in rounds]).probabilities, test.truth(manifest)),
             after=reliability(test.probabilities, test.truth(manifest)),
             target_accuracy=plan.accuracy,
@@ -105,6 +114,22 @@ def appraise(
             right=int(np.count_nonzero(right & ~is_unsure)),
         ),
     )
+
+
+def group_scores(manifest: DatasetManifest, owner: Int64, right: Bool, folds: Sequence[str]) -> tuple[GroupScore, ...]:
+    """Return the score of each group in each fold, the worst first; tracks without a group are left out.
+
+    `owner` are positions in the manifest, `right` whether each was named rightly, `folds` which partition tested it,
+    all of length n.
+    """
+    counts: dict[tuple[str, str], list[int]] = {}
+    for track, is_right, fold in zip(owner.tolist(), right.tolist(), folds, strict=True):
+        if (group := manifest.tracks[track].group) is not None:
+            count = counts.setdefault((group, str(fold)), [0, 0])
+            count[0] += 1
+            count[1] += is_right
+    scores = [GroupScore(name=name, fold=fold, n=n, right=hits) for (name, fold), (n, hits) in counts.items()]
+    return tuple(sorted(scores, key=lambda each: (each.right / each.n, -each.n, each.name)))
 
 
 def _predictions(manifest: DatasetManifest, partition: str, votes: Votes, rule: AnswerRule) -> list[Prediction]:

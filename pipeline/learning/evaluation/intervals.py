@@ -1,5 +1,13 @@
-"""Confidence intervals of scores by a bootstrap over whole groups: tracks of one group are right or wrong together."""
+"""Confidence intervals of scores over whole groups: tracks of one group are right or wrong together.
 
+A score is a ratio of sums over groups. Its variance is that of the groups' residuals, each divided by one less its
+share of all (HC2: MacKinnon and White, 1985; Bell and McCaffrey, 2002), and the quantile is Student's for as many
+degrees of freedom as there are groups of equal size (Kish, 1965) less one, on the scale of the logit, which keeps it
+within 0..1. No interval is narrower than that of as many independent tracks: groups that agree more than these would
+do so by chance. One group has no interval: nothing can be said about others by it.
+"""
+
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,57 +17,104 @@ from pipeline.arrays import Float64, Int64
 from pipeline.learning.study.findings import Interval
 from pipeline.learning.study.results import Scores
 
-RESAMPLES = 2000
 LEVEL = 0.95
 
-# Numbers in memory at once, and units drawn in all: with more units fewer resamples are as exact.
+# Numbers in memory at once.
 _AT_ONCE = 2_000_000
-_DRAWN = 40_000_000
-_FEWEST = 400
 
 
-def with_intervals(scores: Scores, truth: Int64, predicted: Int64, units: Int64, *, seed: int) -> Scores:
+def with_intervals(scores: Scores, truth: Int64, predicted: Int64, units: Int64) -> Scores:
     """Return scores with the intervals of accuracy and macro F1.
 
-    `truth` and `predicted` are class indices and `units` the groups of what was scored, all of shape (n,). Groups are
-    drawn with replacement, for the BCa percentiles (Efron, 1987): bias-corrected and accelerated. Where not one answer
-    was wrong (or right) all resamples are alike; the accuracy then has Wilson's interval for that many
-    groups, the macro F1 none. Equal seeds give equal intervals.
+    `truth` and `predicted` are class indices and `units` the groups of what was scored, all of shape (n,). The macro F1
+    has its variance by leaving out one group after the other (jackknife), and no interval where that is 0.
     """
     if not len(truth):
         return scores
     _, unit = np.unique(units, return_inverse=True)
+    counted = np.bincount(unit).astype(np.float64)
+    right = np.bincount(unit, weights=truth == predicted).astype(np.float64)
     table = _Table.of(truth, predicted, unit, classes=len(scores.per_class))
-    right = int(np.count_nonzero(truth == predicted))
-    if right in {0, len(truth)}:
-        return scores.replace(accuracy_interval=_wilson(table.units if right else 0, table.units))
-    accuracy, macro_f1 = _bootstrap(table, seed=seed)
-    return scores.replace(accuracy_interval=accuracy, macro_f1_interval=macro_f1)
+    return scores.replace(
+        accuracy_interval=share_interval(right, counted), macro_f1_interval=_macro_f1_interval(table, counted)
+    )
 
 
-def share_interval(right: Float64, counted: Float64, *, seed: int) -> Interval | None:
+def effective_groups(counted: Float64) -> float:
+    """Return how many groups of equal size weigh as much as groups of these sizes (Kish, 1965); 0 without any."""
+    total = float(counted.sum())
+    return total**2 / float((counted**2).sum()) if total else 0.0
+
+
+def share_interval(right: Float64, counted: Float64) -> Interval | None:
     """Return the interval of a share, from the counts of right answers and of all in each unit, both (units,).
 
-    Wilson's where not one is wrong, or right; None without units.
+    Where not one is wrong, or right, it is the exact one (Clopper and Pearson, 1934) of so many units of equal size.
+    None with fewer than two units.
     """
-    if counted.sum() and right.sum() in {0.0, counted.sum()}:
-        return _wilson(len(counted) if right.any() else 0, len(counted))
-    return difference_interval(right, counted, seed=seed)
-
-
-def difference_interval(more: Float64, counted: Float64, *, seed: int) -> Interval | None:
-    """Return the interval of a difference of two shares, from difference and count of each unit, both (units,)."""
+    right, counted = right[counted > 0], counted[counted > 0]
     units, total = len(counted), float(counted.sum())
-    if not total:
+    if units < 2:
         return None
-    resamples = _resamples(units)
-    rng = np.random.default_rng([seed % 2**64, units])
-    both = np.stack([more, counted], axis=1)
-    estimates = np.concatenate([weights @ both for weights in _weights(units, resamples, rng)])
-    others = both.sum(axis=0) - both
-    jackknife = others[:, 0] / np.maximum(others[:, 1], 1)
-    low, high = _bca(estimates[:, 0] / np.maximum(estimates[:, 1], 1), float(more.sum()) / total, jackknife)
-    return Interval(low=low, high=high, level=LEVEL, method="bootstrap", units=units, resamples=resamples, seed=seed)
+    share = float(right.sum()) / total
+    if share in {0.0, 1.0}:
+        return _exact(share, effective_groups(counted), units)
+    half = _half_width(_variance(right - share * counted, counted), share * (1 - share) / total, counted)
+    return _logit_interval(share, half, units)
+
+
+def difference_interval(more: Float64, counted: Float64) -> Interval | None:
+    """Return the interval of a difference of two shares, from difference and count of each unit, both (units,).
+
+    Where no unit differs, it reaches as far as the share of differing units that would not have been seen. None with
+    fewer than two units.
+    """
+    more, counted = more[counted > 0], counted[counted > 0]
+    units, total = len(counted), float(counted.sum())
+    if units < 2:
+        return None
+    difference = float(more.sum()) / total
+    least = max(float(np.abs(more).sum()) / total - difference**2, 0.0) / total
+    half = _half_width(_variance(more - difference * counted, counted), least, counted)
+    is_exact = half == 0
+    if is_exact:
+        half = 1 - (1 - LEVEL) ** (1 / effective_groups(counted))
+    low, high = max(difference - half, -1.0), min(difference + half, 1.0)
+    return Interval(low=low, high=high, level=LEVEL, method="exact" if is_exact else "t", units=units)
+
+
+def _variance(residuals: Float64, counted: Float64) -> float:
+    """Return the variance of a ratio of sums, from the residuals and counts of units, both (units,)."""
+    total = float(counted.sum())
+    leverage = 1 - counted / total
+    return float((residuals**2 / leverage).sum()) / total**2
+
+
+def _half_width(variance: float, independent: float, counted: Float64) -> float:
+    """Return half the width of an interval, from the variance over units and that of as many independent tracks."""
+    from scipy.stats import norm, t
+
+    quantile = (1 + LEVEL) / 2
+    over_units = 0.0
+    if variance > 0:
+        over_units = float(t.ppf(quantile, effective_groups(counted) - 1)) * math.sqrt(variance)
+    return max(over_units, float(norm.ppf(quantile)) * math.sqrt(independent))
+
+
+def _logit_interval(share: float, half: float, units: int) -> Interval:
+    """Return the interval of a share within 0..1, exclusive, from half its width on the scale of the share."""
+    from scipy.special import expit, logit
+
+    reach = half / (share * (1 - share))
+    low, high = (float(expit(logit(share) + sign * reach)) for sign in (-1, 1))
+    return Interval(low=low, high=high, level=LEVEL, method="t", units=units)
+
+
+def _exact(share: float, effective: float, units: int) -> Interval:
+    """Return the interval where all of so many effective units agree."""
+    unseen = float(1 - ((1 - LEVEL) / 2) ** (1 / effective))
+    low, high = (0.0, unseen) if share == 0 else (1 - unseen, 1.0)
+    return Interval(low=low, high=high, level=LEVEL, method="exact", units=units)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,76 +137,27 @@ class _Table:
         counts = coo_array((np.ones(len(rows)), (rows, columns)), shape=(units, 3 * classes)).tocsr()
         return cls(counts=counts, classes=classes, units=units)
 
-    def scores(self, counts: Float64, *, tested: Float64) -> Float64:
-        """Return accuracy and macro F1 of summed counts (m, 3 x classes), shape (m, 2).
-
-        A class that is not in a resample is left out of its mean; one that was never `tested` (classes,) counts as 0.
-        """
+    def macro_f1(self, counts: Float64) -> Float64:
+        """Return the macro F1 of summed counts (m, 3 x classes), over the classes that occur, shape (m,)."""
         right, predicted, true = np.split(counts, 3, axis=1)
         occurring = predicted + true
         f1 = np.divide(2 * right, occurring, out=np.zeros_like(right), where=occurring > 0)
         present = np.maximum(np.count_nonzero(occurring, axis=1), 1)
-        share = np.count_nonzero(tested) / self.classes
-        accuracy = right.sum(axis=1) / np.maximum(true.sum(axis=1), 1)
-        return np.stack([accuracy, f1.sum(axis=1) / present * share], axis=1)
+        mean: Float64 = f1.sum(axis=1) / present
+        return mean
 
 
-def _bootstrap(table: _Table, *, seed: int) -> tuple[Interval, Interval]:
-    """Return the intervals of accuracy and macro F1."""
-    rng = np.random.default_rng([seed % 2**64, table.units])
-    resamples = _resamples(table.units)
+def _macro_f1_interval(table: _Table, counted: Float64) -> Interval | None:
+    """Return the interval of the macro F1 by the jackknife over units; None for one unit, or without any spread."""
+    if table.units < 2:
+        return None
     total = np.asarray(table.counts.sum(axis=0))[None]
-    tested = total[0, table.classes : 2 * table.classes] + total[0, 2 * table.classes :]
-    estimates = np.concatenate(
-        [
-            table.scores(np.asarray((table.counts.T @ weights.T).T), tested=tested)
-            for weights in _weights(table.units, resamples, rng)
-        ]
-    )
     step = max(_AT_ONCE // (3 * table.classes), 1)
-    jackknife = np.concatenate(
-        [
-            table.scores(total - table.counts[first : first + step].toarray(), tested=tested)
-            for first in range(0, table.units, step)
-        ]
+    without_one = np.concatenate(
+        [table.macro_f1(total - table.counts[first : first + step].toarray()) for first in range(0, table.units, step)]
     )
-    (estimate,) = table.scores(total, tested=tested)
-    bounds = [_bca(estimates[:, which], float(estimate[which]), jackknife[:, which]) for which in range(2)]
-    accuracy, macro_f1 = (
-        Interval(low=low, high=high, level=LEVEL, method="bootstrap", units=table.units, resamples=resamples, seed=seed)
-        for low, high in bounds
-    )
-    return accuracy, macro_f1
-
-
-def _resamples(units: int) -> int:
-    return int(np.clip(_DRAWN // units, _FEWEST, RESAMPLES))
-
-
-def _weights(units: int, resamples: int, rng: np.random.Generator) -> Any:
-    """Yield how often each unit is drawn, in batches (b, units)."""
-    step = max(_AT_ONCE // units, 1)
-    for first in range(0, resamples, step):
-        yield rng.multinomial(units, np.full(units, 1 / units), size=min(step, resamples - first)).astype(np.float64)
-
-
-def _bca(estimates: Float64, estimate: float, jackknife: Float64) -> tuple[float, float]:
-    """Return the bias-corrected and accelerated percentiles of bootstrapped scores."""
-    from scipy.special import ndtr, ndtri
-
-    below = np.mean(estimates < estimate) + np.mean(estimates == estimate) / 2
-    bias = ndtri(np.clip(below, 1 / len(estimates), 1 - 1 / len(estimates)))
-    off = jackknife.mean() - jackknife
-    spread = float((off**2).sum())
-    acceleration = float((off**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
-    z = bias + ndtri(np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
-    low, high = np.quantile(estimates, ndtr(bias + z / np.maximum(1 - acceleration * z, 1e-3)))
-    return float(low), float(high)
-
-
-def _wilson(right: int, n: int) -> Interval:
-    """Return Wilson's score interval of a share of units."""
-    from scipy.stats import binomtest  # takes a second to import
-
-    interval = binomtest(right, n).proportion_ci(LEVEL, method="wilson")
-    return Interval(low=float(interval.low), high=float(interval.high), level=LEVEL, method="wilson", units=n)
+    (score,) = table.macro_f1(total)
+    variance = (table.units - 1) / table.units * float(((without_one - without_one.mean()) ** 2).sum())
+    if variance <= 0 or not 0 < score < 1:
+        return None
+    return _logit_interval(float(score), _half_width(variance, 0.0, counted), table.units)

@@ -8,11 +8,11 @@ from pipeline.arrays import Int64
 from pipeline.learning.study.results import ClassScores, Scores
 
 
-def score(truth: Int64, predicted: Int64, classes: Sequence[str]) -> Scores:
+def score(truth: Int64, predicted: Int64, classes: Sequence[str], *, top2: float | None = None) -> Scores:
     """Return the scores of predicted class indices against true ones, both of shape (tracks,).
 
-    A precision, recall or F1 that would divide by zero (a class never predicted, or without tracks) is 0, and counts
-    as 0 in the macro mean, which is over all classes.
+    A precision, recall or F1 that would divide by zero is 0. The macro mean is over the classes that occur, as a true
+    or as a predicted one; nothing is known of the others.
     """
     from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -26,15 +26,17 @@ def score(truth: Int64, predicted: Int64, classes: Sequence[str]) -> Scores:
         if len(truth)
         else (np.zeros(len(classes)),) * 4
     )
+    occurring = (confusion.sum(axis=0) + confusion.sum(axis=1)) > 0
     return Scores(
         accuracy=float(np.mean(truth == predicted)) if len(truth) else 0.0,
-        macro_f1=float(np.mean(f1)),
+        macro_f1=float(np.mean(f1[occurring])) if occurring.any() else 0.0,
         n=len(truth),
         per_class={
             name: ClassScores(precision=float(precision[i]), recall=float(recall[i]), f1=float(f1[i]), n=int(n[i]))
             for i, name in enumerate(classes)
         },
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        top2=top2,
     )
 
 

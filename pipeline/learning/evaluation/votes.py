@@ -42,11 +42,18 @@ class Votes:
             probabilities = np.where(self.has_rows[:, None], probabilities, self.probabilities)
         return replace(self, probabilities=probabilities)
 
-    def scores(self, manifest: DatasetManifest, units: Int64, *, seed: int) -> Scores:
+    def scores(self, manifest: DatasetManifest, units: Int64) -> Scores:
         """Return the scores with their intervals; `units` (tracks,) are the groups of the manifest's tracks."""
         truth = self.truth(manifest)
-        plain = score(truth, self.labels, manifest.classes)
-        return with_intervals(plain, truth, self.labels, units[self.owner], seed=seed)
+        plain = score(truth, self.labels, manifest.classes, top2=self._top2(truth))
+        return with_intervals(plain, truth, self.labels, units[self.owner])
+
+    def _top2(self, truth: Int64) -> float | None:
+        """Return the share whose true class is one of the two likeliest; None with fewer than three classes."""
+        if self.probabilities.shape[1] < 3 or not len(truth):
+            return None
+        two = np.argpartition(self.probabilities, -2, axis=1)[:, -2:]
+        return float(np.mean((two == truth[:, None]).any(axis=1)))
 
 
 def mean_votes(votes: Sequence[Votes]) -> Votes:

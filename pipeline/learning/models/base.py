@@ -18,6 +18,10 @@ class LabelledRows:
     y: Int64
     is_weighted: bool = True
     """Whether classes of different size count the same in the loss."""
+    shares: Float64 | None = None
+    """The share of each class before anything balanced them, shape (classes,), where rows were repeated for that."""
+    has_true_priors: bool = True
+    """Whether probabilities are brought back to these shares."""
 
     @property
     def class_weight(self) -> Literal["balanced"] | None:
@@ -27,6 +31,25 @@ class LabelledRows:
     def weights(self, classes: int) -> Float32:
         """Return the weight of each class in the loss, shape (classes,)."""
         return balanced_weights(self.y, classes) if self.is_weighted else np.ones(classes, np.float32)
+
+    def prior_ratios(self, classes: int) -> Float64:
+        """Return by what probabilities that were learned from balanced rows have to be multiplied, shape (classes,).
+
+        The share of each class over the one that the loss saw (Saerens et al., "Adjusting the Outputs of a Classifier
+        to New a Priori Probabilities", 2002); 1 for a class without rows, and for rows that were not balanced.
+        """
+        if not self.has_true_priors:
+            return np.ones(classes)
+        counts = np.bincount(self.y.ravel(), minlength=classes).astype(np.float64)
+        if self.shares is not None:
+            seen, shares = counts / counts.sum(), self.shares
+        elif self.is_weighted:
+            shares = counts / counts.sum()
+            seen = (counts > 0) / np.count_nonzero(counts)
+        else:
+            return np.ones(classes)
+        ratios: Float64 = np.divide(shares, seen, out=np.ones(classes), where=(shares > 0) & (seen > 0))
+        return ratios
 
 
 class TrainedModel(Protocol):

@@ -34,12 +34,15 @@ class ClassicModel:
     classes: int
     clip_sd: float | None = CLIP_SD
     """How many deviations from the mean an input may be; beyond it is clipped. None for no bound."""
+    prior_ratios: Float64 | None = None
+    """What the probabilities are multiplied by where classes were balanced, shape (classes,); None for 1."""
 
     def probabilities(self, x: Float32) -> Float64:
         """Return the class probabilities of each row, shape (rows, classes); a class never seen in training gets 0.
 
         A model without probabilities of its own (the SVM) gives the softmax of its one-vs-rest decision values:
-        ordered like its decisions, not calibrated.
+        ordered like its decisions, not calibrated. Others, if they learned from balanced classes, are brought back to
+        the shares that the classes have.
         """
         out = np.zeros((len(x), self.classes))
         if not len(x):
@@ -47,6 +50,9 @@ class ClassicModel:
         rows = self._standardise(x)
         if hasattr(self.estimator, "predict_proba"):
             known_classes = self.estimator.predict_proba(rows)
+            if self.prior_ratios is not None:
+                known_classes = known_classes * self.prior_ratios[self.estimator.classes_]
+                known_classes /= known_classes.sum(axis=1, keepdims=True)
         else:
             known_classes = _softmax(self.estimator.decision_function(rows))
         out[:, self.estimator.classes_] = known_classes
@@ -63,6 +69,8 @@ class ClassicModel:
             "classes": self.classes,
             "clip_sd": self.clip_sd,
         }
+        if self.prior_ratios is not None:
+            parts["prior_ratios"] = self.prior_ratios
         skops.io.dump(parts, folder / FILE_NAME)
 
     def fit(self, train: LabelledRows) -> "ClassicModel":
@@ -96,14 +104,26 @@ def load_classic(folder: Path) -> ClassicModel:
     return ClassicModel(**parts)
 
 
-def fit_classic(estimator: Any, train: LabelledRows, *, classes: int, standardised: bool = True) -> Fit:
-    """Fit an estimator on flattened rows, standardised and clipped, or as they are."""
+def fit_classic(
+    estimator: Any, train: LabelledRows, *, classes: int, standardised: bool = True, has_posteriors: bool = False
+) -> Fit:
+    """Fit an estimator on flattened rows, standardised and clipped, or as they are.
+
+    The probabilities of one that `has_posteriors` follow the shares of the classes in its loss, and are brought back
+    to those of the rows. The votes of a forest and the decisions of an SVM do not follow them.
+    """
     flat = train.x.reshape(len(train.x), -1)
     mean, deviation = column_statistics(flat) if standardised else (np.zeros(flat.shape[1]), np.ones(flat.shape[1]))
     clip_sd = CLIP_SD if standardised else None
-    model = ClassicModel(estimator=estimator, mean=mean, deviation=deviation, classes=classes, clip_sd=clip_sd).fit(
-        train
-    )
+    ratios = train.prior_ratios(classes) if has_posteriors else np.ones(classes)
+    model = ClassicModel(
+        estimator=estimator,
+        mean=mean,
+        deviation=deviation,
+        classes=classes,
+        clip_sd=clip_sd,
+        prior_ratios=None if np.allclose(ratios, 1, rtol=1e-6) else ratios,
+    ).fit(train)
     learned = [getattr(estimator, name, None) for name in ("coef_", "dual_coef_", "support_vectors_", "intercept_")]
     return Fit(model=model, parameters=sum(int(array.size) for array in learned if array is not None))
 

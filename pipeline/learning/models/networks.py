@@ -137,7 +137,7 @@ def fit_network(
     stops = validation is not None and schedule.patience is not None
     stopper = keras.callbacks.EarlyStopping("val_loss", patience=schedule.patience or 0, restore_best_weights=True)
     reporter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, values: report_epoch(epoch, values or {}))
-    weights = train.weights(classes)
+    weights, ratios = train.weights(classes), train.prior_ratios(classes)
     if input_output.output == "sigmoid":
         train, validation = _as_column(train), validation and _as_column(validation)
     try:
@@ -157,6 +157,8 @@ def fit_network(
     losses = curves.get("loss", ())
     if not np.isfinite(losses).all():
         raise ValueError(f"the loss became {losses[-1]} in epoch {len(losses)}; lower the learning rate")
+    if losses and not np.allclose(ratios, 1, rtol=1e-6):
+        _shift_output(network, ratios)
     return Fit(
         model=NetworkModel(network=network),
         epochs=int(np.argmin(curves["val_loss"])) + 1 if stops and losses else len(losses),
@@ -186,6 +188,16 @@ def _build(keras: Any, layers: list[Any], x: Float32, *, classes: int, input_out
     for layer in [*layers, keras.layers.Dense(units, activation=input_output.output, kernel_regularizer=penalty)]:
         tensor = layer(tensor)
     return keras.Model(inputs, tensor)
+
+
+def _shift_output(network: Any, ratios: Float64) -> None:
+    """Multiply the probabilities of a network by ratios (classes,) and make their sum 1 again.
+
+    A factor of an output is an addition to the bias of its logit, so the file needs nothing beside the weights.
+    """
+    shift = np.log(ratios)
+    kernel, bias = network.layers[-1].get_weights()
+    network.layers[-1].set_weights([kernel, bias + (shift if len(bias) > 1 else shift[1:] - shift[:1])])
 
 
 def _compile(keras: Any, network: Any, schedule: Schedule, input_output: InputOutput) -> None:

@@ -209,5 +209,6 @@ def _spec(
         seed=seed + ancestor,
         augment=choice.augment,
         balance=recipe.training.balance,
+        priors=recipe.training.priors,
         origin=origin,
     )

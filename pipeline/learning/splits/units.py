@@ -54,3 +54,17 @@ def unit_table(manifest: DatasetManifest, units: Int64) -> Int64:
 def positions(chosen: Sequence[bool] | np.ndarray) -> tuple[int, ...]:
     """Return the positions that are marked, ascending."""
     return tuple(int(position) for position in np.flatnonzero(chosen))
+
+
+def scored_units(manifest: DatasetManifest, split: Split) -> Int64:
+    """Return the number of each track's unit, (tracks,), as scores take it: right or wrong together.
+
+    The groups that a split keeps whole. Where none were told but folds that somebody made are tested, a fold is one:
+    those who make folds put together what belongs together, and say no more of it.
+    """
+    folds = [track.fold for track in manifest.tracks]
+    if split.strategy != "folds" or any(track.group is not None for track in manifest.tracks) or None in folds:
+        return units_of_split(manifest, split)
+    _, unit = np.unique(np.array(folds, dtype=str), return_inverse=True)
+    numbers: Int64 = unit.astype(np.int64)
+    return numbers

@@ -17,11 +17,13 @@ class Interval(Value, frozen=True, kw_only=True):
     low: float
     high: float
     level: float = 0.95
-    method: Literal["bootstrap", "wilson"]
-    """`wilson` where no tested track is wrong, or none is right: resamples of them do not vary."""
+    method: Literal["t", "exact", "bootstrap", "wilson"]
+    """`t`: Student's over groups; `exact` where no tested track is wrong, or none is right. The others are of reports
+    by an older chordal."""
     units: int
-    """Groups that were drawn with replacement: what must stay together in a split is drawn together."""
+    """Groups that it speaks of: what must stay together in a split is right or wrong together."""
     resamples: int = 0
+    """Of a bootstrap; so is the seed."""
     seed: int = 0
 
 
@@ -76,7 +78,9 @@ class Calibration(Value, frozen=True, kw_only=True):
     per_partition: dict[str, AnswerRule]
     """The rule for the test of each partition: from its own validation tracks alone."""
     fitted_on: int
-    """Validation tracks behind `delivered`."""
+    """Validation tracks behind `delivered`, each counted once."""
+    groups: int = 0
+    """Groups of these tracks; 0 in reports of an older chordal."""
     before: Reliability
     after: Reliability
     """Of the test, without and with the temperature."""
@@ -154,3 +158,8 @@ class Sentinel(Value, frozen=True, kw_only=True):
     """Classes with a single group, which cannot be tested on unseen groups."""
     reason: str = ""
     """Why a score is missing."""
+
+    @property
+    def knows_groups(self) -> bool:
+        """Whether anything is known of what belongs together: rows of one track, or tracks of one group."""
+        return not self.rows == self.tracks == self.units

@@ -56,6 +56,19 @@ class Scores(Value, frozen=True, kw_only=True):
     """Rows: true class, columns: predicted class, counts, in the order of `classes`."""
     accuracy_interval: Interval | None = None
     macro_f1_interval: Interval | None = None
+    top2: float | None = None
+    """Share of tracks whose true class is one of the two likeliest; None where it was not counted."""
+
+
+class GroupScore(Value, frozen=True, kw_only=True):
+    """The test of one group: an artist, album, speaker or source."""
+
+    name: str
+    fold: str
+    """The partition that tested it."""
+    n: int
+    """Its test tracks."""
+    right: int
 
 
 class Prediction(Value, frozen=True, kw_only=True):
@@ -121,6 +134,10 @@ class EvaluationReport(Value, frozen=True, kw_only=True):
     """How many rows each side has, where rows were split."""
     segments: dict[str, Scores] = {}
     """Test scores of single rows, by feature family; empty where every track has one row."""
+    by_group: tuple[GroupScore, ...] = ()
+    """The tested groups with the least accuracy, worst first; empty where no groups were told."""
+    groups_tested: int = 0
+    """How many groups were tested in all."""
     calibration: Calibration | None = None
     sentinel: Sentinel | None = None
     seconds: float

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from pipeline.plans.augmentation import RowAugmentation
-from pipeline.plans.recipe import Balance, Scalar
+from pipeline.plans.recipe import Balance, Priors, Scalar
 from pipeline.plans.search import Strategy
 from pipeline.wire import Value
 
@@ -75,6 +75,8 @@ class TrialSpec(Value, frozen=True, kw_only=True):
     """Its origin in an adaptive search: Hyperband's bracket and round, and the trial that it continues."""
     balance: Balance = "weights"
     """How classes of different size are balanced."""
+    priors: Priors = "true"
+    """Which shares of the classes the probabilities are for."""
 
 
 class FitReport(Value, frozen=True, kw_only=True):

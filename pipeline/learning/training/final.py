@@ -12,8 +12,8 @@ from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.evaluation.appraisal import appraise, fit_answer_rule, pooled_validation
 from pipeline.learning.models import Fit
 from pipeline.learning.models.classifier import ClassifierCard, Member, save_classifier
-from pipeline.learning.splits import units_of_split
 from pipeline.learning.splits.rows import row_sides, row_view
+from pipeline.learning.splits.units import scored_units, units_of_split
 from pipeline.learning.study.findings import AnswerRule
 from pipeline.learning.study.results import EvaluationReport, ModelVersion
 from pipeline.learning.study.trials import TrialOutcome
@@ -54,7 +54,7 @@ def finish_study(
     folder.mkdir(parents=True, exist_ok=True)
     track_split, tracks, digest = split, manifest, manifest.digest
     manifest, split, source = row_view(recipe, manifest, split, source)
-    units = units_of_split(manifest, split)
+    units, groups = scored_units(manifest, split), units_of_split(manifest, split)
     rounds = split.rounds
     several = len(rounds) > 1
     # What the delivered classifier learns from; with several tests, every track is learned from by some fit.
@@ -70,7 +70,9 @@ def finish_study(
         report_progress(progress, number, steps, f"tested: {test_round.name}")
     # What is fitted on rows does not hold for the tracks that a delivered classifier predicts.
     rule = (
-        AnswerRule() if split.strategy == "rows" else fit_answer_rule(manifest, pooled_validation(votes), recipe.answer)
+        AnswerRule()
+        if split.strategy == "rows"
+        else fit_answer_rule(manifest, groups, pooled_validation(votes), recipe.answer)
     )
     if several:
         members = [fit_member(study, o, learned, usual_epochs(o, None)) for o in final]
@@ -78,7 +80,7 @@ def finish_study(
     elif not recipe.search.refit:
         learned = rounds[0].partitions[0].train
     _deliver(study, final, members, learned, folder, rule)
-    appraisal = appraise(manifest, units, votes, recipe.answer, delivered=rule, seed=seed)
+    appraisal = appraise(manifest, units, votes, recipe.answer, groups=groups, delivered=rule)
     return EvaluationReport(
         run_id=manifest.run_id,
         classes=manifest.classes,
@@ -90,6 +92,8 @@ def finish_study(
         scored="rows" if split.strategy == "rows" else "tracks",
         row_sides=row_sides(manifest, split) if split.strategy == "rows" else None,
         segments=appraisal.segments,
+        by_group=appraisal.by_group,
+        groups_tested=appraisal.groups_tested,
         calibration=appraisal.calibration,
         sentinel=sentinel_of(study, tracks, track_split, final[0].spec, seed=seed),
         seconds=time.monotonic() - started,

@@ -14,8 +14,8 @@ from pipeline.learning.evaluation.appraisal import RoundVotes
 from pipeline.learning.evaluation.sentinel import run_sentinel
 from pipeline.learning.evaluation.votes import Votes, mean_votes
 from pipeline.learning.models import Fit
-from pipeline.learning.splits import units_of_split
 from pipeline.learning.splits.rows import owners
+from pipeline.learning.splits.units import scored_units
 from pipeline.learning.study.findings import Sentinel
 from pipeline.learning.study.trials import FitReport, TrialOutcome, TrialSpec
 from pipeline.learning.training.fit import by_track, fit_on, predict_rows, predict_tracks
@@ -91,7 +91,7 @@ def sentinel_of(study: StudyRows, tracks: DatasetManifest, split: Split, spec: T
     rows = study.rows(spec.features)
     if split.strategy == "rows":
         rows = replace(rows, owner=owners(study.manifest, tracks)[rows.owner])
-    return run_sentinel(tracks, units_of_split(tracks, split), rows, spec, seed=seed)
+    return run_sentinel(tracks, scored_units(tracks, split), rows, spec, seed=seed)
 
 
 def fit_member(study: StudyRows, outcome: TrialOutcome, tracks: Sequence[int], epochs: int) -> Fit:

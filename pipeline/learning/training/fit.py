@@ -26,7 +26,9 @@ def fit_on(
     epochs: int | None = None,
 ) -> Fit:
     """Fit one configuration on the rows of some tracks and of their augmented copies; only originals validate."""
-    train_rows = balance_classes(_labelled(manifest, rows.select(train, copies=True)), spec.balance, seed=spec.seed)
+    labelled = _labelled(manifest, rows.select(train, copies=True))
+    train_rows = balance_classes(labelled, spec.balance, classes=len(manifest.classes), seed=spec.seed)
+    train_rows = replace(train_rows, has_true_priors=spec.priors == "true")
     return model_family(spec.family).fit(
         augment_rows(train_rows, spec.augment, seed=spec.seed),
         None if validation is None else _labelled(manifest, rows.select(validation)),
@@ -37,7 +39,7 @@ def fit_on(
     )
 
 
-def balance_classes(train: LabelledRows, balance: Balance, *, seed: int) -> LabelledRows:
+def balance_classes(train: LabelledRows, balance: Balance, *, classes: int, seed: int) -> LabelledRows:
     """Return training rows with classes of different size balanced: by weights, by repeated rows, or not at all.
 
     Sampling repeats the rows of smaller classes until each has as many as the largest: every row equally often, but for
@@ -46,14 +48,14 @@ def balance_classes(train: LabelledRows, balance: Balance, *, seed: int) -> Labe
     if balance != "sampling":
         return replace(train, is_weighted=balance == "weights")
     random = np.random.default_rng([seed % 2**64, 0x626C63])
-    counts = np.bincount(train.y)
+    counts = np.bincount(train.y, minlength=classes)
     chosen = []
     for label in np.flatnonzero(counts):
         members = np.flatnonzero(train.y == label)
         times, extra = divmod(int(counts.max()), len(members))
         chosen += [*[members] * times, np.sort(random.permutation(members)[:extra])]
     order = np.concatenate(chosen)
-    return LabelledRows(x=train.x[order], y=train.y[order], is_weighted=False)
+    return LabelledRows(x=train.x[order], y=train.y[order], is_weighted=False, shares=counts / counts.sum())
 
 
 def _labelled(manifest: DatasetManifest, rows: Rows) -> LabelledRows:

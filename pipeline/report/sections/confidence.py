@@ -38,33 +38,57 @@ def _calibrated(calibration: Calibration, evaluation: EvaluationReport) -> str:
             "delivered classifier answers for whole tracks, of which rows say nothing: it is not calibrated and "
             "always answers."
         )
-    if all(rule.temperature == 1.0 for rule in calibration.per_partition.values()):
-        return "The probabilities are as the model tells them: the recipe asks for no calibration."
-    direction = "too sure of itself" if temperature > 1 else "not sure enough"
+    if all(rule.temperature == 1.0 for rule in calibration.per_partition.values()) and temperature == 1.0:
+        return (
+            "The probabilities are as the model tells them: either the recipe asks for no calibration, or no "
+            "temperature made them better for validation groups that it was not fitted on. Their expected calibration "
+            f"error on the test {unit} is {percent(calibration.after.ece)}."
+        )
+    groups = f" in {quantity(calibration.groups, 'group')}" if calibration.groups else ""
+    fitted = f"fitted on {quantity(calibration.fitted_on, 'validation track')}{groups}"
     return (
         f"Probabilities are calibrated by temperature scaling (Guo et al., 2017): one number, {temperature:.2f}, "
-        f"fitted on {quantity(calibration.fitted_on, 'validation track')}; the model had been {direction}. The "
-        f"expected calibration error on the test {unit} went from {percent(calibration.before.ece)} to "
-        f"{percent(calibration.after.ece)}. With few test {unit} some error remains by chance alone."
+        f"{fitted}; {_direction(temperature)}. {_effect(calibration, unit)}"
     )
+
+
+def _direction(temperature: float) -> str:
+    if temperature == 1.0:
+        return "over all folds none was better than another, so the delivered model keeps its probabilities"
+    return f"there the model had been {'too sure of itself' if temperature > 1 else 'not sure enough'}"
+
+
+def _effect(calibration: Calibration, unit: str) -> str:
+    """Return what calibration did to the test, in words, better or worse."""
+    before, after = calibration.before, calibration.after
+    errors = f"from {percent(before.ece)} to {percent(after.ece)}"
+    losses = f"the log-loss from {before.log_loss:.3f} to {after.log_loss:.3f}"
+    if after.log_loss > before.log_loss:
+        return (
+            f"On the test {unit} it made things worse: the expected calibration error went {errors}, {losses}. "
+            "Validation groups were not like the tested ones, or the model that was fitted again learned from more; "
+            "`answer.calibrate = false` in the recipe leaves the probabilities as they are."
+        )
+    return f"On the test {unit} the expected calibration error went {errors}, {losses}."
 
 
 def _answered(calibration: Calibration, evaluation: EvaluationReport) -> str:
-    unit = evaluation.scored
+    unit, asked = evaluation.scored, percent(calibration.target_accuracy)
+    least = (
+        f", but at least {percent(calibration.least_coverage)} of them get one" if calibration.least_coverage else ""
+    )
     rule = (
-        f"The threshold is the lowest at which the answers on the validation {unit} reach an accuracy of "
-        f"{percent(calibration.target_accuracy)}, but at least {percent(calibration.least_coverage)} of them are "
-        "answered."
+        f"The threshold is the lowest at which the answers are sure (at nine in ten) to be right in {asked}, by a "
+        f"lower bound over groups of validation {unit}{least}. Where none is, only what the model takes for {asked} "
+        "certain is answered."
     )
+    if calibration.accuracy is None:
+        return f"{rule} On the test none is answered."
+    reached = f"{asked} were asked, {percent(calibration.accuracy)} of the answers are right"
     if calibration.answered == calibration.n:
-        return f"{rule} Here that means: every one of the test {unit} gets an answer."
-    right = (
-        f"{percent(calibration.accuracy)} of the answers are right"
-        if calibration.accuracy is not None
-        else "none is answered"
-    )
+        return f"{rule} Every one of the test {unit} gets an answer: {reached}."
     return (
-        f"{rule} On the test {percent(calibration.coverage)} get an answer and {right}; without the threshold "
+        f"{rule} On the test {percent(calibration.coverage)} get an answer: {reached}; without the threshold "
         f"{percent(evaluation.test.accuracy)} are. The rest is \u201cunsure\u201d."
     )
 
@@ -77,6 +101,7 @@ def _table(calibration: Calibration, evaluation: EvaluationReport) -> Table:
         ("Log-loss", f"{calibration.before.log_loss:.3f}", f"{calibration.after.log_loss:.3f}"),
         ("Temperature", "1", f"{rule.temperature:.3f}"),
         ("Threshold", MISSING, percent(rule.threshold)),
+        ("Right of the answers, as asked", MISSING, percent(calibration.target_accuracy)),
         ("Answered", count(calibration.n), count(calibration.answered)),
         (
             "Right of the answers",

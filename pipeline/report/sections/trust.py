@@ -26,7 +26,7 @@ def scores_table(evaluation: EvaluationReport) -> Table:
         (f"validation, {unit}", evaluation.validation),
     ]
     return Table(
-        caption="Scores with their 95% intervals, by drawing whole groups again",
+        caption="Scores with their 95% intervals, over whole groups; one group has none",
         columns=(
             Column(title="Of"),
             *(
@@ -57,10 +57,11 @@ def leakage_section(
     if sentinel is None:
         return None
     words = [_about(sentinel), *_verdict(sentinel, evaluation, split)]
-    if manifest is not None and sentinel.rows == sentinel.tracks and not any(track.group for track in manifest.tracks):
+    if not sentinel.knows_groups:
         words.append(
-            "Every track has one row here and no groups were told, so both ways deal out single tracks; what was not "
-            "told about tracks that belong together shows in the parting of neighbours."
+            "Every track has one row here and no groups are known, so both ways deal out single tracks: how the model "
+            "does on another song, artist or source cannot be told. `--groups` says what belongs together; what "
+            "neighbours have in common shows in the second way."
         )
     blocks: list[Block] = []
     if sentinel.random is not None:
@@ -98,7 +99,12 @@ def _verdict(sentinel: Sentinel, evaluation: EvaluationReport, split: Split | No
             f"Of {named}{more} all tracks are one group: nobody can say how the model would do on unseen ones of "
             f"{'it' if len(sentinel.untold) == 1 else 'them'}."
         )
-    if sentinel.gap is not None and sentinel.random is not None and sentinel.honest is not None:
+    if (
+        sentinel.gap is not None
+        and sentinel.random is not None
+        and sentinel.honest is not None
+        and sentinel.knows_groups
+    ):
         sure = sentinel.gap.interval is not None and sentinel.gap.interval.low > 0
         words.append(
             f"Gap: {points(sentinel.gap.gap)}"
@@ -137,7 +143,9 @@ def _splits_table(sentinel: Sentinel) -> Table:
             "tracks next to each other in the library; where a class has few, stretches of time",
             sentinel.neighbours,
         ),
-        ("whole groups together", "what this project calls a score", sentinel.honest),
+        ("whole groups together", "what this project calls a score", sentinel.honest)
+        if sentinel.knows_groups
+        else ("whole groups together", "no groups are known: cannot be told", None),
     )
     return Table(
         caption="The same rows, parted in three ways",

@@ -226,6 +226,7 @@ def _answers(report: EvaluationReport) -> dict[str, Any] | None:
         "threshold": found.delivered.threshold,
         "coverage": found.coverage,
         "accuracy": found.accuracy,
+        "asked": found.target_accuracy,
         "ece_before": found.before.ece,
         "ece_after": found.after.ece,
     }
@@ -240,8 +241,10 @@ def _leakage(report: EvaluationReport) -> dict[str, Any] | None:
         "model": found.family,
         "random_rows": found.random.accuracy if found.random else None,
         "neighbours_together": found.neighbours.accuracy if found.neighbours else None,
-        "whole_groups": found.honest.accuracy if found.honest else None,
-        "gap": found.gap.gap if found.gap else None,
+        "whole_groups": found.honest.accuracy if found.honest and found.knows_groups else None,
+        "is_stand_in": not found.is_winner,
+        "gap": found.gap.gap if found.gap and found.knows_groups else None,
+        "knows_groups": found.knows_groups,
     }
 
 

@@ -129,8 +129,13 @@ def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("split", _split_words(summary["split"])),
     ]
     if (answers := summary["answers"]) and answers["threshold"]:
-        accuracy = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
-        lines.append(("answers", f"{answers['coverage']:.1%} of the test{accuracy}; the rest is unsure"))
+        reached = "" if answers["accuracy"] is None else f", {answers['accuracy']:.1%} of them right"
+        lines.append(
+            (
+                "answers",
+                f"{answers['coverage']:.1%} of the test{reached}, {answers['asked']:.0%} asked; the rest is unsure",
+            )
+        )
     if (leakage := summary["leakage"]) and leakage["random_rows"] is not None:
         lines.append(("leakage", _leakage_words(leakage)))
     return lines
@@ -170,7 +175,7 @@ def _short(value: Any) -> str:
 
 def _test_words(test: dict[str, Any], scored: str) -> str:
     interval = test["accuracy_interval"]
-    between = f" ({interval['low']:.1%} to {interval['high']:.1%})" if interval else ""
+    between = f" ({interval['low']:.1%} to {interval['high']:.1%})" if interval else " (one group: no interval)"
     return f"accuracy {test['accuracy']:.1%}{between}, macro F1 {test['macro_f1']:.3f}, on {test['n']} {scored}"
 
 
@@ -183,7 +188,9 @@ def _leakage_words(leakage: dict[str, Any]) -> str:
     words = ", ".join(
         f"{leakage[key]:.1%} {how}" if leakage[key] is not None else f"unknown {how}" for key, how in partings
     )
-    return f"one quick model says {words}"
+    who = "one quick model, a stand-in for the chosen one," if leakage["is_stand_in"] else "the chosen model"
+    unknown = "" if leakage["knows_groups"] else "; no groups are known, so unseen ones cannot be told (--groups)"
+    return f"{who} says {words}{unknown}"
 
 
 def _verdict_words(verdict: dict[str, Any]) -> str:

@@ -44,6 +44,6 @@ class Boosting:
             early_stopping=False,
             random_state=seed % 2**32,
         )
-        fit = fit_classic(model, train, classes=classes)
+        fit = fit_classic(model, train, classes=classes, has_posteriors=True)
         nodes = sum(len(tree.nodes) for of_round in model._predictors for tree in of_round)
         return replace(fit, parameters=nodes)

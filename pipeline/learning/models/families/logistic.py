@@ -35,4 +35,4 @@ class Logistic:
         with warnings.catch_warnings():
             # A fit that stops short is still a trial: its validation score says what it is worth.
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return fit_classic(model, train, classes=classes)
+            return fit_classic(model, train, classes=classes, has_posteriors=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UsageError
-from pipeline.learning.evaluation.calibration import BINS, answer_rule, reliability, temperature, threshold
+from pipeline.learning.evaluation.calibration import BINS, answer_rule, group_temperature, reliability, temperature
 from pipeline.learning.models import load_model
 from pipeline.learning.models.classifier import ClassifierCard, save_classifier
 from pipeline.learning.study.findings import AnswerRule
@@ -28,12 +28,12 @@ def drawn(count, *, sharpened, classes=5, seed=0):
 def test_a_temperature_finds_by_how_much_a_model_is_too_sure_of_itself(sharpened):
     probabilities, truth = drawn(4000, sharpened=sharpened)
 
-    assert temperature(probabilities, truth) == pytest.approx(sharpened, rel=0.08)
+    assert temperature(probabilities, truth, np.ones(4000)) == pytest.approx(sharpened, rel=0.08)
 
 
 def test_what_was_settled_on_validation_calibrates_other_data():
     validation, test = (drawn(3000, sharpened=4.0, seed=seed) for seed in (1, 2))
-    rule = answer_rule(*validation, calibrate=True, accuracy=0.9, coverage=0.5)
+    rule = answer_rule(*validation, np.arange(3000), calibrate=True, accuracy=0.9, coverage=0.5)
 
     before, after = reliability(*test), reliability(rule.calibrated(test[0]), test[1])
 
@@ -45,18 +45,18 @@ def test_what_was_settled_on_validation_calibrates_other_data():
 def test_a_few_tracks_without_a_mistake_do_not_ask_for_certainty():
     probabilities = np.tile([0.9, 0.1], (8, 1))
 
-    found = temperature(probabilities, np.zeros(8, np.int64))
+    found = temperature(probabilities, np.zeros(8, np.int64), np.ones(8))
 
     assert 0.3 < found < 1
 
 
 def test_probabilities_of_0_and_1_can_be_calibrated():
     probabilities = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 0.0]])
-    rule = answer_rule(probabilities, np.array([0, 1, 1, 0]), calibrate=True, accuracy=0.9, coverage=0.0)
+    found = temperature(probabilities, np.array([0, 1, 1, 0]), np.ones(4))
 
-    calibrated = rule.calibrated(probabilities)
+    calibrated = AnswerRule(temperature=found).calibrated(probabilities)
 
-    assert rule.temperature > 1
+    assert found > 1
     assert np.isfinite(calibrated).all()
     np.testing.assert_allclose(calibrated.sum(axis=1), 1)
 
@@ -75,7 +75,7 @@ def test_a_temperature_never_changes_the_likeliest_class(seed, warmth):
 def test_without_data_nothing_is_settled():
     nothing = np.zeros((0, 3)), np.zeros(0, np.int64)
 
-    assert answer_rule(*nothing, calibrate=True, accuracy=0.9, coverage=0.5) == AnswerRule()
+    assert answer_rule(*nothing, np.zeros(0, np.int64), calibrate=True, accuracy=0.9, coverage=0.5) == AnswerRule()
     assert reliability(*nothing).bins == ()
 
 
@@ -93,59 +93,37 @@ def test_the_calibration_error_is_that_of_fifteen_equal_bins():
     assert found.ece == pytest.approx(2 / 6 * 0.12 + 4 / 6 * 0.2)
 
 
-def tracks(*sure_and_right):
-    """Return (probabilities, truth) of two classes from (confidence, right) pairs."""
-    sure = np.array([confidence for confidence, _ in sure_and_right])
-    return np.stack([sure, 1 - sure], axis=1), np.array([0 if right else 1 for _, right in sure_and_right])
-
-
-GRADED = tracks((0.95, True), (0.9, True), (0.85, True), (0.8, True), (0.75, False), (0.7, True), (0.65, False))
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "coverage", "expected"),
-    [
-        (0.5, 0.0, 0.0),
-        (0.8, 0.0, (0.7 + 0.65) / 2),
-        (1.0, 0.0, (0.8 + 0.75) / 2),
-        (1.0, 1.0, 0.0),
-        (1.0, 5 / 7, (0.7 + 0.65) / 2),
-    ],
-)
-def test_the_threshold_is_the_lowest_that_reaches_the_accuracy_without_falling_below_the_coverage(
-    accuracy, coverage, expected
-):
-    assert threshold(*GRADED, accuracy=accuracy, coverage=coverage) == pytest.approx(expected)
-
-
-def test_a_threshold_never_parts_equal_confidences():
-    equal = tracks((0.8, True), (0.8, False), (0.8, True), (0.6, False))
-
-    assert threshold(*equal, accuracy=1.0, coverage=0.25) == pytest.approx(0.7)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    graded=st.lists(st.tuples(st.floats(0.5, 1.0), st.booleans()), min_size=1, max_size=30),
-    accuracy=st.floats(0, 1),
-    coverage=st.floats(0, 1),
-)
-def test_a_threshold_keeps_the_coverage_and_reaches_the_accuracy_where_any_does(graded, accuracy, coverage):
-    probabilities, truth = tracks(*graded)
-    rule = AnswerRule(threshold=threshold(probabilities, truth, accuracy=accuracy, coverage=coverage))
-
-    answered = ~rule.unsure(probabilities)
-
-    assert answered.mean() >= coverage
-    right = probabilities.argmax(axis=1) == truth
-    if right.mean() >= accuracy:
-        assert answered.all()
-    possible = [
-        right[probabilities.max(axis=1) >= least].mean()
-        for least in probabilities.max(axis=1)
-        if (probabilities.max(axis=1) >= least).mean() >= coverage
+def grouped(groups, of_group, *, sharpened, spread, seed):
+    """Return (probabilities, truth, units): of some groups the model is more sure of itself than of others."""
+    random = np.random.default_rng([seed, 1])
+    parts = [
+        drawn(of_group, sharpened=sharpened * np.exp(random.normal(0, spread)), seed=[seed, number])
+        for number in range(groups)
     ]
-    assert right[answered].mean() >= min(accuracy, max(possible))
+    return (*(np.concatenate(each) for each in zip(*parts, strict=True)), np.repeat(np.arange(groups), of_group))
+
+
+def test_one_group_says_nothing_of_the_temperature_for_others():
+    probabilities, truth = drawn(500, sharpened=3.0)
+
+    assert group_temperature(probabilities, truth, np.zeros(500, np.int64)) == 1.0
+    assert group_temperature(probabilities, truth, np.arange(500)) == pytest.approx(3.0, rel=0.15)
+
+
+def test_a_temperature_is_kept_only_where_it_helps_other_groups():
+    harmed = helped = 0
+    for seed in range(12):
+        validation = grouped(4, 60, sharpened=1.0, spread=0.5, seed=seed)
+        probabilities, truth, _ = grouped(12, 60, sharpened=1.0, spread=0.5, seed=100 + seed)
+        found = AnswerRule(temperature=group_temperature(*validation))
+        after, before = (reliability(p, truth).log_loss for p in (found.calibrated(probabilities), probabilities))
+        # the temperature that the same tracks ask for when each counts for itself
+        plain = AnswerRule(temperature=temperature(validation[0], validation[1], np.ones(240)))
+        harmed += after > before
+        helped += reliability(plain.calibrated(probabilities), truth).log_loss > before
+
+    assert harmed < helped
+    assert harmed <= 4
 
 
 def card(**more):

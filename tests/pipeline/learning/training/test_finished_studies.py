@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from pipeline.learning.models import LabelledRows, load_model
+from pipeline.learning.models import LabelledRows, load_model, model_family
 from pipeline.learning.search.plan import propose_trials
 from pipeline.learning.splits import make_split
 from pipeline.learning.study.findings import AnswerRule
@@ -13,7 +13,7 @@ from pipeline.learning.study.results import EvaluationReport
 from pipeline.learning.training.final import finish_study
 from pipeline.learning.training.fit import balance_classes
 from pipeline.learning.training.trial import run_trial
-from pipeline.plans.recipe import AnswerPlan, TrainingPlan
+from pipeline.plans.recipe import AnswerPlan, ModelChoice, Recipe, TrainingPlan
 from pipeline.plans.split import SplitPlan
 
 pytestmark = pytest.mark.slow
@@ -137,7 +137,6 @@ def test_the_delivered_classifier_is_calibrated_as_the_report_says(blobs, study,
 
     calibration, classifier = ran.report.calibration, load_model(tmp_path)
     assert classifier.card.answering == calibration.delivered == calibration.per_partition["holdout"]
-    assert calibration.delivered.temperature != 1.0
     assert calibration.fitted_on == len(ran.split.partitions[0].validation)
     rows = [
         library.source.stored[KEY, ran.manifest.tracks[p].content_hash].values for p in ran.split.partitions[0].test
@@ -236,7 +235,7 @@ def test_balance_by_sampling_repeats_small_classes_until_all_are_as_large():
     x = np.arange(10, dtype=np.float32)[:, None]
     train = LabelledRows(x=x, y=np.array([0] * 7 + [2] * 3))
 
-    drawn = balance_classes(train, "sampling", seed=1)
+    drawn = balance_classes(train, "sampling", classes=3, seed=1)
 
     assert np.bincount(drawn.y).tolist() == [7, 0, 7]
     assert sorted(drawn.x[drawn.y == 0, 0].tolist()) == list(range(7))
@@ -244,17 +243,51 @@ def test_balance_by_sampling_repeats_small_classes_until_all_are_as_large():
     assert sorted(counts.tolist()) == [2, 2, 3]
     assert drawn.class_weight is None
     np.testing.assert_array_equal(drawn.weights(3), 1.0)
-    np.testing.assert_array_equal(drawn.x, balance_classes(train, "sampling", seed=1).x)
+    np.testing.assert_array_equal(drawn.x, balance_classes(train, "sampling", classes=3, seed=1).x)
 
 
 def test_balance_by_weights_lets_classes_count_the_same_and_none_lets_them_be():
     train = LabelledRows(x=np.zeros((10, 1), np.float32), y=np.array([0] * 8 + [1] * 2))
 
-    weighted, plain = (balance_classes(train, how, seed=0) for how in ("weights", "none"))
+    weighted, plain = (balance_classes(train, how, classes=2, seed=0) for how in ("weights", "none"))
 
     assert (weighted.class_weight, plain.class_weight) == ("balanced", None)
     np.testing.assert_allclose(weighted.weights(2), [10 / 16, 10 / 4])
     np.testing.assert_allclose(plain.weights(2), 1.0)
+
+
+def test_what_balanced_rows_taught_is_brought_back_to_the_shares_of_the_classes():
+    train = LabelledRows(x=np.zeros((10, 1), np.float32), y=np.array([0] * 8 + [1] * 2))
+
+    by_weights, by_rows, plain = (
+        balance_classes(train, how, classes=2, seed=0).prior_ratios(2) for how in ("weights", "sampling", "none")
+    )
+
+    np.testing.assert_allclose(by_weights, [0.8 / 0.5, 0.2 / 0.5])
+    np.testing.assert_allclose(by_rows, by_weights)
+    np.testing.assert_allclose(plain, 1.0)
+    assert dataclasses.replace(train, has_true_priors=False).prior_ratios(2).tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("family", ["logistic", "boosting", "dense_stats"])
+@pytest.mark.parametrize("balance", ["weights", "sampling"])
+def test_the_probabilities_of_balanced_models_are_right_as_often_as_they_say(family, balance):
+    random = np.random.default_rng(0)
+
+    def drawn(count):
+        y = (random.random(count) < 0.1).astype(np.int64)
+        return (random.normal(1.2 * y[:, None], 1.0, (count, 4))).astype(np.float32), y
+
+    x, y = drawn(600)
+    train = balance_classes(LabelledRows(x=x, y=y), balance, classes=2, seed=1)
+    choice = ModelChoice(family=family, features="frame_stats")
+    chosen = propose_trials(Recipe(name="r", title="r", models=(choice,)), run_id="r", seed=0)[0].hyperparameters
+    fit = model_family(family).fit(train, None, classes=2, hyperparameters=chosen, seed=1, epochs=12)
+
+    probabilities = fit.model.probabilities(drawn(4000)[0])
+
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    assert probabilities[:, 1].mean() == pytest.approx(0.1, abs=0.05)
 
 
 @pytest.mark.parametrize("family", ["logistic", "svm"])
@@ -265,7 +298,12 @@ def test_a_small_class_is_found_more_often_when_classes_are_balanced(library, st
         library.add(f"{number:03}.wav", "rare" if rare else "usual", random.normal(0.9 * rare, 1.0, (1, 4)))
 
     recalls = {
-        how: study(library, family, training=TrainingPlan(balance=how), split=SplitPlan(strategy="kfold", k=3))
+        how: study(
+            library,
+            family,
+            training=TrainingPlan(balance=how, priors="balanced"),
+            split=SplitPlan(strategy="kfold", k=3),
+        )
         .report.test.per_class["rare"]
         .recall
         for how in ("weights", "sampling", "none")

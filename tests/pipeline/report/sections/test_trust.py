@@ -102,13 +102,18 @@ def test_the_interval_stands_wherever_the_score_does(content):
     assert "test, tracks 75.0% 61.0% to 87.0% 74.3% 55.0% to 85.0% 12 40" in words
 
 
-def test_few_groups_make_a_rough_interval_and_none_wrong_one_by_wilson(content):
-    few = content.evaluation.test.replace(accuracy_interval=interval(0.4, 1.0, units=6))
-    perfect = content.evaluation.test.replace(accuracy_interval=interval(0.7, 1.0, method="wilson"))
+def test_an_interval_says_how_it_was_made_and_one_group_has_none(content):
+    few = content.evaluation.test.replace(accuracy_interval=interval(0.4, 1.0, method="t", units=6))
+    perfect = content.evaluation.test.replace(accuracy_interval=interval(0.7, 1.0, method="exact"))
+    one = content.evaluation.test.replace(accuracy_interval=None, macro_f1_interval=None)
 
-    assert "So few groups make it a rough one." in text(with_evaluation(content, test=few))
-    assert "by Wilson over groups, as there was no mistake" in text(with_evaluation(content, test=perfect))
-    assert "So few groups" not in text(content)
+    assert "in 6 groups the accuracy lies between 40.0% and 100.0% (95% interval, Student's t over groups)" in text(
+        with_evaluation(content, test=few)
+    )
+    assert "the exact one for so many groups, as all of them agree" in text(with_evaluation(content, test=perfect))
+    words = text(with_evaluation(content, test=one))
+    assert "The 12 test tracks are one group, which is right or wrong together: no interval can be given" in words
+    assert "Accuracy 75.0% no interval, n = 12" in words
 
 
 def test_tracks_stand_beside_their_segments(content):
@@ -127,7 +132,19 @@ def test_the_leak_is_named_with_both_scores_and_the_gap(content):
     assert "Gap: +16.1 points (95% interval +12.0 to +21.0). A random split of rows would have flattered" in words
     assert "single rows at random rows of one track stand on both sides 97.1% 96.0% to 98.0%" in words
     assert "whole groups together what this project calls a score 81.0% 76.0% to 86.0%" in words
-    assert "Leakage gap +16.1 points random rows less whole groups" in words
+    assert "Gain of a leak +16.1 points had rows been split at random; they were not" in words
+
+
+def test_a_stand_in_is_called_so_and_without_groups_nothing_is_claimed(content):
+    stand_in = sentinel(is_winner=False)
+    assert "Gain of a leak +16.1 points had rows been split at random, by a stand-in; they were not" in text(
+        with_evaluation(content, sentinel=stand_in)
+    )
+    unknown = sentinel(rows=180, tracks=180, units=180)
+    words = text(with_evaluation(content, sentinel=unknown))
+    assert "Gain of a leak \u2013 cannot be told: no groups are known" in words
+    assert "how the model does on another song, artist or source cannot be told" in words
+    assert "Gap:" not in words
 
 
 def test_a_gap_within_chance_is_called_so(content):
@@ -158,7 +175,7 @@ def test_what_is_unknown_of_unseen_tracks_is_named(content):
 
     assert "No class has two groups: nothing." in words
     assert "Of metal and edm all tracks are one group: nobody can say how the model would do on unseen ones" in words
-    assert "Leakage gap \u2013 cannot be told" in words
+    assert "Gain of a leak \u2013 cannot be told" in words
 
 
 def test_a_split_of_rows_is_denounced_on_the_first_screen_and_in_its_section(content):
@@ -195,8 +212,8 @@ def test_calibration_is_reported_before_and_after_with_its_source(content):
     words = text(content)
 
     assert "temperature scaling (Guo et al., 2017): one number, 1.70, fitted on 60 validation tracks" in words
-    assert "the model had been too sure of itself" in words
-    assert "went from 14.8% to 4.8%" in words
+    assert "there the model had been too sure of itself" in words
+    assert "went from 14.8% to 4.8%, the log-loss from 0.600 to 0.400" in words
     assert "Expected calibration error 14.8% 4.8%" in words
     assert "Log-loss 0.600 0.400" in words
     assert "15 bins of equal width" in words
@@ -204,23 +221,35 @@ def test_calibration_is_reported_before_and_after_with_its_source(content):
     assert 'aria-label="Reliability diagram' in render_report(content)
 
 
+def test_a_calibration_that_made_things_worse_is_called_so(content):
+    worse = calibration(before=reliability(0.071, 0.976), after=reliability(0.138, 1.060), groups=4)
+
+    words = text(with_evaluation(content, calibration=worse))
+
+    assert "fitted on 60 validation tracks in 4 groups" in words
+    assert (
+        "it made things worse: the expected calibration error went from 7.1% to 13.8%, the log-loss from 0.976 to 1.060"
+        in words
+    )
+    assert "chance" not in words[words.index("made things worse") :][:400]
+
+
 def test_when_it_is_unsure_the_rule_the_coverage_and_the_accuracy_of_answers_are_reported(content):
     words = text(content)
 
+    assert "sure (at nine in ten) to be right in 90.0%, by a lower bound over groups of validation tracks" in words
+    assert "but at least 50.0% of them get one" in words
     assert (
-        "The threshold is the lowest at which the answers on the validation tracks reach an accuracy of 90.0%" in words
+        "On the test 75.0% get an answer: 90.0% were asked, 88.9% of the answers are right; without the threshold 75.0%"
+        in words
     )
-    assert "at least 50.0% of them are answered" in words
-    assert (
-        "On the test 75.0% get an answer and 88.9% of the answers are right; without the threshold 75.0% are" in words
-    )
-    assert "Answered 75.0% 88.9% of them right; the rest is unsure" in words
+    assert "Answered 75.0% 88.9% of them right, 90.0% asked; the rest is unsure" in words
 
 
 def test_a_model_that_always_answers_is_reported_as_such(content):
     always = calibration(answered=12, right=9)
 
-    assert "every one of the test tracks gets an answer" in text(with_evaluation(content, calibration=always))
+    assert "Every one of the test tracks gets an answer" in text(with_evaluation(content, calibration=always))
 
 
 def test_probabilities_left_alone_are_reported_as_such(content):
