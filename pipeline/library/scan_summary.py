@@ -103,7 +103,14 @@ def _check_classes(plan: RunPlan, summary: ScanSummary) -> None:
 def _check_folds(plan: RunPlan, summary: ScanSummary) -> None:
     """Raise `UsageError` for a fold that the split of the recipe names and no labelled file has."""
     split = plan.recipe.split
-    if split.strategy not in {"auto", "folds"} or not summary.folds:
+    if split.strategy not in {"auto", "folds"}:
+        return
+    if not summary.folds and (split.train_folds or split.test_folds):
+        raise UsageError(
+            f"recipe {printable(plan.recipe.name)}: its split names folds, and no file has one; say where they are "
+            "with --folds or in a table (--labels csv:FILE), or leave train_folds and test_folds out of the recipe"
+        )
+    if not summary.folds:
         return
     for key in ("train_folds", "validation_folds", "test_folds"):
         for fold in map(str, getattr(split, key)):
@@ -133,6 +140,12 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
 
     Raises `UsageError` naming the rule or the class, and the mend.
     """
+    for option, without in (("groups", summary.ungrouped), ("folds", summary.unfolded)):
+        if summary.files and without == summary.files:
+            raise UsageError(
+                f"{option} {printable(getattr(plan, option))}: found for none of {summary.files:,} files; "
+                f"mend the rule given with --{option}, or leave it out"
+            )
     if not plan.learn:
         return
     if not imported.is_imported(plan.libraries) and not summary.labels:
@@ -152,12 +165,6 @@ def check_labels(plan: RunPlan, summary: ScanSummary) -> None:
     if plan.recipe.split.strategy != "rows":  # which splits the rows within tracks: one track is enough
         _check_classes(plan, summary)
     _check_folds(plan, summary)
-    for option, without in (("groups", summary.ungrouped), ("folds", summary.unfolded)):
-        if without == summary.files:
-            raise UsageError(
-                f"{option} {printable(getattr(plan, option))}: found for none of {summary.files:,} files; "
-                f"mend the rule given with --{option}, or leave it out"
-            )
 
 
 class ScanTally:

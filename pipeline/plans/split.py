@@ -11,7 +11,8 @@ from pipeline.wire import Value
 class SplitPlan(Value, frozen=True, kw_only=True):
     """How tracks are split into training, validation and test.
 
-    `auto` is `folds` where folds are known, else `grouped`: whole groups, stratified by label; a track without a
+    `auto` is `folds` where folds are known; else `kfold` over whole groups where these are fewer than a dozen, or a
+    quarter of the classes have fewer than four; else `grouped`: whole groups, stratified by label. A track without a
     group is a group of its own. `folds` tests every predefined fold once, or trains on some and tests on others;
     `kfold` makes k folds of whole groups; `nested` chooses anew for each of them, by inner folds. `rows` splits
     single rows, whatever track they are of: for repeating published work, and every report warns of it.
@@ -31,8 +32,8 @@ class SplitPlan(Value, frozen=True, kw_only=True):
     """Predefined folds that train, the others (or `test_folds`) testing; empty: every fold is tested once."""
     test_folds: tuple[str | int, ...] = ()
     validation_folds: tuple[str | int, ...] = ()
-    """Predefined folds that select between trials, beside others that train and test; empty: a share of what trains
-    does."""
+    """Predefined folds that select between trials, beside others that train and test; empty: the last one that trains,
+    or, where groups are known, a share of those that train."""
     near_duplicates: bool = True
     """Whether tracks that sound the same are looked for and kept together."""
 

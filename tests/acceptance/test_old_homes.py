@@ -73,7 +73,7 @@ ADDED_VARIABLES = {command: {"CHORDAL_NOTIFY"} for command in LONG}
 ADDED_TO_NIGHTS = {"current", "deliveries", "died", "notify", "runs", "schedule.dual_mono", "schedule.rules"}
 ADDED_TO_NIGHTS |= {"schedule.keep_models", "schedule.keep_runs"}
 ADDED_TO_SCANS = {"all_labels", "folded", "near_equal", "near_equal_folds", "near_equal_groups", "several"}
-SCANNED = {*ADDED_TO_SCANS, "unlabelled", "cut_tags", "labels_from", "left_out", "cue_sheets"}
+SCANNED = {*ADDED_TO_SCANS, "split", "unlabelled", "cut_tags", "labels_from", "left_out", "cue_sheets"}
 MISSED = {"left_out", "unreadable"}
 PREDICTED = {"tracks.note", *MISSED}
 ADDED_FIELDS = {
@@ -102,6 +102,7 @@ ADDED_ANYWHERE = re.compile(
     r"comparison/(test|p): |leakage/(gap|whole_groups): "
 )
 """Fields that there were not, wherever they are, and what is computed in another way."""
+PARTITION = re.compile(r"/execution-0/[^/]+/")
 STAMP = '"stamp": {"mtime_ns": "number"'
 ADDED_BY_A_SERVICE = {
     "status": {"broker", "files", "night", "remarks", "tags"},
@@ -293,6 +294,10 @@ def test_names_on_the_wire_on_disk_and_in_json_are_what_they_were(flow, what):
     if what == "tree":
         assert set(flow[what]) >= ADDED_FILES
         flow[what] = [name for name in flow[what] if name not in ADDED_FILES]
+        # so few tracks are cross-validated now, where a part of them was held out
+        flow[what], known = (
+            sorted({PARTITION.sub("/execution-0/PART/", name) for name in names}) for names in (flow[what], known)
+        )
     known = with_broader_check(with_one_heartbeat(known))
     if isinstance(known, list):
         assert (set(known) - set(flow[what]), set(flow[what]) - set(known)) == (set(), set())

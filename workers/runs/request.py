@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pipeline.clock import now
 from pipeline.errors import UsageError
 from pipeline.learning.search.plan import check_models
+from pipeline.learning.splits.preview import SplitPreview
 from pipeline.library.layouts import with_official_split
 from pipeline.library.scan_summary import ScanSummary
 from pipeline.library.vocabulary.load import complete
@@ -52,6 +53,8 @@ class ScannedRun(Value, frozen=True, kw_only=True):
     plan: RunPlan
     found: ScanSummary
     """What the scan found."""
+    split: SplitPreview = SplitPreview()
+    """What the split of the recipe would be, as far as the scan tells."""
 
 
 def recipe_of(name: str, *, trials: int | None, quick: bool = False, dual_mono: bool = False) -> Recipe:

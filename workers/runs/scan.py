@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from pipeline.batches import batches
 from pipeline.errors import StoreError, UsageError
+from pipeline.learning.splits.preview import SplitTally, describe_groups
 from pipeline.library.cue.albums import AlbumSheets
 from pipeline.library.folders.left_out import NOTHING, LeftOut, LeftOutTally, describe_unreadable
 from pipeline.library.folders.presence import NOT_MOUNTED, is_empty_folder
@@ -64,14 +65,21 @@ def scan_libraries(home: Home, request: RunRequest, view: View) -> ScannedRun:
         claim_when_stopped(home.ledger, plan.run_id),
         announce(home, plan.run_id),
     ):
-        found = _write_imported(home, plan, progress) if is_imported(plan.libraries) else _walk(home, plan, progress)
+        tally = SplitTally()
+        written = _write_imported if is_imported(plan.libraries) else _walk
+        found = written(home, plan, progress, tally)
+        preview = tally.preview(plan.recipe.split, seed=plan.seed)
+        if plan.learn and preview.reason:  # before anything is extracted
+            raise UsageError(preview.reason)
         progress(found.files)
         for line in _lines(plan, found):
             view.line(line)
+        if plan.learn and preview.words and (preview.groups or preview.folds):
+            view.line(f"{describe_groups(preview)}; split: {preview.words}")
         if plan.extract:
             seal_stored(home, plan)
     view.finish("scan", found.files, note=f"{found.files} files, {len(found.labels)} labels")
-    return ScannedRun(plan=plan, found=found)
+    return ScannedRun(plan=plan, found=found, split=preview)
 
 
 def _lines(plan: RunPlan, found: ScanSummary) -> list[str]:
@@ -91,14 +99,20 @@ def _lines(plan: RunPlan, found: ScanSummary) -> list[str]:
 
 
 def write_tracks(
-    home: Home, plan: RunPlan, tracks: Iterable[ScannedTrack], *, complete: bool, progress: Progress = lambda _: None
+    home: Home,
+    plan: RunPlan,
+    tracks: Iterable[ScannedTrack],
+    *,
+    complete: bool,
+    progress: Progress = lambda _: None,
+    split: SplitTally | None = None,
 ) -> ScanSummary:
     """Write files that are known already as the shards of a run, without a walk.
 
     `complete` says whether they are all there is in the run's libraries; otherwise no file counts as gone because it
     is not among them.
     """
-    writer = _ShardWriter(home.ledger, plan.run_id, ScanTally(grouped=False, folded=False))
+    writer = _ShardWriter(home.ledger, plan.run_id, ScanTally(grouped=False, folded=False), split)
     for _ in writer.write(tracks):
         progress(writer.tally.files)
     home.ledger.close_scan(plan.run_id, writer.shards, left_out=0 if complete else 1)
@@ -108,9 +122,10 @@ def write_tracks(
 class _ShardWriter:
     """Writes files as the shards of a run, and counts them."""
 
-    def __init__(self, ledger: RunLedger, run_id: str, tally: ScanTally) -> None:
+    def __init__(self, ledger: RunLedger, run_id: str, tally: ScanTally, split: SplitTally | None = None) -> None:
         self.shards = 0
         self.tally = tally
+        self._split = split or SplitTally()
         self._ledger = ledger
         self._run_id = run_id
 
@@ -121,6 +136,7 @@ class _ShardWriter:
             self.shards += 1
             for track in shard:
                 self.tally.add(track)
+                self._split.add(track)
             yield shard
 
     def summary(self, unreadable: tuple[str, ...] = (), left_out: LeftOut = NOTHING) -> ScanSummary:
@@ -128,7 +144,7 @@ class _ShardWriter:
         return self.tally.summary(self.shards, unreadable, left_out)
 
 
-def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
+def _walk(home: Home, plan: RunPlan, progress: Progress, split: SplitTally) -> ScanSummary:
     """Walk the plan's libraries, write their files, and mark those that an earlier walk saw and this one does not.
 
     Raises `UsageError` for a library or a label rule that cannot work, and for labels that nobody can learn from.
@@ -151,7 +167,7 @@ def _walk(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
         vocabulary=plan.rules.folding,
         faults={stem: fault for each in sources.layouts for stem, fault in each.layout.faults.items()},
     )
-    writer = _ShardWriter(home.ledger, plan.run_id, tally)
+    writer = _ShardWriter(home.ledger, plan.run_id, tally, split)
     ids = TrackIds()
     with LibraryTags(home, plan.run_id, fields) as tags:
         tracks = scan(
@@ -200,13 +216,13 @@ def _layout_notes(plan: RunPlan, sources: TrackSources) -> tuple[str, ...]:
     return (f"looks like {layout.title}: --layout {layout.name} reads {layout.gives}",) if layout else ()
 
 
-def _write_imported(home: Home, plan: RunPlan, progress: Progress) -> ScanSummary:
+def _write_imported(home: Home, plan: RunPlan, progress: Progress, split: SplitTally) -> ScanSummary:
     """Write the rows of the plan's imported libraries.
 
     Raises `UsageError` for a library that was not imported, and for labels that nobody can learn from.
     """
     tracks = (track for library in plan.libraries for track in _imported_tracks(home.ledger, library))
-    found = write_tracks(home, plan, tracks, complete=True, progress=progress)
+    found = write_tracks(home, plan, tracks, complete=True, progress=progress, split=split)
     check_labels(plan, found)
     return found
 

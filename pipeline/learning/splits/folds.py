@@ -6,6 +6,7 @@ from pipeline.arrays import Int64
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition
 from pipeline.learning.splits.holdout import split_validation, validation_notes
+from pipeline.learning.splits.roles import describe_roles, roles_by_name
 from pipeline.learning.splits.units import positions
 from pipeline.plans.split import SplitPlan
 from pipeline.text import printable
@@ -26,6 +27,11 @@ def by_fold(
     fold = np.array([names.index(track.fold) for track in tracks if track.fold is not None])
     if plan.train_folds or plan.test_folds:
         return _named(manifest, units, plan, names, fold, seed=seed)
+    if (roles := roles_by_name(names)) is not None:
+        train, test, validation = roles
+        plan = plan.replace(train_folds=tuple(train), test_folds=tuple(test), validation_folds=tuple(validation))
+        partitions, notes = _named(manifest, units, plan, names, fold, seed=seed)
+        return partitions, [describe_roles(train, test, validation), *notes]
     return _one_per_fold(manifest, units, names, fold)
 
 
@@ -72,6 +78,12 @@ def _named(
     Folds of the plan validate, else validation is carved from those that train.
     """
     to_train, to_test, to_validate = _fold_roles(plan, names)
+    notes = []
+    if not to_validate and len(to_train) > 1 and not any(track.group is not None for track in manifest.tracks):
+        to_train, to_validate = _validating_fold(manifest, to_train)
+        if to_validate:
+            known = "nothing else is known of what belongs together (split.validation_folds names another)"
+            notes.append(f"fold {printable(to_validate[0])} validates, as {known}")
     test, train, validating = (
         np.isin(fold, [names.index(name) for name in folds]) for folds in (to_test, to_train, to_validate)
     )
@@ -102,10 +114,22 @@ def _named(
         )
     partition = Partition(name="+".join(to_test), train=training, validation=validation, test=positions(test))
     return (partition,), [
+        *notes,
         *validation_notes(manifest, [partition]),
         *_untested(manifest, partition),
         *_left_out(names, [*to_train, *to_validate], to_test, kept_out=int(train.sum()) - len(learned)),
     ]
+
+
+def _validating_fold(manifest: DatasetManifest, to_train: list[str]) -> tuple[list[str], list[str]]:
+    """Return the folds that train, and the last of them that can validate; none where a class would not be learned."""
+    for name in reversed(to_train):
+        rest = [each for each in to_train if each != name]
+        learned = {track.label for track in manifest.tracks if track.fold in rest}
+        validated = {track.label for track in manifest.tracks if track.fold == name}
+        if learned >= set(manifest.classes) and validated:
+            return rest, [name]
+    return to_train, []
 
 
 def _fold_roles(plan: SplitPlan, names: list[str]) -> tuple[list[str], list[str], list[str]]:

@@ -1,13 +1,15 @@
 """The split of a plan, and what it must keep together."""
 
+import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from pipeline.arrays import Int64
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.flaws import DuplicateSet
 from pipeline.learning.dataset.load import RowSource
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition, Split
-from pipeline.learning.splits.crossed import by_kfold, by_nested
+from pipeline.learning.splits.crossed import are_few, by_few, by_kfold, by_nested
 from pipeline.learning.splits.duplicates import near_duplicates, same_contents
 from pipeline.learning.splits.folds import by_fold
 from pipeline.learning.splits.holdout import by_group
@@ -15,6 +17,8 @@ from pipeline.learning.splits.rows import by_row
 from pipeline.learning.splits.units import unit_table, units_of
 from pipeline.plans.split import SplitPlan
 from pipeline.text import printable
+
+log = logging.getLogger(__name__)
 
 Partitions = tuple[tuple[Partition, ...], list[str]]
 """The partitions, and notes on them for the report."""
@@ -37,7 +41,7 @@ def make_split(manifest: DatasetManifest, plan: SplitPlan, *, seed: int, source:
     """
     strategy = plan.strategy
     if strategy == "auto":
-        strategy = "folds" if any(track.fold is not None for track in manifest.tracks) else "grouped"
+        strategy = "folds" if any(track.fold is not None for track in manifest.tracks) else "auto"
     same = same_contents(manifest)
     near: tuple[DuplicateSet, ...] = ()
     if source is not None and plan.near_duplicates and strategy != "rows":
@@ -50,7 +54,7 @@ def make_split(manifest: DatasetManifest, plan: SplitPlan, *, seed: int, source:
         # Near duplicates are an estimate; they must not forbid a split that is possible without them.
         near = tuple(duplicate_set.replace(kept=False) for duplicate_set in near)
         result = _partition(strategy, manifest, near, plan, seed=seed)
-    partitions, notes = result
+    strategy, partitions, notes = result
     if strategy == "rows":
         same = tuple(duplicate_set.replace(kept=False) for duplicate_set in same)
     return Split(
@@ -65,8 +69,17 @@ def make_split(manifest: DatasetManifest, plan: SplitPlan, *, seed: int, source:
 
 def _partition(
     strategy: str, manifest: DatasetManifest, near: Sequence[DuplicateSet], plan: SplitPlan, *, seed: int
-) -> Partitions:
-    return _STRATEGIES[strategy](manifest, _units(manifest, near), plan, seed=seed)
+) -> tuple[Any, tuple[Partition, ...], list[str]]:
+    """Return the strategy that was taken, its partitions and notes."""
+    units = _units(manifest, near)
+    if strategy == "auto":
+        try:
+            if are_few(manifest, units):
+                return "kfold", *by_few(manifest, units, plan, seed=seed)
+        except UsageError:  # one part of the groups may still be possible
+            log.debug("too few groups to cross-validate", exc_info=True)
+        strategy = "grouped"
+    return strategy, *_STRATEGIES[strategy](manifest, units, plan, seed=seed)
 
 
 def _units(manifest: DatasetManifest, near: Sequence[DuplicateSet]) -> Int64:

@@ -60,5 +60,9 @@ def test_a_fold_that_the_split_names_and_no_file_has_is_refused_with_those_there
     ):
         check(tmp_path, {"a": 9, "b": 9}, ("train", "test"), **sides)
     check(tmp_path, {"a": 9, "b": 9}, ("train", "test", "validation"), **sides)
-    check(tmp_path, {"a": 9, "b": 9}, (), **sides)
     check(tmp_path, {"a": 9, "b": 9}, ("1", "10"), test_folds=(10,))
+
+
+def test_a_recipe_that_names_folds_refuses_a_library_without(tmp_path):
+    with pytest.raises(UsageError, match="recipe mine: its split names folds, and no file has one; say where they are"):
+        check(tmp_path, {"a": 9, "b": 9}, (), train_folds=(1, 2), test_folds=(3,))

@@ -83,6 +83,7 @@ def scan_summary(home: Home, scanned: "ScannedRun") -> dict[str, Any]:
         "labels": found.labels,
         **_label_findings(scanned),
         "shards": found.shards,
+        "split": scanned.split.to_wire(),
         **_missed(scanned),
         **_observations(scanned),
         "unlabelled": found.unlabelled_formats,

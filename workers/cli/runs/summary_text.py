@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pipeline.learning.splits.preview import SplitPreview, describe_groups
 from pipeline.library.folders.left_out import LeftOut, describe_left_out
 from pipeline.library.remarks import describe_remarks
 from pipeline.library.scan_summary import describe_cut_tags
@@ -60,12 +61,24 @@ def _library_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("labels", ", ".join(f"{short(name)} {count}" for name, count in summary["labels"].items())))
         if several := summary["all_labels"]:
             lines.append(("all labels", ", ".join(f"{short(name)} {count}" for name, count in several.items())))
-        lines += _tag_lines(summary)
+        lines += [*_split_preview(summary), *_tag_lines(summary)]
     lines += _label_lines(summary)
     if sheets := _sheet_words(summary.get("cue_sheets", {})):
         lines.append(("cue sheets", sheets))
     lines += _missed_lines(summary)
     lines += [("note" if not at else "", printable(note)) for at, note in enumerate(summary.get("notes", ()))]
+    return lines
+
+
+def _split_preview(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the groups and folds that a scan found, and what the split of the recipe would be."""
+    preview = SplitPreview.from_wire(summary["split"])
+    words = describe_groups(preview)
+    lines = [("groups" if preview.groups else "folds", words)] if words else []
+    if preview.words:
+        lines.append(("split", f"the default recipe's would be {preview.words}"))
+    if preview.reason:
+        lines.append(("split", f"none is possible: {preview.reason}"))
     return lines
 
 

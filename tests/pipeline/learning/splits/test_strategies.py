@@ -11,11 +11,16 @@ from split_cases import assert_disjoint, assert_nothing_straddles, drawn_setting
 from pipeline.errors import UsageError
 from pipeline.learning.dataset.manifests import Split
 from pipeline.learning.splits import make_split
+from pipeline.learning.splits.roles import roles_by_name
 from pipeline.learning.splits.rows import NOTE, owners, row_sides, row_view
 from pipeline.plans.recipe import ModelChoice, Recipe
 from pipeline.plans.split import SplitPlan
 
 pytestmark = pytest.mark.slow
+
+VALIDATES = (
+    "fold {} validates, as nothing else is known of what belongs together (split.validation_folds names another)"
+)
 
 track_rows = track_rows_of(groups=14)
 
@@ -139,9 +144,71 @@ def test_some_folds_train_and_the_others_test(manifest_of, named):
     assert split.strategy == "folds"
     assert partition.name == "9+10"
     assert folds_of(manifest, partition.test) == {"9", "10"}
+    # nothing else is known of what belongs together, so a whole fold validates
+    assert folds_of(manifest, partition.train) == {str(fold) for fold in range(1, 8)}
+    assert folds_of(manifest, partition.validation) == {"8"}
+    assert (len(partition.train), len(partition.validation), len(partition.test)) == (28, 4, 8)
+    assert split.notes == (VALIDATES.format(8),)
+
+
+def test_where_groups_are_known_validation_is_of_whole_groups_of_the_folds_that_train(manifest_of):
+    manifest = manifest_of(
+        [("ab"[number % 2], f"song {number // 2}", str(1 + number // 8), None) for number in range(80)]
+    )
+
+    (partition,) = make_split(manifest, SplitPlan(test_folds=(9, 10), validation=0.25), seed=0).partitions
+
     assert folds_of(manifest, (*partition.train, *partition.validation)) == {str(fold) for fold in range(1, 9)}
-    assert (len(partition.train), len(partition.validation), len(partition.test)) == (24, 8, 8)
-    assert split.notes == ()
+    groups = [{manifest.tracks[at].group for at in side} for side in (partition.train, partition.validation)]
+    assert not groups[0] & groups[1]
+
+
+def test_folds_that_are_called_by_their_roles_have_them(manifest_of):
+    names = ["training"] * 18 + ["validation"] * 3 + ["test"] * 3
+    manifest = manifest_of([("abc"[number % 3], None, name, None) for number, name in enumerate(names)])
+
+    split = make_split(manifest, SplitPlan(), seed=0)
+
+    (partition,) = split.partitions
+    assert (len(partition.train), len(partition.validation), len(partition.test)) == (18, 3, 3)
+    assert split.notes[0] == ("folds are used as their names say: training trains, validation validates, test tests")
+
+
+def test_roles_are_known_by_all_names_or_none():
+    assert roles_by_name(["Train", "test"]) == (["Train"], ["test"], [])
+    assert roles_by_name(["train", "dev"]) == (["train"], ["dev"], [])
+    assert roles_by_name(["train", "valid", "eval"]) == (["train"], ["eval"], ["valid"])
+    assert roles_by_name(["train", "test", "3"]) is None
+    assert roles_by_name(["test", "validation"]) is None
+
+
+def test_few_groups_are_cross_validated_each_tested_and_validating_once(manifest_of):
+    # six speakers who say three words
+    manifest = manifest_of([("abc"[number % 3], f"speaker {number // 15}", None, None) for number in range(90)])
+
+    split = make_split(manifest, SplitPlan(), seed=0)
+
+    assert (split.strategy, len(split.partitions)) == ("kfold", 6)
+    for side in ("test", "validation"):
+        groups = [{manifest.tracks[at].group for at in getattr(part, side)} for part in split.partitions]
+        assert sorted(name for names in groups for name in names) == [f"speaker {number}" for number in range(6)]
+    assert split.notes[0].startswith("6 groups are few, so each is tested once, in 6 folds of whole groups")
+
+
+def test_a_dozen_groups_are_divided_once(manifest_of):
+    manifest = manifest_of([("ab"[number % 2], f"artist {number // 4}", None, None) for number in range(96)])
+
+    assert make_split(manifest, SplitPlan(), seed=0).strategy == "grouped"
+
+
+def test_many_classes_of_which_some_have_two_tracks_are_divided_once(manifest_of):
+    rows = [(f"class {number:03}", None, None, None) for number in range(450) for _ in range(5)]
+    rows += [(f"class {number:03}", None, None, None) for number in range(450, 500) for _ in range(2)]
+
+    split = make_split(manifest_of(rows), SplitPlan(), seed=0)
+
+    assert split.strategy == "grouped"
+    assert len(split.partitions[0].test) > 400
 
 
 def test_a_group_of_the_testing_folds_is_kept_out_of_training(manifest_of):
@@ -160,7 +227,8 @@ def test_a_group_of_the_testing_folds_is_kept_out_of_training(manifest_of):
 def test_folds_that_neither_train_nor_test_are_reported(manifest_of):
     split = make_split(ten_folds(manifest_of), SplitPlan(train_folds=(1, 2, 3), test_folds=(9,)), seed=0)
 
-    assert split.notes == ("in neither training nor test, as the recipe says: fold 4, 5, 6, 7, 8, 10",)
+    unused = "in neither training nor test, as the recipe says: fold 4, 5, 6, 7, 8, 10"
+    assert split.notes == (VALIDATES.format(3), unused)
 
 
 def test_a_label_that_is_only_in_the_test_is_refused_naming_it(manifest_of):
