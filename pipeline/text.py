@@ -1,6 +1,8 @@
 """Words for people: what is safe to print, and how long something is."""
 
 import math
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 MISSING = "\u2013"
 """What stands where there is no value."""
@@ -10,6 +12,12 @@ def printable(path: str) -> str:
     """Return a path for people: one line, valid UTF-8, with odd bytes and control characters escaped."""
     text = path.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `, did you mean NAME?` for the known name nearest to one that is unknown; empty where none is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f", did you mean {near[0]}?" if near else ""
 
 
 def describe_duration(seconds: float) -> str:

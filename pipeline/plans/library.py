@@ -1,7 +1,9 @@
 """The library that is made for a recipe: sounds, or points."""
 
+import math
 from typing import Literal
 
+from pipeline.errors import UsageError
 from pipeline.wire import Value
 
 NOTES = ("C4", "D4", "E4", "F4", "G4", "A4", "B4")
@@ -42,3 +44,14 @@ class PointsPlan(Value, frozen=True, kw_only=True, tag_field="kind", tag="points
 
 
 LibraryPlan = TonesPlan | PointsPlan
+
+_SEEDS = ("seed", "random_state")
+
+
+def check_library(plan: LibraryPlan, where: str) -> None:
+    """Raise `UsageError` naming the key with a number that is none, or a seed that no generator takes."""
+    for key, value in plan.to_wire().items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{where}.{key} is {value}; give a finite number")
+        if key in _SEEDS and not 0 <= value < 2**32:
+            raise UsageError(f"{where}.{key} is {value}; give a whole number from 0 to {2**32 - 1}")

@@ -1,19 +1,20 @@
 """A recipe: which features, which models, how to split, how long to search. Read from TOML, checked on load."""
 
+import re
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import msgspec
 
 from pipeline.errors import UsageError
 from pipeline.plans.augmentation import AugmentPlan, RowAugmentation
 from pipeline.plans.gate import GatePlan
-from pipeline.plans.library import LibraryPlan
+from pipeline.plans.library import LibraryPlan, check_library
 from pipeline.plans.search import SearchPlan
 from pipeline.plans.split import SplitPlan
 from pipeline.plans.vocabulary import Vocabulary
-from pipeline.text import printable
+from pipeline.text import did_you_mean, printable
 from pipeline.wire import Value
 
 _MONO, _DUAL_MONO = "ebu_r128", "ebu_r128_dual_mono"
@@ -134,7 +135,7 @@ class Recipe(Value, frozen=True, kw_only=True):
             )
         epochs = self.quick.epochs
         return self.replace(
-            search=self.search.replace(trials=self.quick.trials or self.search.trials),
+            search=self.search.replace(trials=min(self.quick.trials or self.search.trials, self.search.trials)),
             models=tuple(
                 model.replace(fixed={**model.fixed, "epochs": epochs}) if epochs and "epochs" in model.fixed else model
                 for model in self.models
@@ -179,7 +180,8 @@ def load_recipe(name_or_file: str) -> Recipe:
     label = printable(name_or_file)
     if not path.is_file():
         raise UsageError(
-            f"recipe {label}: no such recipe or file; give a TOML file or one of: {', '.join(recipe_names())}"
+            f"recipe {label}: no such recipe or file{did_you_mean(name_or_file, recipe_names())}; "
+            f"give a TOML file or one of: {', '.join(recipe_names())}"
         )
     try:
         text = path.read_text("utf-8")
@@ -193,11 +195,27 @@ def parse_recipe(text: str, source: str) -> Recipe:
     try:
         recipe = msgspec.toml.decode(text, type=Recipe)
     except msgspec.ValidationError as error:
-        raise UsageError(f"recipe {source}: {error}; ops/docs/recipes.md lists the keys") from error
+        raise UsageError(
+            f"recipe {source}: {error}{_nearest_key(str(error))}; ops/docs/recipes.md lists the keys"
+        ) from error
     except msgspec.DecodeError as error:
         raise UsageError(f"recipe {source}: not valid TOML ({error})") from error
     _check(recipe, source)
     return recipe
+
+
+def _nearest_key(error: str) -> str:
+    """Return which key of a recipe was perhaps meant by one that msgspec does not know."""
+    unknown = re.search("unknown field `(.*?)`", error)
+    return did_you_mean(unknown[1], _keys(Recipe)) if unknown else ""
+
+
+def _keys(kind: Any) -> set[str]:
+    """Return the keys of a type of a recipe, and of the types in it."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        kinds = get_type_hints(kind).values()
+        return set(kind.__struct_fields__).union(*map(_keys, kinds))
+    return set().union(*map(_keys, get_args(kind)))
 
 
 def _check(recipe: Recipe, source: str) -> None:
@@ -213,6 +231,8 @@ def _check(recipe: Recipe, source: str) -> None:
         recipe.augment.check(f"recipe {source}: augment")
     recipe.search.check(f"recipe {source}: search")
     recipe.gate.check(f"recipe {source}: gate")
+    if recipe.library is not None:
+        check_library(recipe.library, f"recipe {source}: library")
     if recipe.search.trials < len(recipe.models):
         raise UsageError(
             f"recipe {source}: search.trials is {recipe.search.trials} for {len(recipe.models)} models; "

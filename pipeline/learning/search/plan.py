@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
+from pipeline.learning.models.hyperparameters import check_columns
 from pipeline.learning.search.oracles import Answer, Search, advance, sweep_sizes
 from pipeline.learning.search.spaces import configurations, space_of
 from pipeline.learning.study.oracle_state import OracleState
@@ -124,7 +125,18 @@ def check_models(recipe: Recipe) -> None:
                 f"recipe: models {choice.family}: augment.time_masks: the rows of {choice.features} are vectors and "
                 "have no time; leave it out, or choose features whose rows are matrices"
             )
+        _check_columns(choice, shape)
     plan_study(recipe)
+
+
+def _check_columns(choice: ModelChoice, row_shape: Sequence[int]) -> None:
+    """Raise `UsageError` for columns that the rows of a model's features do not have."""
+    for parameter in space_of(choice):
+        for value in (parameter.all_values() or ()) if parameter.name == "columns" else ():
+            try:
+                check_columns(str(value), row_shape)
+            except ValueError as error:
+                raise UsageError(f"recipe: models {choice.family}: columns of {choice.features}: {error}") from error
 
 
 def _allocation(weights: Sequence[int], most: Mapping[int, int], trials: int) -> list[int]:

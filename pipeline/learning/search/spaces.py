@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from pipeline.errors import UsageError
 from pipeline.learning.models import model_family
+from pipeline.learning.models.hyperparameters import fault_of, short
 from pipeline.plans.recipe import ModelChoice, Scalar, Span
-from pipeline.text import printable
+from pipeline.text import did_you_mean, printable
 from pipeline.wire import Value
 
 # Exact types: a bool is an int to `isinstance`.
@@ -61,12 +62,12 @@ class Parameter(Value, frozen=True, kw_only=True):
     def describe(self) -> str:
         """Return the values it can have, for people."""
         if self.kind == "fixed":
-            return f"{_text(self.default)} (fixed)"
+            return f"{short(self.default)} (fixed)"
         if self.kind == "choice":
-            return ", ".join(map(_text, self.values))
-        step = f", step {_text(self.step)}" if self.step is not None else ""
+            return ", ".join(map(short, self.values))
+        step = f", step {short(self.step)}" if self.step is not None else ""
         scale = ", logarithmic" if self.scale == "log" else ""
-        return f"{_text(self.min)} to {_text(self.max)}{step}{scale}"
+        return f"{short(self.min)} to {short(self.max)}{step}{scale}"
 
 
 class Dimension(Value, frozen=True, kw_only=True):
@@ -97,7 +98,8 @@ def space_of(choice: ModelChoice) -> tuple[Parameter, ...]:
     for table, names in (("fixed", choice.fixed), ("space", choice.space)):
         for name in names:
             if name not in declared:
-                raise UsageError(f"{_where(choice, table, name)}: unknown; {choice.family} has {', '.join(declared)}")
+                known = f"{did_you_mean(name, declared)}; {choice.family} has {', '.join(declared)}"
+                raise UsageError(f"{_where(choice, table, name)}: unknown{known}")
     for name in choice.fixed:
         if name in choice.space:
             raise UsageError(f"{_where(choice, 'space', name)}: fixed as well; leave one of the two out")
@@ -125,7 +127,7 @@ def describe(space: Sequence[Parameter]) -> tuple[Dimension, ...]:
             name=parameter.name,
             values=parameter.describe(),
             default=parameter.default,
-            when=" and ".join(f"{c.name} in {', '.join(map(_text, c.values))}" for c in parameter.conditions),
+            when=" and ".join(f"{c.name} in {', '.join(map(short, c.values))}" for c in parameter.conditions),
         )
         for parameter in space
     )
@@ -230,15 +232,13 @@ def _checked(value: Scalar, parameter: Parameter, where: str) -> Scalar:
     if isinstance(value, int | float) and (value < 0 or not math.isfinite(value)):
         fault = "negative" if value < 0 else "not finite"
         raise UsageError(f"{where}: {value!r} is {fault}; correct the recipe")
+    if fault := fault_of(parameter.name, value):
+        raise UsageError(f"{where}: {fault}")
     return float(value) if isinstance(default, float) else value
 
 
 def _where(choice: ModelChoice, table: str, name: str) -> str:
     return f"recipe: models {choice.family}: {table}.{printable(name)}"
-
-
-def _text(value: Scalar | None) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 class _Recorder:

@@ -100,6 +100,11 @@ def test_a_minimal_file_is_enough(tmp_path):
         (('title = "Mine"', 'title = "Mine"\nthen = "next"'), r"then: next is none of: .*tones-notes"),
         (('title = "Mine"', 'title = "Mine"\noutputs = ["pies"]'), r"Invalid enum value 'pies' - at `\$\.outputs"),
         (("[[models]]", "[quick]\ntrials = 0\n[[models]]"), r"quick: trials and epochs"),
+        (("[[models]]", "[search]\ntrails = 3\n[[models]]"), r"unknown field `trails`.*, did you mean trials\?"),
+        (("[[models]]", '[library]\nkind = "points"\nrandom_state = -1\n[[models]]'), r"library\.random_state is -1"),
+        (("[[models]]", '[library]\nkind = "points"\nclass_sep = nan\n[[models]]'), r"library\.class_sep is nan"),
+        (("[[models]]", '[library]\nkind = "tones"\nseed = -1\n[[models]]'), r"library\.seed is -1"),
+        (("[[models]]", '[library]\nkind = "tones"\nphase_rad = nan\n[[models]]'), r"library\.phase_rad is nan"),
         (("[[models]]", '[library]\nkind = "noise"\n[[models]]'), r"Invalid value 'noise' - at `\$\.library\.kind`"),
     ],
 )
@@ -115,6 +120,8 @@ def test_the_quick_form_has_fewer_trials_and_epochs_and_is_refused_where_there_i
     assert (recipe.search.trials, recipe.models[0].fixed["epochs"]) == (50, 250)
     assert (quick.search.trials, quick.models[0].fixed["epochs"]) == (5, 20)
     assert quick.models[0].fixed | {"epochs": 250} == recipe.models[0].fixed
+    short = recipe.replace(search=recipe.search.replace(trials=4))
+    assert short.quick_form().search.trials == 4  # fewer than the quick form's own stay as they are
     with pytest.raises(UsageError, match="recipe default: has no quick form"):
         load_recipe("default").quick_form()
 
@@ -159,5 +166,5 @@ def test_the_segment_network_is_tried_with_and_without_regularisation():
 
 
 def test_an_unknown_recipe_is_refused_with_the_names_there_are():
-    with pytest.raises(UsageError, match=r"recipe defualt: no such recipe or file; .*default"):
+    with pytest.raises(UsageError, match=r"recipe defualt: no such recipe or file, did you mean default\?; .*default"):
         load_recipe("defualt")

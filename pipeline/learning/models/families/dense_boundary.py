@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 from pipeline.learning.models.base import Fit, LabelledRows
+from pipeline.learning.models.hyperparameters import whole_numbers
 from pipeline.learning.models.networks import InputOutput, Schedule, fit_network
 from pipeline.plans.recipe import Scalar
 
@@ -37,12 +38,14 @@ class DenseBoundary:
     name = "dense_boundary"
 
     def space(self, hp: Any) -> None:
-        """Declare `layout` and `activation`; `learning_rate`, `epochs` and `batch` are fixed."""
+        """Declare `layout` and `activation`; `learning_rate`, `epochs`, `batch`, `l2` and `dropout` are fixed."""
         hp.Choice("layout", [layout_name(layout) for layout in LAYOUTS], default=layout_name(DEFAULT_LAYOUT))
         hp.Choice("activation", ["tanh", "relu"], default="tanh")
         hp.Fixed("learning_rate", 0.01)
         hp.Fixed("epochs", 4)
         hp.Fixed("batch", 8)
+        hp.Fixed("l2", 0.0)
+        hp.Fixed("dropout", 0.0)
 
     def fit(
         self,
@@ -57,9 +60,20 @@ class DenseBoundary:
         """Fit by stochastic gradient descent on the binary cross-entropy; there must be two classes."""
         layout = layout_of(str(hyperparameters["layout"]))
         activation = str(hyperparameters["activation"])
+        l2, dropout = (float(hyperparameters.get(name, 0.0)) for name in ("l2", "dropout"))  # older trials: none
+
+        def layers(keras: Any) -> list[Any]:
+            penalty = keras.regularizers.L2(l2) if l2 else None
+            stack = [keras.layers.Flatten()]
+            for units in layout:
+                stack.append(keras.layers.Dense(units, activation=activation, kernel_regularizer=penalty))
+                if dropout:
+                    stack.append(keras.layers.Dropout(dropout))
+            return stack
+
         schedule = Schedule.of(hyperparameters, epochs, optimizer="sgd")
         return fit_network(
-            lambda keras: [keras.layers.Flatten(), *(keras.layers.Dense(n, activation=activation) for n in layout)],
+            layers,
             train,
             validation,
             classes=classes,
@@ -76,10 +90,7 @@ def layout_name(layout: tuple[int, ...]) -> str:
 
 def layout_of(name: str) -> tuple[int, ...]:
     """Return the units of the hidden layers. Raises `ValueError` for a name that is none, such as `8-0`."""
-    words = name.split("-")
-    if not all(word.isascii() and word.isdigit() and int(word) for word in words):
-        raise ValueError(f"layout: {name!r} is no list of units such as '64-32-16'")
-    return tuple(int(word) for word in words)
+    return whole_numbers("layout", name)
 
 
 def parameter_count(layout: tuple[int, ...], *, features: int = 2) -> int:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.learning.models.base import Fit, LabelledRows
+from pipeline.learning.models.hyperparameters import chosen_columns
 from pipeline.learning.models.networks import InputOutput, Schedule, fit_network
 from pipeline.plans.recipe import Scalar
 
@@ -10,7 +11,9 @@ MAX_LAYERS = 5
 
 
 class DenseSearch:
-    """1 to 5 tanh layers of 2 to 16 units; early stopping on the validation loss, patience 2.
+    """1 to 5 layers of 2 to 16 units, tanh unless a recipe says otherwise.
+
+    Early stopping on the validation loss, patience 2.
 
     Inputs are z-scored with the deviation of a sample and not clipped; `columns` chooses some, as in "2 3 5".
     """
@@ -20,7 +23,7 @@ class DenseSearch:
     def space(self, hp: Any) -> None:
         """Declare `layers`, `units_1` to `units_5`, and the tutorial's homework: `dropout`, `l2`, `learning_rate`.
 
-        `columns`, `epochs`, `batch` and `patience` are fixed.
+        `columns`, `epochs`, `batch`, `patience` and `activation` are fixed.
         """
         hp.Int("layers", 1, MAX_LAYERS, default=2)
         for layer in range(1, MAX_LAYERS + 1):
@@ -33,6 +36,7 @@ class DenseSearch:
         hp.Fixed("epochs", 250)
         hp.Fixed("batch", 16)
         hp.Fixed("patience", 2)
+        hp.Fixed("activation", "tanh")
 
     def fit(
         self,
@@ -46,13 +50,14 @@ class DenseSearch:
     ) -> Fit:
         """Fit with Adam; at most `epochs` epochs."""
         units = [int(hyperparameters[f"units_{layer}"]) for layer in range(1, int(hyperparameters["layers"]) + 1)]
+        activation = str(hyperparameters.get("activation", "tanh"))  # trials of older runs have none
         dropout, l2 = float(hyperparameters["dropout"]), float(hyperparameters["l2"])
 
         def layers(keras: Any) -> list[Any]:
             penalty = keras.regularizers.L2(l2) if l2 else None
             stack = [keras.layers.Flatten()]
             for n in units:
-                stack.append(keras.layers.Dense(n, activation="tanh", kernel_regularizer=penalty))
+                stack.append(keras.layers.Dense(n, activation=activation, kernel_regularizer=penalty))
                 if dropout:
                     stack.append(keras.layers.Dropout(dropout))
             return stack
@@ -62,14 +67,3 @@ class DenseSearch:
         return fit_network(
             layers, train, validation, classes=classes, schedule=schedule, seed=seed, input_output=input_output
         )
-
-
-def chosen_columns(text: str) -> tuple[int, ...]:
-    """Return the columns that a text like "2 3 5" names, ascending as given; none for an empty one, which means all.
-
-    Raises `ValueError` for anything but different whole numbers from 0 up.
-    """
-    words = text.replace(",", " ").split()
-    if not all(word.isascii() and word.isdigit() for word in words) or len(set(words)) < len(words):
-        raise ValueError(f"columns: {text!r} is no list of different column numbers from 0 up, such as '2 3 5'")
-    return tuple(int(word) for word in words)

@@ -12,6 +12,7 @@ from pipeline.learning.models import LabelledRows, model_family, model_names
 from pipeline.learning.models.base import balanced_weights, column_statistics
 from pipeline.learning.models.classic import load_classic
 from pipeline.learning.models.families.dense_boundary import DEFAULT_LAYOUT, LAYOUTS, layout_name, parameter_count
+from pipeline.learning.models.hyperparameters import ACTIVATIONS
 from pipeline.learning.models.networks import Schedule, fit_network, load_network
 from pipeline.learning.search.plan import propose_trials
 from pipeline.plans.recipe import ModelChoice, Recipe
@@ -108,11 +109,38 @@ def test_the_segment_network_has_the_tutorials_number_of_parameters():
     assert fit.model.network.count_params() == 86_314
 
 
-def test_the_segment_network_with_l2_is_penalised_on_every_kernel():
+def test_the_segment_network_with_l2_is_penalised_on_every_kernel_but_the_last():
     data = made((130, 16), rows=6)
     fit, _ = fitted("cnn_segments", data=data, l2=0.001)
 
-    assert len(fit.model.network.losses) == 7
+    assert len(fit.model.network.losses) == 6
+    assert fit.model.network.layers[-1].kernel_regularizer is None
+
+
+def test_the_segment_network_has_the_shape_that_a_recipe_gives_it():
+    shape = {"blocks": 2, "filters": 4, "kernels": "5-2", "dense": "6", "activation": "elu"}
+    fit, _ = fitted("cnn_segments", data=made((20, 16), rows=6), **shape)
+    layers = fit.model.network.layers
+
+    assert [layer.kernel_size for layer in layers if type(layer).__name__ == "Conv2D"] == [(5, 5), (2, 2)]
+    assert {layer.filters for layer in layers if type(layer).__name__ == "Conv2D"} == {4}
+    dense = [(layer.units, layer.activation.__name__) for layer in layers if type(layer).__name__ == "Dense"]
+    assert dense == [(6, "elu"), (3, "softmax")]
+    with pytest.raises(ValueError, match="block 4 would get a picture of 15 x 1, smaller than its kernel of 2 x 2"):
+        fitted("cnn_segments", data=made((130, 16), rows=6), blocks=4)
+
+
+def test_trials_of_older_runs_that_name_no_shape_or_activation_are_fitted_as_they_were():
+    for name, unnamed in {
+        "cnn_segments": {"blocks", "filters", "kernels", "dense", "activation"},
+        "dense_search": {"activation"},
+        "dense_boundary": {"l2", "dropout"},
+    }.items():
+        classes = CLASSES.get(name, 3)
+        data = made(PICTURES.get(name, (8,)), rows=12, classes=classes)
+        old = {key: value for key, value in defaults(name).items() if key not in unnamed}
+        fit = model_family(name).fit(data, None, classes=classes, hyperparameters=old, seed=0, epochs=0)
+        assert fit.parameters == fitted(name, data=data, epochs=1)[0].parameters
 
 
 @pytest.mark.parametrize("name", ["cnn_segments", "cnn_logmel"])
@@ -239,6 +267,20 @@ def test_dropout_and_regularisation_of_the_searched_network_are_hyperparameters(
 
     assert kinds.count("Dropout") == 2
     assert len(fit.model.network.losses) == 3
+
+
+def test_activation_dropout_and_regularisation_of_small_networks_are_hyperparameters():
+    fit, _ = fitted("dense_search", activation="relu")
+    assert [layer.activation.__name__ for layer in fit.model.network.layers[-3:]] == ["relu", "relu", "softmax"]
+    fit, _ = fitted("dense_boundary", dropout=0.3, l2=0.01)
+    assert [type(layer).__name__ for layer in fit.model.network.layers].count("Dropout") == 2
+    assert len(fit.model.network.losses) == 2
+
+
+def test_every_activation_that_a_recipe_may_name_is_one_of_keras():
+    import keras
+
+    assert all(callable(keras.activations.get(name)) for name in ACTIVATIONS)
 
 
 @pytest.mark.parametrize(("text", "message"), [("2 two", "no list"), ("3 3", "different"), ("2 8", "none of the 8")])

@@ -17,8 +17,12 @@ from pipeline.plans.search import SearchPlan
 pytestmark = pytest.mark.slow
 
 
+FIXED_BY_FAMILY = {"columns": "", "batch": 16, "patience": 2, "activation": "tanh"}
+"""In every trial of `dense_search`, beside the epochs."""
+
+
 def a_recipe(*choices, **search):
-    models = tuple(ModelChoice(features="frame_stats", **choice) for choice in choices)
+    models = tuple(ModelChoice(**{"features": "frame_stats", **choice}) for choice in choices)
     return Recipe(name="made", title="Made", models=models, search=SearchPlan(**search))
 
 
@@ -125,7 +129,7 @@ def test_a_space_with_nothing_to_search_gives_one_trial_and_a_note(strategy):
     study = Study(a_recipe({"family": "dense_search", "fixed": fixed}, trials=3, strategy=strategy))
     specs = study.run()
 
-    assert [spec.hyperparameters for spec in specs.values()] == [fixed | {"columns": "", "batch": 16, "patience": 2}]
+    assert [spec.hyperparameters for spec in specs.values()] == [fixed | FIXED_BY_FAMILY]
     assert study.plan.models[0].note == "every hyper-parameter is fixed: one configuration, nothing to search"
 
 
@@ -253,7 +257,7 @@ def test_fixed_values_are_in_every_trial_and_what_they_switch_off_is_gone():
     fixed = {"layers": 1, "units_1": 12, "epochs": 7, "dropout": 0.0, "l2": 0.0, "learning_rate": 0.001}
     trials = proposed(a_recipe({"family": "dense_search", "fixed": fixed}, trials=3))
 
-    assert [trial.hyperparameters for trial in trials] == [fixed | {"columns": "", "batch": 16, "patience": 2}]
+    assert [trial.hyperparameters for trial in trials] == [fixed | FIXED_BY_FAMILY]
 
 
 def test_hyperband_takes_the_trials_of_a_sweep_and_leaves_models_without_epochs_to_chance():
@@ -324,6 +328,14 @@ def test_a_feature_family_that_does_not_exist_is_refused_before_anything_begins(
 
     with pytest.raises(UsageError, match=r"loudnes.*no such family"):
         check_models(recipe)
+
+
+def test_columns_that_the_features_do_not_have_are_refused_before_anything_begins():
+    check_models(a_recipe({"family": "dense_search", "features": "loudness", "fixed": {"columns": "2 11"}}, trials=1))
+    for tables in ({"fixed": {"columns": "2 99"}}, {"space": {"columns": ("2", "3 99")}}):
+        recipe = a_recipe({"family": "dense_search", "features": "loudness", **tables}, trials=1)
+        with pytest.raises(UsageError, match="models dense_search: columns of loudness: 99 is none of the 12"):
+            check_models(recipe)
 
 
 def test_each_model_has_a_space_of_its_own():

@@ -81,14 +81,14 @@ def test_a_default_outside_a_range_is_moved_into_it():
         ({"space": {"c": ()}}, r"recipe: models svm: space\.c: empty, there is no value to choose from"),
         ({"space": {"c": Span(min=2, max=2)}}, r"space\.c: empty, no value lies between 2 and 2"),
         ({"space": {"c": Span(min=3, max=2)}}, r"space\.c: empty"),
-        ({"space": {"c": Span(min=0, max=2, scale="log")}}, r"space\.c: a logarithmic range begins above 0"),
+        ({"space": {"gamma": Span(min=0, max=2, scale="log")}}, r"space\.gamma: a logarithmic range begins above 0"),
         ({"space": {"c": Span(min=1, max=2, step=0)}}, r"space\.c: step is 0"),
         ({"space": {"c": (1.0, 1.0)}}, r"space\.c: the same value twice"),
         ({"space": {"c": (1.0, "two")}}, r"space\.c: 'two' is not of the kind of its default, 8\.0"),
         ({"space": {"c": (float("nan"),)}}, r"space\.c: nan is not finite"),
-        ({"space": {"gama": (1.0,)}}, r"space\.gama: unknown; svm has c, gamma"),
+        ({"space": {"gama": (1.0,)}}, r"space\.gama: unknown, did you mean gamma\?; svm has c, gamma"),
         ({"space": {"c": (1.0,)}, "fixed": {"c": 2.0}}, r"space\.c: fixed as well"),
-        ({"fixed": {"gama": 1.0}}, r"fixed\.gama: unknown; svm has c, gamma"),
+        ({"fixed": {"gama": 1.0}}, r"fixed\.gama: unknown, did you mean gamma\?; svm has c, gamma"),
         ({"fixed": {"c": "large"}}, r"fixed\.c: 'large' is not of the kind of its default, 8\.0"),
         ({"fixed": {"c": True}}, r"fixed\.c: True is not of the kind"),
         ({"fixed": {"c": -1}}, r"fixed\.c: -1 is negative"),
@@ -97,6 +97,31 @@ def test_a_default_outside_a_range_is_moved_into_it():
 def test_an_empty_space_and_values_that_make_no_sense_are_refused_naming_the_key(tables, message):
     with pytest.raises(UsageError, match=message):
         space("svm", **tables)
+
+
+@pytest.mark.parametrize(
+    ("family", "fixed", "message"),
+    [
+        ("dense_search", {"batch": 0}, r"fixed\.batch: 0 is too small; give a whole number from 1 up"),
+        ("dense_search", {"epochs": 0}, r"fixed\.epochs: 0 is too small"),
+        ("dense_search", {"activation": "swish2"}, r"fixed\.activation: 'swish2' is none of: .*swish"),
+        ("dense_search", {"columns": "a b"}, r"fixed\.columns: 'a b' is no list of different column numbers"),
+        ("dense_search", {"learning_rate": 0}, r"fixed\.learning_rate: 0 is too small; give a number above 0"),
+        ("dense_search", {"dropout": 1}, r"fixed\.dropout: 1 is too large; give a share below 1"),
+        ("dense_boundary", {"layout": "8-0"}, r"fixed\.layout: '8-0' is no list of whole numbers"),
+        ("cnn_segments", {"kernels": "3x3"}, r"fixed\.kernels: '3x3' is no list"),
+        ("cnn_segments", {"filter": 16}, r"fixed\.filter: unknown, did you mean filters\?; cnn_segments has dropout"),
+    ],
+)
+def test_values_that_would_fail_only_in_the_trial_are_refused_when_the_recipe_is_read(family, fixed, message):
+    with pytest.raises(UsageError, match=message):
+        space(family, fixed=fixed)
+
+
+def test_the_shape_of_the_segment_network_can_be_searched():
+    chosen = space("cnn_segments", space={"filters": (16, 32), "blocks": (2, 3), "dense": ("64", "128-64-32")})
+    assert configurations(chosen) == 6 * 2 * 2 * 2
+    assert default_configuration(chosen)["filters"] == 32
 
 
 def test_whole_numbers_stay_whole():
