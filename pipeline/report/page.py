@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pipeline.learning.study.findings import Interval, Sentinel
 from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.report.content import FILES, ReportContent
+from pipeline.report.sections.cautions import cautions_section
 from pipeline.report.sections.champion import champion_section, champion_tile
 from pipeline.report.sections.confidence import confidence_section
 from pipeline.report.sections.omissions import omissions_section
@@ -18,7 +19,6 @@ from pipeline.report.sections.run import (
 )
 from pipeline.report.sections.scores import (
     confusion_picture,
-    majority_share,
     mistakes_section,
     scores_section,
 )
@@ -74,6 +74,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
             mistakes_section(evaluation, libraries),
         ]
     return [
+        cautions_section(evaluation) if evaluation is not None else None,
         omissions_section(content.missing),
         *learned,
         champion_section(content.verdict),
@@ -109,7 +110,7 @@ def _learned(evaluation: EvaluationReport, content: ReportContent) -> tuple[str,
     )
     baseline = (
         f"Guessing would reach {percent(1 / max(len(evaluation.classes), 1))}, always naming the largest class "
-        f"{percent(majority_share(test))}."
+        f"{percent(test.majority_share)}."
     )
     words = [
         f"{baseline} Validation, which chose the model, said {percent(evaluation.validation.accuracy)}.",
@@ -221,7 +222,7 @@ def _score_tiles(evaluation: EvaluationReport) -> tuple[Tile, ...]:
         Tile(name="Macro F1", value=percent(test.macro_f1), note=_spread(test.macro_f1_interval, "mean over classes")),
         Tile(
             name="Baseline",
-            value=percent(majority_share(test)),
+            value=percent(test.majority_share),
             note=f"largest of {quantity(len(evaluation.classes), 'class', 'classes')}",
         ),
         Tile(name="Model", value=printable(model.version), note=printable(model.family)),

@@ -88,11 +88,12 @@ def build_manifest(
         if isinstance(result, DatasetTrack):
             usable[track.track_id] = result
         else:
-            excluded[track.track_id] = ExcludedTrack(path=track.path, reason=result)
+            excluded[track.track_id] = ExcludedTrack(path=track.path, reason=result, label=track.label)
     listed = sorted(usable.values(), key=lambda track: (track.path, track.track_id))
     soundness = check_rows(listed, families, source)
     for position, reason in soundness.unusable.items():
-        excluded[listed[position].track_id] = ExcludedTrack(path=listed[position].path, reason=reason)
+        track_ = listed[position]
+        excluded[track_.track_id] = ExcludedTrack(path=track_.path, reason=reason, label=track_.label)
     tracks = tuple(track for position, track in enumerate(listed) if position not in soundness.unusable)
     _check_classes(tracks, tuple(excluded.values()))
     return DatasetManifest(

@@ -39,6 +39,8 @@ class ExcludedTrack(Value, frozen=True, kw_only=True):
 
     path: str
     reason: str
+    label: str | None = None
+    """None for one without a label, and in manifests of an older chordal."""
 
 
 class DatasetManifest(Value, frozen=True, kw_only=True):

@@ -11,6 +11,17 @@ SMALLEST = 1e-12
 """Probabilities below count as this where a logarithm is taken: float32 models return 0."""
 
 
+class Caution(Value, frozen=True, kw_only=True):
+    """What a reader of a score should know first."""
+
+    kind: str
+    """Its name for programs, such as `few_groups`."""
+    what: str
+    """One sentence, without its full stop."""
+    mend: str = ""
+    """What would help."""
+
+
 class Interval(Value, frozen=True, kw_only=True):
     """A confidence interval of a score."""
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pipeline.learning.dataset.flaws import RowSides
 from pipeline.learning.dataset.manifests import Split
-from pipeline.learning.study.findings import Calibration, Interval, Sentinel
+from pipeline.learning.study.findings import Calibration, Caution, Interval, Sentinel
 from pipeline.learning.study.trials import TrialSpec
 from pipeline.wire import Value
 
@@ -58,6 +58,11 @@ class Scores(Value, frozen=True, kw_only=True):
     macro_f1_interval: Interval | None = None
     top2: float | None = None
     """Share of tracks whose true class is one of the two likeliest; None where it was not counted."""
+
+    @property
+    def majority_share(self) -> float:
+        """The accuracy of always naming the class that is largest among the scored tracks."""
+        return max((sum(row) for row in self.confusion), default=0) / self.n if self.n else 0.0
 
 
 class GroupScore(Value, frozen=True, kw_only=True):
@@ -140,5 +145,7 @@ class EvaluationReport(Value, frozen=True, kw_only=True):
     """How many groups were tested in all."""
     calibration: Calibration | None = None
     sentinel: Sentinel | None = None
+    cautions: tuple[Caution, ...] = ()
+    """What a reader of the scores should know first, the weightiest first."""
     seconds: float
     model: ModelVersion

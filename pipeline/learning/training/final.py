@@ -7,6 +7,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.learning.cautions import find_cautions
+from pipeline.learning.cautions.facts import StudyFacts
 from pipeline.learning.dataset.load import RowSource
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.evaluation.appraisal import appraise, fit_answer_rule, pooled_validation
@@ -81,7 +83,7 @@ def finish_study(
         learned = rounds[0].partitions[0].train
     _deliver(study, final, members, learned, folder, rule)
     appraisal = appraise(manifest, units, votes, recipe.answer, groups=groups, delivered=rule)
-    return EvaluationReport(
+    evaluation = EvaluationReport(
         run_id=manifest.run_id,
         classes=manifest.classes,
         validation=appraisal.validation,
@@ -112,6 +114,8 @@ def finish_study(
             seed=seed,
         ),
     )
+    facts = StudyFacts(manifest=manifest, split=split, evaluation=evaluation)
+    return evaluation.replace(cautions=find_cautions(facts))
 
 
 def _best(completed: Sequence[TrialOutcome], count: int, names: AbstractSet[str] | None) -> tuple[TrialOutcome, ...]:

@@ -11,11 +11,6 @@ WORST_MISTAKES = 20
 WORST_PAIRS = 10
 
 
-def majority_share(scores: Scores) -> float:
-    """Return the accuracy of always naming the class that is largest among the scored tracks."""
-    return max((sum(row) for row in scores.confusion), default=0) / scores.n if scores.n else 0.0
-
-
 def confusion_picture(evaluation: EvaluationReport) -> Chart | None:
     """Return the confusion matrix of the test tracks; nothing when there are too many classes for a picture."""
     if len(evaluation.classes) > MOST_CELLS:
@@ -41,6 +36,8 @@ def scores_section(evaluation: EvaluationReport, *, picture: Chart | None) -> Se
         blocks.append(_confused_table(evaluation, wrong))
     if len(evaluation.per_partition) > 1:
         blocks.append(_fold_table(evaluation))
+    if evaluation.groups_tested > 1:
+        blocks.append(_group_table(evaluation))
     words = (
         f"Precision: of the {evaluation.scored} given this label, how many truly have it. Recall: of the "
         f"{evaluation.scored} that have it, how many were given it. F1: the harmonic mean of the two."
@@ -126,6 +123,28 @@ def _fold_table(evaluation: EvaluationReport) -> Table:
             for name, s in folds.items()
         ),
         note=f"Accuracy from {percent(min(accuracies))} to {percent(max(accuracies))}.",
+    )
+
+
+def _group_table(evaluation: EvaluationReport) -> Table:
+    """Return the test scores of the groups, the worst first."""
+    rows, note = first_rows(
+        [
+            (printable(each.name), percent(each.right / each.n), count(each.right), count(each.n), printable(each.fold))
+            for each in evaluation.by_group
+        ]
+    )
+    more = evaluation.groups_tested - len(evaluation.by_group)
+    return Table(
+        caption="Test scores per group, worst first",
+        columns=(
+            Column(title="Group"),
+            *(Column(title=title, is_number=True) for title in ("Accuracy", "Right", evaluation.scored.capitalize())),
+            Column(title="Fold"),
+        ),
+        rows=rows,
+        note=f"{count(more)} better ones are not listed." if more else note,
+        is_folded=len(evaluation.by_group) > 12,
     )
 
 

@@ -4,7 +4,6 @@ from pipeline.learning.search.ranking import order, rank
 from pipeline.learning.study.trials import TrialOutcome
 from pipeline.report.charts import MOST_BARS, MOST_CURVES, curves_chart, trials_chart
 from pipeline.report.content import ReportContent
-from pipeline.report.sections.scores import majority_share
 from pipeline.report.view import Block, Chart, Column, Section, Table, first_rows
 from pipeline.report.words import count, pairs, percent, quantity, reason
 from pipeline.text import MISSING, describe_duration, printable
@@ -66,7 +65,7 @@ def trials_section(content: ReportContent) -> Section | None:
         )
     blocks: list[Block] = [table]
     if done:
-        largest = majority_share(content.evaluation.validation) if content.evaluation else None
+        largest = content.evaluation.validation.majority_share if content.evaluation else None
         caption = "Validation accuracy of each trial; small dots are its single fits"
         if len(done) > MOST_BARS:
             caption += f" (the {MOST_BARS} best of {count(len(done))})"

@@ -31,7 +31,7 @@ def scores_table(evaluation: EvaluationReport) -> Table:
             Column(title="Of"),
             *(
                 Column(title=title, is_number=True)
-                for title in ("Accuracy", "95% interval", "Macro F1", "95% interval", "Number", "Groups")
+                for title in ("Accuracy", "95% interval", "Macro F1", "95% interval", "Top 2", "Number", "Groups")
             ),
         ),
         rows=tuple(
@@ -41,6 +41,7 @@ def scores_table(evaluation: EvaluationReport) -> Table:
                 bounds(scores.accuracy_interval),
                 percent(scores.macro_f1),
                 bounds(scores.macro_f1_interval),
+                percent(scores.top2) if scores.top2 is not None else MISSING,
                 count(scores.n),
                 count(scores.accuracy_interval.units) if scores.accuracy_interval else MISSING,
             )

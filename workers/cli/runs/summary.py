@@ -159,6 +159,8 @@ def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any
             "test": _scores(report.test),
             "segments": {family: _scores(scores) for family, scores in report.segments.items()},
         },
+        "baseline": report.test.majority_share,
+        "warnings": [caution.to_wire() for caution in report.cautions],
         "answers": _answers(report),
         "leakage": _leakage(report),
         "split": {
@@ -213,7 +215,7 @@ def _scores(scores: Scores) -> dict[str, Any]:
     wire = scores.to_wire()
     return {
         name: wire[name]
-        for name in ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "n", "per_class")
+        for name in ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "top2", "n", "per_class")
     }
 
 

@@ -1,5 +1,6 @@
 """A summary in words, for people."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.learning.splits.preview import SplitPreview, describe_groups
@@ -9,6 +10,9 @@ from pipeline.library.scan_summary import describe_cut_tags
 from pipeline.library.unlabelled import describe_unlabelled
 from pipeline.library.vocabulary.tally import FoldCounts, LabelFindings, short
 from pipeline.text import printable
+
+_MOST_WARNINGS = 6
+"""Warnings that are shown for people; the report has them all."""
 
 _MOST_SHEETS = 3
 """Cue sheets that are named for people."""
@@ -28,9 +32,21 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         copies = summary["copies"]
         mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
         lines.append(("copies", f"{copies['stored']} of {copies['requested']} altered copies learned from{mend}"))
+    lines += _warning_lines(summary.get("warnings", ()))
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in summary["seconds"].items())))
     if summary.get("report"):
         lines.append(("report", summary["report"]))
+    return lines
+
+
+def _warning_lines(warnings: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return what a reader of the scores should know first."""
+    lines = [
+        ("warning", f"{printable(each['what'])}{'; ' + printable(each['mend']) if each['mend'] else ''}")
+        for each in warnings[:_MOST_WARNINGS]
+    ]
+    if len(warnings) > _MOST_WARNINGS:
+        lines.append(("warning", f"and {len(warnings) - _MOST_WARNINGS} more, at the top of the report"))
     return lines
 
 
@@ -138,7 +154,7 @@ def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         *_search_lines(summary["search"]),
         ("model", f"{model['version']}  {model['family']}"),
         *([("champion", _verdict_words(summary["verdict"]))] if "verdict" in summary else []),
-        ("test", _test_words(test, summary["scores"]["of"])),
+        ("test", f"{_test_words(test, summary['scores']['of'])}; always the largest class {summary['baseline']:.1%}"),
         ("split", _split_words(summary["split"])),
     ]
     if (answers := summary["answers"]) and answers["threshold"]:
