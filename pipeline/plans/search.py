@@ -3,6 +3,7 @@
 from typing import Literal
 
 from pipeline.errors import UsageError
+from pipeline.plans.objectives import Objective
 from pipeline.wire import Value
 
 Strategy = Literal["random", "bayesian", "hyperband"]
@@ -14,6 +15,9 @@ class SearchPlan(Value, frozen=True, kw_only=True):
     strategy: Strategy = "random"
     """`bayesian` learns from the trials that have ended; `hyperband` gives many configurations few epochs and the best
     of them more. A model without epochs is searched at random in a study by `hyperband`."""
+    objective: Objective = "accuracy"
+    """What trials are ranked and chosen by, on validation tracks: `accuracy`, `macro_f1`, `balanced_accuracy`,
+    `log_loss` or `macro_roc_auc`."""
     trials: int = 8
     """A model searched by `hyperband` takes the trials of one whole sweep instead of its share."""
     executions: int = 1

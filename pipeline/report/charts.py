@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from pipeline.learning.study.findings import Reliability
 from pipeline.learning.study.results import Scores
 from pipeline.learning.study.trials import TrialOutcome
+from pipeline.plans.objectives import TITLES, Objective
 from pipeline.report.words import shorten
 from pipeline.text import printable
 
@@ -56,7 +57,7 @@ WIDTH_IN = 5.4
 NAME_LIMIT = 22
 MOST_BARS = 40
 MOST_CELLS = 30
-MOST_CURVES = 3
+MOST_CURVES = 6
 
 
 def balance_chart(balance: Mapping[str, int], parts: Mapping[str, Mapping[str, int]], *, name: str) -> str:
@@ -93,17 +94,23 @@ def balance_chart(balance: Mapping[str, int], parts: Mapping[str, Mapping[str, i
         return svg_element(figure, name)
 
 
-def trials_chart(outcomes: Sequence[TrialOutcome], *, baseline: float | None, name: str) -> str:
-    """Return the validation accuracy of each completed trial, best first, with a dot for every fit of it."""
+def trials_chart(
+    outcomes: Sequence[TrialOutcome], *, baseline: float | None, name: str, objective: Objective = "accuracy"
+) -> str:
+    """Return the objective of each completed trial, best first, with a dot for every fit of it.
+
+    The axis reaches as far as the dots do, and to the baseline where there is one.
+    """
     listed = outcomes[:MOST_BARS]
     families = list(dict.fromkeys(outcome.spec.family for outcome in listed))
     colours = {family: SERIES[index % len(SERIES)] for index, family in enumerate(families)}
+    sign = -1 if objective == "log_loss" else 1
     with mpl.rc_context(STYLE):
         figure, axes = _figure(height_in=0.95 + 0.22 * len(listed))
         for family in families:
             rows = [(row, o) for row, o in enumerate(listed) if o.spec.family == family]
             axes.scatter(
-                [fit.validation_accuracy for _, o in rows for fit in o.fits],
+                [sign * fit.objective for _, o in rows for fit in o.fits],
                 [row for row, o in rows for _ in o.fits],
                 s=14,
                 color=colours[family],
@@ -111,20 +118,25 @@ def trials_chart(outcomes: Sequence[TrialOutcome], *, baseline: float | None, na
                 linewidths=0,
             )
             axes.scatter(
-                [o.objective for _, o in rows], [p for p, _ in rows], s=44, color=colours[family], label=family
+                [sign * o.objective for _, o in rows], [p for p, _ in rows], s=44, color=colours[family], label=family
             )
         if baseline is not None:
             axes.axvline(baseline, color=MUTED, linewidth=1, linestyle=(0, (3, 3)), label="largest class")
         _name_rows(axes, [f"trial {outcome.spec.index}" for outcome in listed])
-        axes.set(xlim=(-0.02, 1.02), xlabel="validation accuracy", ylim=(len(listed) - 0.4, -0.6))
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.set(xlabel=f"validation {TITLES[objective]}", ylim=(len(listed) - 0.4, -0.6))
+        axes.margins(x=0.08)
+        if objective != "log_loss":
+            axes.xaxis.set_major_formatter(PercentFormatter(1.0))
         axes.grid(axis="x")
         figure.legend(loc="outside lower left", ncols=3, handlelength=1.2, columnspacing=1.2)
         return svg_element(figure, name)
 
 
-def curves_chart(outcome: TrialOutcome, *, name: str) -> str:
-    """Return loss and accuracy over the epochs of every fit of a trial, training and validation."""
+def curves_chart(outcome: TrialOutcome, *, name: str, most_loss: float | None = None) -> str:
+    """Return loss and accuracy over the epochs of every fit of a trial, training and validation.
+
+    The loss reaches to `most_loss`, or to the largest.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, 2.5), layout="constrained")
         panels: Any = figure.subplots(1, 2)
@@ -148,7 +160,7 @@ def curves_chart(outcome: TrialOutcome, *, name: str) -> str:
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         panels[0].set_ylim(0, 1.02)
         panels[0].yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        panels[1].set_ylim(bottom=0)
+        panels[1].set_ylim(0, None if not most_loss else 1.04 * most_loss)
         figure.legend(loc="outside lower left", ncols=2, handlelength=1.5)
         return svg_element(figure, name)
 

@@ -89,13 +89,25 @@ ADDED_FIELDS = {
 }
 """Fields that the answers did not have, by question."""
 NEW_NAMES = (
-    *("priors", "asked", "warnings", "continues", "taken_over", "top2", "by_group", "groups_tested"),
+    *(
+        "objective",
+        "baseline",
+        "cautions",
+        "priors",
+        "asked",
+        "warnings",
+        "continues",
+        "taken_over",
+        "top2",
+        "by_group",
+        "groups_tested",
+    ),
     *("turn", "renewal", "lost_classes", "fallen_classes", "level", "challengers", "knows_groups", "is_stand_in"),
     *("known_tracks", "known_champion", "known_challenger", "fresh", "fresh_champion", "changes"),
 )
 ADDED_ANYWHERE = re.compile(
     rf"/({'|'.join(NEW_NAMES)})(/|:).*only the present code has it|"
-    r"/gate/classes: only the present|"
+    r"/gate/classes: only the present|/hyperparameters/\w+: only the present|search/models/\d+/space: |"
     # by Student's t over groups, where it was a bootstrap; by the sign-flip test, and with other defaults
     r"/(accuracy|macro_f1)_interval(/|:)|verdict/reason: 'too few to tell|/answer/coverage: 0.0, not 0.5|"
     # not told where no groups are known

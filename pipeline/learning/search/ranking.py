@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pipeline.learning.search.plan import plan_study
 from pipeline.learning.search.spaces import Dimension, describe, space_of
 from pipeline.learning.study.trials import StudyPlan, TrialOutcome, TrialSpec
+from pipeline.plans.objectives import TITLES, Objective
 from pipeline.plans.recipe import Recipe, Scalar
 from pipeline.wire import Value
 
@@ -33,6 +34,8 @@ class SearchSummary(Value, frozen=True, kw_only=True):
 
     strategy: str
     trials: int
+    objective: Objective = "accuracy"
+    """What trials are ranked and chosen by."""
     executions: int
     """Of each trial."""
     retries: int
@@ -51,7 +54,7 @@ class RankedTrial(Value, frozen=True, kw_only=True):
     features: str
     hyperparameters: dict[str, Scalar]
     score: float | None = None
-    """Mean validation accuracy over executions and partitions."""
+    """Mean over executions and partitions of what the search makes best; higher is better."""
     spread: float | None = None
     """Standard deviation of the executions' scores (n - 1); None for a single one."""
     scores: tuple[float, ...] = ()
@@ -92,6 +95,7 @@ def summarise(recipe: Recipe, study: StudyPlan | None = None) -> SearchSummary:
     return SearchSummary(
         strategy=planned.strategy,
         trials=len(planned.indices),
+        objective=recipe.search.objective,
         executions=recipe.search.executions,
         retries=recipe.search.retries,
         models=tuple(
@@ -154,7 +158,8 @@ def pace(outcomes: Iterable[TrialOutcome], wall_s: float | None) -> Pace | None:
 def describe_search(summary: SearchSummary) -> list[str]:
     """Return a search in words, line by line: how many trials, then each model with its search space."""
     executions = f" of {summary.executions} executions" if summary.executions > 1 else ""
-    lines = [f"search: {summary.strategy}, {_trials(summary.trials)}{executions}"]
+    best = "" if summary.objective == "accuracy" else f", by {TITLES[summary.objective]} of validation tracks"
+    lines = [f"search: {summary.strategy}, {_trials(summary.trials)}{executions}{best}"]
     for model in summary.models:
         words = [f"{_trials(model.trials)}{_space_size(model.configurations)}", model.note, describe_space(model)]
         lines.append(f"  {model.model} on {model.features}: {'; '.join(filter(None, words))}")

@@ -86,6 +86,8 @@ class FitReport(Value, frozen=True, kw_only=True):
     execution: int = 0
     validation_accuracy: float
     """Of tracks, rows aggregated."""
+    score: float | None = None
+    """What the search makes best, higher is better; None where that is the accuracy, as in runs of an older chordal."""
     validation_log_loss: float = 0.0
     """Of tracks, natural logarithm; breaks ties of accuracy."""
     validation_confusion: tuple[tuple[int, ...], ...] = ()
@@ -100,6 +102,11 @@ class FitReport(Value, frozen=True, kw_only=True):
     curves: dict[str, tuple[float, ...]] = {}
     """Per epoch: loss, accuracy, val_loss, val_accuracy; empty for models that are not fitted in epochs."""
 
+    @property
+    def objective(self) -> float:
+        """What trials are ranked by; higher is better."""
+        return self.validation_accuracy if self.score is None else self.score
+
 
 class Execution(Value, frozen=True, kw_only=True):
     """One execution of a trial: its configuration fitted on every partition, from one seed."""
@@ -109,7 +116,7 @@ class Execution(Value, frozen=True, kw_only=True):
     seed: int
     state: Literal["completed", "failed"]
     objective: float = 0.0
-    """Mean validation accuracy over the partitions."""
+    """Mean over the partitions of what the search makes best; higher is better."""
     fits: tuple[FitReport, ...] = ()
     """Empty inside a `TrialOutcome`, which holds those of all its executions."""
     seconds: float = 0.0
@@ -127,7 +134,7 @@ class TrialOutcome(Value, frozen=True, kw_only=True):
     state: Literal["completed", "failed", "skipped"]
     """Skipped: the search had no configuration left for it."""
     objective: float = 0.0
-    """Mean validation accuracy over the executions and partitions."""
+    """Mean over the executions and partitions of what the search makes best; higher is better."""
     fits: tuple[FitReport, ...] = ()
     executions: tuple[Execution, ...] = ()
     seconds: float = 0.0

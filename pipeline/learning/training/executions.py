@@ -49,7 +49,7 @@ def execute(
         # A seed that failed would fail again in the final training.
         spec=spec.replace(seed=executions[0].seed) if is_whole else spec,
         state=last.state,
-        objective=statistics.fmean(fit.validation_accuracy for fit in fits) if is_whole else 0.0,
+        objective=statistics.fmean(fit.objective for fit in fits) if is_whole else 0.0,
         fits=fits if is_whole else (),
         executions=tuple(execution.replace(fits=()) for execution in executions),
         seconds=time.monotonic() - started + sum(execution.seconds for execution in done),
@@ -89,7 +89,7 @@ def _execution(spec: TrialSpec, number: int, fit: FitFunction, *, retries: int) 
         number=number,
         seed=seed,
         state="completed" if fits else "failed",
-        objective=statistics.fmean(report.validation_accuracy for report in fits) if fits else 0.0,
+        objective=statistics.fmean(report.objective for report in fits) if fits else 0.0,
         fits=fits,
         seconds=time.monotonic() - started,
         host=platform.node(),

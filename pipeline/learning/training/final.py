@@ -39,7 +39,7 @@ def finish_study(
 ) -> EvaluationReport:
     """Choose by validation, fit, score the test tracks once, save the classifier into `folder`, report.
 
-    For each test the trials with the best validation accuracies in its partitions are chosen (ties: the lower index):
+    For each test the trials with the best objective of validation in its partitions are chosen (ties: the lower index):
     nothing that learned from its test tracks is considered, and temperature and threshold are fitted the same way.
     Predictions of all tests are pooled into `test`, so with folds its `n` is every track. The delivered classifier is
     the one that was tested; with several tests it is fitted again on all tracks, from the trials best on average. The
@@ -126,9 +126,9 @@ def _best(completed: Sequence[TrialOutcome], count: int, names: AbstractSet[str]
 
     def rank(outcome: TrialOutcome) -> tuple[float, float, int]:
         fits = [fit for fit in outcome.fits if names is None or fit.partition in names]
-        accuracy = statistics.fmean(fit.validation_accuracy for fit in fits)
+        value = statistics.fmean(fit.objective for fit in fits)
         loss = statistics.fmean(fit.validation_log_loss for fit in fits)
-        return -accuracy, loss, outcome.spec.index
+        return -value, loss, outcome.spec.index
 
     return tuple(sorted(completed, key=rank)[:count])
 

@@ -9,11 +9,13 @@ import numpy as np
 from pipeline.learning.dataset.load import Rows, RowSource, label_indices, load_rows
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition, Split
 from pipeline.learning.evaluation import score
+from pipeline.learning.evaluation.objectives import objective_value
 from pipeline.learning.splits.rows import row_view
 from pipeline.learning.study.trials import Execution, FitReport, TrialOutcome, TrialSpec
 from pipeline.learning.training.executions import execute
 from pipeline.learning.training.fit import fit_on, predict_tracks
 from pipeline.learning.training.tensorboard import TrialLog
+from pipeline.plans.objectives import Objective
 from pipeline.plans.recipe import Recipe
 
 Progress = Callable[[int, int, str], None]
@@ -54,7 +56,7 @@ def run_trial(
         fits = []
         for step, part in enumerate(split.partitions, start=1):
             with log.log_epochs(number, part.name):
-                fits.append(_validate(seeded, manifest, part, loaded[0]))
+                fits.append(_validate(seeded, manifest, part, loaded[0], recipe.search.objective))
             report_progress(progress, step, len(split.partitions), f"trial {spec.index}: {part.name}")
         return tuple(fits)
 
@@ -65,7 +67,9 @@ def run_trial(
     return execute(spec, recipe.search, fit, done=done, keep=on_end)
 
 
-def _validate(spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows: Rows) -> FitReport:
+def _validate(
+    spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows: Rows, objective: Objective
+) -> FitReport:
     """Fit on the training tracks of one partition and score its validation tracks."""
     started = time.monotonic()
     fit = fit_on(spec, manifest, rows, part.train, part.validation)
@@ -76,6 +80,7 @@ def _validate(spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows:
     return FitReport(
         partition=part.name,
         validation_accuracy=scores.accuracy,
+        score=None if objective == "accuracy" else objective_value(objective, truth, probabilities),
         validation_log_loss=float(-np.log(likelihood).mean()),
         validation_confusion=scores.confusion,
         validation_probabilities=tuple(tuple(float(f"{value:.6g}") for value in row) for row in probabilities),

@@ -7,6 +7,7 @@ from workers.cli.tables import console, show_facts, show_rows
 
 if TYPE_CHECKING:
     from pipeline.learning.search.ranking import RankedTrial, SearchSummary
+    from pipeline.plans.objectives import Objective
     from storage.home import Home
 
 
@@ -57,7 +58,8 @@ def show_trials(home: "Home", run_id: str) -> None:
     _show_summary(summarise(ledger.plan(run_id).recipe, study))
     if words := study.describe_resumption():
         console().print(f"\n{words}")
-    rows = [_row(row) for row in _ranking(home, run_id)]
+    objective = ledger.plan(run_id).recipe.search.objective
+    rows = [_row(row, objective) for row in _ranking(home, run_id)]
     columns = (
         "rank",
         "trial",
@@ -110,7 +112,9 @@ def _show_summary(summary: "SearchSummary") -> None:
             console().print(f"{model.model} on {model.features}: {model.note}")
 
 
-def _row(row: "RankedTrial") -> tuple[str, ...]:
+def _row(row: "RankedTrial", objective: "Objective") -> tuple[str, ...]:
+    from pipeline.plans.objectives import describe_objective
+
     spread = "" if row.spread is None else f" \u00b1 {100 * row.spread:.1f}"
     values = {**row.hyperparameters, **row.origin}
     return (
@@ -118,7 +122,7 @@ def _row(row: "RankedTrial") -> tuple[str, ...]:
         str(row.trial),
         row.state,
         f"{row.model} on {row.features}",
-        "" if row.score is None else f"{row.score:.1%}{spread}",
+        "" if row.score is None else f"{describe_objective(objective, row.score)}{spread}",
         ", ".join(
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
         ),

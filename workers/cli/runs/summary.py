@@ -146,6 +146,7 @@ def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any
         **_resumption(planned),
         "search": {
             "strategy": planned.strategy if planned is not None else "random",
+            "objective": home.ledger.plan(run_id).recipe.search.objective,
             "best": [row.to_wire() for row in rank(outcomes)[:BEST]],
             **({} if speed is None else {**speed.to_wire(), "speed_up": round(speed.speed_up, 3)}),
         },

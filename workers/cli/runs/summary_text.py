@@ -9,6 +9,7 @@ from pipeline.library.remarks import describe_remarks
 from pipeline.library.scan_summary import describe_cut_tags
 from pipeline.library.unlabelled import describe_unlabelled
 from pipeline.library.vocabulary.tally import FoldCounts, LabelFindings, short
+from pipeline.plans.objectives import TITLES, describe_objective
 from pipeline.text import printable
 
 _MOST_WARNINGS = 6
@@ -182,7 +183,8 @@ def _resumption_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _search_lines(search: dict[str, Any]) -> list[tuple[str, str]]:
     """Return how the search was done, and its best trials."""
-    how = f"{search['strategy']}"
+    objective = search["objective"]
+    how = search["strategy"] + ("" if objective == "accuracy" else f", by {TITLES[objective]} of validation")
     if "speed_up" in search:
         how += f"; {search['trial_s']:.1f} s of trials in {search['wall_s']:.1f} s, speed-up {search['speed_up']:.2f}"
     lines = [("search", how)]
@@ -191,7 +193,7 @@ def _search_lines(search: dict[str, Any]) -> list[tuple[str, str]]:
             continue
         spread = "" if row["spread"] is None else f" \u00b1 {100 * row['spread']:.1f}"
         values = ", ".join(f"{name} {_short(value)}" for name, value in row["hyperparameters"].items())
-        score = f"{row['score']:.1%}{spread}"
+        score = f"{describe_objective(objective, row['score'])}{spread}"
         lines.append(
             (f"  {row['rank']}.", f"{score}  trial {row['trial']}: {row['model']} on {row['features']}, {values}")
         )

@@ -344,3 +344,19 @@ def test_a_report_survives_the_wire(blobs, study):
     for plan in (SplitPlan(), SplitPlan(strategy="nested", k=2, inner=2), SplitPlan(strategy="rows")):
         report = study(blobs(12, rows=10, apart=0.7), split=plan).report
         assert EvaluationReport.from_wire(report.to_wire()) == report
+
+
+def test_the_objective_chooses_the_trial(blobs, recipe, tmp_path):
+    library, made = blobs(apart=0.5), recipe("logistic", trials=2)
+    made = made.replace(search=made.search.replace(objective="log_loss"))
+    manifest = library.manifest()
+    split = make_split(manifest, made.split, seed=0)
+    outcomes = [
+        run_trial(spec, made, manifest, split, library.source) for spec in propose_trials(made, run_id="run-1", seed=0)
+    ]
+    losses = [outcome.fits[0].validation_log_loss for outcome in outcomes]
+    assert [outcome.objective for outcome in outcomes] == pytest.approx([-loss for loss in losses], rel=1e-3)
+
+    report = finish_study(made, manifest, split, outcomes, library.source, tmp_path, created="now", seed=0)
+
+    assert set(report.chosen.values()) == {(int(np.argmin(losses)),)}

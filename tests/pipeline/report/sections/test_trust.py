@@ -99,7 +99,7 @@ def test_the_interval_stands_wherever_the_score_does(content):
     assert "95% interval, bootstrap over groups, 2,000 times" in words
     assert "Accuracy 75.0% 61.0% to 87.0%, n = 12" in words
     assert "Macro F1 74.3% 55.0% to 85.0%, mean over classes" in words
-    assert "test, tracks 75.0% 61.0% to 87.0% 74.3% 55.0% to 85.0% 12 40" in words
+    assert "test, tracks 75.0% 61.0% to 87.0% 74.3% 55.0% to 85.0% \u2013 12 40" in words
 
 
 def test_an_interval_says_how_it_was_made_and_one_group_has_none(content):
