@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.learning.study.findings import Interval, Sentinel
+from pipeline.learning.evaluation import classes_scored
+from pipeline.learning.study.findings import Sentinel
 from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.report.content import FILES, ReportContent
 from pipeline.report.sections.cautions import cautions_section
@@ -70,7 +71,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
         learned = [
             scores_section(evaluation, picture=picture),
             leakage_section(evaluation, manifest, split),
-            confidence_section(evaluation),
+            confidence_section(evaluation, is_refit=content.plan.recipe.search.refit),
             mistakes_section(evaluation, libraries),
         ]
     return [
@@ -150,7 +151,7 @@ def _interval(test: Scores, unit: str) -> str:
         "t": "Student's t over groups",
         "exact": "the exact one for so many groups, as all of them agree",
         "bootstrap": f"bootstrap over groups, {count(interval.resamples)} times",
-        "wilson": "by Wilson over groups, as there was no mistake to draw again",
+        "wilson": "by Wilson, each counted for itself",
     }
     return (
         f"With {tested} in {quantity(interval.units, 'group')} the accuracy lies between {percent(interval.low)} and "
@@ -216,10 +217,8 @@ def _extracted(content: ReportContent) -> tuple[str, tuple[str, ...]]:
 def _score_tiles(evaluation: EvaluationReport) -> tuple[Tile, ...]:
     test, model = evaluation.test, evaluation.model
     return (
-        Tile(
-            name="Accuracy", value=percent(test.accuracy), note=_spread(test.accuracy_interval, f"n = {count(test.n)}")
-        ),
-        Tile(name="Macro F1", value=percent(test.macro_f1), note=_spread(test.macro_f1_interval, "mean over classes")),
+        Tile(name="Accuracy", value=percent(test.accuracy), note=f"{_spread(evaluation)}, n = {count(test.n)}"),
+        Tile(name="Macro F1", value=percent(test.macro_f1), note=_macro_note(evaluation)),
         Tile(
             name="Baseline",
             value=percent(test.majority_share),
@@ -229,8 +228,21 @@ def _score_tiles(evaluation: EvaluationReport) -> tuple[Tile, ...]:
     )
 
 
-def _spread(interval: Interval | None, note: str) -> str:
-    return f"{bounds(interval)}, {note}" if interval else f"no interval, {note}"
+def _spread(evaluation: EvaluationReport) -> str:
+    """Return the interval of the accuracy, or why there is none; a report of an older chordal never had one."""
+    interval = evaluation.test.accuracy_interval
+    is_single = interval is None and evaluation.calibration is not None
+    return "one group: no interval" if is_single else bounds(interval)
+
+
+def _macro_note(evaluation: EvaluationReport) -> str:
+    """Return the interval of the macro F1, and how many classes it is the mean of."""
+    test = evaluation.test
+    scored, classes = classes_scored(test), len(test.per_class)
+    over = "classes" if scored == classes else f"the {scored} of {quantity(classes, 'class', 'classes')} that occur"
+    # Without a mistake the accuracy has an interval, and the macro F1 none.
+    spread = bounds(test.macro_f1_interval) if test.accuracy_interval else _spread(evaluation)
+    return f"{spread}, mean over {over}"
 
 
 def _library_tiles(content: ReportContent) -> tuple[Tile, ...]:

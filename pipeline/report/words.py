@@ -19,8 +19,8 @@ def points(share: float) -> str:
 
 
 def bounds(interval: Interval | None) -> str:
-    """Return the bounds of an interval of a share in per cent."""
-    return f"{percent(interval.low)} to {percent(interval.high)}" if interval is not None else MISSING
+    """Return the bounds of an interval of a share in per cent, or in words that there is none."""
+    return f"{percent(interval.low)} to {percent(interval.high)}" if interval is not None else "no interval"
 
 
 def count(n: int) -> str:

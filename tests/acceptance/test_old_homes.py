@@ -102,6 +102,7 @@ NEW_NAMES = (
         "by_group",
         "groups_tested",
     ),
+    "classes_scored",
     *("turn", "renewal", "lost_classes", "fallen_classes", "level", "challengers", "knows_groups", "is_stand_in"),
     *("known_tracks", "known_champion", "known_challenger", "fresh", "fresh_champion", "changes"),
 )

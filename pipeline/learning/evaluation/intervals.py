@@ -4,7 +4,8 @@ A score is a ratio of sums over groups. Its variance is that of the groups' resi
 share of all (HC2: MacKinnon and White, 1985; Bell and McCaffrey, 2002), and the quantile is Student's for as many
 degrees of freedom as there are groups of equal size (Kish, 1965) less one, on the scale of the logit, which keeps it
 within 0..1. No interval is narrower than that of as many independent tracks: groups that agree more than these would
-do so by chance. One group has no interval: nothing can be said about others by it.
+do so by chance. Where each track is a group of its own, it is Wilson's (1927), whose variance need not be estimated.
+One group has no interval: nothing can be said about others by it.
 """
 
 import math
@@ -27,7 +28,8 @@ def with_intervals(scores: Scores, truth: Int64, predicted: Int64, units: Int64)
     """Return scores with the intervals of accuracy and macro F1.
 
     `truth` and `predicted` are class indices and `units` the groups of what was scored, all of shape (n,). The macro F1
-    has its variance by leaving out one group after the other (jackknife), and no interval where that is 0.
+    has its variance by leaving out one group after the other (jackknife), or one track after the other where that tells
+    more, and no interval where no track is wrong, or none right.
     """
     if not len(truth):
         return scores
@@ -35,8 +37,9 @@ def with_intervals(scores: Scores, truth: Int64, predicted: Int64, units: Int64)
     counted = np.bincount(unit).astype(np.float64)
     right = np.bincount(unit, weights=truth == predicted).astype(np.float64)
     table = _Table.of(truth, predicted, unit, classes=len(scores.per_class))
+    cells = _Table.of(truth, predicted, truth * len(scores.per_class) + predicted, classes=len(scores.per_class))
     return scores.replace(
-        accuracy_interval=share_interval(right, counted), macro_f1_interval=_macro_f1_interval(table, counted)
+        accuracy_interval=share_interval(right, counted), macro_f1_interval=_macro_f1_interval(table, cells, counted)
     )
 
 
@@ -59,6 +62,8 @@ def share_interval(right: Float64, counted: Float64) -> Interval | None:
     share = float(right.sum()) / total
     if share in {0.0, 1.0}:
         return _exact(share, effective_groups(counted), units)
+    if units == total:
+        return _wilson(share, units)
     half = _half_width(_variance(right - share * counted, counted), share * (1 - share) / total, counted)
     return _logit_interval(share, half, units)
 
@@ -110,6 +115,14 @@ def _logit_interval(share: float, half: float, units: int) -> Interval:
     return Interval(low=low, high=high, level=LEVEL, method="t", units=units)
 
 
+def _wilson(share: float, units: int) -> Interval:
+    """Return the interval of a share of units that are independent of each other."""
+    from scipy.stats import binomtest
+
+    found = binomtest(round(share * units), units).proportion_ci(LEVEL, method="wilson")
+    return Interval(low=float(found.low), high=float(found.high), level=LEVEL, method="wilson", units=units)
+
+
 def _exact(share: float, effective: float, units: int) -> Interval:
     """Return the interval where all of so many effective units agree."""
     unseen = float(1 - ((1 - LEVEL) / 2) ** (1 / effective))
@@ -130,6 +143,7 @@ class _Table:
         """Return the counts of answers; all arrays (n,)."""
         from scipy.sparse import coo_array
 
+        _, unit = np.unique(unit, return_inverse=True)
         units = int(unit.max()) + 1
         right = truth == predicted
         columns = np.concatenate([truth[right], classes + predicted, 2 * classes + truth])
@@ -146,18 +160,33 @@ class _Table:
         mean: Float64 = f1.sum(axis=1) / present
         return mean
 
+    def without(self, total: Float64, sizes: Float64) -> Float64:
+        """Return the macro F1 of `total` (1, 3 x classes) without a `sizes`-th (units,) of each unit, (units,)."""
+        step = max(_AT_ONCE // (3 * self.classes), 1)
+        parts = [
+            self.macro_f1(total - self.counts[at : at + step].toarray() / sizes[at : at + step, None])
+            for at in range(0, self.units, step)
+        ]
+        return np.concatenate(parts)
 
-def _macro_f1_interval(table: _Table, counted: Float64) -> Interval | None:
-    """Return the interval of the macro F1 by the jackknife over units; None for one unit, or without any spread."""
+
+def _macro_f1_interval(table: _Table, cells: _Table, counted: Float64) -> Interval | None:
+    """Return the interval of the macro F1 by the jackknife over units; None for one unit, or where all tracks agree.
+
+    `cells` are the counts of the tracks by true and given class: tracks of one cell are alike, so one of each stands
+    for all in the jackknife over tracks.
+    """
     if table.units < 2:
         return None
     total = np.asarray(table.counts.sum(axis=0))[None]
-    step = max(_AT_ONCE // (3 * table.classes), 1)
-    without_one = np.concatenate(
-        [table.macro_f1(total - table.counts[first : first + step].toarray()) for first in range(0, table.units, step)]
-    )
     (score,) = table.macro_f1(total)
-    variance = (table.units - 1) / table.units * float(((without_one - without_one.mean()) ** 2).sum())
-    if variance <= 0 or not 0 < score < 1:
+    if not 0 < score < 1:
         return None
-    return _logit_interval(float(score), _half_width(variance, 0.0, counted), table.units)
+    without_unit = table.without(total, np.ones(table.units))
+    variance = (table.units - 1) / table.units * float(((without_unit - without_unit.mean()) ** 2).sum())
+    sizes = np.asarray(cells.counts[:, 2 * cells.classes :].sum(axis=1)).astype(np.float64)
+    tracks = float(sizes.sum())
+    without_track = cells.without(total, sizes)
+    squares = (without_track - np.average(without_track, weights=sizes)) ** 2
+    independent = (tracks - 1) / tracks * float((sizes * squares).sum())
+    return _logit_interval(float(score), _half_width(variance, independent, counted), table.units)

@@ -40,6 +40,12 @@ def score(truth: Int64, predicted: Int64, classes: Sequence[str], *, top2: float
     )
 
 
+def classes_scored(scores: Scores) -> int:
+    """Return how many classes the macro F1 is the mean of: those that occur, as a true or as a predicted one."""
+    confusion = np.asarray(scores.confusion, dtype=np.int64)
+    return int(np.count_nonzero(confusion.sum(axis=0) + confusion.sum(axis=1))) if confusion.size else 0
+
+
 def score_counts(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -> Scores:
     """Return the scores that a confusion matrix (rows: true, columns: predicted, counts) stands for."""
     counts = np.asarray(confusion, dtype=np.int64)

@@ -29,8 +29,8 @@ class Interval(Value, frozen=True, kw_only=True):
     high: float
     level: float = 0.95
     method: Literal["t", "exact", "bootstrap", "wilson"]
-    """`t`: Student's over groups; `exact` where no tested track is wrong, or none is right. The others are of reports
-    by an older chordal."""
+    """`t`: Student's over groups; `exact` where no tested track is wrong, or none is right; `wilson` where no tracks
+    share a group. The bootstrap is of reports by an older chordal."""
     units: int
     """Groups that it speaks of: what must stay together in a split is right or wrong together."""
     resamples: int = 0

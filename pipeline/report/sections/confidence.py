@@ -8,12 +8,15 @@ from pipeline.report.words import count, percent, quantity
 from pipeline.text import MISSING, printable
 
 
-def confidence_section(evaluation: EvaluationReport) -> Section | None:
-    """Return the section on calibration and unsure answers; None for a report of an older chordal."""
+def confidence_section(evaluation: EvaluationReport, *, is_refit: bool) -> Section | None:
+    """Return the section on calibration and unsure answers; None for a report of an older chordal.
+
+    `is_refit` says whether the winner was fitted again on its validation tracks too.
+    """
     calibration = evaluation.calibration
     if calibration is None:
         return None
-    words = (_calibrated(calibration, evaluation), _answered(calibration, evaluation))
+    words = (_calibrated(calibration, evaluation, is_refit=is_refit), _answered(calibration, evaluation))
     chart = Chart(
         svg=reliability_chart(
             calibration.before,
@@ -29,7 +32,7 @@ def confidence_section(evaluation: EvaluationReport) -> Section | None:
     return Section(anchor="confidence", title="What a confidence is worth", words=words, blocks=tuple(blocks))
 
 
-def _calibrated(calibration: Calibration, evaluation: EvaluationReport) -> str:
+def _calibrated(calibration: Calibration, evaluation: EvaluationReport, *, is_refit: bool) -> str:
     unit = evaluation.scored
     temperature = calibration.delivered.temperature
     if evaluation.scored == "rows":
@@ -46,16 +49,22 @@ def _calibrated(calibration: Calibration, evaluation: EvaluationReport) -> str:
         )
     groups = f" in {quantity(calibration.groups, 'group')}" if calibration.groups else ""
     fitted = f"fitted on {quantity(calibration.fitted_on, 'validation track')}{groups}"
+    refit = (
+        " It is that of models that had not learned from these tracks; the delivered one has, and may be surer with "
+        "good reason."
+        if temperature != 1.0 and (is_refit or len(calibration.per_partition) > 1)
+        else ""
+    )
     return (
         f"Probabilities are calibrated by temperature scaling (Guo et al., 2017): one number, {temperature:.2f}, "
-        f"{fitted}; {_direction(temperature)}. {_effect(calibration, unit)}"
+        f"{fitted}; {_direction(temperature)}.{refit} {_effect(calibration, unit)}"
     )
 
 
 def _direction(temperature: float) -> str:
     if temperature == 1.0:
         return "over all folds none was better than another, so the delivered model keeps its probabilities"
-    return f"there the model had been {'too sure of itself' if temperature > 1 else 'not sure enough'}"
+    return f"on these tracks the model had been {'too sure of itself' if temperature > 1 else 'not sure enough'}"
 
 
 def _effect(calibration: Calibration, unit: str) -> str:
@@ -63,6 +72,11 @@ def _effect(calibration: Calibration, unit: str) -> str:
     before, after = calibration.before, calibration.after
     errors = f"from {percent(before.ece)} to {percent(after.ece)}"
     losses = f"the log-loss from {before.log_loss:.3f} to {after.log_loss:.3f}"
+    if after.log_loss <= before.log_loss and after.ece > before.ece:
+        return (
+            f"On the test {unit} it is no clear gain: {losses}, which is better, but the expected calibration error "
+            f"went {errors}, which is worse."
+        )
     if after.log_loss > before.log_loss:
         return (
             f"On the test {unit} it made things worse: the expected calibration error went {errors}, {losses}. "

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import IO, Literal, Protocol
 
 from pipeline.errors import UsageError
+from pipeline.learning.evaluation import classes_scored
+from pipeline.learning.study.results import Scores
 from pipeline.learning.training.prediction import PredictionScores, TrackPrediction
 from pipeline.library.vocabulary.near_equal import near_equal
 from pipeline.library.vocabulary.tally import describe_pair
@@ -63,8 +65,8 @@ def summary_lines(counts: dict[str, int], scores: PredictionScores | None) -> li
     if over_all.n:
         unsure = f", {scores.unsure:,} of them unsure" if scores.unsure else ""
         lines.append(
-            f"accuracy {over_all.accuracy:.1%}, macro F1 {over_all.macro_f1:.3f}, on {over_all.n:,} labelled files"
-            f"{unsure}"
+            f"accuracy {over_all.accuracy:.1%}, macro F1 {over_all.macro_f1:.3f}{_over(over_all)}, on {over_all.n:,} "
+            f"labelled files{unsure}"
         )
     if scores.learned:
         lines.append(f"{scores.learned:,} labelled files are not scored: the model learned from them")
@@ -75,6 +77,12 @@ def summary_lines(counts: dict[str, int], scores: PredictionScores | None) -> li
         near = [each for each in near_equal(labels) if not scores.unknown.keys().isdisjoint(each.labels)]
         lines += [f"{describe_pair(each)}; a --vocabulary makes true labels the model's" for each in near[:3]]
     return lines
+
+
+def _over(scores: Scores) -> str:
+    """Return which classes the macro F1 is the mean of, where these are not all."""
+    scored, classes = classes_scored(scores), len(scores.per_class)
+    return "" if scored == classes else f" over the {scored} of {classes} classes that occur"
 
 
 class _Json:

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.learning.dataset.flaws import RowSides
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
+from pipeline.learning.evaluation import classes_scored
 from pipeline.learning.study.results import EvaluationReport, Scores
 from pipeline.learning.study.trials import StudyPlan
 from pipeline.plans.run import RunPlan
@@ -214,7 +215,7 @@ def _copies(home: Home, run_id: str, manifest: DatasetManifest) -> dict[str, Any
 
 def _scores(scores: Scores) -> dict[str, Any]:
     wire = scores.to_wire()
-    return {
+    return {"classes_scored": classes_scored(scores)} | {
         name: wire[name]
         for name in ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "top2", "n", "per_class")
     }

@@ -207,7 +207,9 @@ def _short(value: Any) -> str:
 def _test_words(test: dict[str, Any], scored: str) -> str:
     interval = test["accuracy_interval"]
     between = f" ({interval['low']:.1%} to {interval['high']:.1%})" if interval else " (one group: no interval)"
-    return f"accuracy {test['accuracy']:.1%}{between}, macro F1 {test['macro_f1']:.3f}, on {test['n']} {scored}"
+    occurring, classes = test["classes_scored"], len(test["per_class"])
+    over = "" if occurring == classes else f" over the {occurring} of {classes} classes that occur"
+    return f"accuracy {test['accuracy']:.1%}{between}, macro F1 {test['macro_f1']:.3f}{over}, on {test['n']} {scored}"
 
 
 def _leakage_words(leakage: dict[str, Any]) -> str:

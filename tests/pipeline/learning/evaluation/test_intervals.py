@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.learning.evaluation import score
+from pipeline.learning.evaluation import classes_scored, score
 from pipeline.learning.evaluation.intervals import difference_interval, share_interval, with_intervals
 
 CLASSES = ("a", "b", "c")
@@ -88,6 +88,48 @@ def test_an_interval_says_how_it_was_made():
     assert (interval.level, interval.method, interval.units) == (0.95, "t", 30)
 
 
+@pytest.mark.parametrize("accuracy", [0.6, 0.9])
+@pytest.mark.parametrize("count", [20, 100])
+def test_tracks_that_share_no_group_have_the_interval_of_independent_ones(count, accuracy):
+    random = np.random.default_rng(count)
+    held = 0
+    for right in random.random((600, count)) < accuracy:
+        interval = share_interval(right.astype(float), np.ones(count))
+        held += interval.low <= accuracy <= interval.high
+
+    assert interval.method == "wilson"
+    assert 0.92 <= held / 600 <= 0.98
+
+
+def test_macro_f1_of_groups_that_agree_has_an_interval_as_wide_as_that_of_single_tracks():
+    truth = np.tile([0, 0, 0, 1, 1, 1, 2, 2, 2, 2], 6)
+    predicted = np.tile([0, 0, 1, 1, 1, 2, 2, 2, 0, 2], 6)
+
+    alike, single = (intervals(truth, predicted, units) for units in (np.repeat(np.arange(6), 10), np.arange(60)))
+
+    widths = [found.macro_f1_interval.high - found.macro_f1_interval.low for found in (alike, single)]
+    assert widths[0] > 0.2
+    assert widths[0] == pytest.approx(widths[1], rel=0.1)
+
+
+def test_the_interval_of_macro_f1_holds_the_true_one():
+    random = np.random.default_rng(5)
+    accuracies = np.array([0.9, 0.6, 0.5])
+    held = 0
+    chances = np.full((3, 3), 0.0)
+    for label, accuracy in enumerate(accuracies):
+        chances[label] = (1 - accuracy) / 2
+        chances[label, label] = accuracy
+    true = np.mean(2 * accuracies / (1 + chances.sum(axis=0)))
+    for _ in range(300):
+        truth = np.repeat(np.arange(3), 40)
+        predicted = (chances[truth].cumsum(axis=1) > random.random((120, 1))).argmax(axis=1)
+        found = intervals(truth, predicted, random.permutation(120) // 2).macro_f1_interval
+        held += found.low <= true <= found.high
+
+    assert 0.92 <= held / 300 <= 0.99
+
+
 def test_without_a_mistake_the_accuracy_has_the_exact_interval_over_groups_and_macro_f1_has_none():
     found = intervals([0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2])
 
@@ -108,6 +150,16 @@ def test_macro_f1_has_an_interval_around_it_also_with_a_class_that_was_never_tes
     assert found.macro_f1_interval.low < found.macro_f1 < found.macro_f1_interval.high
     # over the two classes that occur
     assert found.macro_f1 == pytest.approx(0.8, abs=0.06)
+
+
+def test_macro_f1_is_the_mean_of_the_classes_that_occur():
+    found = score(np.array([0, 1, 0]), np.array([0, 1, 0]), CLASSES)
+    mixed = score(np.array([0, 1, 0]), np.array([0, 1, 2]), CLASSES)
+
+    assert (found.macro_f1, classes_scored(found)) == (1.0, 2)
+    # given to a track and so a mistake, although no track is of it
+    assert (mixed.macro_f1, classes_scored(mixed)) == (pytest.approx((2 / 3 + 1 + 0) / 3), 3)
+    assert classes_scored(score(np.zeros(0, np.int64), np.zeros(0, np.int64), CLASSES)) == 0
 
 
 def test_nothing_scored_has_no_interval():

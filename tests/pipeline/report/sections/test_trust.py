@@ -113,7 +113,9 @@ def test_an_interval_says_how_it_was_made_and_one_group_has_none(content):
     assert "the exact one for so many groups, as all of them agree" in text(with_evaluation(content, test=perfect))
     words = text(with_evaluation(content, test=one))
     assert "The 12 test tracks are one group, which is right or wrong together: no interval can be given" in words
-    assert "Accuracy 75.0% no interval, n = 12" in words
+    assert "Accuracy 75.0% one group: no interval, n = 12" in words
+    assert "one group: no interval, mean over classes" in words
+    assert "test, tracks 75.0% no interval 74.3% no interval" in words
 
 
 def test_tracks_stand_beside_their_segments(content):
@@ -212,7 +214,7 @@ def test_calibration_is_reported_before_and_after_with_its_source(content):
     words = text(content)
 
     assert "temperature scaling (Guo et al., 2017): one number, 1.70, fitted on 60 validation tracks" in words
-    assert "there the model had been too sure of itself" in words
+    assert "on these tracks the model had been too sure of itself" in words
     assert "went from 14.8% to 4.8%, the log-loss from 0.600 to 0.400" in words
     assert "Expected calibration error 14.8% 4.8%" in words
     assert "Log-loss 0.600 0.400" in words
@@ -232,6 +234,15 @@ def test_a_calibration_that_made_things_worse_is_called_so(content):
         in words
     )
     assert "chance" not in words[words.index("made things worse") :][:400]
+
+
+def test_a_calibration_error_that_rose_is_no_clear_gain_whatever_the_log_loss(content):
+    mixed = calibration(before=reliability(0.071, 1.060), after=reliability(0.138, 0.976))
+
+    words = text(with_evaluation(content, calibration=mixed))
+
+    assert "it is no clear gain: the log-loss from 1.060 to 0.976, which is better" in words
+    assert "error went from 7.1% to 13.8%, which is worse" in words
 
 
 def test_when_it_is_unsure_the_rule_the_coverage_and_the_accuracy_of_answers_are_reported(content):
