@@ -108,7 +108,7 @@ NEW_NAMES = (
 )
 ADDED_ANYWHERE = re.compile(
     rf"/({'|'.join(NEW_NAMES)})(/|:).*only the present code has it|"
-    r"/gate/classes: only the present|/hyperparameters/\w+: only the present|search/models/\d+/space: |"
+    r"/gate/classes: only the present|/hyperparameters/\w+: only the present|search(ed)?/models/\d+/space: |"
     # by Student's t over groups, where it was a bootstrap; by the sign-flip test, and with other defaults
     r"/(accuracy|macro_f1)_interval(/|:)|verdict/reason: 'too few to tell|/answer/coverage: 0.0, not 0.5|"
     # not told where no groups are known
