@@ -86,9 +86,7 @@ def _sections(content: ReportContent, more: Sequence[Section], *, picture: Chart
         scan_section(content),
         failures_section(content) if FILES not in content.missing else None,
         classes_section(content),
-        split_section(
-            manifest, split, libraries, content.plan.recipe.augment, evaluation.row_sides if evaluation else None
-        )
+        split_section(manifest, split, libraries, content.plan.recipe, evaluation.row_sides if evaluation else None)
         if manifest is not None and split is not None
         else None,
         duplicates_section(manifest, split, libraries) if manifest is not None and split is not None else None,

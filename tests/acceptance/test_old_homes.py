@@ -104,13 +104,24 @@ NEW_NAMES = (
     ),
     "classes_scored",
     *("turn", "renewal", "lost_classes", "fallen_classes", "level", "challengers", "knows_groups", "is_stand_in"),
-    *("known_tracks", "known_champion", "known_challenger", "fresh", "fresh_champion", "changes"),
+    *(
+        "copies/learned",
+        "hyperparameters/activation",
+        "known_tracks",
+        "known_champion",
+        "known_challenger",
+        "fresh",
+        "fresh_champion",
+        "changes",
+    ),
 )
 ADDED_ANYWHERE = re.compile(
     rf"/({'|'.join(NEW_NAMES)})(/|:).*only the present code has it|"
     r"/gate/classes: only the present|/hyperparameters/\w+: only the present|search(ed)?/models/\d+/space: |"
     # by Student's t over groups, where it was a bootstrap; by the sign-flip test, and with other defaults
     r"/(accuracy|macro_f1)_interval(/|:)|verdict/reason: 'too few to tell|/answer/coverage: 0.0, not 0.5|"
+    # a search space that lists what a family fixes beside what it had
+    r"/search(ed)?/models/\d+/space: .*'name': 'activation'|"
     # not told where no groups are known
     r"comparison/(test|p): |leakage/(gap|whole_groups): "
 )

@@ -20,6 +20,7 @@ from workers.app.task_names import FINISH_RUN
 from workers.learning import mlflow_tracking, outputs, promotion
 from workers.learning.metrics import metrics
 from workers.learning.study import dataset_and_split, unfinished_trials
+from workers.learning.trial import kept_models
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,7 @@ def train_winner(home: Home, run_id: str) -> EvaluationReport:
                 folder,
                 created=now(),
                 seed=plan.seed,
+                models=kept_models(home, run_id),
             )
         draft = report.model.replace(
             recipe=plan.recipe.name,
@@ -119,4 +121,5 @@ def train_winner(home: Home, run_id: str) -> EvaluationReport:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     ledger.put_report(report)
+    shutil.rmtree(kept_models(home, run_id), ignore_errors=True)
     return report

@@ -1,11 +1,14 @@
 """One trial of a study: run it once, and record how it ended."""
 
+from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import StoreError
 from pipeline.learning.study.trials import TrialOutcome, TrialSpec
 from pipeline.learning.training import trial as training
 from pipeline.learning.training.executions import reason_of
+from pipeline.learning.training.final import beaten_trials
+from pipeline.learning.training.kept_models import delete_beaten
 from storage.home import Home
 from workers.app.context import Context
 from workers.extraction.failures import HOST
@@ -48,12 +51,20 @@ def run_trial(context: Context, run_id: str, index: int) -> TrialOutcome | None:
                 done=ledger.executions(run_id, index),
                 keep=lambda execution: ledger.put_execution(run_id, execution),
                 logs=logs,
+                models=kept_models(context, run_id),
             )
     except MemoryError as error:
         # Celery would end the whole worker over it.
         return _record(context, run_id, index, "failed", reason_of(error), attempts=attempt)
     ledger.put_outcome(outcome.replace(host=HOST, attempts=attempt))
+    if not (recipe := ledger.plan(run_id).recipe).search.refit:
+        delete_beaten(kept_models(context, run_id), beaten_trials(recipe, split, ledger.outcomes(run_id)))
     return ledger.outcome(run_id, index)
+
+
+def kept_models(home: Home, run_id: str) -> Path:
+    """Return where the models of a run's best trials are kept until one is delivered."""
+    return home.ledger.path(run_id) / "kept-models"
 
 
 def retry_or_fail(context: Context, run_id: str, index: int, reason: str, *, is_timeout: bool) -> bool:

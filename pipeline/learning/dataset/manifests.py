@@ -1,6 +1,7 @@
 """The manifest of a dataset, and its splits by positions of tracks."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -58,9 +59,10 @@ class DatasetManifest(Value, frozen=True, kw_only=True):
     constant: dict[str, tuple[str, ...]] = {}
     """Columns with one value in all rows, by feature family: they carry no information, and are scaled to 0."""
 
-    def copies(self, augment: AugmentPlan) -> tuple[int, int]:
-        """Return how many altered copies the tracks have, and how many a plan makes."""
-        return sum(len(track.copies) for track in self.tracks), augment.copies * len(self.tracks)
+    def copies(self, augment: AugmentPlan, learned: Iterable[int] | None = None) -> tuple[int, int]:
+        """Return how many altered copies some tracks (positions) or all have, and how many a plan makes of them."""
+        tracks = self.tracks if learned is None else [self.tracks[position] for position in learned]
+        return sum(len(track.copies) for track in tracks), augment.copies * len(tracks)
 
     @property
     def digest(self) -> str:
@@ -118,6 +120,12 @@ class Split(Value, frozen=True, kw_only=True):
     """Notes for the report, e.g. on duplicates that were kept together."""
     duplicates: tuple[DuplicateSet, ...] = ()
     """Tracks that are one recording."""
+
+    def learned(self, *, refit: bool) -> tuple[int, ...]:
+        """Return the tracks that some tested model learns from, ascending; `refit` as in the recipe's search."""
+        return tuple(
+            sorted({track for each in self.rounds for track in (each.learned if refit else each.partitions[0].train)})
+        )
 
     @property
     def rounds(self) -> tuple[Round, ...]:

@@ -74,6 +74,8 @@ class Fit:
     parameters: int = 0
     """Trainable numbers."""
     curves: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    saved: Path | None = None
+    """The folder of a model that has been saved; None for one that has just been fitted."""
 
 
 class ModelFamily(Protocol):

@@ -199,7 +199,7 @@ def load_model(folder: Path) -> Classifier:
             "that trained it, or a newer one"
         )
     card = ClassifierCard.from_wire(wire)
-    return Classifier(card=card, models=tuple(_load_member(folder / member.folder) for member in card.members))
+    return Classifier(card=card, models=tuple(load_member(folder / member.folder) for member in card.members))
 
 
 def mean_by_track(row_probabilities: Float64, owner: Int64, tracks: Sequence[int], prior: Float64) -> Float64:
@@ -230,7 +230,7 @@ def _have_finite_rows(per_track: Sequence[Float32]) -> Bool:
     return np.array([any(np.isfinite(row).all() for row in rows) for rows in per_track], np.bool_)
 
 
-def _load_member(folder: Path) -> TrainedModel:
+def load_member(folder: Path) -> TrainedModel:
     """Return the model whose file lies in a folder."""
     if (folder / networks.FILE_NAME).is_file():
         return networks.load_network(folder)

@@ -1,5 +1,6 @@
 """The end of a study: choose by validation, fit again, test once, deliver."""
 
+import shutil
 import statistics
 import time
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,7 @@ def finish_study(
     created: str,
     seed: int,
     progress: Progress | None = None,
+    models: Path | None = None,
 ) -> EvaluationReport:
     """Choose by validation, fit, score the test tracks once, save the classifier into `folder`, report.
 
@@ -43,7 +45,7 @@ def finish_study(
     nothing that learned from its test tracks is considered, and temperature and threshold are fitted the same way.
     Predictions of all tests are pooled into `test`, so with folds its `n` is every track. The delivered classifier is
     the one that was tested; with several tests it is fitted again on all tracks, from the trials best on average. The
-    sentinel comes last.
+    sentinel comes last. `models` is the folder in which the trials' models were kept.
 
     Raises `UsageError` with the first reason when every trial failed.
     """
@@ -61,7 +63,14 @@ def finish_study(
     several = len(rounds) > 1
     # What the delivered classifier learns from; with several tests, every track is learned from by some fit.
     learned = range(len(manifest.tracks)) if several else rounds[0].learned
-    study = StudyRows(manifest=manifest, source=source, learned=learned, cache={})
+    study = StudyRows(
+        manifest=manifest,
+        source=source,
+        learned=learned,
+        cache={},
+        partitions=[part.name for part in split.partitions],
+        models=models,
+    )
     chosen = {test_round.name: _best(completed, recipe.search.ensemble, test_round.names) for test_round in rounds}
     final = _best(completed, recipe.search.ensemble, None) if several else chosen[rounds[0].name]
     steps = len(rounds) + several
@@ -133,6 +142,15 @@ def _best(completed: Sequence[TrialOutcome], count: int, names: AbstractSet[str]
     return tuple(sorted(completed, key=rank)[:count])
 
 
+def beaten_trials(recipe: Recipe, split: Split, outcomes: Iterable[TrialOutcome]) -> set[int]:
+    """Return the trials that have ended and will be chosen for no test, whatever comes."""
+    ended = list(outcomes)
+    completed = [outcome for outcome in ended if outcome.state == "completed"]
+    tests = [test_round.names for test_round in split.rounds] if len(split.rounds) > 1 else [None]
+    best = {outcome.spec.index for names in tests for outcome in _best(completed, recipe.search.ensemble, names)}
+    return {outcome.spec.index for outcome in ended} - best
+
+
 def _deliver(
     study: StudyRows,
     chosen: Sequence[TrialOutcome],
@@ -146,7 +164,10 @@ def _deliver(
     for number, (outcome, fit) in enumerate(zip(chosen, fits, strict=True)):
         name = f"member-{number}"
         (folder / name).mkdir(exist_ok=True)
-        fit.model.save(folder / name)
+        if fit.saved is None:
+            fit.model.save(folder / name)
+        else:  # the file itself: a network that was loaded has lost its optimiser
+            shutil.copytree(fit.saved, folder / name, dirs_exist_ok=True)
         key = study.manifest.families[outcome.spec.features]
         members.append(Member(folder=name, features=key, trial=outcome.spec))
     prior = tuple(float(share) for share in class_shares(study.manifest, learned))

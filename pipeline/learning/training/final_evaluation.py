@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from pipeline.learning.splits.units import scored_units
 from pipeline.learning.study.findings import Sentinel
 from pipeline.learning.study.trials import FitReport, TrialOutcome, TrialSpec
 from pipeline.learning.training.fit import by_track, fit_on, predict_rows, predict_tracks
+from pipeline.learning.training.kept_models import kept_fit
 from pipeline.plans.recipe import Recipe
 
 
@@ -31,6 +33,10 @@ class StudyRows:
     learned: Sequence[int]
     """The tracks that some fit learns from."""
     cache: dict[str, Rows]
+    partitions: Sequence[str] = ()
+    """The names of all partitions, in order."""
+    models: Path | None = None
+    """Where the models of the best trials were kept."""
 
     def rows(self, features: str) -> Rows:
         """Return all rows of a feature family, by name."""
@@ -53,7 +59,7 @@ def evaluate_round(
             fit = fit_member(study, outcome, learned, usual_epochs(outcome, test_round.names))
         else:
             part = test_round.partitions[0]
-            fit = fit_on(spec, manifest, rows, part.train, part.validation)
+            fit = _trial_fit(study, outcome, part)
         fits.append(fit)
         validation.append(np.concatenate([_validation_votes(study, outcome, part) for part in test_round.partitions]))
         by_row = predict_rows(fit, rows, test_round.test)
@@ -82,8 +88,19 @@ def _validation_votes(study: StudyRows, outcome: TrialOutcome, part: Partition) 
         return np.array(probabilities)
     # Same seed, same data: the model of the trial again.
     rows = study.rows(outcome.spec.features)
-    trial = fit_on(outcome.spec, study.manifest, rows, part.train, part.validation)
+    trial = _trial_fit(study, outcome, part)
     return predict_tracks(trial, study.manifest, rows, part.validation, part.train)
+
+
+def _trial_fit(study: StudyRows, outcome: TrialOutcome, part: Partition) -> Fit:
+    """Return the fit of a trial on a partition: as it was kept, else once more, from the same seed on the same data."""
+    report = _report_of(outcome, part.name)
+    if part.name in study.partitions:
+        number = list(study.partitions).index(part.name)
+        if (kept := kept_fit(study.models, outcome.spec.index, number, report)) is not None:
+            return kept
+    rows = study.rows(outcome.spec.features)
+    return fit_on(outcome.spec, study.manifest, rows, part.train, part.validation)
 
 
 def sentinel_of(study: StudyRows, tracks: DatasetManifest, split: Split, spec: TrialSpec, *, seed: int) -> Sentinel:

@@ -10,10 +10,12 @@ from pipeline.learning.dataset.load import Rows, RowSource, label_indices, load_
 from pipeline.learning.dataset.manifests import DatasetManifest, Partition, Split
 from pipeline.learning.evaluation import score
 from pipeline.learning.evaluation.objectives import objective_value
+from pipeline.learning.models import Fit
 from pipeline.learning.splits.rows import row_view
 from pipeline.learning.study.trials import Execution, FitReport, TrialOutcome, TrialSpec
 from pipeline.learning.training.executions import execute
 from pipeline.learning.training.fit import fit_on, predict_tracks
+from pipeline.learning.training.kept_models import keep_model
 from pipeline.learning.training.tensorboard import TrialLog
 from pipeline.plans.objectives import Objective
 from pipeline.plans.recipe import Recipe
@@ -33,13 +35,14 @@ def run_trial(
     done: Sequence[Execution] = (),
     keep: Callable[[Execution], object] = lambda _: None,
     logs: Path | None = None,
+    models: Path | None = None,
 ) -> TrialOutcome:
     """Return the outcome of one configuration on the validation tracks of every partition.
 
     Rows of test tracks are never read with one partition, and never given to a fit that is tested on them.
     A configuration that cannot be fitted is a failed outcome with the reason; a store that does not answer raises.
     `done` are executions of an earlier attempt, `keep` is given each new one as it ends; `logs` is a folder for
-    TensorBoard.
+    TensorBoard, `models` one for the models of the first execution where the choice is not fitted again.
     """
     manifest, split, source = row_view(recipe, manifest, split, source)
     needed = sorted({track for part in split.partitions for track in (*part.train, *part.validation)})
@@ -56,7 +59,10 @@ def run_trial(
         fits = []
         for step, part in enumerate(split.partitions, start=1):
             with log.log_epochs(number, part.name):
-                fits.append(_validate(seeded, manifest, part, loaded[0], recipe.search.objective))
+                report, fitted = _validate(seeded, manifest, part, loaded[0], recipe.search.objective)
+            if models is not None and number == 0 and not recipe.search.refit:
+                keep_model(models, spec.index, step - 1, fitted)
+            fits.append(report)
             report_progress(progress, step, len(split.partitions), f"trial {spec.index}: {part.name}")
         return tuple(fits)
 
@@ -69,7 +75,7 @@ def run_trial(
 
 def _validate(
     spec: TrialSpec, manifest: DatasetManifest, part: Partition, rows: Rows, objective: Objective
-) -> FitReport:
+) -> tuple[FitReport, Fit]:
     """Fit on the training tracks of one partition and score its validation tracks."""
     started = time.monotonic()
     fit = fit_on(spec, manifest, rows, part.train, part.validation)
@@ -77,7 +83,7 @@ def _validate(
     truth = label_indices(manifest)[list(part.validation)]
     scores = score(truth, probabilities.argmax(axis=1), manifest.classes)
     likelihood = np.maximum(probabilities[np.arange(len(truth)), truth], np.finfo(np.float32).tiny)
-    return FitReport(
+    report = FitReport(
         partition=part.name,
         validation_accuracy=scores.accuracy,
         score=None if objective == "accuracy" else objective_value(objective, truth, probabilities),
@@ -89,6 +95,7 @@ def _validate(
         parameters=fit.parameters,
         curves=fit.curves,
     )
+    return report, fit
 
 
 def report_progress(progress: Progress | None, done: int, total: int, text: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pipeline.learning.dataset.flaws import RowSides
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Partition, Split
 from pipeline.plans.augmentation import AugmentPlan
+from pipeline.plans.recipe import Recipe
 from pipeline.report.view import Column, Section, Table, first_rows
 from pipeline.report.words import count, quantity, reason, relative_path
 from pipeline.text import printable
@@ -43,7 +44,7 @@ def split_section(
     manifest: DatasetManifest,
     split: Split,
     libraries: tuple[str, ...],
-    augment: AugmentPlan | None,
+    recipe: Recipe,
     rows: RowSides | None,
 ) -> Section:
     """Return the section on the split, the tracks that were left out, and the altered copies.
@@ -52,8 +53,8 @@ def split_section(
     """
     words = [_how(manifest, split), *_checks(manifest, split, rows)]
     words += [f"Note: {printable(note)}" for note in split.notes]
-    if augment is not None:
-        words.append(_copies(manifest, augment))
+    if recipe.augment is not None:
+        words.append(_copies(manifest, recipe.augment, split, refit=recipe.search.refit))
     blocks = [_sizes(manifest, split, rows)]
     if manifest.excluded:
         left_out, note = first_rows(
@@ -130,14 +131,16 @@ def _checks(manifest: DatasetManifest, split: Split, rows: RowSides | None) -> l
     return words
 
 
-def _copies(manifest: DatasetManifest, augment: AugmentPlan) -> str:
+def _copies(manifest: DatasetManifest, augment: AugmentPlan, split: Split, *, refit: bool) -> str:
     """Return how many altered copies were learned from, and how many the plan makes."""
     present, planned = manifest.copies(augment)
     words = f"{quantity(present, 'altered copy', 'altered copies')} ({printable(str(augment))}) went with their tracks"
     missing = (
         "" if present == planned else f" {count(planned - present)} of {count(planned)} are missing from the store."
     )
-    return f"{words}: learned from with them, and read for no score.{missing}"
+    learned, _ = manifest.copies(augment, split.learned(refit=refit))
+    read = "" if learned == present else f" {count(learned)} of them belong to tracks that were learned from."
+    return f"{words}: learned from with them, and read for no score.{read}{missing}"
 
 
 def _how(manifest: DatasetManifest, split: Split) -> str:

@@ -242,6 +242,8 @@ def test_altered_copies_are_counted_and_missing_ones_are_reported(written, learn
     planned = 2 * len(learned.manifest.tracks)
     assert "2 altered copies (speed 0.9 to 1.1, snr_db 10 to 30) went with their tracks" in text
     assert f"{planned - 2} of {planned} are missing from the store" in text
+    (is_tested,) = {0} & set(learned.split.partitions[0].test) or {None}
+    assert ("0 of them belong to tracks that were learned from" in text) == (is_tested == 0)
     assert "altered copies" not in Page(written(learned)).text
 
 

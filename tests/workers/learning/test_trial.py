@@ -1,5 +1,6 @@
 """One trial after the other, called directly, on a real store and ledger: repeated, resumed, failed, out of memory."""
 
+import shutil
 import subprocess
 import sys
 
@@ -164,6 +165,36 @@ def test_a_trial_that_fails_is_recorded_and_the_study_goes_on(study_of, tmp_path
     assert outcomes[0].executions[0].attempts == 2
     report = final.train_winner(context, "r1")
     assert report.chosen == {"holdout": (1,)}
+
+
+def test_the_model_of_the_best_trial_is_delivered_where_nothing_is_fitted_again(study_of, monkeypatch):
+    context = study_of(a_recipe("logistic", "dense_mean", fixed={"dense_mean": {"epochs": 2}}, trials=4, refit=False))
+    outcomes = [trial.run_trial(context, "r1", index) for index in range(4)]
+    (kept,) = trial.kept_models(context, "r1").iterdir()
+    files = {path.name: path.read_bytes() for path in (kept / "partition-0").iterdir()}
+    fits = count_fits(monkeypatch)
+
+    report = final.train_winner(context, "r1")
+
+    assert fits == []
+    (chosen,) = report.chosen["holdout"]
+    assert kept.name == f"trial-{chosen:04d}"
+    assert outcomes[chosen].objective == report.validation.accuracy
+    member = context.registry.path(report.model.version) / "member-0"
+    assert {path.name: path.read_bytes() for path in member.iterdir()} == files
+    assert not trial.kept_models(context, "r1").exists()
+
+
+def test_a_model_that_was_not_kept_is_fitted_once_more(study_of, monkeypatch):
+    context = study_of(a_recipe("logistic", trials=2, refit=False))
+    for index in range(2):
+        trial.run_trial(context, "r1", index)
+    shutil.rmtree(trial.kept_models(context, "r1"))
+    fits = count_fits(monkeypatch)
+
+    final.train_winner(context, "r1")
+
+    assert len(fits) == 1
 
 
 def test_a_store_that_does_not_answer_is_raised_and_not_recorded(study_of, monkeypatch):

@@ -154,7 +154,7 @@ def _learned(home: Home, run_id: str, report: EvaluationReport) -> dict[str, Any
         "model": {"version": report.model.version, "family": report.model.family, "path": report.model.path},
         **_champion(home, report.model.version),
         **_tracked(home, run_id),
-        **_copies(home, run_id, manifest),
+        **_copies(home, run_id, manifest, split),
         "scores": {
             "of": report.scored,
             "validation": _scores(report.validation),
@@ -204,13 +204,18 @@ def _tracked(home: Home, run_id: str) -> dict[str, Any]:
     return {"mlflow": tracked.to_wire()} if tracked is not None else {}
 
 
-def _copies(home: Home, run_id: str, manifest: DatasetManifest) -> dict[str, Any]:
-    """Return how many altered copies the recipe wants and the store has; nothing for a recipe without."""
-    augment = home.ledger.plan(run_id).recipe.augment
+def _copies(home: Home, run_id: str, manifest: DatasetManifest, split: Split) -> dict[str, Any]:
+    """Return how many altered copies the recipe wants, the store has, and were learned from; else nothing.
+
+    Those of tracks that validate or test are not learned from.
+    """
+    recipe = home.ledger.plan(run_id).recipe
+    augment = recipe.augment
     if augment is None:
         return {}
     stored, requested = manifest.copies(augment)
-    return {"copies": {"requested": requested, "stored": stored}}
+    learned, _ = manifest.copies(augment, split.learned(refit=recipe.search.refit))
+    return {"copies": {"requested": requested, "stored": stored, "learned": learned}}
 
 
 def _scores(scores: Scores) -> dict[str, Any]:

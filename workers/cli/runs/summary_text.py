@@ -32,7 +32,10 @@ def summary_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
     if "copies" in summary:
         copies = summary["copies"]
         mend = "" if copies["stored"] == copies["requested"] else "; `chordal run` with this recipe extracts the rest"
-        lines.append(("copies", f"{copies['stored']} of {copies['requested']} altered copies learned from{mend}"))
+        others = copies["stored"] - copies["learned"]
+        rest = f"; {others} of validation or test tracks were not" if others else ""
+        words = f"{copies['learned']} of {copies['requested']} altered copies learned from{rest}{mend}"
+        lines.append(("copies", words))
     lines += _warning_lines(summary.get("warnings", ()))
     lines.append(("seconds", ", ".join(f"{name} {value:.1f}" for name, value in summary["seconds"].items())))
     if summary.get("report"):
