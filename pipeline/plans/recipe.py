@@ -53,6 +53,8 @@ class TrainingPlan(Value, frozen=True, kw_only=True):
     priors: Priors = "true"
     """Which shares of the classes the probabilities are for, where these were balanced: the `true` ones of the training
     tracks, or `balanced` ones, by which small classes are named more often than is right on average."""
+    lost_classes: Literal["refuse", "leave_out"] = "refuse"
+    """What to do when none of a class's labelled tracks can be learned from: refuse, or learn the others."""
 
 
 class AnswerPlan(Value, frozen=True, kw_only=True):

@@ -51,9 +51,10 @@ SOME_FILE_SYSTEMS = {"chordal_home_free_files", "chordal_home_size_files"}
 LONG = ("run", "extract", "train", "watch")
 WALK = {"--exclude", "--include-hidden"}
 SCAN = {*WALK, "--layout", "--dual-mono", "--no-cue", "--vocabulary", "--multi"}
+LEARN = {"--leave-out-classes"}
 ADDED_OPTIONS = {
-    **{command: {"--notify", *SCAN} for command in LONG},
-    "scan": {"--unlabelled", *SCAN},
+    **{command: {"--notify", *LEARN, *SCAN} for command in LONG},
+    "scan": {"--unlabelled", *LEARN, *SCAN},
     "predict": {"--vocabulary", *WALK},
     "failures": {"--remarks"},
     "schedule set": {

@@ -156,6 +156,11 @@ def library_options(command: Command) -> Command:
             help="Longer files are recorded as too_large.  [default: 14400]",
         ),
         click.option(
+            "--leave-out-classes",
+            is_flag=True,
+            help="Learn without classes none of whose tracks can be learned from; without it the run is refused.",
+        ),
+        click.option(
             "--dual-mono",
             is_flag=True,
             help="Measure the loudness of each track, of mono files as from two loudspeakers: +3 LU.",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.errors import StoreError, UsageError
 from pipeline.features.registry import family
-from pipeline.learning.dataset.load import build_manifest
+from pipeline.learning.dataset.load import build_manifest, check_lost_classes
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.search.plan import plan_study
 from pipeline.learning.splits import make_split
@@ -37,6 +37,8 @@ def create_study(home: Home, run_id: str) -> StudyPlan:
     families = {name: family(name).spec.key for name in plan.recipe.families}
     with home.store.hold() as snapshot:
         manifest = build_manifest(run_id, scanned_tracks(home, run_id), snapshot, families, plan.recipe.augment)
+        if plan.recipe.training.lost_classes == "refuse":
+            check_lost_classes(manifest)
         split = make_split(manifest, plan.recipe.split, seed=plan.seed, source=snapshot)
     if plan.against is not None:
         split = _with_held_out(home, manifest, split, plan.against)

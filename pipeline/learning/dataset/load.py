@@ -103,6 +103,7 @@ def build_manifest(
         tracks=tracks,
         excluded=tuple(sorted(excluded.values(), key=lambda track: track.path)),
         flaws=soundness.flaws,
+        excluded_flaws=soundness.unusable_flaws,
         constant=soundness.constant,
     )
 
@@ -206,3 +207,20 @@ def _check_classes(tracks: Sequence[DatasetTrack], excluded: Sequence[ExcludedTr
             f"all {len(tracks)} labelled tracks are of one class, {only}; a classifier needs at least two: "
             "add tracks of another class, or choose other --labels"
         )
+
+
+def check_lost_classes(manifest: DatasetManifest) -> None:
+    """Raise `UsageError` naming the classes none of whose labelled tracks can be learned from, and the mend."""
+    kept = set(manifest.classes)
+    lost: dict[str, Counter[str]] = {}
+    for track in manifest.excluded:
+        if track.label is not None and track.label not in kept:
+            lost.setdefault(track.label, Counter())[track.reason] += 1
+    if not lost:
+        return
+    label, reasons = next(iter(sorted(lost.items())))
+    more = f", and so of {len(lost) - 1} other classes" if len(lost) > 1 else ""
+    raise UsageError(
+        f"class {printable(label)}: none of its {sum(reasons.values())} tracks can be learned from "
+        f"({printable(reasons.most_common(1)[0][0])}){more}; mend them, or --leave-out-classes learns the others"
+    )

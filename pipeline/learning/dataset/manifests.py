@@ -56,6 +56,8 @@ class DatasetManifest(Value, frozen=True, kw_only=True):
     excluded: tuple[ExcludedTrack, ...] = ()
     flaws: tuple[Flaw, ...] = ()
     """Rows of `tracks` that are left out for NaN or infinite values."""
+    excluded_flaws: tuple[Flaw, ...] = ()
+    """Such rows of tracks that are `excluded` for them: a family has no other row of these."""
     constant: dict[str, tuple[str, ...]] = {}
     """Columns with one value in all rows, by feature family: they carry no information, and are scaled to 0."""
 

@@ -22,6 +22,8 @@ class Soundness:
 
     flaws: tuple[Flaw, ...]
     """Of tracks with usable rows in every family."""
+    unusable_flaws: tuple[Flaw, ...]
+    """Of tracks without a usable row in some family."""
     unusable: Mapping[int, str]
     """Tracks, by position, without a usable row in some family that has rows of them, and why."""
     constant: dict[str, tuple[str, ...]]
@@ -50,6 +52,7 @@ def check_rows(tracks: Sequence[DatasetTrack], families: Mapping[str, str], sour
             constant[name] = constant_columns
     return Soundness(
         flaws=tuple(flaw for position, flaw in flaws if position not in unusable),
+        unusable_flaws=tuple(flaw for position, flaw in flaws if position in unusable),
         unusable=unusable,
         constant=constant,
     )

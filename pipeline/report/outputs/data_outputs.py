@@ -29,10 +29,12 @@ def label_shares(study: Study, measurements: Measurements) -> Section:
     by_track = np.bincount(labels, minlength=len(classes))
     total = int(by_row.sum())
     shape = " x ".join(map(count, (total, *rows.x.shape[1:])))
-    dropped = f"{quantity(rows.dropped, 'row')} with NaN or infinite values left out" if rows.dropped else "no row has"
+    of_excluded = [flaw for flaw in study.manifest.excluded_flaws if flaw.features == study.spec.features]
+    unusable = rows.dropped + sum(flaw.rows for flaw in of_excluded)
+    dropped = f"{quantity(unusable, 'row')} with NaN or infinite values {'was' if unusable == 1 else 'were'} left out."
     words = (
         f"Rows of {printable(study.spec.features)}: an array of {shape}. "
-        + (f"{dropped}." if rows.dropped else "No row holds NaN or infinite values."),
+        + (dropped if unusable else "No row holds NaN or infinite values."),
     )
     listed, note = first_rows(
         [

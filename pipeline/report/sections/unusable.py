@@ -1,5 +1,6 @@
 """The section on values that could not be learned from."""
 
+from pipeline.learning.dataset.flaws import Flaw
 from pipeline.learning.dataset.manifests import DatasetManifest
 from pipeline.report.view import Block, Column, Section, Table, first_rows
 from pipeline.report.words import count, quantity, relative_path
@@ -11,15 +12,18 @@ MOST_COLUMNS = 12
 def unusable_section(manifest: DatasetManifest, libraries: tuple[str, ...]) -> Section:
     """Return the section on NaN and infinite values, by track and column, and on columns that never vary."""
     words, blocks = [], []
-    if manifest.flaws:
-        rows = sum(flaw.rows for flaw in manifest.flaws)
-        tracks = len({flaw.path for flaw in manifest.flaws})
-        words.append(
-            f"{quantity(rows, 'row')} of {quantity(tracks, 'track')} hold NaN or infinite values and were left out of "
-            "everything; the other rows of these tracks were used."
-        )
-        blocks.append(_flaws(manifest, libraries))
-    else:
+    for flaws, what in (
+        (manifest.flaws, "the other rows of these tracks were used"),
+        (manifest.excluded_flaws, "these tracks have no other row of that family, so they were left out"),
+    ):
+        if flaws:
+            rows, tracks = sum(flaw.rows for flaw in flaws), len({flaw.path for flaw in flaws})
+            words.append(
+                f"{quantity(rows, 'row')} of {quantity(tracks, 'track')} {'holds' if rows == 1 else 'hold'} NaN or "
+                f"infinite values and {'was' if rows == 1 else 'were'} left out of everything; {what}."
+            )
+            blocks.append(_flaws(flaws, libraries))
+    if not blocks:
         words.append("Every row that was used is finite: no NaN, nothing infinite.")
     if manifest.constant:
         columns = sum(map(len, manifest.constant.values()))
@@ -34,7 +38,7 @@ def unusable_section(manifest: DatasetManifest, libraries: tuple[str, ...]) -> S
     return Section(anchor="unusable", title="Values that could not be used", words=tuple(words), blocks=all_blocks)
 
 
-def _flaws(manifest: DatasetManifest, libraries: tuple[str, ...]) -> Table:
+def _flaws(flaws: tuple[Flaw, ...], libraries: tuple[str, ...]) -> Table:
     rows, note = first_rows(
         [
             (
@@ -44,7 +48,7 @@ def _flaws(manifest: DatasetManifest, libraries: tuple[str, ...]) -> Table:
                 count(flaw.rows),
                 count(flaw.of),
             )
-            for flaw in manifest.flaws
+            for flaw in flaws
         ]
     )
     return Table(
@@ -58,7 +62,7 @@ def _flaws(manifest: DatasetManifest, libraries: tuple[str, ...]) -> Table:
         ),
         rows=rows,
         note=note,
-        is_folded=len(manifest.flaws) > 10,
+        is_folded=len(flaws) > 10,
     )
 
 

@@ -37,6 +37,8 @@ def parse_request(given: dict[str, Any], *, extract: bool, learn: bool) -> "tupl
 
     address = BrokerAddress.parse(given["broker"]) if given["broker"] else None
     recipe = recipe_of(given["recipe"], trials=given["trials"], quick=given["quick"], dual_mono=given["dual_mono"])
+    if given.get("leave_out_classes"):
+        recipe = recipe.replace(training=recipe.training.replace(lost_classes="leave_out"))
     if given.get("mlflow") and (learn or given.get("learn_after")):
         mlflow_tracking.require_client(given["mlflow"])
     home = prepare_home(given["home_path"])

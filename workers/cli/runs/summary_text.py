@@ -158,7 +158,7 @@ def _learned_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
         *_search_lines(summary["search"]),
         ("model", f"{model['version']}  {model['family']}"),
         *([("champion", _verdict_words(summary["verdict"]))] if "verdict" in summary else []),
-        ("test", f"{_test_words(test, summary['scores']['of'])}; always the largest class {summary['baseline']:.1%}"),
+        ("test", _test_words(test, summary["scores"]["of"]) + _baseline_words(summary)),
         ("split", _split_words(summary["split"])),
     ]
     if (answers := summary["answers"]) and answers["threshold"]:
@@ -186,7 +186,7 @@ def _resumption_lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _search_lines(search: dict[str, Any]) -> list[tuple[str, str]]:
     """Return how the search was done, and its best trials."""
-    objective = search["objective"]
+    objective = search.get("objective", "accuracy")
     how = search["strategy"] + ("" if objective == "accuracy" else f", by {TITLES[objective]} of validation")
     if "speed_up" in search:
         how += f"; {search['trial_s']:.1f} s of trials in {search['wall_s']:.1f} s, speed-up {search['speed_up']:.2f}"
@@ -215,6 +215,10 @@ def _test_words(test: dict[str, Any], scored: str) -> str:
     return f"accuracy {test['accuracy']:.1%}{between}, macro F1 {test['macro_f1']:.3f}{over}, on {test['n']} {scored}"
 
 
+def _baseline_words(summary: dict[str, Any]) -> str:
+    return f"; always the largest class {summary['baseline']:.1%}" if "baseline" in summary else ""
+
+
 def _leakage_words(leakage: dict[str, Any]) -> str:
     partings = (
         ("random_rows", "with rows at random"),
@@ -224,8 +228,10 @@ def _leakage_words(leakage: dict[str, Any]) -> str:
     words = ", ".join(
         f"{leakage[key]:.1%} {how}" if leakage[key] is not None else f"unknown {how}" for key, how in partings
     )
-    who = "one quick model, a stand-in for the chosen one," if leakage["is_stand_in"] else "the chosen model"
-    unknown = "" if leakage["knows_groups"] else "; no groups are known, so unseen ones cannot be told (--groups)"
+    who = "one quick model, a stand-in for the chosen one," if leakage.get("is_stand_in") else "the chosen model"
+    unknown = (
+        "" if leakage.get("knows_groups", True) else "; no groups are known, so unseen ones cannot be told (--groups)"
+    )
     return f"{who} says {words}{unknown}"
 
 

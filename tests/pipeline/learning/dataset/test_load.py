@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.features.registry import family
-from pipeline.learning.dataset.load import build_manifest, load_rows
+from pipeline.learning.dataset.load import build_manifest, check_lost_classes, load_rows
 
 ROWS = np.ones((2, 3))
 
@@ -207,3 +207,24 @@ def test_a_family_that_is_not_in_the_dataset_is_refused(library):
 
     with pytest.raises(UsageError, match=r"feature family loudnes is not in the dataset \(it has frame_stats\)"):
         load_rows(library.manifest(), "loudnes", library.source)
+
+
+def test_rows_of_tracks_that_have_no_other_row_are_counted_too(library):
+    two_classes(library)
+    library.add("bad.wav", "a", np.full((1, 3), np.nan))
+
+    manifest = library.manifest()
+
+    assert manifest.flaws == ()
+    [flaw] = manifest.excluded_flaws
+    assert (flaw.path.rsplit("/", 1)[1], flaw.rows, flaw.of) == ("bad.wav", 1, 1)
+    check_lost_classes(manifest)
+
+
+def test_a_class_of_nothing_but_nan_is_refused_with_the_mend(library):
+    two_classes(library)
+    for number in range(3):
+        library.add(f"bad{number}.wav", "c", np.full((1, 3), np.nan))
+
+    with pytest.raises(UsageError, match=r"class c: none of its 3 tracks can be learned from \(NaN or infinite values"):
+        check_lost_classes(library.manifest())
