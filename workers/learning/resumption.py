@@ -6,10 +6,13 @@ import shutil
 from pipeline.errors import StoreError, UsageError
 from pipeline.learning.dataset.manifests import DatasetManifest, DatasetTrack, Split
 from pipeline.learning.study.trials import StudyPlan
+from pipeline.learning.training.kept_models import FOLDER
 from pipeline.plans.run import RunPlan
 from storage.home import Home
 from workers.runs.active import active_runs
 from workers.runs.state import RunState
+
+LOGS = "logs/tensorboard"
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +21,9 @@ def resumed(home: Home, plan: RunPlan, study: StudyPlan, manifest: DatasetManife
     """Return the study of a run, with the trials of an interrupted equal study taken over into the run's ledger.
 
     Equal means: the same tracks in the same order with the same features, labels, groups and folds, the same split,
-    recipe, seed and software. Configurations, states of the search, executions, outcomes and TensorBoard logs are
-    copied; trials that failed are tried again. What was interrupted stays as it is. Safe to run again after a kill:
-    documents that are there stay. Raises `StoreError` for a ledger that cannot be written.
+    recipe, seed and software. Configurations, states of the search, executions, outcomes, kept models and TensorBoard
+    logs are copied; trials that failed are tried again. What was interrupted stays as it is. Safe to run again after a
+    kill: documents that are there stay. Raises `StoreError` for a ledger that cannot be written.
     """
     source = _interrupted_run(home, plan, manifest, split)
     if source is None or (known := home.ledger.study(source)) is None or known.models != study.models:
@@ -44,7 +47,8 @@ def take_over(home: Home, source: str, run_id: str, study: StudyPlan) -> tuple[i
         outcome = ledger.outcome(source, spec.index)
         if outcome is not None and outcome.state == "failed":
             continue
-        _copy_logs(home, source, run_id, spec.index)
+        for folder in (LOGS, FOLDER):
+            _copy_files(home, source, run_id, f"{folder}/trial-{spec.index:04d}")
         for execution in ledger.executions(source, spec.index):
             if execution.state == "completed":
                 ledger.put_execution(run_id, execution)
@@ -114,13 +118,12 @@ def _was_followed_by_interrupted(home: Home, plan: RunPlan, plans: list[RunPlan]
     return not RunState.read(home, following.run_id).has_page or _was_followed_by_interrupted(home, following, plans)
 
 
-def _copy_logs(home: Home, source: str, run_id: str, index: int) -> None:
-    """Copy the TensorBoard logs of a trial; they are optional, so what cannot be copied is left."""
-    name = f"trial-{index:04d}"
-    target = home.ledger.logs(run_id) / "tensorboard" / name
+def _copy_files(home: Home, source: str, run_id: str, name: str) -> None:
+    """Copy a folder of a trial; what cannot be copied is left, as logs are optional and models are fitted again."""
+    target = home.ledger.path(run_id) / name
     try:
-        shutil.copytree(home.ledger.path(source) / "logs" / "tensorboard" / name, target, dirs_exist_ok=True)
+        shutil.copytree(home.ledger.path(source) / name, target, dirs_exist_ok=True)
     except FileNotFoundError:
         return
     except (OSError, shutil.Error) as error:
-        log.warning("run %s: the TensorBoard logs of trial %d were not copied: %s", run_id, index, error)
+        log.warning("run %s: %s of run %s was not copied: %s", run_id, name, source, error)

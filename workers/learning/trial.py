@@ -8,7 +8,7 @@ from pipeline.learning.study.trials import TrialOutcome, TrialSpec
 from pipeline.learning.training import trial as training
 from pipeline.learning.training.executions import reason_of
 from pipeline.learning.training.final import beaten_trials
-from pipeline.learning.training.kept_models import delete_beaten
+from pipeline.learning.training.kept_models import FOLDER, delete_beaten
 from storage.home import Home
 from workers.app.context import Context
 from workers.extraction.failures import HOST
@@ -64,7 +64,7 @@ def run_trial(context: Context, run_id: str, index: int) -> TrialOutcome | None:
 
 def kept_models(home: Home, run_id: str) -> Path:
     """Return where the models of a run's best trials are kept until one is delivered."""
-    return home.ledger.path(run_id) / "kept-models"
+    return home.ledger.path(run_id) / FOLDER
 
 
 def retry_or_fail(context: Context, run_id: str, index: int, reason: str, *, is_timeout: bool) -> bool:

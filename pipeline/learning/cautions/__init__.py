@@ -19,6 +19,7 @@ CHECKS: tuple[Check, ...] = (
     classes.no_better_than_one_answer,
     classes.untested,
     tracks.torn_duplicates,
+    tracks.adaptive_search,
     tracks.shrunken_classes,
     tracks.left_out,
     groups.large,

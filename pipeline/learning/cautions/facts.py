@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.learning.dataset.manifests import DatasetManifest, Split
 from pipeline.learning.study.results import EvaluationReport
+from pipeline.plans.search import Strategy
 from pipeline.text import printable
 
 _NAMED = 3
@@ -19,6 +20,8 @@ class StudyFacts:
     manifest: DatasetManifest
     split: Split
     evaluation: EvaluationReport
+    strategy: Strategy = "random"
+    """By which configurations were searched."""
 
     @property
     def class_sizes(self) -> Counter[str]:

@@ -20,6 +20,17 @@ def split_by_rows(facts: StudyFacts) -> Iterator[Caution]:
         )
 
 
+def adaptive_search(facts: StudyFacts) -> Iterator[Caution]:
+    """Yield that an adaptive search was told the outcomes of all folds, those that a test is of among them."""
+    if facts.strategy != "random" and len(facts.split.rounds) > 1:
+        yield Caution(
+            kind="adaptive_search",
+            what=f"the {facts.strategy} search was told the mean over all folds, so the tracks of each test had a "
+            "small say in which configurations were tried (some tenths of a point)",
+            mend='search.strategy = "random" in the recipe has no such effect',
+        )
+
+
 def torn_duplicates(facts: StudyFacts) -> Iterator[Caution]:
     """Yield that copies of one recording stand on several sides."""
     torn = [each for each in facts.split.duplicates if not each.kept]

@@ -123,7 +123,7 @@ def finish_study(
             seed=seed,
         ),
     )
-    facts = StudyFacts(manifest=manifest, split=split, evaluation=evaluation)
+    facts = StudyFacts(manifest=manifest, split=split, evaluation=evaluation, strategy=recipe.search.strategy)
     return evaluation.replace(cautions=find_cautions(facts))
 
 

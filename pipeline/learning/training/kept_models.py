@@ -12,6 +12,9 @@ from pipeline.learning.models import Fit
 from pipeline.learning.models.classifier import load_member
 from pipeline.learning.study.trials import FitReport
 
+FOLDER = "kept-models"
+"""The folder of a run that holds them."""
+
 
 def keep_model(folder: Path, trial: int, partition: int, fit: Fit) -> None:
     """Write the model of a fit; it is there whole or not at all. One of an earlier attempt is replaced."""

@@ -1,5 +1,7 @@
 """Each caution is given where its reason is there, and a sound study has none."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -133,6 +135,20 @@ def test_what_was_never_to_be_learned_from_is_no_loss():
 
 def test_whoever_asks_for_every_answer_asks_for_no_rate():
     assert "target_missed" not in kinds(made(calibration=calibration(right=20, answered=30, coverage=1.0)))
+
+
+def test_an_adaptive_search_over_folds_is_said():
+    facts = made()
+    parts = tuple(facts.split.partitions[0].replace(name=name) for name in "12")
+    folded = StudyFacts(
+        manifest=facts.manifest,
+        split=facts.split.replace(partitions=parts),
+        evaluation=facts.evaluation,
+        strategy="bayesian",
+    )
+    assert "adaptive_search" in kinds(folded)
+    assert "adaptive_search" not in kinds(replace(folded, strategy="random"))
+    assert "adaptive_search" not in kinds(replace(folded, split=facts.split))
 
 
 def test_every_check_is_listed_once():
