@@ -25,6 +25,7 @@ features = "mfcc_mean"
 [search]
 trials = 1
 [gate]
+level = 0.2
 tracks = 6
 """
 
@@ -104,7 +105,7 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
         assert (second.state, second.model) == ("finished", "v0002"), second
         assert second.tracks == {"extracted": 16, "unchanged": 32, "failed": 0}  # only what is new
         assert (second.verdict, second.champion) == ("promoted", "v0002"), second
-        assert "beats v0001 at the level 0.05" in second.verdict_reason
+        assert "beats v0001 at the level 0.075" in second.verdict_reason
 
         # a day on which hardly anything comes
         soundfile.write(library / "low" / "late.wav", sound(77, seconds=1.0, pitch_hz=110.0), RATE_HZ)
@@ -113,7 +114,7 @@ def test_new_files_come_and_each_night_decides_whether_the_new_model_is_the_cham
         assert (third.state, third.model) == ("finished", "v0003"), third
         assert third.tracks == {"extracted": 1, "unchanged": 48, "failed": 0}
         assert (third.verdict, third.champion) == ("kept", "v0002"), third
-        assert "does not beat v0002 at the level 0.05" in third.verdict_reason
+        assert "does not beat v0002 at the level 0.075" in third.verdict_reason
 
     # the tracks the champion was tested on stayed in the test, so there was something to compare on
     compared = context.champions.verdict("v0003").comparison
