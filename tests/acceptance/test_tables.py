@@ -60,7 +60,14 @@ def test_the_summary_of_a_run_says_what_becomes_of_files_without_a_label():
                 "model": {"version": "v0001", "family": "svm"},
                 "scores": {
                     "of": "tracks",
-                    "test": {"accuracy": 1.0, "accuracy_interval": None, "macro_f1": 1.0, "n": 4},
+                    "test": {
+                        "accuracy": 1.0,
+                        "accuracy_interval": None,
+                        "macro_f1": 1.0,
+                        "n": 4,
+                        "classes_scored": 2,
+                        "per_class": {"a": {}, "b": {}},
+                    },
                 },
                 "split": {
                     "strategy": "grouped",
