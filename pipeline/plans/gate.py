@@ -5,11 +5,13 @@ from typing import Literal
 from pipeline.errors import UsageError
 from pipeline.wire import Value
 
+Test = Literal["auto", "sign_flip", "mcnemar", "bootstrap"]
+
 
 class GatePlan(Value, frozen=True, kw_only=True):
     """A recipe's `[gate]` table: what a new model has to show to become the champion."""
 
-    test: Literal["auto", "sign_flip", "mcnemar", "bootstrap"] = "auto"
+    test: Test = "auto"
     """All are the sign-flip test over groups; the older names are still read."""
     level: float = 0.05
     """How often a champion may be replaced by chance, by any of its challengers."""
